@@ -1,0 +1,116 @@
+"""The square window that a network sees, and both directions of the map between it and the image.
+
+Convention: coordinates are pixels and (0, 0) is the *centre* of the top-left pixel, in images, crops and
+heatmaps alike, so a change of resolution by ``scale`` takes ``x`` to ``(x + 0.5) * scale - 0.5``.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+_Coordinates = TypeVar("_Coordinates", npt.NDArray[np.float32], npt.NDArray[np.float64], torch.Tensor)
+
+
+def rescale(coordinates: _Coordinates, scale: float) -> _Coordinates:
+    """Takes pixel coordinates of an image to those of the same image resized by ``scale``."""
+    return (coordinates + 0.5) * scale - 0.5
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of the image, possibly rotated, that is resampled to ``size`` x ``size`` pixels.
+
+    ``center_x``, ``center_y`` and ``side`` are in image pixels. ``angle`` (radians) turns the window
+    clockwise as seen on screen, so a face that leans by ``angle`` is upright in the crop.
+    """
+
+    center_x: float
+    center_y: float
+    side: float
+    size: int
+    angle: float = 0.0
+
+    @property
+    def scale(self) -> float:
+        """Image pixels per crop pixel."""
+        return self.side / self.size
+
+    def _to_image_matrix(self) -> npt.NDArray[np.float64]:
+        """(2, 3) affine matrix from crop to image coordinates."""
+        cosine, sine = np.cos(self.angle) * self.scale, np.sin(self.angle) * self.scale
+        linear = np.array([[cosine, -sine], [sine, cosine]])
+        middle = (self.size - 1) / 2
+        offset = np.array([self.center_x, self.center_y]) - linear @ np.array([middle, middle])
+        return np.column_stack([linear, offset])
+
+    def to_image(self, points_crop: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Maps (..., 2) or (..., 3) points from crop to image pixels; z is only scaled, as x and y are."""
+        matrix = self._to_image_matrix()
+        points = np.asarray(points_crop, dtype=np.float64)
+        xy = points[..., :2] @ matrix[:, :2].T + matrix[:, 2]
+        return np.concatenate([xy, points[..., 2:] * self.scale], axis=-1)
+
+    def to_crop(self, points_image: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """The inverse of :meth:`to_image`."""
+        matrix = self._to_image_matrix()
+        points = np.asarray(points_image, dtype=np.float64)
+        xy = (points[..., :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+        return np.concatenate([xy, points[..., 2:] / self.scale], axis=-1)
+
+    def sample(
+        self, image: npt.NDArray[np.uint8], *, border: int = cv2.BORDER_CONSTANT
+    ) -> npt.NDArray[np.uint8]:
+        """Resamples an (H, W, 3) uint8 image to (size, size, 3); black outside the image unless ``border`` says else.
+
+        Bilinear; where the crop shrinks the image by 2 or more, blocks of pixels are averaged first, so that
+        large faces do not alias. Only the part of the image under the window is touched.
+        """
+        matrix = self._to_image_matrix()
+        corners = np.array([[0, 0], [self.size - 1, 0], [0, self.size - 1], [self.size - 1, self.size - 1]])
+        corners_image = self.to_image(corners)
+        block = max(1, int(self.scale))
+        height, width = image.shape[:2]
+        low = np.floor(corners_image.min(axis=0)) - 2 * block
+        high = np.ceil(corners_image.max(axis=0)) + 2 * block + 1
+        x0, y0 = (int(v) for v in np.clip(low, 0, [width - 1, height - 1]))
+        x1, y1 = (int(v) for v in np.clip(high, [x0 + 1, y0 + 1], [width, height]))
+        part = image[y0:y1, x0:x1]
+        if block > 1:
+            part = _block_mean(part, block)
+        matrix[:, 2] -= [x0, y0]
+        matrix[:, 2] = (matrix[:, 2] + 0.5) / block - 0.5
+        matrix[:, :2] /= block
+        sampled = cv2.warpAffine(
+            part,
+            matrix,
+            (self.size, self.size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=border,
+        )
+        return np.asarray(sampled, dtype=np.uint8)
+
+
+def _block_mean(image: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.uint8]:
+    """Averages ``block`` x ``block`` pixels; the last, partial blocks are filled up with the edge pixels."""
+    height, width = image.shape[:2]
+    pad_y, pad_x = -height % block, -width % block
+    if pad_y or pad_x:
+        image = cv2.copyMakeBorder(image, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    size = (image.shape[1] // block, image.shape[0] // block)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def crop_around(box: npt.NDArray[np.floating], *, size: int, extension: float, angle: float = 0.0) -> Crop:
+    """The square crop around a face box (x0, y0, x1, y1): same centre, its longer side times ``extension``."""
+    x0, y0, x1, y1 = (float(v) for v in box)
+    return Crop((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) * extension, size, angle)
+
+
+def box_around(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """The reference face box: the bounding box (x0, y0, x1, y1) of (..., 66, 2 or 3) points, in their pixels."""
+    xy = np.asarray(points)[..., :2]
+    return np.concatenate([xy.min(axis=-2), xy.max(axis=-2)], axis=-1).astype(np.float32)

@@ -1,0 +1,120 @@
+"""The cascade: part detection, part regression and Z regression, joined."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import nn
+
+from face_alignment_3d import heatmap
+from face_alignment_3d.crop import rescale
+
+_RGB_MEAN = (0.485, 0.456, 0.406)
+_RGB_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class CascadeGeometry:
+    """The sizes that a cascade works at. Lengths are crop pixels unless they say otherwise."""
+
+    landmarks: int
+    input_size: int
+    """Height and width of the crop."""
+    crop_extension: float
+    """Side of the crop over the longer side of the face box."""
+    heatmap_stride: int
+    """Crop pixels per heatmap cell."""
+    depth_stride: int
+    """Crop pixels per cell of the Gaussians that the Z network sees."""
+    depth_std: float
+    """Standard deviation of those Gaussians."""
+    detection_radius: float
+    """Radius of the binary discs that the detection learns."""
+    regression_std: float
+    """Standard deviation of the Gaussians that the regression learns."""
+    decoding: Literal["softmax", "peak"]
+    """Whether heatmaps are logits of a distribution, or freely regressed maps that are read around their peak."""
+
+    @property
+    def heatmap_size(self) -> tuple[int, int]:
+        side = self.input_size // self.heatmap_stride
+        return side, side
+
+    @property
+    def depth_size(self) -> tuple[int, int]:
+        side = self.input_size // self.depth_stride
+        return side, side
+
+
+class Planar(NamedTuple):
+    """What the first two parts of the cascade say."""
+
+    detection_logits: torch.Tensor
+    """(B, N, h, w)"""
+    heatmaps: torch.Tensor
+    """(B, N, h, w), as the regression put them out."""
+    distribution: torch.Tensor
+    """(B, N, h, w): the heatmaps as non-negative maps of sum 1."""
+    points: torch.Tensor
+    """(B, N, 2): x, y in crop pixels."""
+
+
+class Cascade(nn.Module):
+    """Crops in, landmarks out. Normalisation, heatmaps and decoding are inside."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(
+        self, geometry: CascadeGeometry, detection: nn.Module, regression: nn.Module, depth: nn.Module
+    ) -> None:
+        super().__init__()
+        self.geometry = geometry
+        self.detection = detection
+        self.regression = regression
+        self.depth = depth
+        self.register_buffer("mean", 255 * torch.tensor(_RGB_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(_RGB_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, 3, S, S) RGB crops in [0, 255] -> points (B, N, 3) in crop pixels, confidence (B, N) in [0, 1]."""
+        image = self.normalise(crops)
+        planar = self.locate(image)
+        z = self.regress_depth(image, planar.points)
+        return torch.cat([planar.points, z[..., None]], dim=-1), self.confidence(planar)
+
+    def normalise(self, crops: torch.Tensor) -> torch.Tensor:
+        """RGB in [0, 255] -> zero mean, unit variance over natural images."""
+        image: torch.Tensor = (crops.to(self.mean.dtype) - self.mean) / self.std
+        return image
+
+    def locate(self, image: torch.Tensor) -> Planar:
+        """The two-stage 2D cascade on a normalised image (B, 3, S, S)."""
+        geometry = self.geometry
+        detection_logits, features = self.detection(image)
+        heatmaps = self.regression(detection_logits, features).float()
+        if geometry.decoding == "softmax":
+            distribution = heatmaps.flatten(-2).softmax(dim=-1).view_as(heatmaps)
+        else:
+            radius = 3 * geometry.regression_std / geometry.heatmap_stride
+            distribution = heatmap.keep_peak(heatmaps, radius=radius)
+        points = rescale(heatmap.expectation(distribution), geometry.heatmap_stride)
+        return Planar(detection_logits, heatmaps, distribution, points)
+
+    def regress_depth(self, image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        """z (B, N) in crop pixels, zero mean, of points (B, N, 2) on a normalised image (B, 3, S, S)."""
+        geometry = self.geometry
+        gaussians = heatmap.render_gaussians(
+            rescale(points, 1 / geometry.depth_stride),
+            size=geometry.depth_size,
+            std=geometry.depth_std / geometry.depth_stride,
+        )
+        z: torch.Tensor = self.depth(image, gaussians.to(image.dtype), points)
+        return z - z.mean(dim=1, keepdim=True)
+
+    def confidence(self, planar: Planar) -> torch.Tensor:
+        """(B, N): the share of each map's mass within two standard deviations of its point."""
+        geometry = self.geometry
+        points_heatmap = rescale(planar.points, 1 / geometry.heatmap_stride)
+        radius = 2 * geometry.regression_std / geometry.heatmap_stride
+        return heatmap.mass_near(planar.distribution, points_heatmap, radius=radius)
