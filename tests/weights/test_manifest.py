@@ -1,0 +1,142 @@
+import json
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+from face_alignment_3d.errors import WeightsError
+from face_alignment_3d.weights.manifest import (
+    add_to_manifest,
+    load_manifest,
+    manifest_path,
+    with_entry,
+    write_manifest,
+)
+
+
+def test_the_library_finds_its_own_manifest_and_it_is_valid():
+    assert manifest_path().name == "weights_manifest.json"
+    for name, entry in load_manifest().items():
+        assert entry.name == name
+
+
+def test_round_trip(tmp_path, make_entry):
+    path = tmp_path / "manifest.json"
+    entries = {"base": make_entry(), "lite": make_entry(name="lite", file="lite.safetensors", url=None)}
+    write_manifest(entries, path)
+    assert load_manifest(path) == entries
+    assert list(load_manifest(path)) == ["base", "lite"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["manifest.json"]
+
+
+def test_adding_replaces_the_entry_of_the_same_name_and_keeps_the_others(tmp_path, make_entry):
+    path = tmp_path / "manifest.json"
+    path.write_text('{"schema": 1, "weights": []}')
+    add_to_manifest(make_entry(), path)
+    add_to_manifest(make_entry(name="lite", file="lite.safetensors"), path)
+    add_to_manifest(make_entry(seed=8), path)
+    entries = load_manifest(path)
+    assert list(entries) == ["base", "lite"]
+    assert entries["base"].seed == 8
+
+
+def test_two_names_cannot_share_a_file(make_entry):
+    with pytest.raises(WeightsError, match=r"'base' and 'other' share the file 'base\.safetensors'"):
+        with_entry({"base": make_entry()}, make_entry(name="other"))
+
+
+def test_entries_and_their_metrics_cannot_be_changed(make_entry):
+    entry = make_entry()
+    with pytest.raises(FrozenInstanceError):
+        entry.seed = 1
+    with pytest.raises(TypeError):
+        entry.metrics["afw"] = 1.0
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("name", "Base", "lower-case letters"),
+        ("name", "", "lower-case letters"),
+        ("preset", " ", "non-empty string"),
+        ("file", "../base.safetensors", "bare file name"),
+        ("file", "a/b.safetensors", "bare file name"),
+        ("file", "a\\b.safetensors", "bare file name"),
+        ("file", "base.pth", "bare file name"),
+        ("sha256", "AB" * 32, "64 lower-case hexadecimal"),
+        ("sha256", "ab" * 31, "64 lower-case hexadecimal"),
+        ("bytes", 0, "positive integer"),
+        ("bytes", True, "positive integer"),
+        ("bytes", 1.5, "positive integer"),
+        ("url", "ftp://example.org/a", "URL or null"),
+        ("url", "", "URL or null"),
+        ("embedded", 1, "true or false"),
+        ("input_size", "128", "positive integer"),
+        ("data", ["", "a"], "list of strings"),
+        ("seed", None, "an integer"),
+        ("metrics", {"nme": "3.5"}, "finite numbers"),
+        ("metrics", {"nme": float("nan")}, "finite numbers"),
+        ("metrics", [3.5], "finite numbers"),
+        ("date", "31.01.2025", "YYYY-MM-DD"),
+        ("date", "2025-02-30", "YYYY-MM-DD"),
+    ],
+)
+def test_a_bad_field_is_named_with_what_was_expected(make_entry, field, value, expected):
+    value = tuple(value) if field == "data" else value
+    with pytest.raises(WeightsError, match=rf"'{field}' must be .*{expected}.*; got "):
+        make_entry(**{field: value})
+
+
+def _entry_json(make_entry, tmp_path: Path) -> dict:
+    write_manifest({"base": make_entry()}, tmp_path / "good.json")
+    return json.loads((tmp_path / "good.json").read_text())["weights"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda entry: entry.pop("sha256"), r"entry 0 \('base'\) lacks sha256"),
+        (lambda entry: entry.update(sha512="x"), r"entry 0 \('base'\) has unknown keys: sha512"),
+        (lambda entry: entry.update(data="helen"), "'data' must be a list"),
+        (lambda entry: entry.update(seed=1.0), "'seed' must be an integer; got 1.0"),
+    ],
+)
+def test_a_broken_entry_is_refused(tmp_path, make_entry, change, message):
+    entry = _entry_json(make_entry, tmp_path)
+    change(entry)
+    path = tmp_path / "broken.json"
+    path.write_text(json.dumps({"schema": 1, "weights": [entry]}))
+    with pytest.raises(WeightsError, match=message) as caught:
+        load_manifest(path)
+    assert str(path) in str(caught.value)
+
+
+def test_two_entries_of_one_name_are_refused(tmp_path, make_entry):
+    entry = _entry_json(make_entry, tmp_path)
+    path = tmp_path / "broken.json"
+    path.write_text(json.dumps({"schema": 1, "weights": [entry, entry]}))
+    with pytest.raises(WeightsError, match="two entries are named 'base'"):
+        load_manifest(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "'schema' and 'weights'"),
+        ('{"weights": []}', "'schema' and 'weights'"),
+        ('{"schema": 2, "weights": []}', "its schema is 2 .* reads 1"),
+        ('{"schema": 1, "weights": {}}', "'weights' must be a list"),
+        ('{"schema": 1, "weights": ["base"]}', "entry 0 must be an object"),
+    ],
+)
+def test_a_broken_file_is_refused(tmp_path, text, message):
+    path = tmp_path / "broken.json"
+    path.write_text(text)
+    with pytest.raises(WeightsError, match=message):
+        load_manifest(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"cannot read .*absent\.json"):
+        load_manifest(tmp_path / "absent.json")
