@@ -1,0 +1,255 @@
+"""A cascade to a weight file and back: safetensors, self-describing, strict. Nothing is ever unpickled."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import safetensors
+import safetensors.torch
+import torch
+
+from face_alignment_3d.errors import WeightsError
+from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.networks.presets import PRESETS
+from face_alignment_3d.version import __version__
+from face_alignment_3d.weights.atomic import write_atomically
+from face_alignment_3d.weights.integrity import sha256_of
+from face_alignment_3d.weights.manifest import WeightsEntry
+
+FORMAT: Final = "face-alignment-3d cascade"
+FORMAT_VERSION: Final = "1"
+MARKUP: Final = "3dfaw-66"
+#: Units and axes of the points that the cascade puts out; weights trained for others would load and be wrong.
+COORDINATES: Final = "crop pixels from the centre of the top-left one; x right, y down, z away, zero-mean z"
+
+#: Batch norm's counters of training steps: not needed for inference, and the only integers among the tensors.
+_COUNTER: Final = "num_batches_tracked"
+
+
+def save_cascade(cascade: Cascade, path: Path, *, preset: str, metadata: Mapping[str, str]) -> None:
+    """Writes ``cascade`` to ``path``, whole or not at all, with its floating tensors as fp16.
+
+    ``preset`` is the key of ``PRESETS`` that the cascade was built from. ``metadata`` is stored beside the
+    fields that :func:`load_cascade` checks, whose names it may not use. The same weights and metadata give
+    the same bytes each time.
+
+    Raises :class:`WeightsError` when the cascade is not of that preset, when a weight is not finite or beyond
+    the range of fp16, or when the file cannot be written.
+    """
+    own = _description(cascade, preset)
+    if clashing := sorted(own.keys() & metadata.keys()):
+        raise WeightsError(f"metadata may not set {', '.join(clashing)}: the library writes these itself")
+    for key, value in metadata.items():
+        if not isinstance(value, str):
+            raise WeightsError(f"metadata must map strings to strings; {key!r} is {value!r}")
+    tensors = {name: _to_half(name, tensor) for name, tensor in _stored_tensors(cascade).items()}
+    expected = _stored_tensors(_build(preset))
+    _check_tensors(expected, tensors, f"the cascade to save as {preset!r}")
+    content = safetensors.torch.save(tensors, {**own, **metadata})
+    try:
+        write_atomically(path, _with_sorted_metadata(content))
+    except OSError as error:
+        raise WeightsError(f"cannot write weights to {path}: {error}") from error
+
+
+def load_cascade(path: Path, *, device: str | torch.device = "cpu") -> Cascade:
+    """Builds the cascade that a weight file describes and fills it: float32, eval mode, without gradients.
+
+    Raises :class:`WeightsError` when the file is missing, is not safetensors, is not of this library or of a
+    format it reads, describes another network than its preset, or lacks, exceeds or reshapes any tensor.
+    """
+    metadata = read_metadata(path)
+    preset = _check_metadata(metadata, path)
+    cascade = _build(preset)
+    for key, value in _description(cascade, preset).items():
+        if key != "library_version" and metadata.get(key) != value:
+            raise WeightsError(
+                f"{path}: preset {preset!r} of this version of the library has {key} {value!r}; the file has "
+                f"{metadata.get(key)!r}. Use weights made for this version"
+            )
+    try:
+        tensors = safetensors.torch.load_file(path, device="cpu")
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    _check_tensors(_stored_tensors(cascade), tensors, str(path))
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(f"{path}: tensor {name} has values that are not finite; the file is of no use")
+    counters = {name: tensor for name, tensor in cascade.state_dict().items() if name.endswith(_COUNTER)}
+    cascade.load_state_dict({**counters, **tensors}, strict=True)
+    return cascade.to(device).eval().requires_grad_(False)
+
+
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """What a weight file says of itself; reads its header only.
+
+    Raises :class:`WeightsError` when there is no such file or it is not safetensors.
+    """
+    if not path.is_file():
+        raise WeightsError(f"there is no weight file {path}; check the path")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return MappingProxyType(dict(file.metadata() or {}))
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def entry_for_file(
+    path: Path,
+    *,
+    name: str,
+    url: str | None,
+    embedded: bool,
+    licence: str,
+    data: tuple[str, ...],
+    training_command: str,
+    seed: int,
+    metrics: Mapping[str, float],
+    date: str,
+) -> WeightsEntry:
+    """The manifest entry of a file that :func:`save_cascade` wrote, partly read from the file itself."""
+    metadata = read_metadata(path)
+    return WeightsEntry(
+        name=name,
+        preset=_check_metadata(metadata, path),
+        file=path.name,
+        sha256=sha256_of(path),
+        bytes=path.stat().st_size,
+        url=url,
+        embedded=embedded,
+        input_size=int(metadata["input_size"]),
+        markup=metadata["markup"],
+        licence=licence,
+        data=data,
+        training_command=training_command,
+        seed=seed,
+        metrics=metrics,
+        date=date,
+    )
+
+
+def _build(preset: str) -> Cascade:
+    """The untrained cascade; its random initialisation leaves the caller's random state alone."""
+    with torch.random.fork_rng(devices=[]):
+        return PRESETS[preset]()
+
+
+def _description(cascade: Cascade, preset: str) -> dict[str, str]:
+    if preset not in PRESETS:
+        raise WeightsError(f"preset must be one of {', '.join(map(repr, PRESETS))}; got {preset!r}")
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "preset": preset,
+        "markup": MARKUP,
+        # All of the geometry: weights trained at another crop extension or stride would load and be wrong.
+        **{key: str(value) for key, value in asdict(cascade.geometry).items()},
+        "coordinates": COORDINATES,
+        "library_version": __version__,
+    }
+
+
+def _check_metadata(metadata: Mapping[str, str], path: Path) -> str:
+    """The preset of a file of this library, of a format and preset that this version knows."""
+    if metadata.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path} is safetensors, but not of this library: its metadata should have format {FORMAT!r}; it "
+            f"has {metadata.get('format')!r}"
+        )
+    if metadata.get("format_version") != FORMAT_VERSION:
+        raise WeightsError(
+            f"{path} is of format version {metadata.get('format_version')!r} and this version of the library "
+            f"reads {FORMAT_VERSION!r}; update face-alignment-3d"
+        )
+    preset = metadata.get("preset", "")
+    if preset not in PRESETS:
+        raise WeightsError(
+            f"{path} is of preset {preset!r}, which this version of the library does not know (it knows "
+            f"{', '.join(map(repr, PRESETS))}); update face-alignment-3d"
+        )
+    return preset
+
+
+def _stored_tensors(cascade: Cascade) -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in cascade.state_dict().items() if not name.endswith(_COUNTER)}
+
+
+def _to_half(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    tensor = tensor.detach().cpu()
+    if not tensor.is_floating_point():
+        return tensor.clone(memory_format=torch.contiguous_format)
+    half = tensor.to(torch.float16).clone(memory_format=torch.contiguous_format)
+    if not bool(torch.isfinite(half).all()):
+        raise WeightsError(
+            f"tensor {name} reaches {tensor.abs().max().item():g}, which fp16 cannot hold (at most 65504, "
+            "finite); the training has diverged"
+        )
+    return half
+
+
+def _check_tensors(
+    expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor], label: str
+) -> None:
+    """Raises unless both have the same names, shapes and kinds of number."""
+    problems = []
+    if missing := sorted(expected.keys() - found.keys()):
+        problems.append(f"lacks {_listing(missing)}")
+    if unexpected := sorted(found.keys() - expected.keys()):
+        problems.append(f"has the unknown {_listing(unexpected)}")
+    both = sorted(expected.keys() & found.keys())
+    if different := [
+        f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
+        for name in both
+        if found[name].shape != expected[name].shape
+    ]:
+        problems.append(f"has other shapes: {_listing(different)}")
+    if retyped := [
+        f"{name} {found[name].dtype}"
+        for name in both
+        if found[name].is_floating_point() != expected[name].is_floating_point()
+    ]:
+        problems.append(f"has other types: {_listing(retyped)}")
+    if problems:
+        raise WeightsError(f"{label} does not fit its preset: it {'; it '.join(problems)}")
+
+
+def _listing(names: list[str], most: int = 5) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """The same safetensors file with its header's metadata in alphabetical order.
+
+    The library writes it in the order of a randomly seeded hash table, so that two saves of the same weights
+    would differ in their SHA-256.
+    """
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    """An error that says what the file looks like instead."""
+    try:
+        with path.open("rb") as handle:
+            start = handle.read(64)
+    except OSError:
+        start = b""
+    if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
+        return WeightsError(
+            f"{path} looks like a pickled PyTorch checkpoint; expected safetensors. Pickles are never "
+            "loaded, since that runs whatever code they hold; export the model with save_cascade"
+        )
+    if start.lstrip()[:1] == b"<":
+        return WeightsError(
+            f"{path} looks like a web page; expected safetensors. The download met an error or login page: "
+            "fetch the file again"
+        )
+    return WeightsError(f"{path} is not a complete safetensors file ({error}); fetch or export it again")
