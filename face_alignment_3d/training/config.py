@@ -1,0 +1,60 @@
+"""Everything that decides a training run, frozen."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from face_alignment_3d.training.augment import Geometric
+from face_alignment_3d.training.photometric import Photometric
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Factors of the summed losses; see :mod:`face_alignment_3d.training.losses` for their units."""
+
+    detection: float = 0.05
+    shape: float = 1.0
+    coordinates: float = 1.0
+    depth: float = 0.5
+    prior: float = 1.0
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One run. The batch of step k is a function of the seed and k, so a resumed run goes on as if never stopped."""
+
+    preset: str
+    seed: int = 1
+    steps: int = 14_000
+    batch_size: int = 32
+    learning_rate: float = 1.5e-3
+    warmup_steps: int = 300
+    weight_decay: float = 0.02
+    gradient_norm: float = 10.0
+    average_decay: float = 0.999
+    """Of the exponential moving average of the weights, which is what is validated and exported."""
+    face_size: int = 150
+    """Photos are kept in memory shrunk to faces of this size, pixels."""
+    holdout_every: int = 12
+    """Every so many hand-labelled photos one is kept for validation."""
+    taught_share: float = 0.3
+    """Share of a batch from the faces that only teachers have labelled, before self-labelling."""
+    self_label_at: float = 0.35
+    """The fraction of the steps after which the network's own averaged predictions label those faces."""
+    self_labelled_share: float = 0.5
+    """Their share of a batch from then on."""
+    turned_factor: float = 3.0
+    """How much more often a face beyond 25 degrees of yaw is drawn than another of the same set."""
+    full_precision_from: float = 0.92
+    """The fraction of the steps from which bf16 is left off."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+    validate_every: int = 1000
+    checkpoint_seconds: float = 240.0
+    losses: LossWeights = field(default_factory=LossWeights)
+    geometric: Geometric = field(default_factory=Geometric)
+    photometric: Photometric = field(default_factory=Photometric)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+LITE = TrainingConfig(preset="lite")

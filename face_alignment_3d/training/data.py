@@ -1,0 +1,104 @@
+"""The samples of a run: read once, held in memory, split into training and validation."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.training.batches import Pool
+from face_alignment_3d.training.config import TrainingConfig
+from face_alignment_3d.training.datasets.photos68 import make_samples, open_photos68, shrink_to_face
+from face_alignment_3d.training.datasets.teachers import TaughtFaces, open_taught_faces
+from face_alignment_3d.training.face_model import load_face_model
+from face_alignment_3d.training.lifting import lift
+from face_alignment_3d.training.sample import Sample
+from face_alignment_3d.training.self_labels import Labels, scaled, teacher_labels
+
+#: Hand-labelled sets to train on. AFW is left for evaluation and must never be listed here.
+HAND_LABELLED = ("helen_train", "lfpw_train")
+_HELD_OUT_TURNED = 100
+_TURNED_YAW = 25.0
+
+
+@dataclass(frozen=True, eq=False)
+class TaughtImages:
+    """The faces that teachers have labelled, shrunk, and the factor that each was shrunk by."""
+
+    faces: TaughtFaces
+    images: Sequence[npt.NDArray[np.uint8]]
+    scales: npt.NDArray[np.float32]
+    """(N,)"""
+
+    def samples(self, labels: Labels) -> list[Sample]:
+        """One sample a face, in the pixels of the shrunk photos; weights may be zero."""
+        return [
+            Sample(name, image, scaled(points, float(scale)), weight_xy, weight_z)
+            for name, image, scale, points, weight_xy, weight_z in zip(
+                self.faces.names,
+                self.images,
+                self.scales,
+                labels.points,
+                labels.weight_xy,
+                labels.weight_z,
+                strict=True,
+            )
+        ]
+
+    def held_out(self) -> npt.NDArray[np.bool_]:
+        """(N,): the turned faces that are kept for validation, evenly spread over the list."""
+        candidates = np.flatnonzero((np.abs(self.faces.yaw) > _TURNED_YAW) & self.faces.teachers_agree())
+        chosen = np.zeros(len(self.faces.names), dtype=bool)
+        chosen[candidates[:: max(1, len(candidates) // _HELD_OUT_TURNED)]] = True
+        return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a run trains on and is validated with."""
+
+    hand: list[Sample]
+    taught: TaughtImages
+    validation: dict[str, list[Sample]]
+
+    def pools(self, config: TrainingConfig, labels: Labels, *, taught_share: float) -> list[Pool]:
+        """The hand-labelled photos and, with their share of a batch, the faces that ``labels`` speaks of."""
+        held_out = self.taught.held_out()
+        usable = np.flatnonzero((labels.weight_xy.max(axis=1) > 0) & ~held_out)
+        odds = np.where(np.abs(self.taught.faces.yaw[usable]) > _TURNED_YAW, config.turned_factor, 1.0)
+        samples = self.taught.samples(labels)
+        return [
+            Pool(self.hand, 1.0 - taught_share, np.full(len(self.hand), 1 / len(self.hand))),
+            Pool([samples[i] for i in usable], taught_share, odds / odds.sum()),
+        ]
+
+
+def load_training_data(data: Path, config: TrainingConfig) -> TrainingData:
+    """Reads all photos below ``data`` and lifts the hand-made labels: about a minute and 3 GB in full."""
+    model = load_face_model(data)
+    hand: list[Sample] = []
+    for name in HAND_LABELLED:
+        photos = open_photos68(data, name)
+        hand += make_samples(photos, lift(photos.points68, model), face_size=config.face_size)
+    taught = _read_taught(open_taught_faces(data), config.face_size)
+    held_out = taught.held_out()
+    taught_samples = taught.samples(teacher_labels(taught.faces))
+    validation = {
+        "hand": hand[:: config.holdout_every],
+        "turned": [sample for sample, out in zip(taught_samples, held_out, strict=True) if out],
+    }
+    training = [sample for i, sample in enumerate(hand) if i % config.holdout_every]
+    return TrainingData(training, taught, validation)
+
+
+def _read_taught(faces: TaughtFaces, face_size: int) -> TaughtImages:
+    def read(index: int) -> tuple[npt.NDArray[np.uint8], float]:
+        image = faces.image(index)
+        small, _ = shrink_to_face(image, faces.tddfa[index], face_size=face_size)
+        return small, small.shape[1] / image.shape[1]
+
+    with ThreadPoolExecutor() as executor:
+        read_all = list(executor.map(read, range(len(faces.names))))
+    return TaughtImages(faces, [i for i, _ in read_all], np.array([s for _, s in read_all], dtype=np.float32))

@@ -1,0 +1,42 @@
+"""Points for labelled samples from a cascade in training, without the public aligner's reading and detection."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from face_alignment_3d.crop import Crop
+from face_alignment_3d.markup import MIRROR
+from face_alignment_3d.networks.cascade import Cascade
+
+
+@torch.inference_mode()
+def predict(
+    cascade: Cascade,
+    images: Sequence[npt.NDArray[np.uint8]],
+    crops: Sequence[Crop],
+    *,
+    mirrored: bool = False,
+    bf16: bool = False,
+    batch_size: int = 64,
+) -> npt.NDArray[np.float32]:
+    """(F, 66, 3) points in the pixels of each image; ``mirrored`` runs on mirrored crops and mirrors back."""
+    device = cascade.mean.device
+    results = []
+    for start in range(0, len(images), batch_size):
+        part = crops[start : start + batch_size]
+        pixels = np.stack([c.sample(i) for i, c in zip(images[start : start + batch_size], part, strict=True)])
+        if mirrored:
+            pixels = np.ascontiguousarray(pixels[:, :, ::-1])
+        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            points, _ = cascade(batch)
+        points_crop = points.float().cpu().numpy()
+        if mirrored:
+            points_crop = points_crop[:, MIRROR]
+            points_crop[..., 0] = pixels.shape[2] - 1 - points_crop[..., 0]
+        results += [crop.to_image(p) for crop, p in zip(part, points_crop, strict=True)]
+    if not results:
+        return np.zeros((0, len(MIRROR), 3), dtype=np.float32)
+    return np.stack(results).astype(np.float32)

@@ -1,0 +1,58 @@
+"""What the cascade learns from, one function a loss."""
+
+import torch
+import torch.nn.functional as F
+
+from face_alignment_3d import heatmap
+from face_alignment_3d.crop import rescale
+from face_alignment_3d.networks.cascade import CascadeGeometry
+
+
+def detection_loss(
+    logits: torch.Tensor, points: torch.Tensor, weight: torch.Tensor, geometry: CascadeGeometry
+) -> torch.Tensor:
+    """Pixel-wise sigmoid cross entropy against discs (paper, section 3.1), per disc cell.
+
+    ``logits`` (B, N, h, w); ``points`` (B, N, 2) in crop pixels; ``weight`` (B, N).
+    """
+    stride = geometry.heatmap_stride
+    radius = geometry.detection_radius / stride
+    discs = heatmap.render_disks(rescale(points, 1 / stride), size=geometry.heatmap_size, radius=radius)
+    entropy = F.binary_cross_entropy_with_logits(logits.float(), discs, reduction="none").sum(dim=(-2, -1))
+    return weighted_mean(entropy / (torch.pi * radius**2), weight)
+
+
+def shape_loss(
+    distribution: torch.Tensor, points: torch.Tensor, weight: torch.Tensor, geometry: CascadeGeometry
+) -> torch.Tensor:
+    """Jensen-Shannon divergence between each map and a Gaussian at the landmark: keeps maps compact and unimodal.
+
+    ``distribution`` (B, N, h, w) sums to 1 a map; in [0, log 2].
+    """
+    stride = geometry.heatmap_stride
+    gaussians = heatmap.render_gaussians(
+        rescale(points, 1 / stride), size=geometry.heatmap_size, std=geometry.regression_std / stride
+    )
+    target = heatmap.normalise(gaussians)
+    middle = (0.5 * (distribution + target)).clamp_min(1e-12).log()
+    divergence = distribution * (distribution.clamp_min(1e-12).log() - middle)
+    divergence = divergence + target * (target.clamp_min(1e-12).log() - middle)
+    return weighted_mean(0.5 * divergence.sum(dim=(-2, -1)), weight)
+
+
+def distance_loss(difference: torch.Tensor, weight: torch.Tensor, *, unit: float) -> torch.Tensor:
+    """Smooth L1 of differences (B, N, ...) in pixels over ``unit``; quadratic below a tenth of the unit."""
+    scaled = difference / unit
+    loss = F.smooth_l1_loss(scaled, torch.zeros_like(scaled), beta=0.1, reduction="none")
+    return weighted_mean(loss.flatten(2).sum(dim=2) if loss.ndim > 2 else loss, weight)
+
+
+def weighted_mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Mean of (B, N) values over all of (B, N), each times its weight: a distrusted sample counts for less."""
+    return (values * weight).mean()
+
+
+def inside(points: torch.Tensor, *, size: int, margin: float = 4.0) -> torch.Tensor:
+    """(B, N) 1 where a point (B, N, 2) lies on the crop or at most ``margin`` px beside it, else 0."""
+    within = (points >= -margin) & (points <= size - 1 + margin)
+    return within.all(dim=-1).to(points.dtype)
