@@ -1,0 +1,55 @@
+"""One photo's faces as JSON."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from face_alignment_3d.export.record import SCHEMA, PhotoFaces, shortest
+from face_alignment_3d.face import Face3D
+from face_alignment_3d.markup import NAMES
+from face_alignment_3d.weights.atomic import write_atomically
+
+_COORDINATES: Final = (
+    "pixels of the upright photo (EXIF orientation applied); (0, 0) is the centre of the top-left pixel; "
+    "x right, y down, z away from the camera in the same unit, with zero mean over a face's points"
+)
+
+
+def to_json(photo: PhotoFaces) -> dict[str, Any]:
+    """The photo's faces as what :mod:`json` takes.
+
+    ``landmarks`` are rows [x, y, z] in the order of ``markup.points``, ``box`` is [x0, y0, x1, y1], and
+    ``score`` is null when the box was the caller's. Numbers give back the exact float32.
+    """
+    return {
+        "schema": SCHEMA,
+        "image": photo.image,
+        "width": photo.width,
+        "height": photo.height,
+        "coordinates": _COORDINATES,
+        "markup": {"name": "3dfaw-66", "points": list(NAMES)},
+        "faces": [_face(face) for face in photo.faces],
+    }
+
+
+def write_json(path: str | os.PathLike[str], photo: PhotoFaces) -> None:
+    """Writes :func:`to_json` to ``path``, in UTF-8, whole or not at all.
+
+    Raises OSError when the folder is missing or cannot be written to.
+    """
+    content = to_json(photo)
+    # A face a line: the file can be read by eye and compared line by line, yet stays small.
+    faces = ",\n".join("    " + json.dumps(face, allow_nan=False) for face in content.pop("faces"))
+    head = json.dumps(content, indent=2, ensure_ascii=False)
+    listing = f"[\n{faces}\n  ]" if faces else "[]"
+    write_atomically(Path(path), f'{head[:-2]},\n  "faces": {listing}\n}}\n'.encode())
+
+
+def _face(face: Face3D) -> dict[str, Any]:
+    return {
+        "box": shortest(face.box),
+        "score": None if face.score is None else float(face.score),
+        "landmarks": [shortest(point) for point in face.landmarks],
+        "confidence": shortest(face.confidence),
+    }
