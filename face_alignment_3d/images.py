@@ -16,7 +16,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from face_alignment_3d.errors import ImageError
 
 #: What :func:`as_rgb` takes.
-ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic] | torch.Tensor"
+ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic] | torch.Tensor
 
 ColorOrder: TypeAlias = Literal["rgb", "bgr"]
 
@@ -85,7 +85,7 @@ def as_rgb(image: ImageLike, *, color: ColorOrder = "rgb") -> npt.NDArray[np.uin
     raise ImageError(f"{_EXPECTED}; got {type(image).__name__}{hint}")
 
 
-def _read(file: "str | os.PathLike[str]") -> npt.NDArray[np.uint8]:
+def _read(file: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     path = Path(os.fsdecode(file))
     if path.is_dir():
         raise ImageError(f"expected a picture file; {path} is a folder: pass its files one by one")
@@ -147,7 +147,7 @@ def _from_tensor(tensor: torch.Tensor, color: ColorOrder) -> npt.NDArray[np.uint
     if tensor.ndim != 3 or shape[0] not in (1, 3):
         hint = ""
         if tensor.ndim == 4:
-            hint = "; pass the images of a batch as a list to get_landmarks_batch"
+            hint = "; pass a batch to get_landmarks_batch"
         elif tensor.ndim == 3 and shape[2] in (1, 3):
             hint = "; use tensor.permute(2, 0, 1)"
         elif tensor.ndim == 2:
@@ -170,7 +170,7 @@ def _from_array(array: npt.NDArray[np.generic], color: ColorOrder) -> npt.NDArra
     if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
         hint = ""
         if array.ndim == 4:
-            hint = "; pass the images of a batch as a list to get_landmarks_batch"
+            hint = "; pass a batch to get_landmarks_batch"
         elif array.ndim == 3 and shape[0] in (1, 3):
             hint = "; use array.transpose(1, 2, 0)"
         raise ImageError(f"expected an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); got {shape}{hint}")
