@@ -24,7 +24,7 @@ class TrainingConfig:
 
     preset: str
     seed: int = 1
-    steps: int = 14_000
+    steps: int = 13_500
     batch_size: int = 32
     learning_rate: float = 1.5e-3
     warmup_steps: int = 300

@@ -1,0 +1,58 @@
+"""From a finished run to a file that users load, and the manifest entry that goes with it."""
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+
+from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.training.config import TrainingConfig
+from face_alignment_3d.weights.loading import entry_for_file, save_cascade
+from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
+
+#: The photos decide the terms of the weights, whatever the code's licence.
+LICENCE = "non-commercial research (terms of the training photos; see MODEL_CARD.md)"
+
+DATA = (
+    "HELEN train (870 photos, 300-W annotation)",
+    "LFPW train (805 photos, 300-W annotation)",
+    "YouTube Faces frames, UTKFace, All-Age-Faces, StyleGAN2 portraits, facial expressions and turned faces of "
+    "those sets and LFW (14,741 photos; labels of 3DDFA_V2 and MediaPipe, then the network's own)",
+    "Basel Face Model 68-point basis and AFLW2000-3D labels (no photos)",
+)
+
+
+def export_weights(
+    cascade: Cascade, config: TrainingConfig, out: Path, *, command: str, errors: Mapping[str, float]
+) -> WeightsEntry:
+    """Writes ``<preset>.safetensors`` and ``<preset>.manifest.json`` into ``out``; returns the entry.
+
+    ``errors`` are what the run measured on its held-out samples, by name, percent.
+    """
+    path = out / f"{config.preset}.safetensors"
+    today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
+    save_cascade(
+        cascade,
+        path,
+        preset=config.preset,
+        metadata={
+            "licence": LICENCE,
+            "training_command": command,
+            "seed": str(config.seed),
+            "steps": str(config.steps),
+            "date": today,
+        },
+    )
+    entry = entry_for_file(
+        path,
+        name=config.preset,
+        url=None,
+        embedded=True,
+        licence=LICENCE,
+        data=DATA,
+        training_command=command,
+        seed=config.seed,
+        metrics={f"held-out {name} (%)": round(value, 3) for name, value in errors.items()},
+        date=today,
+    )
+    write_manifest({entry.name: entry}, out / f"{config.preset}.manifest.json")
+    return entry

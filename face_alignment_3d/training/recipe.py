@@ -1,0 +1,64 @@
+"""A whole run, from a folder of data to a weight file. Reads top to bottom."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from face_alignment_3d.errors import DataError
+from face_alignment_3d.training.config import TrainingConfig
+from face_alignment_3d.training.data import load_training_data
+from face_alignment_3d.training.export import export_weights
+from face_alignment_3d.training.face_model import load_labels3d
+from face_alignment_3d.training.loop import train
+from face_alignment_3d.training.turned_labels import TurnedLabels
+from face_alignment_3d.weights.atomic import write_atomically
+from face_alignment_3d.weights.manifest import WeightsEntry
+
+#: What may change between a stop and a resume: nothing that the weights so far were made with.
+_FREE_TO_CHANGE = ("steps", "validate_every", "checkpoint_seconds", "full_precision_from")
+
+
+def run_recipe(
+    config: TrainingConfig,
+    data: Path,
+    out: Path,
+    *,
+    device: torch.device,
+    command: str,
+    report: Callable[[str], None],
+) -> WeightsEntry:
+    """Trains ``config`` on the photos below ``data`` and exports into ``out``; the same call resumes a stopped run.
+
+    ``command`` is what the manifest will say made the weights.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    _claim(out, config)
+    report(f"reading photos below {data}")
+    samples = load_training_data(data, config)
+    turned = TurnedLabels(load_labels3d(data))
+    cascade, errors = train(config, samples, turned, out, device=device, report=report)
+    entry = export_weights(cascade, config, out, command=command, errors=errors)
+    report(f"wrote {out / entry.file} ({entry.bytes / 1e6:.1f} MB) and its manifest entry")
+    return entry
+
+
+def _claim(out: Path, config: TrainingConfig) -> None:
+    """Notes the configuration in ``out``; refuses a folder that holds a run of another."""
+    path = out / "config.json"
+    wanted = json.loads(json.dumps(config.as_dict()))
+    if path.exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(f"{path} is not JSON ({error}); give another --out or delete that folder") from error
+        different = sorted(
+            key for key in wanted if key not in _FREE_TO_CHANGE and found.get(key) != wanted[key]
+        )
+        if different:
+            raise DataError(
+                f"{out} holds a run with another {', '.join(different)}; resume it with the same settings, or give "
+                "another --out"
+            )
+    write_atomically(path, (json.dumps(wanted, indent=2) + "\n").encode())
