@@ -1,0 +1,39 @@
+"""What the aligner asks of a face detector."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One face that a detector found."""
+
+    box: npt.NDArray[np.float32]
+    """(4,): x0, y0, x1, y1 in image pixels, (0, 0) the centre of the top-left pixel. This is the reference
+    box, tight around the landmarks: from the brows to the chin and from jaw to jaw. It may reach outside the
+    image where the face does."""
+
+    score: float
+    """How sure the detector is, in [0, 1]."""
+
+    roll: float = 0.0
+    """How far the head leans in the image plane, in radians, clockwise on screen; 0 where the detector does
+    not know. A rough value is enough: it levels the crop, so that the network sees the face upright."""
+
+
+@runtime_checkable
+class FaceDetector(Protocol):
+    """Anything with this one method can find the faces for :class:`face_alignment_3d.FaceAligner3D`.
+
+    A detector whose boxes are drawn otherwise (with the forehead, say) converts them with a
+    :class:`face_alignment_3d.detection.calibration.BoxCalibration`. One that is used from several threads
+    must allow that itself.
+    """
+
+    def detect(self, image_rgb: npt.NDArray[np.uint8]) -> Sequence[Detection]:
+        """The faces of an (H, W, 3) uint8 RGB image, in any order; an empty sequence when there is none."""
+        ...
