@@ -1,0 +1,168 @@
+"""``face-alignment-3d align``: landmarks of photos, as JSON, CSV and pictures."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from face_alignment_3d.cli.photos import DRAWING_ENDING, Photo, find_photos
+from face_alignment_3d.errors import FaceAlignmentError
+
+# Torch and all that needs it is imported only when there is work: --help is to be quick.
+if TYPE_CHECKING:
+    from face_alignment_3d import FaceAligner3D
+    from face_alignment_3d.cli.boxes_file import BoxesFile
+    from face_alignment_3d.export import PhotoFaces
+
+    _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_CSV_NAME = "landmarks.csv"
+
+
+def add_parser(subparsers: "_Subparsers") -> None:
+    """Adds ``align``."""
+    parser = subparsers.add_parser(
+        "align",
+        help="find the landmarks of photos",
+        description="Finds the faces of photos and their 66 3D landmarks. Writes <photo>.json and "
+        f"<photo>{DRAWING_ENDING} unless told otherwise.",
+        epilog="Exit code: 0; 1 when some photos failed (the others are done); 2 when none could be tried.",
+    )
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a file, a folder or a glob pattern")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path(), metavar="DIR", help="where results go (.)"
+    )
+    parser.add_argument("--json", action="store_true", help="write <photo>.json")
+    parser.add_argument("--csv", action="store_true", help=f"write {_CSV_NAME}, a line a face")
+    parser.add_argument("--draw", action="store_true", help=f"write <photo>{DRAWING_ENDING}")
+    parser.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="FILE",
+        help="face boxes, in place of the detector: CSV image,x0,y0,x1,y1 or JSON {image: [[x0,y0,x1,y1]]}",
+    )
+    parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
+    parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="see `weights list` (lite)")
+    parser.add_argument("--offline", action="store_true", help="never download weights")
+    parser.add_argument(
+        "--min-face", type=_pixels, metavar="N", help="find faces down to N pixels; smaller is slower"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Aligns each photo and writes what was asked for; 1 when some photos failed."""
+    from face_alignment_3d.export import write_csv
+
+    if not (args.json or args.csv or args.draw):
+        args.json = args.draw = True
+    photos = find_photos(args.photos)
+    boxes = _read_boxes(args.boxes)
+    aligner = _make_aligner(args)
+    args.output.mkdir(parents=True, exist_ok=True)
+    sources = {photo.path.resolve() for photo in photos}
+    results: list[PhotoFaces] = []
+    written: list[Path] = []
+    for photo in tqdm(photos, unit="photo", file=sys.stderr, disable=None):
+        try:
+            targets = _targets(photo, args, sources)
+            results.append(_align(photo, aligner, boxes, targets))
+            written += targets.values()
+        # Running out of memory, of the GPU's too, need not happen to the next photo.
+        except (FaceAlignmentError, OSError, MemoryError, RuntimeError) as error:
+            tqdm.write(f"error: {_naming(photo, error)}", file=sys.stderr)
+    if args.csv:
+        write_csv(args.output / _CSV_NAME, results)
+        written.append(args.output / _CSV_NAME)
+    failed = len(photos) - len(results)
+    print(_summary(results, failed, written, args.output))
+    return 1 if failed else 0
+
+
+def _read_boxes(file: Path | None) -> "BoxesFile | None":
+    from face_alignment_3d.cli.boxes_file import BoxesFile
+
+    return None if file is None else BoxesFile(file)
+
+
+def _make_aligner(args: argparse.Namespace) -> "FaceAligner3D":
+    from face_alignment_3d import FaceAligner3D
+
+    offline = True if args.offline else None
+    detector = None
+    if args.min_face is not None:
+        from face_alignment_3d.detection.mtcnn import MTCNNDetector
+        from face_alignment_3d.devices import choose_device
+
+        device = choose_device(args.device)
+        on_cuda = device.type == "cuda"  # MTCNN runs nowhere else but on the CPU.
+        detector = MTCNNDetector(device=device if on_cuda else "cpu", min_face_size=args.min_face)
+    return FaceAligner3D(args.weights, device=args.device, detector=detector, offline=offline)
+
+
+def _targets(photo: Photo, args: argparse.Namespace, sources: set[Path]) -> dict[str, Path]:
+    """Kind of result -> its file."""
+    endings = {"json": ".json"} if args.json else {}
+    if args.draw:
+        endings["draw"] = DRAWING_ENDING
+    targets = {kind: args.output / (photo.name + ending) for kind, ending in endings.items()}
+    for target in targets.values():
+        if target.resolve() in sources:
+            raise FileExistsError(f"the result {target} would replace a photo; choose another folder with -o")
+    return targets
+
+
+def _align(
+    photo: Photo, aligner: "FaceAligner3D", boxes: "BoxesFile | None", targets: dict[str, Path]
+) -> "PhotoFaces":
+    from face_alignment_3d.draw import draw_landmarks
+    from face_alignment_3d.export import PhotoFaces, write_json, write_png
+    from face_alignment_3d.images import as_rgb
+
+    image = as_rgb(photo.path)
+    faces = aligner.detect(image, boxes=None if boxes is None else boxes.of(photo.path))
+    result = PhotoFaces(str(photo.path), image.shape[0], image.shape[1], faces)
+    for target in targets.values():
+        target.parent.mkdir(parents=True, exist_ok=True)
+    if "json" in targets:
+        write_json(targets["json"], result)
+    if "draw" in targets:
+        write_png(targets["draw"], draw_landmarks(image, faces))
+    return result
+
+
+def _naming(photo: Photo, error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    return text if str(photo.path) in text else f"{photo.path}: {text}"
+
+
+def _summary(results: "Sequence[PhotoFaces]", failed: int, written: Sequence[Path], output: Path) -> str:
+    faces = sum(len(result.faces) for result in results)
+    counts = [_count(len(results), "photo"), _count(faces, "face")]
+    empty = sum(not result.faces for result in results)
+    if empty:
+        counts.append(f"{empty} without a face")
+    if failed:
+        counts.append(f"{failed} failed")
+    if not written:
+        return f"{', '.join(counts)}: nothing written"
+    names = [str(file.relative_to(output)) for file in written]
+    what = " and ".join(names) if len(names) <= 2 else _count(len(names), "file")
+    return f"{', '.join(counts)}: wrote {what} to {output}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _pixels(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of pixels above 0; got {text!r}")
+    return number
