@@ -1,0 +1,116 @@
+"""Imports point one way, and importing the library does nothing else."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = "face_alignment_3d"
+ROOT = Path(__file__).parent.parent / PACKAGE
+MODULES = {
+    ".".join([PACKAGE, *file.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__"): file
+    for file in ROOT.rglob("*.py")
+}
+
+
+def _imports(module: str, *, at_import_only: bool) -> set[str]:
+    """The modules of this package that ``module`` imports."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for node in _statements(tree) if at_import_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name in MODULES}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                found |= {name if name in MODULES else str(node.module)} & set(MODULES)
+    return found - {module}
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All that runs when the module is imported."""
+    for child in ast.iter_child_nodes(node):
+        is_for_types = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)
+        if not is_for_types and not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield child
+            yield from _statements(child)
+
+
+def _is_in(module: str, *parts: str) -> bool:
+    return any(module == f"{PACKAGE}.{part}" or module.startswith(f"{PACKAGE}.{part}.") for part in parts)
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert f"{PACKAGE}.aligner" in MODULES
+    assert f"{PACKAGE}.images" in _imports(f"{PACKAGE}.aligner", at_import_only=True)
+
+
+def test_only_the_command_line_knows_training() -> None:
+    for module in MODULES:
+        if not _is_in(module, "training", "cli"):
+            knows = [name for name in _imports(module, at_import_only=False) if _is_in(name, "training")]
+            assert not knows, f"{module} imports {knows}"
+
+
+def test_nothing_knows_the_command_line() -> None:
+    for module in MODULES:
+        if not _is_in(module, "cli", "__main__"):
+            knows = [name for name in _imports(module, at_import_only=False) if _is_in(name, "cli")]
+            assert not knows, f"{module} imports {knows}"
+
+
+def test_the_inside_does_not_import_the_front_door() -> None:
+    for module in MODULES:
+        if not _is_in(module, "cli", "training"):
+            assert PACKAGE not in _imports(module, at_import_only=True), f"{module} imports {PACKAGE}"
+
+
+def test_no_cycles() -> None:
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join([*trail[trail.index(module) :], module])
+        if module not in done:
+            for imported in sorted(_imports(module, at_import_only=True)):
+                visit(imported, (*trail, module))
+            done.add(module)
+
+    for module in sorted(MODULES):
+        visit(module, ())
+
+
+def test_importing_leaves_the_process_as_it_was() -> None:
+    code = f"""
+import os, random, threading
+import cv2, numpy, torch
+
+def state():
+    return {{
+        "dtype": torch.get_default_dtype(),
+        "gradients": torch.is_grad_enabled(),
+        "threads": (torch.get_num_threads(), cv2.getNumThreads(), threading.active_count()),
+        "torch's generator": torch.get_rng_state().tolist(),
+        "other generators": (random.getstate(), numpy.random.get_state()[1].tolist()),
+        "determinism": torch.are_deterministic_algorithms_enabled(),
+        "cudnn": (torch.backends.cudnn.benchmark, torch.backends.cudnn.enabled),
+        "precision": torch.get_float32_matmul_precision(),
+        "cuda": torch.cuda.is_initialized(),
+        "numpy's errors": numpy.geterr(),
+        "process": (os.getcwd(), dict(os.environ)),
+    }}
+
+def refuse(*_, **__):
+    raise SystemExit("a network was built")
+
+before = state()
+torch.nn.Module.__init__ = refuse
+import {PACKAGE}
+{PACKAGE}.FaceAligner3D
+after = state()
+print(*[f"importing changed {{key}}" for key in before if before[key] != after[key]], sep="", end="")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout + done.stderr == ""
