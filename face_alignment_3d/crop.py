@@ -72,7 +72,8 @@ class Crop:
         matrix = self._to_image_matrix()
         corners = np.array([[0, 0], [self.size - 1, 0], [0, self.size - 1], [self.size - 1, self.size - 1]])
         corners_image = self.to_image(corners)
-        block = max(1, int(self.scale))
+        # No block need be larger than the image, however large the window.
+        block = max(1, min(int(self.scale), max(image.shape[:2])))
         height, width = image.shape[:2]
         low = np.floor(corners_image.min(axis=0)) - 2 * block
         high = np.ceil(corners_image.max(axis=0)) + 2 * block + 1
