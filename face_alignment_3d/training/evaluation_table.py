@@ -66,9 +66,10 @@ def _detector(report: Report) -> Iterator[str]:
 
 def _confidence(report: Report) -> Iterator[str]:
     confidence = report.confidence
+    yield "rank correlation of confidence and error:"
     yield (
-        f"rank correlation of confidence and error: {confidence.points:+.2f} over all inner points, "
-        f"{confidence.within_point:+.2f} within a point, {confidence.faces:+.2f} of faces"
+        f"  {confidence.points:+.2f} over all inner points, {confidence.within_point:+.2f} within a point, "
+        f"{confidence.faces:+.2f} of whole faces"
     )
     yield "mean error % by tenths of confidence, from the lowest:"
     yield "  " + " ".join(f"{group.error_mean:5.2f}" for group in confidence.groups)

@@ -1,0 +1,128 @@
+"""``evaluate`` prints a table and writes a report, a curve and the worst faces."""
+
+import hashlib
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import face_alignment_3d
+from face_alignment_3d.cli import main
+from face_alignment_3d.crop import box_around
+from face_alignment_3d.face import Face3D
+from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training import face_model, lifting
+
+COUNT = 3
+
+
+class OffByOnePercent:
+    """Knows the labels; its landmarks lie 1 % of the eye distance to the right, 4 % with the detector."""
+
+    labels: np.ndarray
+
+    def __init__(self, weights: str, *, device: str) -> None:
+        self.device = torch.device("cpu" if device == "auto" else device)
+
+    def detect_batch(self, images: Any, *, boxes: Any = None) -> list[list[Face3D]]:
+        results = []
+        for position, image in enumerate(images):
+            points = self.labels[round(float(image.mean()) / 50)][FROM_68]
+            given = [box_around(points)] if boxes is None else boxes[position]
+            landmarks = np.column_stack([points, np.zeros(66)]).astype(np.float32)
+            landmarks[:, 0] += 4 if boxes is None else 1
+            results.append([Face3D(landmarks, np.linspace(0, 1, 66), box, None) for box in given])
+        return results
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three photos as ``afw``, the fits to them, and a weight file."""
+    labels = np.random.default_rng(0).uniform(20, 120, (COUNT, 68, 2)).astype(np.float32)
+    labels[:, 36], labels[:, 45] = (20, 50), (120, 50)
+    names = [f"face_{i}" for i in range(COUNT)]
+    (tmp_path / "photos68" / "afw").mkdir(parents=True)
+    for index, name in enumerate(names):
+        Image.new("L", (140, 140), 50 * index).save(tmp_path / "photos68" / "afw" / f"{name}.jpg")
+    np.savez(tmp_path / "photos68" / "afw.npz", names=names, points68=labels, scale=np.ones(COUNT))
+    (tmp_path / "mine.safetensors").write_bytes(b"weights")
+
+    def lift(points68: Any, model: Any) -> Any:
+        points = np.concatenate([points68, np.zeros((*points68.shape[:2], 1))], axis=-1)
+        ones = np.ones(len(points68))
+        return SimpleNamespace(
+            points=points, yaw=ones, residual=0 * ones, far_jaw=np.zeros((len(points68), 17), bool)
+        )
+
+    OffByOnePercent.labels = labels
+    monkeypatch.setattr(face_alignment_3d, "FaceAligner3D", OffByOnePercent)
+    monkeypatch.setattr(face_model, "load_face_model", lambda data: None)
+    monkeypatch.setattr(lifting, "lift", lift)
+    return tmp_path
+
+
+def evaluate(data: Path, *options: str) -> int:
+    weights = str(data / "mine.safetensors")
+    return main(["evaluate", "--dataset", "afw", "--data", str(data), "--weights", weights, *options])
+
+
+def test_the_table(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(data) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"afw, 3 photos, weights {data / 'mine.safetensors'}, cpu\n")
+    rows = {line[:30].strip(): line[30:].split() for line in out.splitlines()}
+    assert rows["inner points, mean %"] == ["1.00", "4.00"]
+    assert "the detector found 100.0 % of the faces" in out
+    assert sorted(path.name for path in data.iterdir()) == ["mine.safetensors", "photos68"]
+
+
+def test_the_files(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = data / "deep" / "out"
+    assert evaluate(data, "-o", str(out)) == 0
+    report = json.loads((out / "report.json").read_text())
+    assert report["dataset"] == "afw"
+    assert report["limit"] is None
+    assert report["weights_sha256"] == hashlib.sha256(b"weights").hexdigest()
+    assert report["device"] == "cpu"
+    assert report["given"]["inner_mean"] == pytest.approx(1, rel=1e-4)
+    assert report["detector"]["relative_change"] == pytest.approx(300, rel=1e-4)
+    assert [face["name"] for face in report["faces"]] == ["face_0", "face_1", "face_2"]
+    assert Image.open(out / "curve.png").size == (860, 560)
+    assert Image.open(out / "worst.png").size == (COUNT * 220, 240)
+    assert f"to {out}" in capsys.readouterr().out
+
+
+def test_a_limit(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(data, "--limit", "2") == 0
+    assert capsys.readouterr().out.startswith("afw, 2 photos")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--dataset", "wflw"], "expected one of the data sets holdout, afw, helen_train, lfpw_train"),
+        (["--limit", "0"], "expected a limit of at least 1 photo; got 0"),
+        (["--data", "nowhere"], str(Path("nowhere", "photos68", "afw.npz"))),
+    ],
+)
+def test_what_cannot_be_done(
+    data: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(data, *options) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+
+
+def test_help_names_the_data_sets(capsys: pytest.CaptureFixture[str]) -> None:
+    from face_alignment_3d.training.evaluation_sets import DATASETS
+
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    listed = " ".join(capsys.readouterr().out.split())
+    assert ", ".join([f"{DATASETS[0]} (the default)", *DATASETS[1:]]) in listed
