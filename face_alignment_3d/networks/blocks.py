@@ -26,7 +26,10 @@ def upsample_norm_relu(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions and a shortcut (He et al. 2015): (B, inputs, h, w) -> (B, outputs, h / s, w / s)."""
+    """Two 3 x 3 convolutions and a shortcut (He et al. 2015).
+
+    (B, inputs, h, w) -> (B, outputs, h / stride, w / stride)
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()

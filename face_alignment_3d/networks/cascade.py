@@ -33,7 +33,7 @@ class CascadeGeometry:
     regression_std: float
     """Standard deviation of the Gaussians that the regression learns."""
     decoding: Literal["softmax", "peak"]
-    """Whether heatmaps are logits of a distribution, or freely regressed maps that are read around their peak."""
+    """Whether heatmaps are logits of a distribution, or freely regressed maps, read around their peak."""
 
     @property
     def heatmap_size(self) -> tuple[int, int]:
@@ -77,7 +77,15 @@ class Cascade(nn.Module):
         self.register_buffer("std", 255 * torch.tensor(_RGB_STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, 3, S, S) RGB crops in [0, 255] -> points (B, N, 3) in crop pixels, confidence (B, N) in [0, 1]."""
+        """(B, 3, S, S) RGB crops in [0, 255] -> points (B, N, 3) in crop pixels, confidence (B, N) in [0, 1].
+
+        Raises ValueError for crops of another shape; S is the geometry's ``input_size``.
+        """
+        side = self.geometry.input_size
+        if crops.ndim != 4 or crops.shape[1:] != (3, side, side):
+            raise ValueError(
+                f"crops must have shape (B, 3, {side}, {side}), RGB in [0, 255]; got {tuple(crops.shape)}"
+            )
         image = self.normalise(crops)
         planar = self.locate(image)
         z = self.regress_depth(image, planar.points)

@@ -1,4 +1,4 @@
-"""Z regression at small sizes: from the crop, the heatmaps of the decoded landmarks, and their coordinates."""
+"""Z regression at small sizes: from the crop, the heatmaps of the decoded landmarks and their coordinates."""
 
 import torch
 from torch import nn
@@ -56,8 +56,12 @@ class CompactDepth(nn.Module):
         )
 
     def forward(self, image: torch.Tensor, heatmaps: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        """(B, 3, S, S) image, (B, N, S/4, S/4) Gaussians, (B, N, 2) points in crop pixels -> z (B, N), crop pixels."""
+        """(B, 3, S, S) image, (B, N, S/4, S/4) Gaussians, (B, N, 2) points -> z (B, N).
+
+        Points and z are in crop pixels.
+        """
         seen = self.trunk(torch.cat([self.stem(image), heatmaps], dim=1)).mean(dim=(2, 3))
         z, hidden, spread = self.prior(points)
         z = z + self.correction(torch.cat([seen, hidden], dim=1))
-        return (z - z.mean(dim=1, keepdim=True)) * spread
+        z_crop: torch.Tensor = (z - z.mean(dim=1, keepdim=True)) * spread
+        return z_crop

@@ -1,4 +1,4 @@
-"""Part regression at small sizes: one hourglass that takes the detection maps together with image features."""
+"""Part regression at small sizes: one hourglass that takes the detection maps and image features."""
 
 import torch
 from torch import nn
@@ -14,8 +14,8 @@ from face_alignment_3d.networks.blocks import (
 class Hourglass(nn.Module):
     """One level of an hourglass (Newell et al. 2016), with the levels below it inside.
 
-    Goes down by a stride of 2, through the lower levels, and back up by a learned deconvolution (paper, section
-    3.1: in place of nearest-neighbour upsampling), beside a skip branch at full resolution.
+    Goes down by a stride of 2, through the lower levels, and back up by a learned deconvolution (paper,
+    section 3.1: in place of nearest-neighbour upsampling), beside a skip branch at full resolution.
     """
 
     def __init__(self, channels: tuple[int, ...]) -> None:
@@ -30,7 +30,8 @@ class Hourglass(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         lower = self.up(self.inner(self.down(x)))
-        return self.fuse(torch.cat([x, lower], dim=1))
+        fused: torch.Tensor = self.fuse(torch.cat([x, lower], dim=1))
+        return fused
 
 
 class CompactRegression(nn.Module):
@@ -49,4 +50,5 @@ class CompactRegression(nn.Module):
         Their softmax over each map is the distribution of the landmark's position.
         """
         stacked = torch.cat([torch.sigmoid(detection_logits), features], dim=1)
-        return self.score(self.leave(self.hourglass(self.enter(stacked))))
+        logits: torch.Tensor = self.score(self.leave(self.hourglass(self.enter(stacked))))
+        return logits
