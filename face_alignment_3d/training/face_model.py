@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.errors import DataError
+from face_alignment_3d.training.archives import read_arrays, require_shape
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,19 +32,27 @@ class FaceModel:
 
     def shapes(self, coefficients: Floats) -> Floats:
         """(N, K) -> (N, 68, 3)"""
-        return self.mean + np.einsum("nk,kpd->npd", coefficients, self.basis)
+        shapes: Floats = self.mean + np.einsum("nk,kpd->npd", coefficients, self.basis)
+        return shapes
 
 
 def load_labels3d(directory: Path) -> Floats:
-    """The AFLW2000-3D labels, (N, 68, 3), turned into the library's frame: z away from the camera, centred."""
-    points = _read(directory / "models" / "aflw2000_labels.npz")["points68"].astype(np.float64)
-    points[..., 2] *= -1
-    return points - points.mean(axis=1, keepdims=True)
+    """The AFLW2000-3D labels, (N, 68, 3), in the library's frame: z away from the camera, centred."""
+    path = directory / "models" / "aflw2000_labels.npz"
+    labels = read_arrays(path, ["points68"])["points68"]
+    require_shape(path, "points68", labels, (None, 68, 3))
+    points: Floats = labels.astype(np.float64) * [1.0, 1.0, -1.0]
+    points -= points.mean(axis=1, keepdims=True)
+    return points
 
 
 def load_face_model(directory: Path) -> FaceModel:
-    """Reads the basis below ``directory``/models and estimates the prior by fitting it to the 3D labels there."""
-    arrays = _read(directory / "models" / "bfm68_basis.npz")
+    """Reads the basis below ``directory``/models and estimates its prior by a fit to the 3D labels there."""
+    path = directory / "models" / "bfm68_basis.npz"
+    arrays = read_arrays(path, ["mean", "shape", "expression"])
+    require_shape(path, "mean", arrays["mean"], (68, 3))
+    for part in ("shape", "expression"):
+        require_shape(path, part, arrays[part], (None, 68, 3))
     mean = arrays["mean"].astype(np.float64) @ _TO_LIBRARY_FRAME.T
     basis = np.concatenate([arrays["shape"], arrays["expression"]]).astype(np.float64) @ _TO_LIBRARY_FRAME.T
     coefficients = _fit_to_3d(mean, basis, load_labels3d(directory))
@@ -54,7 +62,8 @@ def load_face_model(directory: Path) -> FaceModel:
 def umeyama(source: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
     """The similarities that take (N, P, 3) ``source`` closest to ``target`` (Umeyama 1991).
 
-    Returns scale (N,), rotation (N, 3, 3), translation (N, 3) with target ~ scale * source @ rotation.T + translation.
+    Returns scale (N,), rotation (N, 3, 3) of determinant +1, translation (N, 3) with
+    target ~ scale * source @ rotation.T + translation.
     """
     source_mean, target_mean = source.mean(axis=1, keepdims=True), target.mean(axis=1, keepdims=True)
     source_centred, target_centred = source - source_mean, target - target_mean
@@ -68,7 +77,9 @@ def umeyama(source: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
     return scale, rotation, translation
 
 
-def _fit_to_3d(mean: Floats, basis: Floats, labels: Floats, *, rounds: int = 15, ridge: float = 1e-3) -> Floats:
+def _fit_to_3d(
+    mean: Floats, basis: Floats, labels: Floats, *, rounds: int = 15, ridge: float = 1e-3
+) -> Floats:
     """Coefficients (N, K) that fit 3D labels (N, 68, 3), alternating similarity and ridge regression."""
     count = len(basis)
     design = basis.reshape(count, -1)
@@ -80,14 +91,3 @@ def _fit_to_3d(mean: Floats, basis: Floats, labels: Floats, *, rounds: int = 15,
         unposed = np.einsum("npi,nij->npj", labels - translation[:, None], rotation) / scale[:, None, None]
         coefficients = np.linalg.solve(gram, design @ (unposed - mean).reshape(len(labels), -1).T).T
     return coefficients
-
-
-def _read(path: Path) -> dict[str, npt.NDArray[np.float32]]:
-    try:
-        with np.load(path) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"expected a readable {path.name} in {path.parent}, got {error}; give --data the folder that holds "
-            "models/ and photos68/ (docs/training.md describes it)"
-        ) from error

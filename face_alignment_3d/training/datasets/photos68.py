@@ -1,4 +1,4 @@
-"""Photos with 68 hand-made 2D points (the layout ``photos68/<set>/*.jpg`` + ``photos68/<set>.npz``), lifted to 3D."""
+"""Photos with 68 hand-made 2D points (``photos68/<set>/*.jpg`` and ``photos68/<set>.npz``), lifted to 3D."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.crop import box_around, rescale
-from face_alignment_3d.errors import DataError
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training.archives import read_arrays, require_files, require_shape
 from face_alignment_3d.training.lifting import FAR_SIDE_YAW, Lifted
 from face_alignment_3d.training.sample import Sample
 
@@ -34,20 +34,14 @@ class Photos68:
 
 
 def open_photos68(data: Path, name: str) -> Photos68:
-    """Opens ``data/photos68/<name>.npz`` and checks that its photos are there."""
+    """Opens ``data/photos68/<name>.npz`` and checks that its photos are there; else raises DataError."""
     index = data / "photos68" / f"{name}.npz"
     directory = data / "photos68" / name
-    try:
-        with np.load(index) as archive:
-            names, points = archive["names"], archive["points68"]
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"expected names and points68 in {index}, got {error}") from error
-    if points.shape != (len(names), 68, 2) or not np.isfinite(points).all():
-        raise DataError(f"expected finite points68 of shape ({len(names)}, 68, 2) in {index}, got {points.shape}")
-    missing = [n for n in names if not (directory / f"{n}.jpg").is_file()]
-    if missing:
-        raise DataError(f"{len(missing)} photos named in {index} are not in {directory}, the first is {missing[0]}.jpg")
-    return Photos68(directory, tuple(str(n) for n in names), points.astype(np.float32))
+    arrays = read_arrays(index, ["names", "points68"])
+    names = tuple(str(n) for n in arrays["names"])
+    require_shape(index, "points68", arrays["points68"], (len(names), 68, 2))
+    require_files(directory, [f"{n}.jpg" for n in names], index=index)
+    return Photos68(directory, names, arrays["points68"].astype(np.float32))
 
 
 def labelled_points(points68: npt.NDArray[np.float32], lifted: Lifted) -> npt.NDArray[np.float32]:
@@ -59,7 +53,8 @@ def labelled_points(points68: npt.NDArray[np.float32], lifted: Lifted) -> npt.ND
     points[hidden] = lifted.points[hidden]
     points66 = points[:, FROM_68]
     points66[..., 2] -= points66[..., 2].mean(axis=1, keepdims=True)
-    return points66.astype(np.float32)
+    labels: npt.NDArray[np.float32] = points66.astype(np.float32)
+    return labels
 
 
 def make_samples(photos: Photos68, lifted: Lifted, *, face_size: int) -> list[Sample]:
@@ -81,7 +76,7 @@ def make_samples(photos: Photos68, lifted: Lifted, *, face_size: int) -> list[Sa
 def shrink_to_face(
     image: npt.NDArray[np.uint8], points: npt.NDArray[np.float32], *, face_size: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Shrinks a photo by area averaging until its face box's longer side is ``face_size`` px; never enlarges."""
+    """Shrinks a photo by area averaging to a face box of longer side ``face_size`` px; never enlarges."""
     x0, y0, x1, y1 = box_around(points)
     scale = min(1.0, face_size / max(float(x1 - x0), float(y1 - y0)))
     if scale == 1.0:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.errors import DataError
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training.archives import read_arrays, require_files, require_shape
 
 _FIXED_POINT = 32.0
 _KEYS = ("names", "tddfa68_x32", "mediapipe68_x32", "yaw", "disagreement")
@@ -38,20 +38,22 @@ class TaughtFaces:
 
 
 def open_taught_faces(data: Path) -> TaughtFaces:
-    """Opens ``data/faces/teachers.npz``."""
+    """Opens ``data/faces/teachers.npz`` and checks that its photos are there; else raises DataError."""
     path = data / "faces" / "teachers.npz"
-    try:
-        with np.load(path) as archive:
-            names, tddfa, mediapipe, yaw, disagreement = (archive[key] for key in _KEYS)
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"expected {', '.join(_KEYS)} in {path}, got {error}") from error
+    arrays = read_arrays(path, _KEYS)
+    names = tuple(str(n) for n in arrays["names"])
+    for key in ("tddfa68_x32", "mediapipe68_x32"):
+        require_shape(path, key, arrays[key], (len(names), 68, 3))
+    for key in ("yaw", "disagreement"):
+        require_shape(path, key, arrays[key], (len(names),))
+    require_files(path.parent, names, index=path)
     return TaughtFaces(
         path.parent,
-        tuple(str(n) for n in names),
-        _points66(tddfa),
-        _points66(mediapipe),
-        yaw.astype(np.float32),
-        disagreement.astype(np.float32),
+        names,
+        _points66(arrays["tddfa68_x32"]),
+        _points66(arrays["mediapipe68_x32"]),
+        arrays["yaw"].astype(np.float32),
+        arrays["disagreement"].astype(np.float32),
     )
 
 
