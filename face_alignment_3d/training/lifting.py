@@ -23,7 +23,7 @@ class Lifted:
     points: npt.NDArray[np.float64]
     """(N, 68, 3), z centred over the 68 points."""
     yaw: npt.NDArray[np.float64]
-    """(N,) degrees; positive when the subject's nose points to the image's right."""
+    """(N,) degrees; positive when the subject's nose points to the image's right, the head held upright."""
     residual: npt.NDArray[np.float64]
     """(N,): mean 2D distance over the 51 inner points, over the root of the face box's area."""
     far_jaw: npt.NDArray[np.bool_]
@@ -33,9 +33,9 @@ class Lifted:
 def lift(points68: npt.NDArray[np.floating], model: FaceModel, *, steps: int = 400) -> Lifted:
     """Fits ``model`` under scaled orthographic projection to 2D points (N, 68, 2), all faces at once.
 
-    From several starting yaws, gradient descent (Adam) on pose and coefficients with the model's Gaussian prior; the
-    start that ends with the least loss is kept. The inner points count fully, the jaw little, and the far
-    side's jaw not at all once the head turns.
+    From several starting yaws, gradient descent (Adam) on pose and coefficients with the model's Gaussian
+    prior; the start that ends with the least loss is kept. The inner points count fully, the jaw little, and
+    the far side's jaw not at all once the head turns.
     """
     target = torch.from_numpy(np.asarray(points68, dtype=np.float64))
     center = target.mean(dim=1, keepdim=True)
@@ -56,9 +56,7 @@ def lift(points68: npt.NDArray[np.floating], model: FaceModel, *, steps: int = 4
     points[..., 2] -= points[..., 2].mean(dim=1, keepdim=True)
     distance = (points[:, 17:, :2] - target[:, 17:]).norm(dim=-1).mean(dim=1)
     extent = (target.amax(dim=1) - target.amin(dim=1)).prod(dim=1).sqrt()
-    return Lifted(
-        points.numpy(), yaw[best].numpy(), (distance / extent).numpy(), far[best].numpy()
-    )
+    return Lifted(points.numpy(), yaw[best].numpy(), (distance / extent).numpy(), far[best].numpy())
 
 
 class _Fit:
@@ -66,7 +64,7 @@ class _Fit:
         unit = float(np.sqrt(np.square(model.mean - model.mean.mean(axis=0)).mean()))
         self.mean = torch.from_numpy((model.mean - model.mean.mean(axis=0)) / unit)
         factor = np.linalg.cholesky(model.prior_covariance + 1e-9 * np.eye(len(model.prior_mean)))
-        # Coefficients are mean + factor @ latent with a standard normal latent, so the prior is a plain square.
+        # Coefficients are mean + factor @ latent with a standard normal latent: the prior is a plain square.
         basis = torch.from_numpy(model.basis / unit)
         self.basis = torch.einsum("jk,jpd->kpd", torch.from_numpy(factor), basis)
         self.mean = self.mean + torch.einsum("k,kpd->pd", torch.from_numpy(model.prior_mean), basis)
@@ -93,7 +91,7 @@ class _Fit:
         )
         for _ in range(steps):
             optimiser.zero_grad()
-            self._loss().sum().backward()
+            torch.autograd.backward(self._loss().sum())
             optimiser.step()
             schedule.step()
 
@@ -104,13 +102,17 @@ class _Fit:
         return torch.cat([posed[..., :2] + self.offset[:, None], posed[..., 2:]], dim=-1)
 
     def _weights(self) -> tuple[torch.Tensor, torch.Tensor]:
-        yaw = torch.rad2deg(self.angles[:, 1].detach())
+        yaw = torch.rad2deg(self._yaw())
         side = torch.arange(17)
         # A nose that points to the image's right (positive yaw) hides the subject's left: points 9 to 16.
         hidden = torch.where(yaw[:, None] > 0, side > 8, side < 8) & (yaw.abs() > FAR_SIDE_YAW)[:, None]
         weights = torch.ones(len(yaw), 68, dtype=torch.float64)
         weights[:, _JAW] = _JAW_WEIGHT * (~hidden)
         return weights, hidden
+
+    def _yaw(self) -> torch.Tensor:
+        """(N,) radians in -pi to pi, whatever turns the descent has made."""
+        return torch.remainder(self.angles[:, 1].detach() + math.pi, 2 * math.pi) - math.pi
 
     def _loss(self) -> torch.Tensor:
         weights, _ = self._weights()
@@ -122,9 +124,7 @@ class _Fit:
     @torch.no_grad()
     def result(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         _, hidden = self._weights()
-        facing = rotation(self.angles)[:, :, 2]
-        # The third column is where the model's own z axis (out of the back of the head) points.
-        yaw = torch.rad2deg(torch.atan2(-facing[:, 0], facing[:, 2]))
+        yaw = torch.rad2deg(self._yaw())
         return self._loss(), self._project(), yaw, hidden
 
 
