@@ -49,7 +49,7 @@ def upright_crop(
     shift: tuple[float, float] = (0.0, 0.0),
     scale: float = 1.0,
 ) -> Crop:
-    """The crop that a detector would ask for around these points, were the photo turned by ``angle`` (radians).
+    """The crop that a detector would ask for around these points, were the photo turned by ``angle`` radians.
 
     ``shift`` (in fractions of the box's side) and ``scale`` are the detector's error.
     """

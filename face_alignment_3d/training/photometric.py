@@ -24,7 +24,7 @@ class Photometric:
 
 
 def disturb(crop: Pixels, generator: np.random.Generator, chances: Photometric) -> Pixels:
-    """A disturbed copy of an (S, S, 3) RGB crop."""
+    """An (S, S, 3) RGB crop, disturbed; the one given is left as it is."""
     if generator.random() < chances.low_resolution:
         crop = _low_resolution(crop, generator)
     if generator.random() < chances.blur:
@@ -67,7 +67,8 @@ def _recolour(crop: Pixels, generator: np.random.Generator) -> Pixels:
 def _blur(crop: Pixels, generator: np.random.Generator) -> Pixels:
     if generator.random() < 0.5:
         return _as_pixels(cv2.GaussianBlur(crop, (0, 0), float(generator.uniform(0.4, 2.0))))
-    length = int(generator.integers(3, 10))
+    # Odd, for a kernel without a middle cell would shift the picture away from its labels.
+    length = 2 * int(generator.integers(1, 5)) + 1
     angle = float(generator.uniform(0, 180))
     kernel = np.zeros((length, length), dtype=np.float32)
     kernel[length // 2] = 1
@@ -96,7 +97,7 @@ def _shade(crop: Pixels, generator: np.random.Generator) -> Pixels:
 def _occlude(crop: Pixels, generator: np.random.Generator) -> Pixels:
     """One or two patches of flat colour, noise, or another part of the crop."""
     size = crop.shape[0]
-    covered = crop.copy()
+    covered: Pixels = crop.copy()
     for _ in range(int(generator.integers(1, 3))):
         height, width = (int(v) for v in generator.integers(size // 10, size // 2, 2))
         top = int(generator.integers(-height // 2, size - height // 2))
@@ -122,7 +123,8 @@ def _occlude(crop: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _clip(values: npt.NDArray[np.floating]) -> Pixels:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    pixels: Pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def _as_pixels(values: object) -> Pixels:

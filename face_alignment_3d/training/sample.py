@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One face in one photo, labelled. The frame is the library's: x right, y down, z away from the camera."""
+    """One face in one photo, labelled, in the library's frame: x right, y down, z away from the camera."""
 
     name: str
     """Data set and file, for messages and contact sheets."""
