@@ -25,7 +25,7 @@ def detection_loss(
 def shape_loss(
     distribution: torch.Tensor, points: torch.Tensor, weight: torch.Tensor, geometry: CascadeGeometry
 ) -> torch.Tensor:
-    """Jensen-Shannon divergence between each map and a Gaussian at the landmark: keeps maps compact and unimodal.
+    """Jensen-Shannon divergence between each map and a Gaussian at the landmark: keeps maps compact.
 
     ``distribution`` (B, N, h, w) sums to 1 a map; in [0, log 2].
     """
@@ -48,7 +48,7 @@ def distance_loss(difference: torch.Tensor, weight: torch.Tensor, *, unit: float
 
 
 def weighted_mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Mean of (B, N) values over all of (B, N), each times its weight: a distrusted sample counts for less."""
+    """Mean over (B, N) of values times weights: to distrust a point does not raise the others' shares."""
     return (values * weight).mean()
 
 

@@ -30,7 +30,8 @@ class TurnedLabels:
             frontal = ((mean + mirrored) / 2)[None]
         _, turn, _ = umeyama(labels, np.broadcast_to(frontal, labels.shape))
         turned = np.einsum("nij,npj->npi", turn, labels)
-        self._shapes = torch.from_numpy(turned / np.sqrt(np.square(turned).mean(axis=(1, 2), keepdims=True))).float()
+        size = np.sqrt(np.square(turned).mean(axis=(1, 2), keepdims=True))
+        self._shapes = torch.from_numpy(turned / size).float()
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Noisy x, y (count, 66, 2) and true z (count, 66), zero mean, in units of the face's spread."""
