@@ -16,7 +16,10 @@ class AveragedCascade:
 
     @torch.no_grad()
     def update(self, cascade: Cascade, step: int) -> None:
-        """Takes in the weights after ``step`` (0-based); early steps count more, so that the start is forgotten."""
+        """Takes in the weights after ``step`` (0-based).
+
+        The first steps weigh more than the decay says, so that the random start is forgotten.
+        """
         decay = min(self._decay, (1 + step) / (10 + step))
         followed = dict(cascade.state_dict())
         for name, tensor in self.cascade.state_dict().items():

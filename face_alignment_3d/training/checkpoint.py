@@ -1,51 +1,80 @@
-"""The state of a run on disk: safetensors, written atomically, read strictly."""
+"""Checkpoints of a run: weights, their average, the optimiser and the step, in one safetensors file.
+
+There is no random state to keep: every random draw is a function of the seed and the step.
+"""
 
 import json
-import os
+import textwrap
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
+from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
+
+Tensors = dict[str, torch.Tensor]
 
 
 def save_checkpoint(
     path: Path, *, step: int, cascade: Cascade, average: Cascade, optimiser: torch.optim.Optimizer
 ) -> None:
-    """Writes all that the steps after ``step`` depend on. A kill leaves the old file or the new one, never half."""
+    """Writes all that the steps after ``step`` depend on.
+
+    A kill leaves the old file or the new one, never half.
+    """
     tensors = {f"cascade.{name}": tensor for name, tensor in cascade.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
-    temporary = path.with_suffix(".part")
-    save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()}, temporary, {"step": json.dumps(step)})
-    os.replace(temporary, path)
+    whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(whole, {"step": json.dumps(step)}))
 
 
 def load_checkpoint(
     path: Path, *, cascade: Cascade, average: Cascade, optimiser: torch.optim.Optimizer
 ) -> int:
-    """Restores what :func:`save_checkpoint` wrote and returns the step."""
+    """Restores what :func:`save_checkpoint` wrote and returns the step.
+
+    Raises :class:`DataError` for a file that is broken or of another network.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-            step = int(json.loads(file.metadata()["step"]))
+            step = int(json.loads((file.metadata() or {})["step"]))
         cascade.load_state_dict(_below(tensors, "cascade."))
         average.load_state_dict(_below(tensors, "average."))
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        _restore(optimiser, _below(tensors, "optimiser."), fresh=step == 0)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        # Of another network's parameters torch would list every one.
+        reason = textwrap.shorten(str(error), 300, placeholder=" ...")
         raise DataError(
-            f"expected a checkpoint of this run in {path}, got {error}; give another --out or delete it"
+            f"expected a checkpoint of this run in {path}, got {reason}; give another --out or delete it"
         ) from error
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, tensor in _below(tensors, "optimiser.").items():
-        index, name = key.split(".")
-        state.setdefault(int(index), {})[name] = tensor
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     return step
 
 
-def _below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+def _below(tensors: Tensors, prefix: str) -> Tensors:
     return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+
+
+def _restore(optimiser: torch.optim.Optimizer, tensors: Tensors, *, fresh: bool) -> None:
+    """Takes in ``<index>.<name>`` tensors; ``fresh`` says that no step was made yet, so there may be none."""
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    state: dict[int, Tensors] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".")
+        parameter = parameters[int(index)] if int(index) < len(parameters) else None
+        if parameter is None or tensor.shape not in (parameter.shape, torch.Size([])):
+            raise ValueError(
+                f"an optimiser state {key} of shape {tuple(tensor.shape)} that fits no parameter"
+            )
+        if tensor.shape == parameter.shape:
+            # Laid out in memory as its parameter is, for the file does not keep strides.
+            tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
+        state.setdefault(int(index), {})[name] = tensor
+    if len(state) != len(parameters) and not (fresh and not state):
+        raise ValueError(f"optimiser states of {len(state)} of {len(parameters)} parameters")
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
