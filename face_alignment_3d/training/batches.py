@@ -1,7 +1,7 @@
 """Batches that are a function of the seed and the step, made ahead of time on other threads."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -82,8 +82,13 @@ def collate(examples: Sequence[Example]) -> Batch:
     )
 
 
-def ahead(maker: BatchMaker, *, start: int, stop: int, depth: int = 8, threads: int = 2) -> Iterator[Batch]:
-    """The batches of steps ``start`` to ``stop - 1`` in order, ``depth`` of them under way at any time."""
+def ahead(
+    maker: BatchMaker, *, start: int, stop: int, depth: int = 8, threads: int = 2
+) -> Generator[Batch, None, None]:
+    """The batches of steps ``start`` to ``stop - 1`` in order, ``depth`` of them under way at any time.
+
+    Closing the generator ends its threads.
+    """
     with ThreadPoolExecutor(threads) as executor:
         waiting: deque[Future[Batch]] = deque()
         upcoming = start

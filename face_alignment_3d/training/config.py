@@ -20,11 +20,14 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One run. The batch of step k is a function of the seed and k, so a resumed run goes on as if never stopped."""
+    """One run.
+
+    The batch of step k is a function of the seed and k, so a resumed run goes on as if never stopped.
+    """
 
     preset: str
     seed: int = 1
-    steps: int = 13_500
+    steps: int = 10_500
     batch_size: int = 32
     learning_rate: float = 1.5e-3
     warmup_steps: int = 300

@@ -1,4 +1,4 @@
-"""Points for labelled samples from a cascade in training, without the public aligner's reading and detection."""
+"""Points for labelled samples from a cascade in training, without the aligner's reading and detection."""
 
 from collections.abc import Sequence
 
@@ -25,8 +25,9 @@ def predict(
     device = cascade.mean.device
     results = []
     for start in range(0, len(images), batch_size):
-        part = crops[start : start + batch_size]
-        pixels = np.stack([c.sample(i) for i, c in zip(images[start : start + batch_size], part, strict=True)])
+        here = slice(start, start + batch_size)
+        part = crops[here]
+        pixels = np.stack([crop.sample(image) for image, crop in zip(images[here], part, strict=True)])
         if mirrored:
             pixels = np.ascontiguousarray(pixels[:, :, ::-1])
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)

@@ -3,7 +3,8 @@
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -17,7 +18,13 @@ from face_alignment_3d.training.batches import Batch, BatchMaker, ahead
 from face_alignment_3d.training.checkpoint import load_checkpoint, save_checkpoint
 from face_alignment_3d.training.config import TrainingConfig
 from face_alignment_3d.training.data import TrainingData
-from face_alignment_3d.training.self_labels import Labels, load_labels, own_labels, save_labels, teacher_labels
+from face_alignment_3d.training.self_labels import (
+    Labels,
+    load_labels,
+    own_labels,
+    save_labels,
+    teacher_labels,
+)
 from face_alignment_3d.training.turned_labels import TurnedLabels
 from face_alignment_3d.training.validation import validate
 
@@ -37,30 +44,40 @@ def train(
     device: torch.device,
     report: Report,
 ) -> tuple[Cascade, dict[str, float]]:
-    """Runs or resumes ``config`` in the folder ``out``; returns the averaged cascade and its validation errors."""
+    """Runs or resumes ``config`` in the folder ``out``; returns the averaged cascade and its validation.
+
+    Raises :class:`DataError` when ``out`` holds files of another run, or when the loss is not finite.
+    """
+    out.mkdir(parents=True, exist_ok=True)
     run = _Run(config, turned, out, device=device)
     run.resume(report)
     switch = int(config.self_label_at * config.steps)
+    own = out / "self_labels.npz"
     if run.step < switch:
+        own.unlink(missing_ok=True)  # Made by an earlier run, whose checkpoint is gone.
         labels = teacher_labels(data.taught.faces)
         run.until(switch, data, labels, taught_share=config.taught_share, report=report)
-    own = out / "self_labels.npz"
     if not own.exists():
         report("labelling the taught faces with the averaged network")
         taught = data.taught
         made = own_labels(run.average.cascade, taught.faces, taught.images, taught.scales, bf16=run.bf16)
         save_labels(own, made)
-    run.until(config.steps, data, load_labels(own), taught_share=config.self_labelled_share, report=report)
+    labels = load_labels(own, count=len(data.taught.faces.names))
+    run.until(config.steps, data, labels, taught_share=config.self_labelled_share, report=report)
     return run.average.cascade, validate(run.average.cascade, data.validation, bf16=False)
 
 
 class _Run:
-    def __init__(self, config: TrainingConfig, turned: TurnedLabels, out: Path, *, device: torch.device) -> None:
-        torch.manual_seed(config.seed)
+    def __init__(
+        self, config: TrainingConfig, turned: TurnedLabels, out: Path, *, device: torch.device
+    ) -> None:
         self.config = config
         self.turned = turned
         self.device = device
-        self.cascade = PRESETS[config.preset]().to(device).to(memory_format=torch.channels_last)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            cascade = PRESETS[config.preset]()
+        self.cascade = cascade.to(device).to(memory_format=torch.channels_last)
         initialise(self.cascade)
         self.average = AveragedCascade(self.cascade, config.average_decay)
         self.optimiser = torch.optim.AdamW(
@@ -105,14 +122,16 @@ class _Run:
             config.seed,
         )
         progress = _Progress(self.step, config.steps, config.batch_size, report)
-        for batch in _closing(ahead(maker, start=self.step, stop=stop)):
-            values = self._advance(batch)
-            progress.add(self.step, values)
-            if time.monotonic() - self._saved_at > config.checkpoint_seconds:
-                self.save()
-            if self.step % config.validate_every == 0:
-                errors = validate(self.average.cascade, data.validation, bf16=False)
-                report("  ".join(f"{name} {value:.2f} %" for name, value in errors.items()))
+        # Closed even when the loop is left by an error, so that no thread goes on making batches.
+        with closing(ahead(maker, start=self.step, stop=stop)) as batches:
+            for batch in batches:
+                values = self._advance(batch)
+                progress.add(self.step, values)
+                if time.monotonic() - self._saved_at > config.checkpoint_seconds:
+                    self.save()
+                if self.step % config.validate_every == 0:
+                    errors = validate(self.average.cascade, data.validation, bf16=False)
+                    report("  ".join(f"{name} {value:.2f} %" for name, value in errors.items()))
         self.save()
 
     def _advance(self, batch: Batch) -> dict[str, float]:
@@ -127,10 +146,10 @@ class _Run:
         weights = config.losses
         total = sum((getattr(weights, name) * value for name, value in terms.items()), torch.zeros(()))
         if not math.isfinite(float(total.detach())):
-            parts = ", ".join(f"{name} {float(value):.4g}" for name, value in terms.items())
+            parts = ", ".join(f"{name} {float(value.detach()):.4g}" for name, value in terms.items())
             raise DataError(
-                f"the loss is not finite at step {self.step} ({parts}); expected finite labels and a learning rate "
-                "that the network stands. The last checkpoint is kept"
+                f"the loss is not finite at step {self.step} ({parts}); expected finite labels and a "
+                "learning rate that the network stands. The last checkpoint is kept"
             )
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -176,7 +195,7 @@ def cascade_losses(
 
 
 def initialise(cascade: Cascade) -> None:
-    """Detection starts out nearly sure that a landmark is elsewhere, so that the many empty cells do not swamp it."""
+    """Detection starts out nearly sure that a landmark is elsewhere, lest the many empty cells swamp it."""
     bias = cascade.detection.get_submodule("score").bias
     if isinstance(bias, torch.Tensor):
         torch.nn.init.constant_(bias, -4.0)
@@ -199,16 +218,6 @@ def _parameter_groups(cascade: Cascade, weight_decay: float) -> list[dict[str, o
     ]
 
 
-def _closing(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Ends the threads behind ``batches`` as soon as the loop is left."""
-    try:
-        yield from batches
-    finally:
-        closing = getattr(batches, "close", None)
-        if closing is not None:
-            closing()
-
-
 class _Progress:
     """A line now and then: step, losses, samples a second, time left."""
 
@@ -228,5 +237,6 @@ class _Progress:
         parts = "  ".join(f"{name} {value / self._every:.4f}" for name, value in self._sums.items())
         self._sums = {}
         self._report(
-            f"step {step}/{self._steps}  {parts}  {speed * self._batch_size:.0f} samples/s  {minutes:.0f} min left"
+            f"step {step}/{self._steps}  {parts}  "
+            f"{speed * self._batch_size:.0f} samples/s  {minutes:.0f} min left"
         )

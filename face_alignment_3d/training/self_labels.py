@@ -1,10 +1,10 @@
 """Labels for the faces that only teachers have labelled: first the teachers', later the network's own.
 
-The network's own label is the mean over views (mirrored, shifted, scaled, turned); where the views agree with each
-other and with the teachers it is kept, where only the teachers agree theirs are, and the rest is left out.
+The network's own label is the mean over views (mirrored, shifted, scaled, turned); where the views agree with
+each other and with the teachers it is kept, where only the teachers agree theirs are, the rest is left out.
 """
 
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,9 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import INNER
 from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.training.archives import read_arrays, require_shape
 from face_alignment_3d.training.augment import upright_crop
 from face_alignment_3d.training.datasets.teachers import TaughtFaces
 from face_alignment_3d.training.inference import predict
@@ -53,12 +55,17 @@ def teacher_labels(faces: TaughtFaces) -> Labels:
 
 
 def own_labels(
-    cascade: Cascade, faces: TaughtFaces, images: Sequence[npt.NDArray[np.uint8]], scales: Floats, *, bf16: bool
+    cascade: Cascade,
+    faces: TaughtFaces,
+    images: Sequence[npt.NDArray[np.uint8]],
+    scales: Floats,
+    *,
+    bf16: bool,
 ) -> Labels:
     """Labels from the cascade's averaged views and the teachers.
 
-    ``images`` are the photos shrunk by ``scales`` (N,) of what the teachers' pixels refer to; points come back in
-    the teachers' pixels.
+    ``images`` are the photos shrunk by ``scales`` (N,) of what the teachers' pixels refer to; points come
+    back in the teachers' pixels.
     """
     geometry = cascade.geometry
     views = []
@@ -109,18 +116,22 @@ def merge(views: Floats, faces: TaughtFaces) -> Labels:
 
 def save_labels(path: Path, labels: Labels) -> None:
     """Writes labels atomically as .npz."""
-    temporary = path.with_suffix(".part.npz")
-    np.savez(temporary, **labels._asdict())
-    os.replace(temporary, path)
+    content = io.BytesIO()
+    np.savez(content, **labels._asdict())
+    write_atomically(path, content.getvalue())
 
 
-def load_labels(path: Path) -> Labels:
-    with np.load(path) as archive:
-        return Labels(archive["points"], archive["weight_xy"], archive["weight_z"])
+def load_labels(path: Path, *, count: int) -> Labels:
+    """Reads what :func:`save_labels` wrote for ``count`` faces; raises DataError for anything else."""
+    arrays = read_arrays(path, Labels._fields)
+    require_shape(path, "points", arrays["points"], (count, 66, 3))
+    for name in ("weight_xy", "weight_z"):
+        require_shape(path, name, arrays[name], (count, 66))
+    return Labels(**arrays)
 
 
 def scaled(points: Floats, factor: float) -> Floats:
     """Points in a photo resized by ``factor``."""
-    scaled = points * np.float32(factor)
-    scaled[..., :2] += np.float32(0.5 * factor - 0.5)
-    return scaled
+    resized: Floats = points * np.float32(factor)
+    resized[..., :2] += np.float32(0.5 * factor - 0.5)
+    return resized

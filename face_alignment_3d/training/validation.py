@@ -12,13 +12,20 @@ from face_alignment_3d.training.sample import Sample
 
 
 def validate(cascade: Cascade, sets: Mapping[str, Sequence[Sample]], *, bf16: bool) -> dict[str, float]:
-    """Errors in percent for each set, from exact boxes: ``<set>/inner``, ``/failures``, ``/box`` and ``/z``."""
+    """Errors in percent for each set that is not empty, from exact boxes.
+
+    ``<set>/inner``, ``<set>/failures``, ``<set>/box`` and ``<set>/z``, as
+    :mod:`face_alignment_3d.training.metrics` defines them.
+    """
     geometry = cascade.geometry
     report: dict[str, float] = {}
     for name, samples in sets.items():
+        if not samples:
+            continue
         truth = np.stack([sample.points for sample in samples])
         crops = [
-            upright_crop(points, size=geometry.input_size, extension=geometry.crop_extension) for points in truth
+            upright_crop(points, size=geometry.input_size, extension=geometry.crop_extension)
+            for points in truth
         ]
         points = predict(cascade, [sample.image for sample in samples], crops, bf16=bf16)
         inner = metrics.inner_nme(points[..., :2], truth[..., :2])
