@@ -1,15 +1,28 @@
 """66 accurate 3D facial landmarks from a photo."""
 
-from face_alignment_3d.aligner import FaceAligner3D
-from face_alignment_3d.detection.protocol import Detection, FaceDetector
-from face_alignment_3d.errors import BoxError, DataError, FaceAlignmentError, ImageError, WeightsError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from face_alignment_3d.errors import (
+    BoxError,
+    DataError,
+    DeviceError,
+    FaceAlignmentError,
+    ImageError,
+    WeightsError,
+)
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.version import __version__
+
+if TYPE_CHECKING:
+    from face_alignment_3d.aligner import FaceAligner3D
+    from face_alignment_3d.detection.protocol import Detection, FaceDetector
 
 __all__ = [
     "BoxError",
     "DataError",
     "Detection",
+    "DeviceError",
     "Face3D",
     "FaceAligner3D",
     "FaceAlignmentError",
@@ -18,3 +31,20 @@ __all__ = [
     "WeightsError",
     "__version__",
 ]
+
+# Torch takes seconds to import; it is first needed by what is named here.
+_LAZY = {
+    "FaceAligner3D": "face_alignment_3d.aligner",
+    "Detection": "face_alignment_3d.detection.protocol",
+    "FaceDetector": "face_alignment_3d.detection.protocol",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

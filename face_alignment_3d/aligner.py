@@ -37,8 +37,8 @@ class FaceAligner3D:
 
     Calls depend on nothing but their arguments, so one aligner may be used from several threads.
 
-    Raises :class:`WeightsError` when the weights cannot be had, :class:`FaceAlignmentError` when the device
-    is not there.
+    Raises :class:`WeightsError` when the weights cannot be had, :class:`DeviceError` when the device is not
+    there.
     """
 
     def __init__(

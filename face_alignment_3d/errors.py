@@ -16,6 +16,10 @@ class BoxError(FaceAlignmentError, ValueError):
     """Face boxes have the wrong shape, type, order or values."""
 
 
+class DeviceError(FaceAlignmentError):
+    """The device that was asked for is unknown or not there."""
+
+
 class WeightsError(FaceAlignmentError):
     """A weight file is missing, damaged, cannot be fetched, or does not fit its network."""
 

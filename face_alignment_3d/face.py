@@ -16,7 +16,7 @@ class Face3D:
 
     confidence: npt.NDArray[np.float32]
     """(66,) in [0, 1]: the share of a point's heatmap that lies close to the point. Low values go with large
-    errors; see docs/coordinates.md for the measured relation."""
+    errors; MODEL_CARD.md has the measured relation."""
 
     box: npt.NDArray[np.float32]
     """(4,): x0, y0, x1, y1 of the box that the landmarks were computed from."""

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import face_alignment_3d
-from face_alignment_3d import Detection, FaceAligner3D, FaceAlignmentError
+from face_alignment_3d import Detection, FaceAligner3D, DeviceError
 from face_alignment_3d.errors import BoxError, ImageError, WeightsError
 from face_alignment_3d.networks.presets import lite
 from face_alignment_3d.weights.loading import save_cascade
@@ -247,7 +247,7 @@ def test_errors_of_a_single_call_speak_of_no_batch(aligner: FaceAligner3D) -> No
 
 
 def test_what_cannot_be_had_is_refused_at_once(weights: Path, tmp_path: Path) -> None:
-    with pytest.raises(FaceAlignmentError, match="device must be"):
+    with pytest.raises(DeviceError, match="device must be"):
         FaceAligner3D(weights, device="gpu")
     with pytest.raises(WeightsError, match="no weight file"):
         FaceAligner3D(tmp_path / "none.safetensors", device="cpu")

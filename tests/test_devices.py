@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from face_alignment_3d.devices import choose_device
-from face_alignment_3d.errors import FaceAlignmentError
+from face_alignment_3d.errors import DeviceError
 
 
 def test_auto_prefers_cuda_then_mps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,5 +36,5 @@ def test_a_device_that_is_not_there_is_refused(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(FaceAlignmentError, match=message):
+    with pytest.raises(DeviceError, match=message):
         choose_device(device)

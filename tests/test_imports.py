@@ -114,3 +114,19 @@ print(*[f"importing changed {{key}}" for key in before if before[key] != after[k
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent)
     assert done.returncode == 0, done.stderr
     assert done.stdout + done.stderr == ""
+
+
+def test_torch_waits_until_it_is_needed() -> None:
+    code = f"""
+import sys
+import {PACKAGE}
+from {PACKAGE} import Face3D, ImageError
+from {PACKAGE}.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+print("torch" in sys.modules, file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent)
+    assert done.stderr.strip() == "False"

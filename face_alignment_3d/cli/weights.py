@@ -44,21 +44,18 @@ def add_parser(subparsers: "_Subparsers") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the chosen command: 0 when all went well, 1 when not. Results go to stdout, the rest to stderr."""
-    try:
-        manifest = load_manifest()
-        match args.weights_command:
-            case "list":
-                return _list(manifest)
-            case "verify":
-                return _verify(manifest, args.names)
-            case "download":
-                return _download(manifest, args.names, every=args.all, progress=not args.quiet)
-            case _:
-                print(resolve_weights(_known(manifest, [args.name])[0].name, offline=True, manifest=manifest))
-                return 0
-    except WeightsError as error:
-        return _fail(error)
+    """Runs the chosen command: 0 when all went well, 1 when some of it failed. Results go to stdout."""
+    manifest = load_manifest()
+    match args.weights_command:
+        case "list":
+            return _list(manifest)
+        case "verify":
+            return _verify(manifest, args.names)
+        case "download":
+            return _download(manifest, args.names, every=args.all, progress=not args.quiet)
+        case _:
+            print(resolve_weights(_known(manifest, [args.name])[0].name, offline=True, manifest=manifest))
+            return 0
 
 
 def _list(manifest: Mapping[str, WeightsEntry]) -> int:
@@ -116,7 +113,8 @@ def _download(
         try:
             print(resolve_weights(entry.name, progress=progress, manifest=manifest))
         except WeightsError as error:
-            status = _fail(error)
+            print(f"error: {error}", file=sys.stderr)
+            status = 1
     return status
 
 
@@ -126,8 +124,3 @@ def _known(manifest: Mapping[str, WeightsEntry], names: Iterable[str]) -> list[W
         known = ", ".join(manifest) or "none yet"
         raise WeightsError(f"no weights are named {', '.join(unknown)}; the manifest has: {known}")
     return [manifest[name] for name in names]
-
-
-def _fail(error: WeightsError) -> int:
-    print(f"face-alignment-3d: {error}", file=sys.stderr)
-    return 1

@@ -12,7 +12,7 @@ import numpy as np
 from face_alignment_3d.export.record import PhotoFaces, shortest
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NUM_LANDMARKS
-from face_alignment_3d.weights.atomic import write_atomically
+from face_alignment_3d.atomic import write_atomically
 
 COLUMNS: Final = (
     "image",

@@ -8,7 +8,7 @@ from typing import Any, Final
 from face_alignment_3d.export.record import SCHEMA, PhotoFaces, shortest
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NAMES
-from face_alignment_3d.weights.atomic import write_atomically
+from face_alignment_3d.atomic import write_atomically
 
 _COORDINATES: Final = (
     "pixels of the upright photo (EXIF orientation applied); (0, 0) is the centre of the top-left pixel; "

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from face_alignment_3d.weights.atomic import write_atomically
+from face_alignment_3d.atomic import write_atomically
 
 
 def write_png(path: str | os.PathLike[str], picture: npt.NDArray[np.uint8]) -> None:

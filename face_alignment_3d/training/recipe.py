@@ -13,7 +13,7 @@ from face_alignment_3d.training.export import export_weights
 from face_alignment_3d.training.face_model import load_labels3d
 from face_alignment_3d.training.loop import train
 from face_alignment_3d.training.turned_labels import TurnedLabels
-from face_alignment_3d.weights.atomic import write_atomically
+from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.weights.manifest import WeightsEntry
 
 #: What may change between a stop and a resume: nothing that the weights so far were made with.

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from face_alignment_3d.errors import WeightsError
-from face_alignment_3d.weights.atomic import write_atomically
+from face_alignment_3d.atomic import write_atomically
 
 SCHEMA: Final = 1
 FILE_NAME: Final = "weights_manifest.json"

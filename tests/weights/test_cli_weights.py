@@ -1,8 +1,6 @@
-import argparse
-
 import pytest
 
-from face_alignment_3d.cli import weights as cli
+from face_alignment_3d.cli import main
 from face_alignment_3d.weights.manifest import write_manifest
 
 
@@ -16,10 +14,7 @@ def run(monkeypatch, tmp_path, server, make_entry, capsys):
     monkeypatch.setattr("face_alignment_3d.weights.manifest.manifest_path", lambda: path)
 
     def run_line(*words: str) -> tuple[int, str, str]:
-        parser = argparse.ArgumentParser()
-        cli.add_parser(parser.add_subparsers(required=True))
-        args = parser.parse_args(["weights", *words])
-        status = args.run(args)
+        status = main(["weights", *words])
         out, err = capsys.readouterr()
         return status, out, err
 
@@ -62,7 +57,7 @@ def test_verify_finds_damage(run, cached):
 def test_weights_that_were_named_must_be_here(run):
     assert run("verify", "base") == (1, "base: not here\n", "")
     status, out, err = run("path", "base")
-    assert (status, out) == (1, "")
+    assert (status, out) == (2, "")
     assert "run `face-alignment-3d weights download base`" in err
 
 
@@ -87,7 +82,7 @@ def test_offline_forbids_downloads(run, monkeypatch, server):
 @pytest.mark.parametrize("command", ["download", "verify", "path"])
 def test_an_unknown_name_lists_the_known_ones(run, command):
     status, out, err = run(command, "bass")
-    assert (status, out) == (1, "")
+    assert (status, out) == (2, "")
     assert "no weights are named bass; the manifest has: base, paper" in err
 
 
