@@ -69,8 +69,18 @@ def keep_peak(heatmaps: torch.Tensor, *, radius: float) -> torch.Tensor:
 def mass_near(distribution: torch.Tensor, points_heatmap: torch.Tensor, *, radius: float) -> torch.Tensor:
     """The share in [0, 1] of each map's mass within ``radius`` cells of its point: (B, N).
 
-    The confidence of a landmark: a sharp single peak gives nearly 1, a spread or double one less.
+    A sharp single peak gives nearly 1, a spread or double one less.
     """
     height, width = distribution.shape[-2:]
     window = render_disks(points_heatmap, size=(height, width), radius=radius)
     return (distribution * window).sum(dim=(-2, -1))
+
+
+def sample(heatmaps: torch.Tensor, points_heatmap: torch.Tensor) -> torch.Tensor:
+    """The bilinear value of each map (B, N, height, width) at its point (B, N, 2): (B, N); 0 beyond the map."""
+    height, width = heatmaps.shape[-2:]
+    xs = torch.arange(width, dtype=points_heatmap.dtype, device=points_heatmap.device)
+    ys = torch.arange(height, dtype=points_heatmap.dtype, device=points_heatmap.device)
+    tent_x = (1 - (xs - points_heatmap[..., 0:1]).abs()).clamp_min(0)
+    tent_y = (1 - (ys - points_heatmap[..., 1:2]).abs()).clamp_min(0)
+    return (heatmaps * tent_y[..., :, None] * tent_x[..., None, :]).sum(dim=(-2, -1))

@@ -170,3 +170,10 @@ def test_gradients_of_render_and_expectation():
     assert torch.autograd.gradcheck(lambda p: heatmap.expectation(heatmap.normalise(render(p))), (points,))
     maps = torch.rand(1, 2, 5, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(heatmap.expectation, (maps,))
+
+
+def test_sample_is_bilinear_and_zero_beyond_the_map() -> None:
+    ramp = (torch.arange(6.0)[:, None] * 10 + torch.arange(8.0)).expand(1, 4, 6, 8)
+    points = torch.tensor([[[2.0, 3.0], [2.25, 3.5], [7.0, 5.0], [-1.5, 2.0]]])
+    expected = torch.tensor([[32.0, 37.25, 57.0, 0.0]])
+    torch.testing.assert_close(heatmap.sample(ramp, points), expected)

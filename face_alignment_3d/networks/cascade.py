@@ -121,8 +121,14 @@ class Cascade(nn.Module):
         return z - z.mean(dim=1, keepdim=True)
 
     def confidence(self, planar: Planar) -> torch.Tensor:
-        """(B, N): the share of each map's mass within two standard deviations of its point."""
+        """(B, N) in [0, 1]: how far both stages agree on each point.
+
+        The probability that the detection gives the place which the regression chose, times the share of the
+        regression's own map within two standard deviations of it.
+        """
         geometry = self.geometry
         points_heatmap = rescale(planar.points, 1 / geometry.heatmap_stride)
         radius = 2 * geometry.regression_std / geometry.heatmap_stride
-        return heatmap.mass_near(planar.distribution, points_heatmap, radius=radius)
+        share = heatmap.mass_near(planar.distribution, points_heatmap, radius=radius)
+        detected = heatmap.sample(planar.detection_logits.float().sigmoid(), points_heatmap)
+        return (share * detected).clamp(0, 1)

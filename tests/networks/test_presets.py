@@ -108,7 +108,7 @@ def test_batch_equals_single(small):
     assert (points[0] - points[1]).abs().max() > 1e-2  # the crops were told apart
 
 
-def test_confidence_is_high_for_sharp_maps_and_low_for_flat_ones(small):
+def test_confidence_needs_a_sharp_map_and_a_detection_that_agrees(small):
     geometry = small.geometry
     height, width = geometry.heatmap_size
     points = torch.tensor([[[0.5 * geometry.input_size, 0.4 * geometry.input_size]]])
@@ -116,14 +116,16 @@ def test_confidence_is_high_for_sharp_maps_and_low_for_flat_ones(small):
     ys, xs = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     squared = (xs - cells[0, 0, 0]) ** 2 + (ys - cells[0, 0, 1]) ** 2
     std = geometry.regression_std / geometry.heatmap_stride
-    values = []
-    for spread in (1.0, 4.0):
+
+    def confidence(*, spread: float, detection_logit: float) -> float:
         maps = torch.exp(-0.5 * squared / (spread * std) ** 2)[None, None]
         distribution = maps / maps.sum()
-        planar = Planar(distribution, distribution, distribution, points)
-        values.append(small.confidence(planar).item())
-    assert values[0] > 0.8
-    assert values[1] < 0.25
+        logits = torch.full_like(maps, detection_logit)
+        return small.confidence(Planar(logits, distribution, distribution, points)).item()
+
+    assert confidence(spread=1.0, detection_logit=9.0) > 0.8
+    assert confidence(spread=4.0, detection_logit=9.0) < 0.25
+    assert confidence(spread=1.0, detection_logit=-4.0) < 0.02
 
 
 @pytest.mark.parametrize("name", SMALL)
