@@ -64,7 +64,7 @@ class Crop:
     def sample(
         self, image: npt.NDArray[np.uint8], *, border: int = cv2.BORDER_CONSTANT
     ) -> npt.NDArray[np.uint8]:
-        """Resamples an (H, W, 3) uint8 image to (size, size, 3); black outside the image unless ``border`` says else.
+        """Resamples an (H, W, 3) uint8 image to (size, size, 3); beyond it black, or as ``border`` says.
 
         Bilinear; where the crop shrinks the image by 2 or more, blocks of pixels are averaged first, so that
         large faces do not alias. Only the part of the image under the window is touched.
@@ -100,18 +100,20 @@ def _block_mean(image: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.uint
     height, width = image.shape[:2]
     pad_y, pad_x = -height % block, -width % block
     if pad_y or pad_x:
-        image = cv2.copyMakeBorder(image, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+        image = cv2.copyMakeBorder(image, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE).astype(
+            np.uint8, copy=False
+        )
     size = (image.shape[1] // block, image.shape[0] // block)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def crop_around(box: npt.NDArray[np.floating], *, size: int, extension: float, angle: float = 0.0) -> Crop:
-    """The square crop around a face box (x0, y0, x1, y1): same centre, its longer side times ``extension``."""
+    """The square around a face box (x0, y0, x1, y1): same centre, its longer side times ``extension``."""
     x0, y0, x1, y1 = (float(v) for v in box)
     return Crop((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) * extension, size, angle)
 
 
 def box_around(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """The reference face box: the bounding box (x0, y0, x1, y1) of (..., 66, 2 or 3) points, in their pixels."""
+    """The reference face box: bounding box (x0, y0, x1, y1) of (..., 66, 2 or 3) points, in their pixels."""
     xy = np.asarray(points)[..., :2]
     return np.concatenate([xy.min(axis=-2), xy.max(axis=-2)], axis=-1).astype(np.float32)

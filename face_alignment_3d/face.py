@@ -15,8 +15,8 @@ class Face3D:
     Points may lie outside the image when the face is cut off."""
 
     confidence: npt.NDArray[np.float32]
-    """(66,) in [0, 1]: how far the two stages of the cascade agree on the point, and how sharp its heatmap is.
-    Low values go with large errors; MODEL_CARD.md has the measured relation."""
+    """(66,) in [0, 1]: how far the two stages of the cascade agree on the point, and how sharp its heatmap
+    is. Low values go with large errors; MODEL_CARD.md has the measured relation."""
 
     box: npt.NDArray[np.float32]
     """(4,): x0, y0, x1, y1 of the box that the landmarks were computed from."""

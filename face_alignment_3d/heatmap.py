@@ -9,10 +9,8 @@ import math
 import torch
 
 
-def render_gaussians(
-    points_heatmap: torch.Tensor, *, size: tuple[int, int], std: float
-) -> torch.Tensor:
-    """Draws a Gaussian of peak 1 and the given std (in cells) at each point: (B, N, 2) -> (B, N, height, width).
+def render_gaussians(points_heatmap: torch.Tensor, *, size: tuple[int, int], std: float) -> torch.Tensor:
+    """Draws a Gaussian of peak 1 and ``std`` cells at each point: (B, N, 2) -> (B, N, height, width).
 
     The Gaussian is evaluated at the true, fractional position; a point outside the map leaves its tail in it.
     """
@@ -26,7 +24,7 @@ def render_gaussians(
 
 
 def render_disks(points_heatmap: torch.Tensor, *, size: tuple[int, int], radius: float) -> torch.Tensor:
-    """Binary maps: 1 where a cell's centre is within ``radius`` cells of the point (paper, section 3.1), else 0."""
+    """Binary maps: 1 in cells whose centre is within ``radius`` of the point (paper, section 3.1), else 0."""
     peak_one = render_gaussians(points_heatmap, size=size, std=1.0)
     return (peak_one >= math.exp(-0.5 * radius**2)).to(points_heatmap.dtype)
 
@@ -77,7 +75,7 @@ def mass_near(distribution: torch.Tensor, points_heatmap: torch.Tensor, *, radiu
 
 
 def sample(heatmaps: torch.Tensor, points_heatmap: torch.Tensor) -> torch.Tensor:
-    """The bilinear value of each map (B, N, height, width) at its point (B, N, 2): (B, N); 0 beyond the map."""
+    """The bilinear value of each map (B, N, height, width) at its point (B, N, 2): (B, N); 0 beyond it."""
     height, width = heatmaps.shape[-2:]
     xs = torch.arange(width, dtype=points_heatmap.dtype, device=points_heatmap.device)
     ys = torch.arange(height, dtype=points_heatmap.dtype, device=points_heatmap.device)

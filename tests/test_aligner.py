@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import face_alignment_3d
-from face_alignment_3d import Detection, FaceAligner3D, DeviceError
+from face_alignment_3d import Detection, DeviceError, FaceAligner3D
 from face_alignment_3d.errors import BoxError, ImageError, WeightsError
 from face_alignment_3d.networks.presets import lite
 from face_alignment_3d.weights.loading import save_cascade

@@ -92,9 +92,9 @@ def _circumstances(args: argparse.Namespace, device: str) -> dict[str, Any]:
 
 
 def _write(output: Path, evaluation: "Evaluation", photos: "Photos68", circumstances: dict[str, Any]) -> None:
+    from face_alignment_3d.atomic import write_atomically
     from face_alignment_3d.export import write_png
     from face_alignment_3d.training.curves import draw_error_curves
-    from face_alignment_3d.atomic import write_atomically
 
     report = evaluation.report
     content = {**circumstances, **report.as_dict()}

@@ -16,17 +16,21 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser = subparsers.add_parser(
         "train",
         help="train weights; the same command resumes a stopped run",
-        description="Trains a preset and exports it. A run that was stopped, even killed, goes on from its last "
-        "checkpoint when the same command is given again. docs/training.md describes the data.",
+        description="Trains a preset and exports it. A run that was stopped, even killed, goes on from its "
+        "last checkpoint when the same command is given again. docs/training.md describes the data.",
     )
     parser.add_argument("preset", choices=["lite"], help="what to train")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="photos68/, faces/ and models/")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="photos68/, faces/ and models/"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
     parser.add_argument("--steps", type=int, metavar="N", help="batches in all (default: the preset's)")
     parser.add_argument("--seed", type=int, metavar="N", help="(default: the preset's)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     parser.add_argument(
-        "--precision", choices=["bf16", "fp32"], help="of most steps (default: bf16; the last ones are in fp32)"
+        "--precision",
+        choices=["bf16", "fp32"],
+        help="of most steps (default: bf16; the last ones are in fp32)",
     )
     parser.set_defaults(run=run)
 

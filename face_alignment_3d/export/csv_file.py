@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.export.record import PhotoFaces, shortest
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NUM_LANDMARKS
-from face_alignment_3d.atomic import write_atomically
 
 COLUMNS: Final = (
     "image",

@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.export.record import SCHEMA, PhotoFaces, shortest
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NAMES
-from face_alignment_3d.atomic import write_atomically
 
 _COORDINATES: Final = (
     "pixels of the upright photo (EXIF orientation applied); (0, 0) is the centre of the top-left pixel; "

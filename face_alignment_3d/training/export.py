@@ -15,8 +15,8 @@ LICENCE = "non-commercial research (terms of the training photos; see MODEL_CARD
 DATA = (
     "HELEN train (870 photos, 300-W annotation)",
     "LFPW train (805 photos, 300-W annotation)",
-    "YouTube Faces frames, UTKFace, All-Age-Faces, StyleGAN2 portraits, facial expressions and turned faces of "
-    "those sets and LFW (14,741 photos; labels of 3DDFA_V2 and MediaPipe, then the network's own)",
+    "YouTube Faces frames, UTKFace, All-Age-Faces, StyleGAN2 portraits, facial expressions and turned faces "
+    "of those sets and LFW (14,741 photos; labels of 3DDFA_V2 and MediaPipe, then the network's own)",
     "Basel Face Model 68-point basis and AFLW2000-3D labels (no photos)",
 )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.config import TrainingConfig
 from face_alignment_3d.training.data import load_training_data
@@ -13,7 +14,6 @@ from face_alignment_3d.training.export import export_weights
 from face_alignment_3d.training.face_model import load_labels3d
 from face_alignment_3d.training.loop import train
 from face_alignment_3d.training.turned_labels import TurnedLabels
-from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.weights.manifest import WeightsEntry
 
 #: What may change between a stop and a resume: nothing that the weights so far were made with.
@@ -29,7 +29,9 @@ def run_recipe(
     command: str,
     report: Callable[[str], None],
 ) -> WeightsEntry:
-    """Trains ``config`` on the photos below ``data`` and exports into ``out``; the same call resumes a stopped run.
+    """Trains ``config`` on the photos below ``data`` and exports into ``out``.
+
+    The same call resumes a run that was stopped.
 
     ``command`` is what the manifest will say made the weights.
     """
@@ -52,13 +54,15 @@ def _claim(out: Path, config: TrainingConfig) -> None:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise DataError(f"{path} is not JSON ({error}); give another --out or delete that folder") from error
+            raise DataError(
+                f"{path} is not JSON ({error}); give another --out or delete that folder"
+            ) from error
         different = sorted(
             key for key in wanted if key not in _FREE_TO_CHANGE and found.get(key) != wanted[key]
         )
         if different:
             raise DataError(
-                f"{out} holds a run with another {', '.join(different)}; resume it with the same settings, or give "
-                "another --out"
+                f"{out} holds a run with another {', '.join(different)}; resume it with the same "
+                "settings, or give another --out"
             )
     write_atomically(path, (json.dumps(wanted, indent=2) + "\n").encode())

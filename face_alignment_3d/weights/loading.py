@@ -11,11 +11,11 @@ import safetensors
 import safetensors.torch
 import torch
 
+from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.version import __version__
-from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.manifest import WeightsEntry
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.atomic import write_atomically
+from face_alignment_3d.errors import WeightsError
 
 SCHEMA: Final = 1
 FILE_NAME: Final = "weights_manifest.json"
