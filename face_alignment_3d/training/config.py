@@ -27,7 +27,7 @@ class TrainingConfig:
 
     preset: str
     seed: int = 1
-    steps: int = 12_000
+    steps: int = 10_800
     batch_size: int = 32
     learning_rate: float = 1.5e-3
     warmup_steps: int = 300
@@ -47,7 +47,7 @@ class TrainingConfig:
     """Their share of a batch from then on."""
     turned_factor: float = 3.0
     """How much more often a face beyond 25 degrees of yaw is drawn than another of the same set."""
-    full_precision_from: float = 0.92
+    full_precision_from: float = 0.96
     """The fraction of the steps from which bf16 is left off."""
     precision: Literal["bf16", "fp32"] = "bf16"
     validate_every: int = 1000
