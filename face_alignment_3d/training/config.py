@@ -27,7 +27,7 @@ class TrainingConfig:
 
     preset: str
     seed: int = 1
-    steps: int = 10_800
+    steps: int = 11_400
     batch_size: int = 32
     learning_rate: float = 1.5e-3
     warmup_steps: int = 300
