@@ -20,11 +20,10 @@ from face_alignment_3d.crop import Crop, box_around
 from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
 from face_alignment_3d.detection.overlap import intersection_over_union
-from face_alignment_3d.images import as_rgb
 from face_alignment_3d.markup import FROM_68
-
-TRAINING_SETS = ("helen_train", "lfpw_train")
-FOUND_OVERLAP = 0.4
+from face_alignment_3d.training.data import HAND_LABELLED
+from face_alignment_3d.training.datasets.photos68 import open_photos68
+from face_alignment_3d.training.evaluation import FOUND_OVERLAP
 
 Photo = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
 
@@ -32,14 +31,11 @@ Photo = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
 def load_photos(data: Path, count: int, rng: np.random.Generator) -> list[Photo]:
     """``count`` random training photos, with their 66 hand-made points (66, 2)."""
     photos = []
-    for name in TRAINING_SETS:
-        labels = np.load(data / "photos68" / f"{name}.npz")
-        photos += [
-            (data / "photos68" / name / f"{stem}.jpg", points[FROM_68])
-            for stem, points in zip(labels["names"], labels["points68"], strict=True)
-        ]
-    chosen = rng.permutation(len(photos))[:count]
-    return [(as_rgb(photos[index][0]), photos[index][1]) for index in chosen]
+    for name in HAND_LABELLED:
+        photos68 = open_photos68(data, name)
+        photos += [(photos68, index) for index in range(len(photos68.names))]
+    chosen = [photos[position] for position in rng.permutation(len(photos))[:count]]
+    return [(photos68.image(index), photos68.points68[index, FROM_68]) for photos68, index in chosen]
 
 
 def turned(photo: Photo, roll: float) -> Photo:

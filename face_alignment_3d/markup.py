@@ -11,6 +11,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+#: What files call this markup.
+MARKUP_NAME: Final = "3dfaw-66"
+
 NUM_LANDMARKS: Final = 66
 
 #: Inner mouth corners of the 68-point markup, which the 66-point one leaves out.

@@ -95,11 +95,8 @@ def _make_aligner(args: argparse.Namespace) -> "FaceAligner3D":
     detector = None
     if args.min_face is not None:
         from face_alignment_3d.detection.mtcnn import MTCNNDetector
-        from face_alignment_3d.devices import choose_device
 
-        device = choose_device(args.device)
-        on_cuda = device.type == "cuda"  # MTCNN runs nowhere else but on the CPU.
-        detector = MTCNNDetector(device=device if on_cuda else "cpu", min_face_size=args.min_face)
+        detector = MTCNNDetector(device=args.device, min_face_size=args.min_face)
     return FaceAligner3D(args.weights, device=args.device, detector=detector, offline=offline)
 
 

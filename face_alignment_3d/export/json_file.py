@@ -8,7 +8,7 @@ from typing import Any, Final
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.export.record import SCHEMA, PhotoFaces, shortest
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.markup import NAMES
+from face_alignment_3d.markup import MARKUP_NAME, NAMES
 
 _COORDINATES: Final = (
     "pixels of the upright photo (EXIF orientation applied); (0, 0) is the centre of the top-left pixel; "
@@ -28,7 +28,7 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
         "width": photo.width,
         "height": photo.height,
         "coordinates": _COORDINATES,
-        "markup": {"name": "3dfaw-66", "points": list(NAMES)},
+        "markup": {"name": MARKUP_NAME, "points": list(NAMES)},
         "faces": [_face(face) for face in photo.faces],
     }
 

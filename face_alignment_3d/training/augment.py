@@ -99,6 +99,11 @@ def mirror(
     crop: npt.NDArray[np.uint8], points: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """Mirrors a crop (S, S, 3) and its points (66, 2 or 3), and puts the points back in markup order."""
-    mirrored = points[MIRROR].copy()
-    mirrored[:, 0] = crop.shape[1] - 1 - mirrored[:, 0]
-    return np.ascontiguousarray(crop[:, ::-1]), mirrored
+    return np.ascontiguousarray(crop[:, ::-1]), mirror_points(points, width=crop.shape[1])
+
+
+def mirror_points(points: npt.NDArray[np.float32], *, width: int) -> npt.NDArray[np.float32]:
+    """Points (..., 66, 2 or 3) as the mirror image of a picture of ``width`` px has them; its own inverse."""
+    mirrored: npt.NDArray[np.float32] = points[..., MIRROR, :]
+    mirrored[..., 0] = width - 1 - mirrored[..., 0]
+    return mirrored

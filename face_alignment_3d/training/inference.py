@@ -7,8 +7,9 @@ import numpy.typing as npt
 import torch
 
 from face_alignment_3d.crop import Crop
-from face_alignment_3d.markup import MIRROR
+from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.training.augment import mirror_points
 
 
 @torch.inference_mode()
@@ -35,9 +36,8 @@ def predict(
             points, _ = cascade(batch)
         points_crop = points.float().cpu().numpy()
         if mirrored:
-            points_crop = points_crop[:, MIRROR]
-            points_crop[..., 0] = pixels.shape[2] - 1 - points_crop[..., 0]
+            points_crop = mirror_points(points_crop, width=pixels.shape[2])
         results += [crop.to_image(p) for crop, p in zip(part, points_crop, strict=True)]
     if not results:
-        return np.zeros((0, len(MIRROR), 3), dtype=np.float32)
+        return np.zeros((0, NUM_LANDMARKS, 3), dtype=np.float32)
     return np.stack(results).astype(np.float32)

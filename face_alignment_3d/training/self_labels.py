@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.crop import box_around
+from face_alignment_3d.crop import box_around, rescale
 from face_alignment_3d.markup import INNER
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.archives import read_arrays, require_shape
@@ -133,5 +133,5 @@ def load_labels(path: Path, *, count: int) -> Labels:
 def scaled(points: Floats, factor: float) -> Floats:
     """Points in a photo resized by ``factor``."""
     resized: Floats = points * np.float32(factor)
-    resized[..., :2] += np.float32(0.5 * factor - 0.5)
+    resized[..., :2] = rescale(points[..., :2], factor)
     return resized

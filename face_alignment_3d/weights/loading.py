@@ -13,6 +13,7 @@ import torch
 
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import WeightsError
+from face_alignment_3d.markup import MARKUP_NAME
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.version import __version__
@@ -21,7 +22,6 @@ from face_alignment_3d.weights.manifest import WeightsEntry
 
 FORMAT: Final = "face-alignment-3d cascade"
 FORMAT_VERSION: Final = "1"
-MARKUP: Final = "3dfaw-66"
 #: Units and axes of the points that the cascade puts out; weights trained for others would load and be wrong.
 COORDINATES: Final = "crop pixels from the centre of the top-left one; x right, y down, z away, zero-mean z"
 
@@ -144,7 +144,7 @@ def _description(cascade: Cascade, preset: str) -> dict[str, str]:
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "preset": preset,
-        "markup": MARKUP,
+        "markup": MARKUP_NAME,
         # All of the geometry: weights trained at another crop extension or stride would load and be wrong.
         **{key: str(value) for key, value in asdict(cascade.geometry).items()},
         "coordinates": COORDINATES,
