@@ -1,14 +1,16 @@
-"""Reading the .npz files of a data folder, with errors that name the file."""
+"""The .npz files of a data folder: read with errors that name the file, written whole or not at all."""
 
+import io
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import DataError
 
 Array = npt.NDArray[Any]
@@ -57,3 +59,13 @@ def require_files(directory: Path, names: Sequence[str], *, index: Path) -> None
             f"{len(missing)} of the {len(names)} photos named in {index} are not in {directory}, the first "
             f"is {missing[0]}; get the photos again"
         )
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Writes an .npz archive that :func:`read_arrays` reads, whole or not at all; same arrays, same bytes.
+
+    Raises OSError when the folder is missing or cannot be written to.
+    """
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    write_atomically(path, content.getvalue())

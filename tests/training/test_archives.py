@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.archives import read_arrays, require_files, require_shape
+from face_alignment_3d.training.archives import read_arrays, require_files, require_shape, write_arrays
 
 
 def test_arrays_are_read_by_name(tmp_path):
@@ -47,3 +47,14 @@ def test_files(tmp_path):
     require_files(tmp_path, ["there.jpg"], index=tmp_path / "index.npz")
     with pytest.raises(DataError, match=r"1 of the 2 photos named in .*index\.npz .* the first is gone\.jpg"):
         require_files(tmp_path, ["there.jpg", "gone.jpg"], index=tmp_path / "index.npz")
+
+
+def test_arrays_survive_a_round_trip_and_give_the_same_bytes(tmp_path):
+    arrays = {"points": np.arange(6.0).reshape(2, 3), "names": np.array(["a", "bc"])}
+    write_arrays(tmp_path / "one.npz", arrays)
+    write_arrays(tmp_path / "two.npz", arrays)
+    read = read_arrays(tmp_path / "one.npz", ["points", "names"])
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.npz", "two.npz"]
