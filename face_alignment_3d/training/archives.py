@@ -67,5 +67,6 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     Raises OSError when the folder is missing or cannot be written to.
     """
     content = io.BytesIO()
-    np.savez(content, **arrays)
+    # The stubs take every keyword for the option after the arrays.
+    np.savez(content, **arrays)  # type: ignore[arg-type]
     write_atomically(path, content.getvalue())

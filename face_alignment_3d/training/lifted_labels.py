@@ -40,8 +40,8 @@ class LiftedLabels:
     points68: npt.NDArray[np.float32]
     """(N, 68, 3): the fitted face model; z has zero mean over the 68 points."""
     labels66: npt.NDArray[np.float32]
-    """(N, 66, 3): hand-made x, y where the point is visible; the hidden jaw's x, y and every z from the fit, z
-    with zero mean over the 66 points."""
+    """(N, 66, 3): hand-made x, y where the point is visible; the hidden jaw's x, y and every z from the fit.
+    z has zero mean over the 66 points."""
     yaw: npt.NDArray[np.float32]
     """(N,) degrees; positive when the nose points to the image's right."""
     residual: npt.NDArray[np.float32]

@@ -61,13 +61,13 @@ def lifting_sheet(
     """An RGB contact sheet of two tiles a face: on the photo, and the head from its side, nose to the right.
 
     Lines are the fit, green dots the labels: hand-made x and y where they count. From the side the dots'
-    z is the fit's, so a dot off the line shows how far hand and fit disagree in height. First ``spread`` faces
-    of those that are kept, from the most left-turned head to the most right-turned one, then the ``worst``
+    z is the fit's, so a dot off the line shows how far hand and fit disagree in height. First ``spread``
+    faces of those that are kept, from the most left-turned head to the most right-turned one, then the ``worst``
     ones of all, largest residual first. Raises ValueError for a set without faces.
     """
     chosen = _spread_over_yaw(labels, spread)
     worst_first = np.argsort(-labels.residual, kind="stable")[:worst]
-    tiles = []
+    tiles: list[Tile] = []
     for index in [*chosen, *worst_first]:
         tiles += _tiles(photos.image(int(index)), labels, int(index), model)
     return contact_sheet(tiles)
@@ -90,9 +90,8 @@ def _tiles(
 ) -> Sequence[Tile]:
     fit, label = labels.points68[index, FROM_68], labels.labels66[index]
     state = "" if labels.kept[index] else "  LEFT OUT"
-    caption = (
-        f"yaw {labels.yaw[index]:.0f}  {100 * labels.residual[index]:.2f} %{state}  {labels.names[index]}"
-    )
+    percent = 100 * labels.residual[index]
+    caption = f"yaw {labels.yaw[index]:.0f}  {percent:.2f} %{state}  {labels.names[index]}"
     _, rotations, _ = umeyama(model.mean[None], labels.points68[index].astype(np.float64)[None])
     fit_side, label_side = (_from_the_side(points, rotations[0]) for points in (fit, label))
     low = np.minimum(fit_side.min(axis=0), label_side.min(axis=0))[:2]
