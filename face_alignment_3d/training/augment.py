@@ -1,6 +1,11 @@
-"""From a sample to what the network sees: a random crop whose labels turn, scale and mirror with it."""
+"""From a sample to what the network sees: a random crop whose labels turn, scale and mirror with it.
+
+:func:`draw_view` draws all that is random about a crop. :func:`show` carries it out with OpenCV, a crop at a
+time; :mod:`face_alignment_3d.training.augment_torch` does so for a batch on a GPU.
+"""
 
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -8,8 +13,31 @@ import numpy.typing as npt
 
 from face_alignment_3d.crop import Crop, box_around
 from face_alignment_3d.markup import MIRROR
-from face_alignment_3d.training.photometric import Photometric, disturb
+from face_alignment_3d.training.photometric import Disturbances, Photometric, draw_disturbances
+from face_alignment_3d.training.photometric_opencv import disturb
 from face_alignment_3d.training.sample import Sample
+
+
+class Placement(NamedTuple):
+    """Where a crop lies, relative to the exact crop around a face."""
+
+    angle: float
+    """Radians that the photo is turned by."""
+    shift: tuple[float, float]
+    """In fractions of the face box's longer side."""
+    scale: float
+    """Side of the crop over that of the exact one."""
+
+
+class CropVariation(Protocol):
+    """A distribution of crops around a face."""
+
+    @property
+    def mirror(self) -> bool:
+        """Whether half of the crops are mirrored."""
+
+    def draw(self, generator: np.random.Generator) -> Placement:
+        """The next placement; the same number of draws each time is not required."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +54,48 @@ class Geometric:
     """Some heads lie on their side: this share of crops turns uniformly up to so many degrees."""
     wide_roll_share: float = 0.12
     mirror: bool = True
+
+    def draw(self, generator: np.random.Generator) -> Placement:
+        """Shift, scale and roll as a detector and a head bring them about."""
+        if generator.random() < self.wide_roll_share:
+            degrees = generator.uniform(-self.wide_roll, self.wide_roll)
+        else:
+            degrees = generator.normal(0.0, self.roll)
+        shift_x, shift_y = np.clip(generator.normal(0.0, self.shift, 2), -0.2, 0.2)
+        scale = float(np.exp(np.clip(generator.normal(0.0, self.scale), -0.3, 0.3)))
+        return Placement(float(np.deg2rad(degrees)), (float(shift_x), float(shift_y)), scale)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """All that was drawn about one crop of a sample."""
+
+    sample: Sample
+    crop: Crop
+    replicate: bool
+    """Whether the photo's edge pixels go on beyond it; otherwise it is black there."""
+    mirrored: bool
+    disturbances: Disturbances
+
+    def labels(self) -> "CropLabels":
+        """The sample's labels as the crop shows them."""
+        points = self.crop.to_crop(self.sample.points).astype(np.float32)
+        weight_xy, weight_z = self.sample.weight_xy, self.sample.weight_z
+        if self.mirrored:
+            points = mirror_points(points, width=self.crop.size)
+            weight_xy, weight_z = weight_xy[MIRROR], weight_z[MIRROR]
+        return CropLabels(points, weight_xy, weight_z)
+
+
+class CropLabels(NamedTuple):
+    """Labels in the pixels of a crop."""
+
+    points: npt.NDArray[np.float32]
+    """(66, 3); z has zero mean."""
+    weight_xy: npt.NDArray[np.float32]
+    """(66,)"""
+    weight_z: npt.NDArray[np.float32]
+    """(66,)"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,44 +132,59 @@ def upright_crop(
     return Crop(float(center[0]), float(center[1]), float(side * extension * scale), size, angle)
 
 
+def draw_view(
+    sample: Sample,
+    generator: np.random.Generator,
+    *,
+    size: int,
+    extension: float,
+    geometric: CropVariation,
+    photometric: Photometric,
+) -> View:
+    """Draws a random view of a sample; no pixel is touched."""
+    placement = geometric.draw(generator)
+    crop = upright_crop(
+        sample.points,
+        size=size,
+        extension=extension,
+        angle=placement.angle,
+        shift=placement.shift,
+        scale=placement.scale,
+    )
+    replicate = not generator.random() < 0.5
+    mirrored = geometric.mirror and generator.random() < 0.5
+    return View(sample, crop, replicate, mirrored, draw_disturbances(size, generator, photometric))
+
+
+def show(view: View) -> Example:
+    """What a view looks like, with its labels."""
+    border = cv2.BORDER_REPLICATE if view.replicate else cv2.BORDER_CONSTANT
+    pixels = view.crop.sample(view.sample.image, border=border)
+    if view.mirrored:
+        pixels = np.ascontiguousarray(pixels[:, ::-1])
+    return Example(disturb(pixels, view.disturbances), *view.labels())
+
+
 def augment(
     sample: Sample,
     generator: np.random.Generator,
     *,
     size: int,
     extension: float,
-    geometric: Geometric,
+    geometric: CropVariation,
     photometric: Photometric,
 ) -> Example:
-    """A random view of a sample."""
-    if generator.random() < geometric.wide_roll_share:
-        degrees = generator.uniform(-geometric.wide_roll, geometric.wide_roll)
-    else:
-        degrees = generator.normal(0.0, geometric.roll)
-    shift_x, shift_y = np.clip(generator.normal(0.0, geometric.shift, 2), -0.2, 0.2)
-    crop = upright_crop(
-        sample.points,
-        size=size,
-        extension=extension,
-        angle=float(np.deg2rad(degrees)),
-        shift=(float(shift_x), float(shift_y)),
-        scale=float(np.exp(np.clip(generator.normal(0.0, geometric.scale), -0.3, 0.3))),
+    """A random view of a sample, drawn and shown."""
+    return show(
+        draw_view(
+            sample,
+            generator,
+            size=size,
+            extension=extension,
+            geometric=geometric,
+            photometric=photometric,
+        )
     )
-    border = cv2.BORDER_CONSTANT if generator.random() < 0.5 else cv2.BORDER_REPLICATE
-    pixels = crop.sample(sample.image, border=border)
-    points = crop.to_crop(sample.points).astype(np.float32)
-    weight_xy, weight_z = sample.weight_xy, sample.weight_z
-    if geometric.mirror and generator.random() < 0.5:
-        pixels, points = mirror(pixels, points)
-        weight_xy, weight_z = weight_xy[MIRROR], weight_z[MIRROR]
-    return Example(disturb(pixels, generator, photometric), points, weight_xy, weight_z)
-
-
-def mirror(
-    crop: npt.NDArray[np.uint8], points: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Mirrors a crop (S, S, 3) and its points (66, 2 or 3), and puts the points back in markup order."""
-    return np.ascontiguousarray(crop[:, ::-1]), mirror_points(points, width=crop.shape[1])
 
 
 def mirror_points(points: npt.NDArray[np.float32], *, width: int) -> npt.NDArray[np.float32]:

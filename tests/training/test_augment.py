@@ -1,9 +1,19 @@
+import dataclasses
+
 import numpy as np
 import pytest
+from one_pass_augment import augment_in_one_pass
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import MIRROR
-from face_alignment_3d.training.augment import Geometric, augment, mirror, upright_crop
+from face_alignment_3d.training.augment import (
+    Geometric,
+    augment,
+    draw_view,
+    mirror_points,
+    show,
+    upright_crop,
+)
 from face_alignment_3d.training.photometric import Photometric
 from face_alignment_3d.training.sample import Sample
 
@@ -129,17 +139,45 @@ def test_without_variation_the_crop_is_the_detectors(dots):
     np.testing.assert_array_equal(example.crop, crop.sample(sample.image))
 
 
-def test_mirror_is_its_own_inverse():
-    generator = np.random.default_rng(1)
-    crop = generator.integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    points = generator.uniform(0, 31, (66, 3)).astype(np.float32)
-    mirrored_crop, mirrored = mirror(crop, points)
-    np.testing.assert_array_equal(mirrored_crop[:, 0], crop[:, 31])
+def test_mirrored_points_are_those_of_the_mirrored_picture():
+    points = np.random.default_rng(1).uniform(0, 31, (66, 3)).astype(np.float32)
+    mirrored = mirror_points(points, width=32)
     assert mirrored[36, 0] == pytest.approx(31 - points[45, 0])
     np.testing.assert_array_equal(mirrored[:, 1:], points[MIRROR, 1:])
-    back_crop, back = mirror(mirrored_crop, mirrored)
-    np.testing.assert_array_equal(back_crop, crop)
-    np.testing.assert_allclose(back, points, atol=1e-5)
+    np.testing.assert_allclose(mirror_points(mirrored, width=32), points, atol=1e-5)
+
+
+def test_a_mirrored_view_is_the_mirror_image(dots):
+    sample, size = dots
+    view = draw_view(
+        sample,
+        np.random.default_rng(0),
+        size=size,
+        extension=1.35,
+        geometric=STILL,
+        photometric=NO_DISTURBANCE,
+    )
+    assert not view.mirrored
+    plain, mirrored = show(view), show(dataclasses.replace(view, mirrored=True))
+    np.testing.assert_array_equal(mirrored.crop, plain.crop[:, ::-1])
+    np.testing.assert_allclose(mirrored.points, mirror_points(plain.points, width=size))
+    np.testing.assert_array_equal(mirrored.weight_xy, plain.weight_xy[MIRROR])
+    np.testing.assert_array_equal(mirrored.weight_z, plain.weight_z[MIRROR])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_drawing_first_and_showing_later_changes_nothing(dots, seed):
+    """The crops of a seed are those that drawing and changing pixels in turns gives."""
+    sample, size = dots
+    chances = Photometric() if seed % 2 else Photometric(*[0.7] * 8)
+    generators = [np.random.default_rng(seed) for _ in range(2)]
+    example = augment(
+        sample, generators[0], size=size, extension=1.35, geometric=Geometric(), photometric=chances
+    )
+    crop, points = augment_in_one_pass(sample, generators[1], size, 1.35, Geometric(), chances)
+    np.testing.assert_array_equal(example.crop, crop)
+    np.testing.assert_array_equal(example.points, points)
+    assert generators[0].random() == generators[1].random()
 
 
 @pytest.mark.parametrize("degrees", [0, 30, -75, 180])

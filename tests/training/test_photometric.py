@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 from synthetic_faces import mean_face, picture
 
-from face_alignment_3d.training.photometric import Photometric, disturb
+from face_alignment_3d.training import photometric_opencv
+from face_alignment_3d.training.photometric import Photometric, draw_disturbances
 
 KINDS = [field.name for field in dataclasses.fields(Photometric)]
 NONE = Photometric(**dict.fromkeys(KINDS, 0.0))
 ALL = Photometric(**dict.fromkeys(KINDS, 1.0))
+
+
+def disturb(crop, generator, chances):
+    return photometric_opencv.disturb(crop, draw_disturbances(len(crop), generator, chances))
 
 
 @pytest.fixture(scope="module", params=[64, 128])
