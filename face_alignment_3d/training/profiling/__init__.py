@@ -1,0 +1,1 @@
+"""Turning photos out of plane, with their 3D labels."""
