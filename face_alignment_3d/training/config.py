@@ -45,6 +45,12 @@ class TrainingConfig:
     """The fraction of the steps after which the network's own averaged predictions label those faces."""
     self_labelled_share: float = 0.5
     """Their share of a batch from then on."""
+    made_turned_share: float = 0.0
+    """Share of a batch from hand-labelled photos that were turned out of plane beforehand."""
+    made_taught_share: float = 0.0
+    """The same of turned photos of the faces that only teachers had labelled."""
+    starts_from: str | None = None
+    """SHA-256 of the weight file that the run starts from; None starts from random weights."""
     turned_factor: float = 3.0
     """How much more often a face beyond 25 degrees of yaw is drawn than another of the same set."""
     full_precision_from: float = 0.96
@@ -60,4 +66,15 @@ class TrainingConfig:
         return asdict(self)
 
 
+#: From random weights: hand-made labels, the teachers' labels, then the network's own.
 LITE = TrainingConfig(preset="lite")
+#: From the weights of :data:`LITE`: with photos turned out of plane and pseudo-labels made beforehand.
+LITE_REFINED = TrainingConfig(
+    preset="lite",
+    steps=9_000,
+    learning_rate=1.0e-3,
+    self_label_at=0.0,
+    self_labelled_share=0.28,
+    made_turned_share=0.20,
+    made_taught_share=0.12,
+)

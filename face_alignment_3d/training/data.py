@@ -12,10 +12,16 @@ from face_alignment_3d.training.batches import Pool
 from face_alignment_3d.training.config import TrainingConfig
 from face_alignment_3d.training.datasets.photos68 import make_samples, open_photos68, shrink_to_face
 from face_alignment_3d.training.datasets.teachers import TaughtFaces, open_taught_faces
+from face_alignment_3d.training.datasets.turned import (
+    PSEUDO_LABELLED,
+    TurnedPhotos,
+    open_turned,
+    view_source,
+)
 from face_alignment_3d.training.face_model import load_face_model
 from face_alignment_3d.training.lifting import lift
 from face_alignment_3d.training.sample import Sample
-from face_alignment_3d.training.self_labels import Labels, scaled, teacher_labels
+from face_alignment_3d.training.self_labels import Labels, load_labels, scaled, teacher_labels
 
 #: Hand-labelled sets to train on. AFW is left for evaluation and must never be listed here.
 HAND_LABELLED = ("helen_train", "lfpw_train")
@@ -56,31 +62,55 @@ class TaughtImages:
 
 
 @dataclass(frozen=True, eq=False)
+class MadeData:
+    """What was made of the photos before a run: pseudo-labels, and views from other sides."""
+
+    pseudo_labels: Labels
+    """Of all taught faces, in their order."""
+    turned_hand: list[Sample]
+    turned_taught: list[Sample]
+
+
+@dataclass(frozen=True, eq=False)
 class TrainingData:
     """What a run trains on and is validated with."""
 
     hand: list[Sample]
     taught: TaughtImages
     validation: dict[str, list[Sample]]
+    made: "MadeData | None" = None
 
     def pools(self, config: TrainingConfig, labels: Labels, *, taught_share: float) -> list[Pool]:
-        """The hand-labelled photos and, with their share of a batch, the faces that ``labels`` speaks of."""
+        """The hand-labelled photos and, with their share of a batch, the faces that ``labels`` speaks of.
+
+        Turned photos, where there are any, take their shares from those of the hand-labelled ones.
+        """
         held_out = self.taught.held_out()
         usable = np.flatnonzero((labels.weight_xy.max(axis=1) > 0) & ~held_out)
         odds = np.where(np.abs(self.taught.faces.yaw[usable]) > _TURNED_YAW, config.turned_factor, 1.0)
         samples = self.taught.samples(labels)
-        return [
-            Pool(self.hand, 1.0 - taught_share, np.full(len(self.hand), 1 / len(self.hand))),
-            Pool([samples[i] for i in usable], taught_share, odds / odds.sum()),
-        ]
+        pools = [Pool([samples[i] for i in usable], taught_share, odds / odds.sum())]
+        if self.made is not None:
+            for turned, share in (
+                (self.made.turned_hand, config.made_turned_share),
+                (self.made.turned_taught, config.made_taught_share),
+            ):
+                if turned and share > 0:
+                    pools.append(_evenly(turned, share))
+        return [_evenly(self.hand, 1.0 - sum(pool.share for pool in pools)), *pools]
 
 
-def load_training_data(data: Path, config: TrainingConfig) -> TrainingData:
-    """Reads all photos below ``data`` and lifts the hand-made labels: about a minute and 3 GB in full."""
+def load_training_data(data: Path, config: TrainingConfig, made: Path | None = None) -> TrainingData:
+    """Reads all photos below ``data`` and lifts the hand-made labels: about a minute and 3 GB in full.
+
+    ``made`` is a folder that ``face-alignment-3d train-data`` wrote to; with it, another minute and 3 GB.
+    """
     model = load_face_model(data)
     hand: list[Sample] = []
+    names: list[str] = []
     for name in HAND_LABELLED:
         photos = open_photos68(data, name)
+        names += [f"{name}/{stem}" for stem in photos.names]
         hand += make_samples(photos, lift(photos.points68, model), face_size=config.face_size)
     taught = _read_taught(open_taught_faces(data), config.face_size)
     held_out = taught.held_out()
@@ -90,7 +120,36 @@ def load_training_data(data: Path, config: TrainingConfig) -> TrainingData:
         "turned": [sample for sample, out in zip(taught_samples, held_out, strict=True) if out],
     }
     training = [sample for i, sample in enumerate(hand) if i % config.holdout_every]
-    return TrainingData(training, taught, validation)
+    if made is None:
+        return TrainingData(training, taught, validation)
+    return TrainingData(
+        training, taught, validation, _read_made(made, taught, withheld=set(names[:: config.holdout_every]))
+    )
+
+
+def _evenly(samples: list[Sample], share: float) -> Pool:
+    return Pool(samples, share, np.full(len(samples), 1 / len(samples)))
+
+
+def _read_made(made: Path, taught: TaughtImages, *, withheld: set[str]) -> MadeData:
+    """Leaves out every view of a photo that is held out."""
+    turned_hand: list[Sample] = []
+    for name in HAND_LABELLED:
+        views = open_turned(made, name)
+        turned_hand += _read_views(
+            views, [i for i, source in enumerate(views.sources) if f"{name}/{source}" not in withheld]
+        )
+    out = taught.held_out()
+    stems = {view_source(name) for name, hidden in zip(taught.faces.names, out, strict=True) if hidden}
+    views = open_turned(made, PSEUDO_LABELLED)
+    turned_taught = _read_views(views, [i for i, source in enumerate(views.sources) if source not in stems])
+    labels = load_labels(made / "pseudo_labels.npz", count=len(taught.faces.names))
+    return MadeData(labels, turned_hand, turned_taught)
+
+
+def _read_views(views: TurnedPhotos, indices: Sequence[int]) -> list[Sample]:
+    with ThreadPoolExecutor() as executor:
+        return list(executor.map(views.sample, indices))
 
 
 def _read_taught(faces: TaughtFaces, face_size: int) -> TaughtImages:

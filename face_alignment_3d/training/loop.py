@@ -3,7 +3,7 @@
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -43,14 +43,22 @@ def train(
     *,
     device: torch.device,
     report: Report,
+    start: Mapping[str, torch.Tensor] | None = None,
 ) -> tuple[Cascade, dict[str, float]]:
     """Runs or resumes ``config`` in the folder ``out``; returns the averaged cascade and its validation.
+
+    ``start`` are the weights to start from, by default random ones. With ``data.made`` the labels that were
+    made beforehand are used throughout, else the network labels the taught faces itself on the way.
 
     Raises :class:`DataError` when ``out`` holds files of another run, or when the loss is not finite.
     """
     out.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, turned, out, device=device)
+    run = _Run(config, turned, out, start=start, device=device)
     run.resume(report)
+    if data.made is not None:
+        labels = data.made.pseudo_labels
+        run.until(config.steps, data, labels, taught_share=config.self_labelled_share, report=report)
+        return run.average.cascade, validate(run.average.cascade, data.validation, bf16=False)
     switch = int(config.self_label_at * config.steps)
     own = out / "self_labels.npz"
     if run.step < switch:
@@ -69,7 +77,13 @@ def train(
 
 class _Run:
     def __init__(
-        self, config: TrainingConfig, turned: TurnedLabels, out: Path, *, device: torch.device
+        self,
+        config: TrainingConfig,
+        turned: TurnedLabels,
+        out: Path,
+        *,
+        start: Mapping[str, torch.Tensor] | None,
+        device: torch.device,
     ) -> None:
         self.config = config
         self.turned = turned
@@ -79,6 +93,8 @@ class _Run:
             cascade = PRESETS[config.preset]()
         self.cascade = cascade.to(device).to(memory_format=torch.channels_last)
         initialise(self.cascade)
+        if start is not None:
+            self.cascade.load_state_dict(start)
         self.average = AveragedCascade(self.cascade, config.average_decay)
         self.optimiser = torch.optim.AdamW(
             _parameter_groups(self.cascade, config.weight_decay), lr=config.learning_rate

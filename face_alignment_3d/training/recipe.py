@@ -1,5 +1,6 @@
 """A whole run, from a folder of data to a weight file. Reads top to bottom."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ from face_alignment_3d.training.export import export_weights
 from face_alignment_3d.training.face_model import load_labels3d
 from face_alignment_3d.training.loop import train
 from face_alignment_3d.training.turned_labels import TurnedLabels
+from face_alignment_3d.weights.integrity import sha256_of
+from face_alignment_3d.weights.loading import load_cascade, read_metadata
 from face_alignment_3d.weights.manifest import WeightsEntry
 
 #: What may change between a stop and a resume: nothing that the weights so far were made with.
@@ -28,22 +31,35 @@ def run_recipe(
     device: torch.device,
     command: str,
     report: Callable[[str], None],
+    made: Path | None = None,
+    start: Path | None = None,
 ) -> WeightsEntry:
     """Trains ``config`` on the photos below ``data`` and exports into ``out``.
 
     The same call resumes a run that was stopped.
 
-    ``command`` is what the manifest will say made the weights.
+    ``command`` is what the manifest will say made the weights. ``made`` is a folder of turned photos and
+    pseudo-labels, ``start`` a weight file of the same preset; both are for a run that refines weights.
     """
+    if start is not None:
+        config = dataclasses.replace(config, starts_from=sha256_of(start))
     out.mkdir(parents=True, exist_ok=True)
     _claim(out, config)
     report(f"reading photos below {data}")
-    samples = load_training_data(data, config)
+    weights = None if start is None else _weights_to_start_from(start, config)
+    samples = load_training_data(data, config, made)
     turned = TurnedLabels(load_labels3d(data))
-    cascade, errors = train(config, samples, turned, out, device=device, report=report)
+    cascade, errors = train(config, samples, turned, out, start=weights, device=device, report=report)
     entry = export_weights(cascade, config, out, command=command, errors=errors)
     report(f"wrote {out / entry.file} ({entry.bytes / 1e6:.1f} MB) and its manifest entry")
     return entry
+
+
+def _weights_to_start_from(path: Path, config: TrainingConfig) -> dict[str, torch.Tensor]:
+    preset = read_metadata(path)["preset"]
+    if preset != config.preset:
+        raise DataError(f"expected weights of {config.preset} to start from; {path} has those of {preset}")
+    return load_cascade(path).state_dict()
 
 
 def _claim(out: Path, config: TrainingConfig) -> None:
