@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -131,3 +133,9 @@ def test_a_face_outside_its_photo_leaves_some_pixels():
         cut = around_face(sample, face_size=100)
         assert min(cut.image.shape[:2]) >= 1
         np.testing.assert_allclose(np.ptp(cut.points, axis=0), np.ptp(sample.points, axis=0), atol=1e-3)
+
+
+def test_the_page_on_data_sets_has_every_kind():
+    page = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+    for kind in KINDS:
+        assert f"| `{kind}` |" in page

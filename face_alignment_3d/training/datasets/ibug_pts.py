@@ -22,7 +22,6 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +32,9 @@ from face_alignment_3d.training.datasets.coordinate_lines import parse_coordinat
 from face_alignment_3d.training.datasets.pairs import PHOTO_SUFFIXES, files_by_name, require_pairs
 from face_alignment_3d.training.datasets.photos68 import Photos68, make_samples
 from face_alignment_3d.training.face_model import FaceModel
+from face_alignment_3d.training.lifted_labels import EVALUATION_ONLY
 from face_alignment_3d.training.lifting import Lifted, lift
 from face_alignment_3d.training.sample import Sample
-
-#: Folders that are for evaluation and not for training.
-EVALUATION_FOLDERS: Final = ("afw",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +69,7 @@ class IbugPhotos(Photos68):
 
 
 def open_ibug_pts(
-    directory: Path, *, model: FaceModel | None = None, leave_out: Collection[str] = EVALUATION_FOLDERS
+    directory: Path, *, model: FaceModel | None = None, leave_out: Collection[str] = EVALUATION_ONLY
 ) -> IbugPhotos:
     """Opens all photos below ``directory``, reads their ``.pts`` files, and lifts them with ``model``.
 
