@@ -1,46 +1,11 @@
 """What a benchmark's numbers belong to: command, date, machine, versions and weights."""
 
-import datetime
-import os
-import platform
-import shlex
 import sys
-from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import torch
-
-from face_alignment_3d import __version__
-from face_alignment_3d.weights.integrity import sha256_of
-from face_alignment_3d.weights.store import resolve_weights
+from face_alignment_3d.training import circumstances as measured
 
 
 def circumstances(weights: str) -> dict[str, Any]:
     """As what :mod:`json` takes; ``weights`` is a name of the manifest or a path."""
-    file = resolve_weights(weights)
-    return {
-        "command": shlex.join(["python", *sys.argv]),
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "machine": f"{_processor()}, {os.cpu_count()} logical CPUs, {platform.system()} {platform.machine()}",
-        "versions": {
-            "face-alignment-3d": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "opencv": cv2.__version__,
-            "numpy": np.__version__,
-        },
-        "weights": file.name,
-        "weights_sha256": sha256_of(file),
-        "weights_bytes": file.stat().st_size,
-    }
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown processor"
+    return measured.circumstances(["python", *sys.argv], weights)

@@ -12,24 +12,30 @@ import numpy.typing as npt
 class Disturbance:
     """One way to spoil a face box."""
 
-    kind: Literal["shift", "enlarge", "shrink"]
+    kind: Literal["shift", "enlarge", "shrink", "shift and scale"]
     level: float
     """The amount, as a fraction of the box's sides: 0.1 moves it by a tenth of them, or makes them a tenth
-    longer or shorter."""
+    longer or shorter. "shift and scale" does both at once."""
 
     def apply(self, box: npt.NDArray[np.floating], *, seed: tuple[int, ...]) -> npt.NDArray[np.float32]:
-        """A spoilt copy of ``box`` (4,), x0, y0, x1, y1. ``seed`` alone decides the direction of a shift."""
+        """A spoilt copy of ``box`` (4,), x0, y0, x1, y1.
+
+        ``seed`` alone decides the direction of a shift, and whether "shift and scale" enlarges or shrinks.
+        """
         low, high = np.split(np.asarray(box, dtype=np.float64), 2)
         center, half = (low + high) / 2, (high - low) / 2
-        if self.kind == "shift":
-            direction = np.random.default_rng(seed).uniform(0, 2 * math.pi)
+        generator = np.random.default_rng(seed)
+        direction = generator.uniform(0, 2 * math.pi)
+        larger = {"shift": 0.0, "enlarge": 1.0, "shrink": -1.0}.get(self.kind, generator.choice([-1.0, 1.0]))
+        if self.kind in ("shift", "shift and scale"):
             center = center + 2 * half * self.level * np.array([math.cos(direction), math.sin(direction)])
-        else:
-            half = half * (1 + self.level if self.kind == "enlarge" else 1 - self.level)
+        half = half * (1 + larger * self.level)
         return np.concatenate([center - half, center + half]).astype(np.float32)
 
 
 #: What an evaluation tries: each kind at 5, 10 and 20 %.
 DISTURBANCES: Final = tuple(
-    Disturbance(kind, level) for kind in ("shift", "enlarge", "shrink") for level in (0.05, 0.1, 0.2)
+    Disturbance(kind, level)
+    for kind in ("shift", "enlarge", "shrink", "shift and scale")
+    for level in (0.05, 0.1, 0.2)
 )

@@ -1,4 +1,4 @@
-"""Evaluation through the public aligner: what a user would get, against what people marked by hand."""
+"""Evaluation through the public aligner: what a user would get, against the labels of a set."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,10 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.datasets.photos68 import Photos68
 from face_alignment_3d.training.disturbance import DISTURBANCES, Disturbance
-from face_alignment_3d.training.evaluation_report import Report, summarise
-from face_alignment_3d.training.lifting import Lifted
+from face_alignment_3d.training.evaluation_report import Report
+from face_alignment_3d.training.evaluation_summary import summarise
+from face_alignment_3d.training.evaluation_truth import LabelledSet
 
 #: A labelled face counts as found when a detection's box overlaps its reference box by more than this (IoU).
 FOUND_OVERLAP: Final = 0.4
@@ -57,37 +56,24 @@ class Evaluation:
 
 def evaluate(
     aligner: Aligner,
-    photos: Photos68,
-    lifted: Lifted,
+    labelled: LabelledSet,
     *,
     seed: int = 0,
     progress: Callable[[int], object] | None = None,
 ) -> Evaluation:
     """Aligns each photo with its reference box, spoilt copies of it, and the aligner's own detector.
 
-    The reference box is the bounding box of the 66 hand-made points. ``lifted`` is
-    :func:`face_alignment_3d.training.lifting.lift` of ``photos.points68``; it gives the yaw, and the z to
-    compare with. ``seed`` decides where boxes are shifted. ``progress`` is called with the number of photos
-    just done.
+    The reference box is the bounding box of the 66 labelled points. ``seed`` decides where boxes are shifted.
+    ``progress`` is called with the number of photos just done.
 
-    Raises :class:`DataError` when there are no photos or the lifted faces are not theirs, and
-    :class:`face_alignment_3d.errors.ImageError` for a photo that cannot be read.
+    Raises :class:`DataError` when there are no photos and :class:`face_alignment_3d.errors.ImageError` for a
+    photo that cannot be read.
     """
-    if not photos.names:
+    if not len(labelled.truth):
         raise DataError("expected at least one photo to evaluate on; got none")
-    expected = (len(photos.names), 68, 3)
-    if lifted.points.shape != expected:
-        raise DataError(
-            f"expected lifted points of shape {expected}; got {lifted.points.shape}: lift these photos"
-        )
-    predictions = _predict(aligner, photos, seed, progress or (lambda done: None))
+    predictions = _predict(aligner, labelled, seed, progress or (lambda done: None))
     report = summarise(
-        names=photos.names,
-        points68=photos.points68,
-        lifted=lifted,
-        given=predictions.given,
-        found=predictions.found,
-        disturbed=predictions.disturbed,
+        labelled.truth, given=predictions.given, found=predictions.found, disturbed=predictions.disturbed
     )
     return Evaluation(predictions, report)
 
@@ -98,19 +84,32 @@ def best_match(
     """The face whose box overlaps the reference box (4,) most; None if no IoU is above ``overlap``."""
     if not faces:
         return None
-    overlaps = intersection_over_union(np.stack([face.box for face in faces]), reference_box[None])[:, 0]
+    best = best_overlap(np.stack([face.box for face in faces]), reference_box, overlap=overlap)
+    return None if best is None else faces[best]
+
+
+def best_overlap(
+    boxes: npt.NDArray[np.floating],
+    reference_box: npt.NDArray[np.floating],
+    *,
+    overlap: float = FOUND_OVERLAP,
+) -> int | None:
+    """The index of the one of (F >= 1, 4) boxes that :func:`best_match` would take, or None."""
+    overlaps = intersection_over_union(boxes, reference_box[None])[:, 0]
     best = int(overlaps.argmax())
-    return faces[best] if overlaps[best] > overlap else None
+    return best if overlaps[best] > overlap else None
 
 
-def _predict(aligner: Aligner, photos: Photos68, seed: int, progress: Callable[[int], object]) -> Predictions:
-    reference = box_around(photos.points68[:, FROM_68])
+def _predict(
+    aligner: Aligner, labelled: LabelledSet, seed: int, progress: Callable[[int], object]
+) -> Predictions:
+    reference = box_around(labelled.truth.points)
     given: list[Face3D] = []
     found: list[Face3D | None] = []
     disturbed: dict[Disturbance, list[npt.NDArray[np.float32]]] = {how: [] for how in DISTURBANCES}
-    for start in range(0, len(photos.names), _CHUNK):
-        indices = range(start, min(start + _CHUNK, len(photos.names)))
-        images = [photos.image(index) for index in indices]
+    for start in range(0, len(reference), _CHUNK):
+        indices = range(start, min(start + _CHUNK, len(reference)))
+        images = [labelled.image(index) for index in indices]
         # The exact box and its spoilt copies are faces of the same photo, so that one call does them all.
         boxes = [
             np.stack([reference[i], *(how.apply(reference[i], seed=(seed, i)) for how in DISTURBANCES)])

@@ -1,33 +1,22 @@
-"""What predictions come to: numbers only, a pure function of predictions and labels.
+"""The numbers of an evaluation: what each is, and what it is measured in.
 
 Errors are percentages. "Inner" ones are the mean error in x, y of the 49 points of brows, nose, eyes and
-mouth, over the hand-made distance between the outer eye corners. They leave out the jaw because a hand-made
-jaw follows the visible outline, which on a turned head is not the jaw line that a 3D model has.
+mouth, over the distance between the outer eye corners: in 2D for hand-made labels, which have no other, and
+in 3D for labels with z, because on a head seen from the side the eyes are close together in 2D. They leave
+out the jaw because a hand-made jaw follows the visible outline, which on a turned head is not the jaw line
+that a 3D model has.
 """
 
-import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.crop import box_around
-from face_alignment_3d.detection.overlap import intersection_over_union
-from face_alignment_3d.face import Face3D
-from face_alignment_3d.markup import FROM_68, INNER
-from face_alignment_3d.training import metrics
-from face_alignment_3d.training.datasets.photos68 import MAX_RESIDUAL, labelled_points
-from face_alignment_3d.training.disturbance import Disturbance
-from face_alignment_3d.training.lifting import Lifted
-
 #: A face with a larger inner error counts as failed; the cumulative curve's area is taken up to here.
 FAILURE: Final = 8.0
-#: Degrees of |yaw| where a group of faces ends and the next one starts.
-YAW_EDGES: Final = (0.0, 15.0, 30.0, 45.0, 180.0)
-_CONFIDENCE_GROUPS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -43,17 +32,70 @@ class ErrorSummary:
     """Of the cumulative curve of inner errors up to 8 %, in percent of the best that can be."""
     all_points_mean: float
     """As ``inner_mean``, over all 66 points."""
+    box_mean: float
+    """The mean error of all 66 points over the root of the reference box's area."""
 
 
 @dataclass(frozen=True)
 class YawGroup:
-    """The faces that are turned by ``low`` to ``high`` degrees to either side, as the fit has it."""
+    """The faces that are turned by ``low`` to ``high`` degrees to either side."""
 
     low: float
     high: float
-    given: ErrorSummary
     found: float
     """Percentage of these faces that the detector found."""
+    errors: ErrorSummary | None
+    """From the reference boxes; in a :class:`FoundReport` of the faces found, None without any."""
+    gte_xyz: float | None
+    """Mean GTE over x, y, z and the outer-eye distance in 3D; None when there is no z to believe."""
+
+
+@dataclass(frozen=True)
+class YawReport:
+    """How errors grow as heads turn."""
+
+    groups: tuple[YawGroup, ...]
+    """Groups without a labelled face are left out."""
+    beyond: int
+    """Faces that are turned further than the last group reaches."""
+    box_mean: float | None
+    """The mean of the groups' ``box_mean``, in which every group counts the same. None where labels have no z
+    (the jaw of a turned head is then not comparable) and where a group is empty."""
+
+
+@dataclass(frozen=True)
+class ThreeDReport:
+    """The predictions against labels in 3D."""
+
+    labels: str
+    """"set": the set's own. "fit": x, y by hand where visible, z and the hidden jaw from a face model fitted
+    to them; z is not measured then, and some of its error is the fit's own."""
+    faces: int
+    """Those whose labels can be believed; with a fit, where it agrees with the hand-made points."""
+    gte: Mapping[str, Mapping[str, float]]
+    """Normaliser ("eyes_3d", "eyes_2d") -> axes -> mean :func:`face_alignment_3d.training.metrics.gte`."""
+    cvgtce: Mapping[str, float] | None
+    """Normaliser -> mean :func:`face_alignment_3d.training.metrics.cross_view_errors`; None unless the set
+    has several views of one face."""
+
+
+@dataclass(frozen=True)
+class FoundReport:
+    """The errors of an aligner that chooses its faces itself, and may miss some."""
+
+    found: float
+    """Percentage of the labelled faces."""
+    errors: ErrorSummary | None
+    """Of the faces found; None when none was."""
+    failures_with_missed: float
+    """Percentage of all labelled faces that were missed or have an inner error over 8 %."""
+    yaw: YawReport
+    three_d: ThreeDReport | None
+    """Of the faces found; None when none of them has labels in 3D."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as what :mod:`json` takes; undefined numbers are None."""
+        return _plain(self)
 
 
 @dataclass(frozen=True)
@@ -93,7 +135,7 @@ class ConfidenceGroup:
     lowest: float
     highest: float
     error_mean: float
-    """Mean distance to the hand-made points over the outer-eye distance, percent."""
+    """Mean distance to the labels in x, y over the outer-eye distance, percent."""
 
 
 @dataclass(frozen=True)
@@ -115,43 +157,33 @@ class ConfidenceReport:
 
 
 @dataclass(frozen=True)
-class LiftedReport:
-    """The predictions against the lifted labels: x, y by hand where visible, z and the hidden jaw from a fit.
-
-    So the z here is not measured: some of its error is the fit's own.
-    """
-
-    faces: int
-    """Those whose fit agrees with the hand-made points well enough to be believed."""
-    gte: Mapping[str, float]
-    """Axes -> mean GTE (:func:`face_alignment_3d.training.metrics.gte`) over the outer-eye distance in 3D."""
-
-
-@dataclass(frozen=True)
 class FaceErrors:
     """One labelled face."""
 
     name: str
     yaw: float
-    """Degrees, from the fit."""
+    """Degrees."""
     inner_given: float
     inner_found: float | None
     """None when the detector missed the face."""
+    gte: Mapping[str, float] | None
+    """Axes -> GTE over the outer-eye distance in 3D, from the reference box; None without labels in 3D."""
 
 
 @dataclass(frozen=True)
 class Report:
     """The numbers of an evaluation."""
 
+    normaliser: str
+    """The distance between the outer eye corners that inner errors are over: "eyes_2d" or "eyes_3d"."""
     given: ErrorSummary
     """From the reference boxes."""
     detector: DetectorReport
-    yaw: tuple[YawGroup, ...]
-    """Groups without a face are left out."""
+    yaw: YawReport
     disturbed: tuple[DisturbedReport, ...]
     confidence: ConfidenceReport
-    lifted: LiftedReport | None
-    """None when no face has a fit to be believed."""
+    three_d: ThreeDReport | None
+    """From the reference boxes; None when no face has labels in 3D to be believed."""
     faces: tuple[FaceErrors, ...]
     """In the order of the photos."""
 
@@ -163,142 +195,23 @@ class Report:
         """(N,) inner errors with the detector; infinite for a face that it missed."""
         return np.array([math.inf if face.inner_found is None else face.inner_found for face in self.faces])
 
+    def gte_given(self, axes: str) -> npt.NDArray[np.float64]:
+        """GTE over ``axes`` from the reference boxes of the faces with labels in 3D, (faces,)."""
+        return np.array([face.gte[axes] for face in self.faces if face.gte is not None])
+
     def as_dict(self) -> dict[str, Any]:
         """The report as what :mod:`json` takes; undefined numbers are None."""
-        plain: dict[str, Any] = _without_nan(asdict(self))
-        return plain
+        return _plain(self)
 
 
-def summarise(
-    *,
-    names: Sequence[str],
-    points68: npt.NDArray[np.floating],
-    lifted: Lifted,
-    given: Sequence[Face3D],
-    found: Sequence[Face3D | None],
-    disturbed: Mapping[Disturbance, npt.NDArray[np.float32]],
-) -> Report:
-    """The report on N >= 1 faces with hand-made ``points68`` (N, 68, 2) in the pixels of the predictions."""
-    truth = points68[:, FROM_68].astype(np.float64)
-    predicted = np.stack([face.landmarks for face in given])
-    inner = metrics.inner_nme(predicted[..., :2], truth)
-    is_found = np.array([face is not None for face in found])
-    detector, inner_found = _detector(found, is_found, truth, inner)
-    return Report(
-        given=_errors(predicted, truth),
-        detector=detector,
-        yaw=_by_yaw(np.abs(lifted.yaw), predicted, truth, is_found),
-        disturbed=tuple(_disturbed(how, points, truth, inner) for how, points in disturbed.items()),
-        confidence=_confidence(np.stack([face.confidence for face in given]), predicted, truth),
-        lifted=_against_lifted(predicted, points68.astype(np.float32), lifted),
-        faces=tuple(
-            FaceErrors(name, float(yaw), float(error), None if math.isinf(other) else float(other))
-            for name, yaw, error, other in zip(names, lifted.yaw, inner, inner_found, strict=True)
-        ),
-    )
+def _plain(report: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = _only_finite(asdict(report))
+    return plain
 
 
-def _errors(predicted: metrics.Points, truth: metrics.Points) -> ErrorSummary:
-    inner = metrics.inner_nme(predicted[..., :2], truth)
-    return ErrorSummary(
-        faces=len(inner),
-        inner_mean=float(inner.mean()),
-        inner_median=float(np.median(inner)),
-        failures=metrics.failure_rate(inner, threshold=FAILURE),
-        area_under_curve=metrics.area_under_curve(inner, threshold=FAILURE),
-        all_points_mean=float(metrics.all_points_nme(predicted[..., :2], truth).mean()),
-    )
-
-
-def _detector(
-    found: Sequence[Face3D | None],
-    is_found: npt.NDArray[np.bool_],
-    truth: npt.NDArray[np.float64],
-    inner_given: metrics.Errors,
-) -> tuple[DetectorReport, metrics.Errors]:
-    """The report, and the (N,) inner errors, infinite where the detector missed the face."""
-    inner = np.full(len(truth), math.inf)
-    faces = [face for face in found if face is not None]
-    if not faces:
-        return DetectorReport(0.0, None, None, None, None, 100.0), inner
-    predicted, truth = np.stack([face.landmarks for face in faces]), truth[is_found]
-    inner[is_found] = metrics.inner_nme(predicted[..., :2], truth)
-    errors = _errors(predicted, truth)
-    given_mean = float(inner_given[is_found].mean())
-    overlaps = intersection_over_union(np.stack([face.box for face in faces]), box_around(truth)).diagonal()
-    report = DetectorReport(
-        found=float(100 * is_found.mean()),
-        errors=errors,
-        given_inner_mean=given_mean,
-        relative_change=_change(errors.inner_mean, given_mean),
-        overlap_mean=float(overlaps.mean()),
-        failures_with_missed=metrics.failure_rate(inner, threshold=FAILURE),
-    )
-    return report, inner
-
-
-def _by_yaw(
-    turned: npt.NDArray[np.float64],
-    predicted: metrics.Points,
-    truth: metrics.Points,
-    is_found: npt.NDArray[np.bool_],
-) -> tuple[YawGroup, ...]:
-    groups = []
-    for low, high in itertools.pairwise(YAW_EDGES):
-        inside = (low <= turned) & (turned < high)
-        if inside.any():
-            found = float(100 * is_found[inside].mean())
-            groups.append(YawGroup(low, high, _errors(predicted[inside], truth[inside]), found))
-    return tuple(groups)
-
-
-def _disturbed(
-    how: Disturbance, predicted: metrics.Points, truth: metrics.Points, inner_given: metrics.Errors
-) -> DisturbedReport:
-    inner = metrics.inner_nme(predicted[..., :2], truth)
-    mean = float(inner.mean())
-    failures = metrics.failure_rate(inner, threshold=FAILURE)
-    return DisturbedReport(how.kind, how.level, mean, failures, _change(mean, float(inner_given.mean())))
-
-
-def _confidence(
-    confidence: npt.NDArray[np.floating], predicted: metrics.Points, truth: metrics.Points
-) -> ConfidenceReport:
-    distances = metrics.point_errors(predicted[..., :2], truth)[:, INNER]
-    errors = 100 * distances / metrics.eye_distance(truth)[:, None]
-    inner = confidence[:, INNER].astype(np.float64)
-    order = np.argsort(inner, axis=None, kind="stable")
-    groups = [
-        (inner.flat[tenth], errors.flat[tenth].mean()) for tenth in np.array_split(order, _CONFIDENCE_GROUPS)
-    ]
-    within = [metrics.rank_correlation(c, e) for c, e in zip(inner.T, errors.T, strict=True)]
-    return ConfidenceReport(
-        points=metrics.rank_correlation(inner.ravel(), errors.ravel()),
-        within_point=float(np.mean(within)),
-        faces=metrics.rank_correlation(inner.mean(axis=1), errors.mean(axis=1)),
-        groups=tuple(ConfidenceGroup(float(c[0]), float(c[-1]), float(mean)) for c, mean in groups),
-    )
-
-
-def _against_lifted(
-    predicted: metrics.Points, points68: npt.NDArray[np.float32], lifted: Lifted
-) -> LiftedReport | None:
-    believed = lifted.residual <= MAX_RESIDUAL
-    if not believed.any():
-        return None
-    truth = labelled_points(points68, lifted)[believed]
-    errors = {axes: metrics.gte(predicted[believed], truth, axes=axes) for axes in get_args(metrics.Axes)}
-    return LiftedReport(int(believed.sum()), {axes: float(error.mean()) for axes, error in errors.items()})
-
-
-def _change(value: float, reference: float) -> float:
-    """By how many percent ``value`` is larger than ``reference``; NaN from a perfect reference."""
-    return 100 * (value / reference - 1) if reference > 0 else math.nan
-
-
-def _without_nan(value: Any) -> Any:
+def _only_finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: _only_finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+        return [_only_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,5 +1,6 @@
-"""The hand-labelled sets that an evaluation can name."""
+"""The labelled sets that an evaluation can name."""
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -8,11 +9,55 @@ import numpy as np
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.config import LITE
 from face_alignment_3d.training.data import HAND_LABELLED
+from face_alignment_3d.training.datasets.aflw2000 import open_aflw2000
 from face_alignment_3d.training.datasets.photos68 import Photos68, open_photos68
+from face_alignment_3d.training.datasets.turned import open_turned
+from face_alignment_3d.training.evaluation_truth import LabelledSet, truth_by_hand, truth_in_3d
+from face_alignment_3d.training.face_model import load_face_model
+from face_alignment_3d.training.lifting import lift
 
 #: The photos that training keeps for validation. Every choice is made on these, so that AFW stays unseen.
 HOLDOUT: Final = "holdout"
+#: Sets with hand-made points in 2D.
 DATASETS: Final = (HOLDOUT, "afw", *HAND_LABELLED)
+#: The set of Zhu et al. with 3D labels, for those who have it.
+AFLW2000: Final = "aflw2000"
+#: What the name of a set of photos ends with that `train-data profile` has turned out of plane.
+TURNED: Final = "-turned"
+#: Degrees of |yaw|. Beyond 85 a turned photo shows too little that was in the photo it was made from.
+YAW_EDGES_TURNED: Final = (0.0, 30.0, 60.0, 85.0)
+
+
+def open_labelled(
+    name: str, *, data: Path | None, made: Path | None = None, limit: int | None = None
+) -> LabelledSet:
+    """Opens the set called ``name``; at most ``limit`` photos, spread evenly over it.
+
+    The ``DATASETS`` have hand-made points in 2D and lie below ``data``; a face model is fitted to them for
+    the yaw and z. ``"<set>-turned"`` has labels in 3D and is what `train-data profile` put below ``made``.
+    ``"aflw2000"`` is AFLW2000-3D; ``data`` is its own folder then.
+
+    Raises :class:`DataError` for other names, a folder that is needed and not given, a limit below 1, and
+    data that are missing or broken.
+    """
+    if limit is not None and limit < 1:
+        raise DataError(f"expected a limit of at least 1 photo; got {limit}")
+    if name.endswith(TURNED):
+        return _turned(
+            _required(made, "--made, the folder that `train-data profile` wrote", name), name, limit
+        )
+    if name == AFLW2000:
+        return _aflw2000(_required(data, "--data, the folder with its photos and .mat files", name), limit)
+    if name not in DATASETS:
+        known = ", ".join([*DATASETS, f"afw{TURNED}", AFLW2000])
+        raise DataError(f"expected one of the data sets {known}; got {name!r}")
+    data = _required(data, "--data, the folder that holds photos68/ and models/", name)
+    photos = open_dataset(data, name)
+    digest = digest_of(photos)
+    if limit is not None:
+        photos = _spread(photos, limit)
+    lifted = lift(photos.points68, load_face_model(data))
+    return LabelledSet(name, truth_by_hand(photos.names, photos.points68, lifted), photos.image, digest)
 
 
 def open_dataset(data: Path, name: str, *, limit: int | None = None) -> Photos68:
@@ -26,7 +71,49 @@ def open_dataset(data: Path, name: str, *, limit: int | None = None) -> Photos68
     if limit is not None and limit < 1:
         raise DataError(f"expected a limit of at least 1 photo; got {limit}")
     photos = _holdout(data) if name == HOLDOUT else open_photos68(data, name)
-    if limit is None or limit >= len(photos.names):
+    return photos if limit is None else _spread(photos, limit)
+
+
+def digest_of(photos: Photos68) -> str:
+    """SHA-256 over the names, the hand-made points and the files of a set."""
+    digest = hashlib.sha256()
+    for name, points in zip(photos.names, photos.points68, strict=True):
+        digest.update(name.encode())
+        digest.update(points.astype("<f4").tobytes())
+        digest.update((photos.directory / f"{name}.jpg").read_bytes())
+    return digest.hexdigest()
+
+
+def _required(directory: Path | None, what: str, name: str) -> Path:
+    if directory is None:
+        raise DataError(f"expected {what}, for {name}; got none")
+    return directory
+
+
+def _turned(made: Path, name: str, limit: int | None) -> LabelledSet:
+    photos = open_turned(made, name.removesuffix(TURNED))
+    truth = truth_in_3d(
+        photos.names, photos.points, photos.yaw, yaw_edges=YAW_EDGES_TURNED, subjects=photos.sources
+    )
+    return LabelledSet(name, truth, photos.image, photos.digest()).spread(limit)
+
+
+def _aflw2000(directory: Path, limit: int | None) -> LabelledSet:
+    photos = open_aflw2000(directory)
+    indices = range(len(photos))
+    digest = hashlib.sha256()
+    for index in indices:
+        digest.update(photos.names[index].encode())
+        digest.update(photos.labels[index].read_bytes())
+        digest.update(photos.photos[index].read_bytes())
+    points = np.stack([photos.points(index) for index in indices])
+    yaw = np.array([photos.pose(index)[1] for index in indices])
+    truth = truth_in_3d(photos.names, points, yaw)
+    return LabelledSet(AFLW2000, truth, photos.image, digest.hexdigest()).spread(limit)
+
+
+def _spread(photos: Photos68, limit: int) -> Photos68:
+    if limit >= len(photos.names):
         return photos
     chosen = np.arange(limit) * len(photos.names) // limit
     return Photos68(photos.directory, tuple(photos.names[i] for i in chosen), photos.points68[chosen])

@@ -1,6 +1,7 @@
 """Errors of landmarks, as functions of arrays. Percentages unless said otherwise."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -28,16 +29,31 @@ def point_errors(predicted: Points, truth: Points) -> Errors:
     return distances
 
 
-def inner_nme(predicted: Points, truth: Points) -> Errors:
-    """(F, 66, 2) twice -> (F,): mean error of the 49 inner points over the outer-eye distance, percent."""
-    errors: Errors = 100 * point_errors(predicted, truth)[:, INNER].mean(axis=1) / eye_distance(truth)
-    return errors
+def inner_nme(predicted: Points, truth: Points, *, normaliser: Normaliser = "eyes_2d") -> Errors:
+    """Mean error in x, y of the 49 inner points over the true outer-eye distance: (F,), percent.
+
+    ``predicted`` and ``truth`` are (F, 66, 2) or (F, 66, 3); ``"eyes_3d"`` needs a ``truth`` with z. Seen
+    from the side the eyes are close together in 2D, so that only the distance in 3D measures the face.
+    """
+    errors: Errors = point_errors(predicted[..., :2], truth[..., :2])[:, INNER].mean(axis=1)
+    return 100 * errors / _normaliser(truth, normaliser)
+
+
+def all_points_nme(predicted: Points, truth: Points, *, normaliser: Normaliser = "eyes_2d") -> Errors:
+    """As :func:`inner_nme`, over all 66 points."""
+    errors: Errors = point_errors(predicted[..., :2], truth[..., :2]).mean(axis=1)
+    return 100 * errors / _normaliser(truth, normaliser)
 
 
 def box_nme(predicted: Points, truth: Points) -> Errors:
-    """(F, 66, 2) twice -> (F,): mean error of all points over the root of the true box's area, percent."""
-    extent = (truth.max(axis=1) - truth.min(axis=1)).astype(np.float64)
-    errors: Errors = 100 * point_errors(predicted, truth).mean(axis=1) / np.sqrt(extent[:, 0] * extent[:, 1])
+    """Mean error in x, y of all points over the root of the area of their true bounding box: (F,), percent.
+
+    ``predicted`` and ``truth`` are (F, 66, 2) or (F, 66, 3). This is the NME of AFLW2000-3D.
+    """
+    low, high = truth[..., :2].min(axis=1), truth[..., :2].max(axis=1)
+    extent = (high - low).astype(np.float64)
+    errors: Errors = point_errors(predicted[..., :2], truth[..., :2]).mean(axis=1)
+    errors *= 100 / np.sqrt(extent[:, 0] * extent[:, 1])
     return errors
 
 
@@ -52,12 +68,6 @@ def depth_error(predicted: Points, truth: Points) -> Errors:
 def failure_rate(errors: Errors, *, threshold: float = 8.0) -> float:
     """The percentage of faces whose error is above ``threshold``."""
     return float(100 * np.mean(errors > threshold))
-
-
-def all_points_nme(predicted: Points, truth: Points) -> Errors:
-    """(F, 66, 2) twice -> (F,): mean error of all 66 points over the outer-eye distance in 2D, percent."""
-    errors: Errors = 100 * point_errors(predicted, truth).mean(axis=1) / eye_distance(truth)
-    return errors
 
 
 def cumulative_share(errors: Errors, thresholds: Errors) -> Errors:
@@ -101,6 +111,25 @@ def cvgtce(predicted: Points, other_view: Points, *, normaliser: Normaliser = "e
     moved = scale[:, None, None] * np.einsum("fpi,fji->fpj", predicted, rotation) + translation[:, None]
     distances: Errors = point_errors(moved, target).mean(axis=1)
     return 100 * distances / _normaliser(target, normaliser)
+
+
+def cross_view_errors(
+    predicted: Points, truth: Points, subjects: Sequence[str], *, normaliser: Normaliser = "eyes_3d"
+) -> Errors:
+    """:func:`cvgtce` of each face, the mean over all other views of its subject: (F,), percent.
+
+    ``predicted`` and ``truth`` are (F, 66, 3); ``subjects`` (F,) says who each face is. NaN where a subject
+    has one view only.
+    """
+    who = np.unique(np.asarray(subjects), return_inverse=True)[1].reshape(-1)
+    view, other = np.nonzero((who[:, None] == who[None]) & ~np.eye(len(who), dtype=bool))
+    errors = np.full(len(who), math.nan)
+    if view.size:
+        pairs = cvgtce(predicted[view], truth[other], normaliser=normaliser)
+        counts = np.bincount(view, minlength=len(who))
+        sums = np.bincount(view, weights=pairs, minlength=len(who))
+        errors[counts > 0] = sums[counts > 0] / counts[counts > 0]
+    return errors
 
 
 def rank_correlation(first: Errors, second: Errors) -> float:

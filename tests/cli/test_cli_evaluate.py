@@ -16,7 +16,7 @@ from face_alignment_3d.cli import main
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training import face_model, lifting
+from face_alignment_3d.training import evaluation_sets
 
 COUNT = 3
 
@@ -61,9 +61,29 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     OffByOnePercent.labels = labels
     monkeypatch.setattr(face_alignment_3d, "FaceAligner3D", OffByOnePercent)
-    monkeypatch.setattr(face_model, "load_face_model", lambda data: None)
-    monkeypatch.setattr(lifting, "lift", lift)
+    monkeypatch.setattr(evaluation_sets, "load_face_model", lambda data: None)
+    monkeypatch.setattr(evaluation_sets, "lift", lift)
     return tmp_path
+
+
+def write_turned(data: Path) -> None:
+    """Two views of each photo, whose labels are the photo's with a z."""
+    folder = data / "turned" / "afw"
+    folder.mkdir(parents=True)
+    names = [f"face_{i}_{view}" for i in range(COUNT) for view in "ab"]
+    points = np.repeat(OffByOnePercent.labels[:, FROM_68], 2, axis=0)
+    z = np.linspace(-30, 30, 66)
+    for index, name in enumerate(names):
+        Image.new("L", (140, 140), 50 * (index // 2)).save(folder / f"{name}.jpg")
+    np.savez(
+        data / "turned" / "afw.npz",
+        names=names,
+        sources=[name[:-2] for name in names],
+        points66=np.concatenate([points, np.broadcast_to(z[:, None], (len(names), 66, 1))], axis=-1),
+        yaw=np.tile([-70.0, 40.0], COUNT),
+        pitch=np.zeros(len(names)),
+        roll=np.zeros(len(names)),
+    )
 
 
 def evaluate(data: Path, *options: str) -> int:
@@ -78,7 +98,27 @@ def test_the_table(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = {line[:30].strip(): line[30:].split() for line in out.splitlines()}
     assert rows["inner points, mean %"] == ["1.00", "4.00"]
     assert "the detector found 100.0 % of the faces" in out
+    (digest,) = (line.split()[1] for line in out.splitlines() if line.startswith("set "))
+    assert len(digest) == 64
     assert sorted(path.name for path in data.iterdir()) == ["mine.safetensors", "photos68"]
+
+
+def test_a_set_turned_out_of_plane(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_turned(data)
+    out = data / "out"
+    weights = str(data / "mine.safetensors")
+    options = ["--dataset", "afw-turned", "--made", str(data), "--weights", weights, "-o", str(out)]
+    assert main(["evaluate", *options]) == 0
+    assert "CVGTCE" in capsys.readouterr().out
+    report = json.loads((out / "report.json").read_text())
+    assert report["command"].startswith("face-alignment-3d evaluate --dataset afw-turned --made")
+    assert report["normaliser"] == "eyes_3d"
+    assert report["three_d"]["labels"] == "set"
+    assert [(group["low"], group["errors"]["faces"]) for group in report["yaw"]["groups"]] == [
+        (30, 3),
+        (60, 3),
+    ]
+    assert len(report["dataset_sha256"]) == 64
 
 
 def test_the_files(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +134,8 @@ def test_the_files(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [face["name"] for face in report["faces"]] == ["face_0", "face_1", "face_2"]
     assert Image.open(out / "curve.png").size == (860, 560)
     assert Image.open(out / "worst.png").size == (COUNT * 220, 240)
+    assert Image.open(out / "gte_curve.png").size == (860, 560)
+    assert "| afw (3) |" in (out / "table.md").read_text()
     assert f"to {out}" in capsys.readouterr().out
 
 
@@ -106,6 +148,8 @@ def test_a_limit(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("options", "message"),
     [
         (["--dataset", "wflw"], "expected one of the data sets holdout, afw, helen_train, lfpw_train"),
+        (["--dataset", "afw-turned"], "expected --made, the folder that `train-data profile` wrote"),
+        (["--dataset", "afw-turned", "--made", "nowhere"], str(Path("nowhere", "turned", "afw.npz"))),
         (["--limit", "0"], "expected a limit of at least 1 photo; got 0"),
         (["--data", "nowhere"], str(Path("nowhere", "photos68", "afw.npz"))),
     ],
@@ -120,9 +164,16 @@ def test_what_cannot_be_done(
 
 
 def test_help_names_the_data_sets(capsys: pytest.CaptureFixture[str]) -> None:
-    from face_alignment_3d.training.evaluation_sets import DATASETS
+    from face_alignment_3d.training.evaluation_sets import AFLW2000, DATASETS, TURNED
 
     with pytest.raises(SystemExit):
         main(["evaluate", "--help"])
     listed = " ".join(capsys.readouterr().out.split())
     assert ", ".join([f"{DATASETS[0]} (the default)", *DATASETS[1:]]) in listed
+    assert f"afw{TURNED}" in listed
+    assert AFLW2000 in listed
+
+
+def test_hand_labelled_photos_need_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--dataset", "holdout"]) == 2
+    assert "expected --data, the folder that holds photos68/" in capsys.readouterr().err

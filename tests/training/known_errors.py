@@ -7,8 +7,8 @@ from PIL import Image
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.datasets.photos68 import Photos68
+from face_alignment_3d.training.evaluation_truth import LabelledSet, truth_by_hand
 from face_alignment_3d.training.lifting import Lifted
 
 _GREY_STEP = 20
@@ -44,16 +44,24 @@ def lifted_of(points68, *, yaw, residual):
     return Lifted(points, np.array(yaw, np.float64), np.array(residual, np.float64), far_jaw)
 
 
+def labelled_set(photos, lifted):
+    """Photos and labels as an evaluation takes them."""
+    truth = truth_by_hand(photos.names, photos.points68, lifted)
+    return LabelledSet("known", truth, photos.image, "0" * 64)
+
+
 class KnownAligner:
     """Every point is off to the right by its share of the face's error, and less confident the more it is.
 
-    A given box that differs from the reference box by 10 % makes the error twice as large, and so on.
+    A given box that is shifted or scaled by 10 % makes the error twice as large, one that is both three times
+    as large, and so on.
     ``found`` has the error with the detector; None where it finds nothing, NaN where only somebody else.
     """
 
-    def __init__(self, points68, lifted, *, given, found, constant_confidence=False):
-        self.truth = lifted.points[:, FROM_68]
-        self.boxes = box_around(points68[:, FROM_68]).astype(np.float64)
+    def __init__(self, points, *, given, found, constant_confidence=False):
+        """``points``: (F, 66, 3), what is right."""
+        self.truth = points
+        self.boxes = box_around(points).astype(np.float64)
         self.given, self.found = given, found
         self.constant_confidence = constant_confidence
         self.batches = []

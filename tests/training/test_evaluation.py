@@ -10,6 +10,7 @@ from known_errors import (
     OVERLAP,
     POINT_SHARE,
     KnownAligner,
+    labelled_set,
     labels,
     lifted_of,
     write_photos,
@@ -25,7 +26,7 @@ from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.training import evaluation
 from face_alignment_3d.training.datasets.photos68 import Photos68
 from face_alignment_3d.training.disturbance import DISTURBANCES, Disturbance
-from face_alignment_3d.training.evaluation import best_match, evaluate
+from face_alignment_3d.training.evaluation import best_match, best_overlap, evaluate
 from face_alignment_3d.training.evaluation_table import table
 from face_alignment_3d.weights.loading import save_cascade
 
@@ -41,9 +42,10 @@ class Scene:
         self.points68 = labels(6)
         self.photos = write_photos(directory, self.points68)
         self.lifted = lifted_of(self.points68, yaw=YAW, residual=RESIDUAL)
+        self.labelled = labelled_set(self.photos, self.lifted)
 
     def aligner(self, *, given=GIVEN, found=FOUND, **options):
-        return KnownAligner(self.points68, self.lifted, given=given, found=found, **options)
+        return KnownAligner(self.lifted.points[:, FROM_68], given=given, found=found, **options)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def scene(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(scene):
-    return evaluate(scene.aligner(), scene.photos, scene.lifted).report
+    return evaluate(scene.aligner(), scene.labelled).report
 
 
 def close(value):
@@ -67,6 +69,13 @@ def test_errors_with_given_boxes(report):
     assert report.given.failures == close(100 / 6)
     assert report.given.area_under_curve == close(100 * (7 + 6 + 5 + 3.5 + 0 + 3) / 8 / 6)
     assert report.given.all_points_mean == close(4 * ALL_POINTS_SHARE)
+    assert report.normaliser == "eyes_2d"
+
+
+def test_errors_over_the_box(report, scene):
+    box = box_around(scene.points68[:, FROM_68]).astype(np.float64)
+    sides = np.sqrt((box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1]))
+    assert report.given.box_mean == close((100 * ALL_POINTS_SHARE * np.array(GIVEN) / sides).mean())
 
 
 def test_the_detector_is_compared_on_the_faces_it_found(report):
@@ -82,7 +91,7 @@ def test_the_detector_is_compared_on_the_faces_it_found(report):
 
 
 def test_yaw_groups_take_both_sides_together(report):
-    groups = [(g.low, g.high, g.given.faces, g.given.inner_mean, g.found) for g in report.yaw]
+    groups = [(g.low, g.high, g.errors.faces, g.errors.inner_mean, g.found) for g in report.yaw.groups]
     expected = [
         (0, 15, 3, (3 + 4.5 + 5) / 3, 100 / 3),
         (15, 30, 1, 2, 100),
@@ -90,12 +99,21 @@ def test_yaw_groups_take_both_sides_together(report):
         (45, 180, 1, 1, 100),
     ]
     np.testing.assert_allclose(groups, expected, rtol=1e-4)
+    assert report.yaw.beyond == 0
+    assert report.yaw.box_mean is None, "a jaw that follows the outline is not comparable on turned heads"
+
+
+def test_yaw_groups_have_the_error_in_3d_of_their_believed_fits(report):
+    (fourth,) = (group for group in report.yaw.groups if group.low == 45)
+    assert fourth.gte_xyz == close(np.hypot(1.0 * POINT_SHARE, DEPTH_ERROR).mean())
+    (unbelieved,) = (group for group in report.yaw.groups if group.low == 30)
+    assert unbelieved.gte_xyz is None
 
 
 def test_groups_without_a_face_are_left_out(scene):
     frontal = lifted_of(scene.points68, yaw=[1.0] * 6, residual=RESIDUAL)
-    (group,) = evaluate(scene.aligner(), scene.photos, frontal).report.yaw
-    assert (group.low, group.high, group.given.faces) == (0, 15, 6)
+    (group,) = evaluate(scene.aligner(), labelled_set(scene.photos, frontal)).report.yaw.groups
+    assert (group.low, group.high, group.errors.faces) == (0, 15, 6)
 
 
 def test_spoilt_boxes(report):
@@ -103,9 +121,10 @@ def test_spoilt_boxes(report):
         (how.kind, how.level) for how in DISTURBANCES
     ]
     for row in report.disturbed:
-        assert row.relative_change == pytest.approx(1000 * row.level, rel=1e-3)
-        assert row.inner_mean == pytest.approx(4 * (1 + 10 * row.level), rel=1e-3)
-        assert row.failures == close(100 * np.mean(np.array(GIVEN) * (1 + 10 * row.level) > 8))
+        amount = row.level * (2 if row.kind == "shift and scale" else 1)
+        assert row.relative_change == pytest.approx(1000 * amount, rel=1e-3)
+        assert row.inner_mean == pytest.approx(4 * (1 + 10 * amount), rel=1e-3)
+        assert row.failures == close(100 * np.mean(np.array(GIVEN) * (1 + 10 * amount) > 8))
 
 
 def test_confidence_that_follows_the_error(report):
@@ -122,17 +141,25 @@ def test_confidence_that_follows_the_error(report):
 
 def test_against_the_fits_that_are_believed(report):
     sideways = BELIEVED_MEAN * ALL_POINTS_SHARE
-    assert report.lifted.faces == 5
-    assert report.lifted.gte["x"] == report.lifted.gte["xy"] == close(sideways)
-    assert report.lifted.gte["y"] == close(0)
-    assert report.lifted.gte["z"] == close(DEPTH_ERROR)
+    assert (report.three_d.labels, report.three_d.faces) == ("fit", 5)
+    assert report.three_d.cvgtce is None, "one view of each face"
     errors = np.array(GIVEN)[np.array(RESIDUAL) < 0.1]
-    assert report.lifted.gte["xyz"] == close(np.hypot(np.outer(errors, POINT_SHARE), DEPTH_ERROR).mean())
+    # The eyes of these faces are at the same depth, so that their distance is the same in 2D and 3D.
+    for gte in report.three_d.gte.values():
+        assert gte["x"] == gte["xy"] == close(sideways)
+        assert gte["y"] == close(0)
+        assert gte["z"] == close(DEPTH_ERROR)
+        assert gte["xyz"] == close(np.hypot(np.outer(errors, POINT_SHARE), DEPTH_ERROR).mean())
+    assert list(report.three_d.gte) == ["eyes_3d", "eyes_2d"]
+    assert report.gte_given("x") == close(ALL_POINTS_SHARE * errors)
 
 
 def test_no_believed_fit_gives_no_comparison(scene):
     bad = lifted_of(scene.points68, yaw=YAW, residual=[0.5] * 6)
-    assert evaluate(scene.aligner(), scene.photos, bad).report.lifted is None
+    report = evaluate(scene.aligner(), labelled_set(scene.photos, bad)).report
+    assert report.three_d is None
+    assert {face.gte for face in report.faces} == {None}
+    assert "no face has a fit" in table(report)
 
 
 def test_each_face_by_itself(report):
@@ -144,7 +171,7 @@ def test_each_face_by_itself(report):
 
 
 def test_predictions_are_kept_in_the_order_of_the_photos(scene):
-    predictions = evaluate(scene.aligner(), scene.photos, scene.lifted).predictions
+    predictions = evaluate(scene.aligner(), scene.labelled).predictions
     assert [face is None for face in predictions.found] == [False, False, False, True, False, True]
     for index, face in enumerate(predictions.given):
         assert face.landmarks[30, :2] == close(
@@ -153,7 +180,7 @@ def test_predictions_are_kept_in_the_order_of_the_photos(scene):
 
 
 def test_a_detector_that_finds_nothing(scene):
-    report = evaluate(scene.aligner(found=[None] * 6), scene.photos, scene.lifted).report
+    report = evaluate(scene.aligner(found=[None] * 6), scene.labelled).report
     detector = report.detector
     assert (detector.found, detector.failures_with_missed) == (0, 100)
     assert (
@@ -168,19 +195,19 @@ def test_a_detector_that_finds_nothing(scene):
 
 def test_undefined_numbers_become_null_in_json(scene):
     aligner = scene.aligner(constant_confidence=True)
-    report = evaluate(aligner, scene.photos, scene.lifted).report
+    report = evaluate(aligner, scene.labelled).report
     assert np.isnan(report.confidence.points)
     read_back = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert read_back["confidence"]["points"] is None
     assert read_back["given"]["inner_mean"] == close(4)
     assert read_back["faces"][3]["inner_found"] is None
-    assert read_back["lifted"]["gte"]["z"] == close(DEPTH_ERROR)
+    assert read_back["three_d"]["gte"]["eyes_3d"]["z"] == close(DEPTH_ERROR)
 
 
 def test_photos_are_read_in_chunks_that_change_nothing(scene, report, monkeypatch):
     monkeypatch.setattr(evaluation, "_CHUNK", 4)
     aligner, done = scene.aligner(), []
-    chunked = evaluate(aligner, scene.photos, scene.lifted, progress=done.append)
+    chunked = evaluate(aligner, scene.labelled, progress=done.append)
     assert done == [4, 2]
     assert aligner.batches == [(4, True), (4, False), (2, True), (2, False)]
     assert chunked.report == report
@@ -189,10 +216,10 @@ def test_photos_are_read_in_chunks_that_change_nothing(scene, report, monkeypatc
 def test_what_cannot_be_evaluated(scene):
     none = Photos68(scene.photos.directory, (), np.zeros((0, 68, 2), np.float32))
     with pytest.raises(DataError, match="at least one photo"):
-        evaluate(scene.aligner(), none, scene.lifted)
+        evaluate(scene.aligner(), labelled_set(none, lifted_of(none.points68, yaw=[], residual=[])))
     others = lifted_of(labels(5), yaw=YAW[:5], residual=RESIDUAL[:5])
     with pytest.raises(DataError, match=r"shape \(6, 68, 3\); got \(5, 68, 3\)"):
-        evaluate(scene.aligner(), scene.photos, others)
+        labelled_set(scene.photos, others)
 
 
 def test_through_the_real_aligner(tmp_path, scene):
@@ -208,7 +235,7 @@ def test_through_the_real_aligner(tmp_path, scene):
             return [Detection(box_around(photos.points68[0, FROM_68]), 0.8)] if image_rgb.mean() < 10 else []
 
     aligner = FaceAligner3D(weights, device="cpu", detector=Detector())
-    result = evaluate(aligner, photos, lifted)
+    result = evaluate(aligner, labelled_set(photos, lifted))
     direct = aligner.get_landmarks(photos.image(1), boxes=[box_around(photos.points68[1, FROM_68])])
     np.testing.assert_allclose(result.predictions.given[1].landmarks, direct[0], atol=1e-3)
     assert result.report.detector.found == 50
@@ -225,6 +252,8 @@ def test_best_match_wants_the_largest_overlap():
     assert best_match([near, nearer, poor], reference) is nearer
     assert best_match([poor], reference) is None  # Exactly 0.4 is not above it.
     assert best_match([], reference) is None
+    assert best_overlap(np.array([near.box, nearer.box]), reference) == 1
+    assert best_overlap(np.array([poor.box]), reference) is None
 
 
 @pytest.mark.parametrize("level", [0.05, 0.2])
@@ -238,6 +267,11 @@ def test_disturbances(level):
         Disturbance("shrink", level).apply(box, seed=(0,)),
         [30 - 20 * (1 - level), 60 - 40 * (1 - level), 30 + 20 * (1 - level), 60 + 40 * (1 - level)],
     )
+    both = [Disturbance("shift and scale", level).apply(box, seed=(0, i)) for i in range(40)]
+    widths = sorted({round(float(x1 - x0), 3) for x0, _, x1, _ in both})
+    assert widths == pytest.approx([40 * (1 - level), 40 * (1 + level)])
+    moved_by = [((x0 + x1) / 2 - 30, (y0 + y1) / 2 - 60) for x0, y0, x1, y1 in both]
+    assert [np.hypot(x / 40, y / 80) for x, y in moved_by] == pytest.approx([level] * 40, rel=1e-4)
     shift = Disturbance("shift", level)
     moved = np.array([shift.apply(box, seed=(0, i)) - box for i in range(200)])
     np.testing.assert_allclose(moved[:, :2], moved[:, 2:], atol=1e-4)
@@ -256,3 +290,4 @@ def test_the_table_shows_the_numbers(report):
     assert rows["failures over 8 %, %"] == ["16.7", "25.0"]
     assert "change the inner mean by +31.0 %" in table(report)
     assert "z 2.00" in lines[-1]
+    assert "2D eye distance" in lines[-1]

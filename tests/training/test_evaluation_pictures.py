@@ -35,9 +35,16 @@ def test_curves_have_colours_of_their_own():
     assert _has(picture, np.array([220, 110, 0]), error=5, share=50)
 
 
-@pytest.mark.parametrize("count", [0, 5])
+def test_without_a_threshold_there_is_no_line_at_it():
+    picture = draw_error_curves({"a": np.array([1.0])}, threshold=None, limit=10.0)
+    grey = np.array([150, 150, 158])
+    assert not _has(picture, grey, error=8, share=30)
+    assert _has(draw_error_curves({"a": np.array([1.0])}), grey, error=8, share=30)
+
+
+@pytest.mark.parametrize("count", [0, 6])
 def test_too_few_or_many_curves(count):
-    with pytest.raises(ValueError, match=f"expected 1 to 4 curves; got {count}"):
+    with pytest.raises(ValueError, match=f"expected 1 to 5 curves; got {count}"):
         draw_error_curves({str(i): np.ones(2) for i in range(count)})
 
 

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+import scipy.io
 import synthetic_faces
 from known_errors import labels, write_photos
+from PIL import Image
 
 from face_alignment_3d.errors import DataError
+from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.config import LITE
 from face_alignment_3d.training.data import HAND_LABELLED, load_training_data
-from face_alignment_3d.training.evaluation_sets import DATASETS, open_dataset
+from face_alignment_3d.training.evaluation_sets import DATASETS, open_dataset, open_labelled
 
 
 def write_set(data, name, count, *, seed):
@@ -55,6 +58,61 @@ def test_the_holdout_is_what_training_keeps_out(tmp_path):
     assert not set(held_out) & {sample.name for sample in data.hand}
 
 
+def test_hand_made_points_are_lifted_and_the_set_is_named_by_its_content(tmp_path):
+    faces, angles = synthetic_faces.posed_faces(12, seed=6, yaw=25.0)
+    synthetic_faces.write_models(tmp_path, faces)
+    synthetic_faces.write_photos68(tmp_path, "afw", faces[:4])
+    labelled = open_labelled("afw", data=tmp_path)
+    assert labelled.truth.normaliser == "eyes_2d"
+    np.testing.assert_allclose(labelled.truth.points, faces[:4, FROM_68, :2], atol=1e-4)
+    assert np.abs(labelled.truth.yaw - angles[:4, 1]).mean() < 10
+    assert labelled.image(2).shape == (220, 220, 3)
+    few = open_labelled("afw", data=tmp_path, limit=2)
+    assert few.truth.names == ("face_0", "face_2")
+    assert few.digest == labelled.digest, "that of the whole set"
+    photo = tmp_path / "photos68" / "afw" / "face_3.jpg"
+    photo.write_bytes(photo.read_bytes() + b" ")
+    assert open_labelled("afw", data=tmp_path).digest != labelled.digest
+
+
+def test_turned_photos(tmp_path):
+    faces, angles = synthetic_faces.posed_faces(3, seed=7)
+    folder = tmp_path / "turned" / "afw"
+    folder.mkdir(parents=True)
+    for index in range(3):
+        Image.new("L", (32, 32), 40 * index).save(folder / f"view_{index}.jpg")
+    points = faces[:, FROM_68].astype(np.float32)
+    poses = {"yaw": angles[:, 1], "pitch": angles[:, 0], "roll": angles[:, 2]}
+    names = ["view_0", "view_1", "view_2"]
+    np.savez(folder.with_suffix(".npz"), names=names, sources=["a", "a", "b"], points66=points, **poses)
+    labelled = open_labelled("afw-turned", data=None, made=tmp_path)
+    assert labelled.name == "afw-turned"
+    assert labelled.truth.normaliser == "eyes_3d"
+    assert labelled.truth.subjects == ("a", "a", "b")
+    assert labelled.truth.yaw_edges == (0, 30, 60, 85)
+    np.testing.assert_array_equal(labelled.truth.points, points)
+    np.testing.assert_allclose(labelled.truth.yaw, angles[:, 1], rtol=1e-5)
+    few = open_labelled("afw-turned", data=None, made=tmp_path, limit=2)
+    assert (few.truth.names, few.digest) == (("view_0", "view_1"), labelled.digest)
+    with pytest.raises(DataError, match="expected --made"):
+        open_labelled("afw-turned", data=tmp_path)
+
+
+def test_aflw2000(tmp_path):
+    points = np.random.default_rng(8).uniform(100, 300, (2, 68, 3))
+    for index, label in enumerate(points):
+        Image.new("L", (450, 450), 40 * index).save(tmp_path / f"image0000{index}.jpg")
+        pose = np.array([[0.1, -0.5, 0.2, 0, 0, 0, 1]])
+        scipy.io.savemat(tmp_path / f"image0000{index}.mat", {"pt3d_68": label.T, "Pose_Para": pose})
+    labelled = open_labelled("aflw2000", data=tmp_path)
+    assert labelled.truth.names == ("image00000", "image00001")
+    assert labelled.truth.yaw_edges == (0, 30, 60, 90)
+    np.testing.assert_allclose(labelled.truth.yaw, np.rad2deg(0.5), rtol=1e-5)
+    np.testing.assert_allclose(labelled.truth.points[..., :2], points[:, FROM_68, :2] - 1, rtol=1e-5)
+    assert labelled.truth.subjects is None
+    assert labelled.image(1).shape == (450, 450, 3)
+
+
 def test_what_is_not_there(tmp_path):
     for name in DATASETS:
         with pytest.raises(DataError, match="photos68"):
@@ -63,3 +121,12 @@ def test_what_is_not_there(tmp_path):
         open_dataset(tmp_path, "wflw")
     with pytest.raises(DataError, match="at least 1 photo; got 0"):
         open_dataset(tmp_path, "afw", limit=0)
+    with pytest.raises(
+        DataError, match=r"one of the data sets holdout, .*, afw-turned, aflw2000; got 'wflw'"
+    ):
+        open_labelled("wflw", data=tmp_path)
+    with pytest.raises(DataError, match="at least 1 photo; got 0"):
+        open_labelled("afw", data=tmp_path, limit=0)
+    for name in ("holdout", "aflw2000"):
+        with pytest.raises(DataError, match="expected --data"):
+            open_labelled(name, data=None)
