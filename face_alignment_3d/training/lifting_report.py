@@ -62,8 +62,8 @@ def lifting_sheet(
 
     Lines are the fit, green dots the labels: hand-made x and y where they count. From the side the dots'
     z is the fit's, so a dot off the line shows how far hand and fit disagree in height. First ``spread``
-    faces of those that are kept, from the most left-turned head to the most right-turned one, then the ``worst``
-    ones of all, largest residual first. Raises ValueError for a set without faces.
+    faces of those that are kept, from the most left-turned head to the most right-turned one, then the
+    ``worst`` ones of all, largest residual first. Raises ValueError for a set without faces.
     """
     chosen = _spread_over_yaw(labels, spread)
     worst_first = np.argsort(-labels.residual, kind="stable")[:worst]

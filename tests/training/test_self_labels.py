@@ -9,7 +9,7 @@ from synthetic_faces import picture, posed_faces
 from face_alignment_3d.crop import rescale
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68, MIRROR
-from face_alignment_3d.training import self_labels
+from face_alignment_3d.training import views as views_module
 from face_alignment_3d.training.augment import upright_crop
 from face_alignment_3d.training.datasets.teachers import TaughtFaces
 from face_alignment_3d.training.inference import predict
@@ -188,7 +188,7 @@ def test_own_labels_bring_all_views_back_to_the_teachers_pixels(monkeypatch):
             assert (inside < crop.size - 1).all()
         return np.stack(shrunk)
 
-    monkeypatch.setattr(self_labels, "predict", perfect)
+    monkeypatch.setattr(views_module, "predict", perfect)
     labels = own_labels(seeded_cascade(1), faces, images, scales, bf16=False)
     assert len(set(calls)) == len(calls) >= 2
     assert {mirrored for mirrored, _ in calls} == {True, False}

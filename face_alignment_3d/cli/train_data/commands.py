@@ -1,0 +1,24 @@
+"""The parser of ``train-data``. A new command is a module beside this one, added to ``_COMMANDS``."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from face_alignment_3d.cli.train_data import lift, pseudo_label
+
+if TYPE_CHECKING:
+    _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_COMMANDS = (lift, pseudo_label)
+
+
+def add_parser(subparsers: "_Subparsers") -> None:
+    """Adds ``train-data`` and its commands, each of which sets its own ``run``."""
+    parser = subparsers.add_parser(
+        "train-data",
+        help="make labels to train on",
+        description="Makes labels to train on. All that is made goes below one folder, MADE; "
+        "docs/training.md describes each command and the data that it starts from.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        command.add_parser(commands)
