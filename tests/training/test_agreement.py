@@ -1,0 +1,142 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic_faces import mean_face, posed_faces
+
+from face_alignment_3d.markup import FROM_68, INNER
+from face_alignment_3d.training.agreement import Verdict, judge, measure_third_opinion, teacher_labels
+from face_alignment_3d.training.datasets.teachers import TaughtFaces
+from face_alignment_3d.training.markup_offset import MarkupOffset
+
+COUNT = 40
+MEAN = mean_face()[FROM_68]
+SAME_MARKUP = MarkupOffset(MEAN, np.zeros((66, 3)), np.full(66, 0.01))
+RIGHT = np.array([1.0, 0.0, 0.0])
+
+
+def _truth(count=COUNT):
+    points = posed_faces(count, seed=8, yaw=25.0, pitch=10.0, roll=0.0)[0][:, FROM_68]
+    points[..., 2] -= points[..., 2].mean(axis=1, keepdims=True)
+    return points.astype(np.float32)
+
+
+def _faces(*, yaw=0.0, disagreement=0.02, tddfa_off=0.0, mediapipe_off=0.0, count=COUNT):
+    """Faces on which the teachers are right, but for an offset to the right in fractions of the size."""
+    truth = _truth(count)
+    size = np.sqrt(np.ptp(truth[..., :2], axis=1).prod(axis=1))[:, None, None]
+    return TaughtFaces(
+        Path("faces"),
+        tuple(f"face_{i}" for i in range(count)),
+        (truth + tddfa_off * size * RIGHT).astype(np.float32),
+        (truth + mediapipe_off * size * RIGHT).astype(np.float32),
+        np.full(count, yaw, np.float32),
+        np.full(count, disagreement, np.float32),
+    )
+
+
+def _looks(*, spread=0.002, count=COUNT):
+    """Four looks around the truth."""
+    noise = np.random.default_rng(0).normal(size=(4, count, 66, 3))
+    truth = _truth(count)
+    size = np.sqrt(np.ptp(truth[..., :2], axis=1).prod(axis=1))[:, None, None]
+    return (truth + spread * size * noise).astype(np.float32)
+
+
+def _verdicts(judgement):
+    return {Verdict(int(verdict)) for verdict in judgement.verdict}
+
+
+@pytest.mark.parametrize(
+    ("faces", "spread", "verdict"),
+    [
+        ({}, 0.002, Verdict.OWN),
+        ({"yaw": -50.0}, 0.002, Verdict.BLENDED),
+        ({"tddfa_off": 0.2}, 0.002, Verdict.TEACHERS),
+        ({}, 0.2, Verdict.TEACHERS),
+        ({"disagreement": 0.2}, 0.2, Verdict.REJECTED),
+        ({"tddfa_off": 0.2, "disagreement": 0.2}, 0.002, Verdict.REJECTED),
+    ],
+)
+def test_verdicts_of_two(faces, spread, verdict):
+    given = _faces(**faces)
+    judgement = judge(_looks(spread=spread), given)
+    assert _verdicts(judgement) == {verdict}
+    assert np.isnan(judgement.from_mediapipe).all()
+    believed = judgement.labels.weight_xy.any(axis=1)
+    assert (believed == (verdict != Verdict.REJECTED)).all()
+    if verdict == Verdict.TEACHERS:
+        np.testing.assert_allclose(judgement.labels.points, teacher_labels(given).points, atol=1e-4)
+
+
+def test_mediapipe_confirms_what_3ddfa_does_not():
+    faces = _faces(tddfa_off=0.2, disagreement=0.2)
+    looks = _looks()
+    judgement = judge(looks, faces, third=SAME_MARKUP)
+    assert _verdicts(judgement) == {Verdict.OWN}
+    # 3DDFA_V2 is far off: neither its jaw nor its z is mixed in.
+    np.testing.assert_allclose(judgement.labels.points[..., :2], looks.mean(axis=0)[..., :2], atol=1e-4)
+    own_z = judgement.own[..., 2] - judgement.own[..., 2].mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(judgement.labels.points[..., 2], own_z, atol=1e-3)
+    assert (judgement.labels.weight_xy > teacher_labels(faces).weight_xy).all()
+
+
+def test_mediapipe_is_not_asked_about_turned_heads():
+    faces = _faces(tddfa_off=0.2, disagreement=0.2, yaw=46.0)
+    judgement = judge(_looks(), faces, third=SAME_MARKUP)
+    assert _verdicts(judgement) == {Verdict.REJECTED}
+    assert np.isnan(judgement.from_mediapipe).all()
+
+
+@pytest.mark.parametrize("wrong", [{"mediapipe_off": 0.2}, {}], ids=["far", "near, but the looks disagree"])
+def test_what_mediapipe_cannot_save(wrong):
+    faces = _faces(tddfa_off=0.2, disagreement=0.2, **wrong)
+    judgement = judge(_looks(spread=0.002 if wrong else 0.2), faces, third=SAME_MARKUP)
+    assert _verdicts(judgement) == {Verdict.REJECTED}
+
+
+def test_a_third_opinion_takes_nothing_away_from_two_that_agree():
+    faces = _faces(mediapipe_off=0.2)
+    looks = _looks()
+    two, three = judge(looks, faces), judge(looks, faces, third=SAME_MARKUP)
+    for without, with_third in zip(two.labels, three.labels, strict=True):
+        np.testing.assert_array_equal(without, with_third)
+    np.testing.assert_array_equal(two.verdict, three.verdict)
+
+
+def test_the_offset_of_the_markups_is_measured_and_taken_out():
+    """MediaPipe is right in its own markup, all of whose points lie 6 % of the face size lower."""
+    faces = _faces(tddfa_off=0.01)
+    shift = np.zeros((66, 3))
+    shift[:, 1] = 0.06
+    size = np.sqrt(np.ptp(_truth()[..., :2], axis=1).prod(axis=1))[:, None, None]
+    off = replace(faces, mediapipe=(faces.mediapipe + size * shift).astype(np.float32))
+    looks = _looks()
+    third = measure_third_opinion(looks, off, MEAN)
+    assert third is not None
+    raw = judge(looks, off, third=SAME_MARKUP).from_mediapipe
+    corrected = judge(looks, off, third=third).from_mediapipe
+    assert raw.mean() > 0.05
+    assert corrected.mean() < 0.25 * raw.mean()
+
+
+@pytest.mark.parametrize(
+    "faces",
+    [{"count": 10}, {"yaw": 35.0}, {"disagreement": 0.2}, {"tddfa_off": 0.2}],
+    ids=["few faces", "turned", "the teachers disagree", "3DDFA_V2 is elsewhere"],
+)
+def test_without_faces_that_all_agree_on_there_is_no_third_opinion(faces):
+    assert measure_third_opinion(_looks(count=faces.get("count", COUNT)), _faces(**faces), MEAN) is None
+
+
+def test_distances_are_fractions_of_the_face_size():
+    faces = _faces(tddfa_off=0.03)
+    judgement = judge(_looks(spread=0.0), faces)
+    np.testing.assert_allclose(judgement.from_tddfa, 0.03, rtol=1e-3)
+    np.testing.assert_allclose(judgement.spread, 0, atol=1e-6)
+    noisy = judge(_looks(spread=0.01), faces)
+    # The mean length of a Gaussian vector in space is 1.596 deviations; a mean of four takes a quarter of
+    # the variance away.
+    np.testing.assert_allclose(noisy.spread.mean(), 0.01 * 1.596 * np.sqrt(3 / 4), rtol=0.05)
+    assert noisy.own[:, INNER].dtype == np.float32
