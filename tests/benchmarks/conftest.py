@@ -1,0 +1,7 @@
+"""The benchmarks are scripts: their folder, not a package, is where they find each other."""
+
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS.parent / "benchmarks"), str(TESTS / "training")]
