@@ -3,20 +3,20 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from face_alignment_3d.cli.train_data import lift, pseudo_label
+from face_alignment_3d.cli.train_data import lift, profile, pseudo_label
 
 if TYPE_CHECKING:
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-_COMMANDS = (lift, pseudo_label)
+_COMMANDS = (lift, pseudo_label, profile)
 
 
 def add_parser(subparsers: "_Subparsers") -> None:
     """Adds ``train-data`` and its commands, each of which sets its own ``run``."""
     parser = subparsers.add_parser(
         "train-data",
-        help="make labels to train on",
-        description="Makes labels to train on. All that is made goes below one folder, MADE; "
+        help="make labels and photos to train on",
+        description="Makes labels and photos to train on. All that is made goes below one folder, MADE; "
         "docs/training.md describes each command and the data that it starts from.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -27,6 +27,8 @@ TRAINING: Sequence[PoseRange] = (
     PoseRange((60.0, 92.0), 8.0),
     PoseRange((0.0, 45.0), 20.0),
 )
+#: One view, where a set has many faces.
+TRAINING_SINGLE: Sequence[PoseRange] = (PoseRange((15.0, 92.0), 12.0),)
 #: The bins that turned faces are evaluated in.
 EVALUATION: Sequence[PoseRange] = (
     PoseRange((0.0, 30.0), 10.0),

@@ -11,12 +11,12 @@ from face_alignment_3d.training.datasets.photos68 import (
     open_photos68,
     shrink_to_face,
 )
-from face_alignment_3d.training.datasets.teachers import open_taught_faces
+from face_alignment_3d.training.datasets.teachers import TaughtFaces
 from face_alignment_3d.training.datasets.turned import view_source
 from face_alignment_3d.training.face_model import FaceModel
+from face_alignment_3d.training.labels import Labels
 from face_alignment_3d.training.lifting import lift
 from face_alignment_3d.training.profiling.views import Source
-from face_alignment_3d.training.self_labels import Labels
 
 # Pseudo-labels that may be turned: the network's views agree, and the face is near enough to the front for no
 # side of it to be hidden.
@@ -38,9 +38,10 @@ def hand_labelled_sources(data: Path, name: str, model: FaceModel, *, face_size:
         return list(executor.map(source, np.flatnonzero(lifted.residual <= MAX_RESIDUAL).tolist()))
 
 
-def pseudo_labelled_sources(data: Path, labels: Labels, *, face_size: int, count: int) -> list[Source]:
-    """``count`` faces of ``data``/faces whose ``labels``, in the order of teachers.npz, are trusted."""
-    faces = open_taught_faces(data)
+def pseudo_labelled_sources(
+    faces: TaughtFaces, labels: Labels, *, face_size: int, count: int
+) -> list[Source]:
+    """``count`` of the ``faces`` whose ``labels`` are trusted, spread over their order."""
     trusted = (labels.weight_xy.mean(axis=1) > _MIN_WEIGHT) & (np.abs(faces.yaw) < _MAX_YAW)
     chosen = np.flatnonzero(trusted)
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(count, len(chosen))).astype(np.int64)]

@@ -58,7 +58,7 @@ def make_views(
     angles = fit.angles()
 
     def work(index: int) -> list[_View]:
-        views = _views_of(sources[index], fit, index, angles[index], poses, seed)
+        views = _views_of(sources[index], fit, index, angles[index].tolist(), poses, seed)
         _draw_missing(sources[index], fit, index, views, out)
         progress(1)
         return views
@@ -89,7 +89,7 @@ class _View:
 
 
 def _views_of(
-    source: Source, fit: HeadFit, index: int, angles: Floats, poses: Sequence[PoseRange], seed: int
+    source: Source, fit: HeadFit, index: int, angles: Sequence[float], poses: Sequence[PoseRange], seed: int
 ) -> list[_View]:
     digest = hashlib.sha256(source.name.encode()).digest()
     generator = np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
