@@ -4,9 +4,13 @@ A face's own points, the mean over all looks, are kept when the looks agree with
 teachers confirms them: 3DDFA_V2 on any head, MediaPipe on heads turned by less than 45 degrees and after the
 offset between the markups has been taken out. Else the teachers' points stand if those agree with each other;
 else nothing does.
+
+Both teachers mark some points elsewhere than our networks, which learnt it from hands. Where those offsets
+have been measured they are taken out first, so that a teacher's share in a turned head's label does not
+move it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
@@ -33,6 +37,8 @@ _TURNED: Final = 50.0
 _NEAR_YAW, _FAR_YAW = 35.0, 65.0
 _MEDIAPIPE_YAW: Final = 45.0
 _NEAR_MEDIAPIPE: Final = 0.04
+#: A single point that is farther than this from both teachers' is doubted, at the second distance fully.
+_POINT_NEAR, _POINT_FAR = 0.03, 0.09
 #: Faces to measure the markups' offset on: near the front, where the own points are the sharpest.
 _FRONT: Final = 30.0
 _JAW: Final = slice(0, 17)
@@ -52,6 +58,20 @@ class Verdict(IntEnum):
 
 
 @dataclass(frozen=True, eq=False)
+class TeacherOffsets:
+    """How the teachers' markups differ from the own one."""
+
+    tddfa: MarkupOffset
+    mediapipe: MarkupOffset
+
+    def removed_from_tddfa(self, faces: TaughtFaces) -> TaughtFaces:
+        """The faces with 3DDFA_V2's x, y in the own markup; its own points say how the heads are turned."""
+        tddfa = faces.tddfa.copy()
+        tddfa[..., :2] = self.tddfa.removed(faces.tddfa, faces.tddfa)
+        return replace(faces, tddfa=tddfa)
+
+
+@dataclass(frozen=True, eq=False)
 class Judgement:
     """Labels of N faces, and how they came about."""
 
@@ -63,9 +83,10 @@ class Judgement:
     spread: Floats
     """(N,): mean distance of the looks' inner points from their mean, in x, y, z, over the face size."""
     from_tddfa: Floats
-    """(N,): mean distance of the own inner points from 3DDFA_V2's, in x, y, over the face size."""
+    """(N,): mean distance of the own inner points from 3DDFA_V2's, in x, y, over the face size; with
+    the markups' offset taken out if it was known."""
     from_mediapipe: Floats
-    """(N,): the same from MediaPipe's with the markups' offset taken out; NaN where it was not asked."""
+    """(N,): the same from MediaPipe's; NaN where it was not asked."""
 
 
 def teacher_labels(faces: TaughtFaces) -> Labels:
@@ -75,10 +96,11 @@ def teacher_labels(faces: TaughtFaces) -> Labels:
     return Labels(faces.tddfa, _TEACHER_XY * agree * ones, _TEACHER_Z * agree * ones)
 
 
-def measure_third_opinion(
+def measure_offsets(
     looks: Floats, faces: TaughtFaces, mean_face: npt.NDArray[np.floating]
-) -> MarkupOffset | None:
-    """The offset of MediaPipe's markup from the own one; None with fewer than 20 faces to measure it on.
+) -> TeacherOffsets | None:
+    """The offsets of the teachers' markups from the own one; None with fewer than 20 faces to measure them
+    on.
 
     ``looks`` are (V, N, 66, 3). Measured on the faces near the front on which the looks, 3DDFA_V2 and
     MediaPipe agree; ``mean_face`` (66, 3) is a frontal face in any unit.
@@ -87,26 +109,33 @@ def measure_third_opinion(
     agree = _confirmed(spread, from_tddfa, faces) & faces.teachers_agree() & (np.abs(faces.yaw) < _FRONT)
     if agree.sum() < MIN_FACES:
         return None
-    return measure_offset(faces.mediapipe[agree], own[agree], mean_face)
+    return TeacherOffsets(
+        measure_offset(faces.tddfa[agree], own[agree], mean_face),
+        measure_offset(faces.mediapipe[agree], own[agree], mean_face),
+    )
 
 
-def judge(looks: Floats, faces: TaughtFaces, *, third: MarkupOffset | None = None) -> Judgement:
+def judge(looks: Floats, faces: TaughtFaces, *, offsets: TeacherOffsets | None = None) -> Judgement:
     """Joins (V, N, 66, 3) predictions of N faces, in the teachers' pixels, with what the teachers say.
 
-    ``third`` is the offset of MediaPipe's markup; without it MediaPipe is not asked.
+    Without ``offsets`` 3DDFA_V2's points are taken as they are and MediaPipe is not asked.
     """
+    if offsets is not None:
+        faces = offsets.removed_from_tddfa(faces)
     own, spread, from_tddfa = _compare(looks, faces)
-    size = _face_size(faces)
     turned = np.abs(faces.yaw)
     by_tddfa = _confirmed(spread, from_tddfa, faces)
-    from_mediapipe = np.full(len(own), np.nan, dtype=np.float32)
+    from_mediapipe = np.full(spread.shape, np.nan, dtype=np.float32)
     by_mediapipe = np.zeros(len(own), dtype=bool)
-    if third is not None:
+    unsure = np.clip(spread / _MAX_SPREAD, 0.0, 1.0)
+    if offsets is not None:
         asked = turned < _MEDIAPIPE_YAW
-        away = np.linalg.norm(third.removed(faces.mediapipe, own) - own[..., :2], axis=-1) / size
-        from_mediapipe[asked] = away[asked][:, INNER].mean(axis=1)
-        by_mediapipe[asked] = from_mediapipe[asked] < _NEAR_MEDIAPIPE
-        by_mediapipe &= _steady(spread)
+        third = offsets.mediapipe.removed(faces.mediapipe, own)
+        away = np.linalg.norm(third - own[..., :2], axis=-1) / _face_size(faces)
+        from_mediapipe[asked, INNER] = away[asked, INNER]
+        by_mediapipe = asked & _steady(spread) & (away[:, INNER].mean(axis=1) < _NEAR_MEDIAPIPE)
+        nearest = np.fmin(from_tddfa, from_mediapipe)
+        unsure = np.maximum(unsure, np.clip((nearest - _POINT_NEAR) / (_POINT_FAR - _POINT_NEAR), 0.0, 1.0))
     kept = by_tddfa | by_mediapipe
 
     # Near the front the own inner points are the sharpest; towards profile the teacher has seen more.
@@ -121,7 +150,6 @@ def judge(looks: Floats, faces: TaughtFaces, *, third: MarkupOffset | None = Non
     blended[..., 2] = share_z[:, None] * own[..., 2] + (1 - share_z[:, None]) * faces.tddfa[..., 2]
 
     taught, taught_xy, taught_z = teacher_labels(faces)
-    unsure = np.clip(spread / _MAX_SPREAD, 0.0, 1.0)
     points = np.where(kept[:, None, None], blended, taught)
     weight_xy = np.where(kept[:, None], _OWN_XY * (1 - 0.6 * unsure), taught_xy)
     weight_z = np.where(kept[:, None], _OWN_Z, taught_z)
@@ -136,7 +164,7 @@ def judge(looks: Floats, faces: TaughtFaces, *, third: MarkupOffset | None = Non
         verdict.astype(np.int8),
         spread[:, INNER].mean(axis=1).astype(np.float32),
         from_tddfa[:, INNER].mean(axis=1).astype(np.float32),
-        from_mediapipe,
+        from_mediapipe[:, INNER].mean(axis=1),
     )
 
 

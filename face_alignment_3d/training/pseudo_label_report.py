@@ -35,7 +35,9 @@ def pseudo_label_report(made: PseudoLabels) -> dict[str, Any]:
         "by_yaw": {
             label: _group(made, inside) for label, inside in yaw_groups(made.yaw).items() if inside.any()
         },
-        "mediapipe_offset": None if made.third is None else _offset(made.third),
+        "offsets": None
+        if made.offsets is None
+        else {"tddfa": _offset(made.offsets.tddfa), "mediapipe": _offset(made.offsets.mediapipe)},
     }
 
 
@@ -95,15 +97,14 @@ def _quantiles(values: npt.NDArray[np.float32]) -> dict[str, float] | None:
     return {f"{q:g}": round(float(value), 3) for q, value in zip(_QUANTILES, found, strict=True)}
 
 
-def _offset(third: MarkupOffset) -> dict[str, Any]:
-    lengths = 100 * np.linalg.norm(third.points, axis=-1)
-    spread = 100 * third.spread
-    inner = [group for group in GROUPS if group != "jaw"]
+def _offset(offset: MarkupOffset) -> dict[str, Any]:
+    lengths = 100 * np.linalg.norm(offset.points, axis=-1)
+    spread = 100 * offset.spread
+    parts: dict[str, slice | list[int]] = {name: list(part) for name, part in GROUPS.items()}
+    parts["inner"] = INNER
     return {
-        "length_percent": {group: round(float(lengths[list(GROUPS[group])].mean()), 3) for group in inner},
-        "spread_percent": {group: round(float(spread[list(GROUPS[group])].mean()), 3) for group in inner},
-        "inner_length_percent": round(float(lengths[INNER].mean()), 3),
-        "inner_spread_percent": round(float(spread[INNER].mean()), 3),
+        "length_percent": {name: round(float(lengths[part].mean()), 3) for name, part in parts.items()},
+        "spread_percent": {name: round(float(spread[part].mean()), 3) for name, part in parts.items()},
     }
 
 
@@ -117,10 +118,10 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         cells = "".join(f"{'-':>9}" if value is None else f"{value:9.2f}" for value in medians)
         yield f"{name:18}{group['faces']:7d}{counts}{cells}"
     yield "spread of the looks and distance of the own points from the teachers: median, % of the face size"
-    offset = report["mediapipe_offset"]
-    if offset is None:
-        yield "MediaPipe was not asked: too few faces near the front to measure its markup's offset on"
-    else:
-        mean, rest = offset["inner_length_percent"], offset["inner_spread_percent"]
-        yield f"MediaPipe's markup differs by {mean:.2f} % of the face size on average, which was taken out;"
-        yield f"what remains has a standard deviation of {rest:.2f} % along an axis"
+    if report["offsets"] is None:
+        yield "too few faces near the front to measure the teachers' markups on: MediaPipe was not asked"
+        return
+    for teacher, name in (("tddfa", "3DDFA_V2"), ("mediapipe", "MediaPipe")):
+        measured = report["offsets"][teacher]
+        mean, rest = (measured[f"{what}_percent"]["inner"] for what in ("length", "spread"))
+        yield f"{name} marks points {mean:.2f} % elsewhere, now taken out; {rest:.2f} % an axis remain"

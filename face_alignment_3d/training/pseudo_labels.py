@@ -18,11 +18,10 @@ import numpy.typing as npt
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
-from face_alignment_3d.training.agreement import Judgement, judge, measure_third_opinion
+from face_alignment_3d.training.agreement import Judgement, TeacherOffsets, judge, measure_offsets
 from face_alignment_3d.training.archives import read_arrays, require_shape, write_arrays
 from face_alignment_3d.training.datasets.teachers import TaughtFaces
 from face_alignment_3d.training.labels import Floats
-from face_alignment_3d.training.markup_offset import MarkupOffset
 from face_alignment_3d.training.taught_photos import read_shrunk, select
 from face_alignment_3d.training.views import View, look
 from face_alignment_3d.version import __version__
@@ -51,8 +50,8 @@ class PseudoLabels:
     yaw: Floats
     """(N,) degrees, the teachers'."""
     judgement: Judgement
-    third: MarkupOffset | None
-    """The measured offset of MediaPipe's markup; None where there were too few faces to measure it on."""
+    offsets: TeacherOffsets | None
+    """How the teachers' markups differ from the own one; None with too few faces to measure it on."""
     source: Mapping[str, Any]
     """Weights, views and faces, ready for JSON."""
 
@@ -111,8 +110,8 @@ def make_pseudo_labels(
         looks.append(found)
         progress(len(here.names))
     together = np.concatenate(looks, axis=1)
-    third = measure_third_opinion(together, faces, mean_face)
-    return PseudoLabels(faces.names, faces.yaw, judge(together, faces, third=third), third, source)
+    offsets = measure_offsets(together, faces, mean_face)
+    return PseudoLabels(faces.names, faces.yaw, judge(together, faces, offsets=offsets), offsets, source)
 
 
 def remove_parts(parts: Path, source: Mapping[str, Any]) -> None:

@@ -171,13 +171,13 @@ def test_the_report_counts_every_face_once(made):
     assert report["by_yaw"]["60 to 75"]["blended"] == 5
     assert report["all"]["from_mediapipe_percent"]["0.5"] < 1
     assert report["by_yaw"]["60 to 75"]["from_mediapipe_percent"] is None
-    assert report["mediapipe_offset"]["inner_length_percent"] < 0.5
+    assert report["offsets"]["mediapipe"]["length_percent"]["inner"] < 0.5
     assert json.loads(json.dumps(report, allow_nan=False)) == json.loads(json.dumps(report))
     table = pseudo_label_table(report)
     assert [line.split()[:6] for line in table.splitlines() if line.startswith("all ")] == [
         ["all", "30", "24", "5", "1", "0"]
     ]
-    without = pseudo_label_table(pseudo_label_report(replace(made, third=None)))
+    without = pseudo_label_table(pseudo_label_report(replace(made, offsets=None)))
     assert "MediaPipe was not asked" in without
 
 
