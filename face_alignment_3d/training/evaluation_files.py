@@ -11,10 +11,10 @@ import numpy.typing as npt
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.export import write_png
 from face_alignment_3d.training.contact_sheet import Tile, contact_sheet
-from face_alignment_3d.training.curves import draw_error_curves
+from face_alignment_3d.training.curves import INNER_ERROR, draw_error_curves
 from face_alignment_3d.training.evaluation import Evaluation
 from face_alignment_3d.training.evaluation_markdown import markdown
-from face_alignment_3d.training.evaluation_report import Report
+from face_alignment_3d.training.evaluation_report import FAILURE, Report
 from face_alignment_3d.training.evaluation_truth import LabelledSet
 
 #: How many of the worst faces are shown.
@@ -38,7 +38,7 @@ def write_evaluation(
         directory / "report.json", (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
     )
     write_atomically(directory / "table.md", markdown({labelled.name: report}).encode())
-    pictures = {"curve.png": draw_error_curves(_inner_curves(report))}
+    pictures = {"curve.png": _inner_curves(report)}
     if report.three_d is not None:
         pictures["gte_curve.png"] = draw_error_curves(
             {axes: report.gte_given(axes) for axes in report.three_d.gte["eyes_3d"]},
@@ -76,5 +76,9 @@ def worst_faces(
     )
 
 
-def _inner_curves(report: Report) -> dict[str, npt.NDArray[np.float64]]:
-    return {"given boxes": report.inner_given(), "own detector": report.inner_found()}
+def _inner_curves(report: Report) -> npt.NDArray[np.uint8]:
+    return draw_error_curves(
+        {"given boxes": report.inner_given(), "own detector": report.inner_found()},
+        threshold=FAILURE,
+        what=INNER_ERROR + (" in 3D" if report.normaliser == "eyes_3d" else ""),
+    )
