@@ -3,14 +3,23 @@
 import argparse
 import dataclasses
 import shlex
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from face_alignment_3d.errors import DataError
 
 if TYPE_CHECKING:
+    from face_alignment_3d.training.config import RunConfig
+    from face_alignment_3d.training.processes import Processes
+    from face_alignment_3d.weights.manifest import WeightsEntry
+
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+    _Config = TypeVar("_Config", bound=RunConfig)
+
+_DATASET = "KIND=DIR"
 
 
 def add_parser(subparsers: "_Subparsers") -> None:
@@ -19,12 +28,12 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "train",
         help="train weights; the same command resumes a stopped run",
         description="Trains a preset and exports it. A run that was stopped, even killed, goes on from its "
-        "last checkpoint when the same command is given again. docs/training.md describes the data.",
+        "last checkpoint when the same command is given again; SIGTERM and Ctrl-C save first and exit with "
+        "143 and 130. Under torchrun several GPUs or machines share each batch. docs/training.md describes "
+        "the data.",
     )
-    parser.add_argument("preset", choices=["lite"], help="what to train")
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="photos68/, faces/ and models/"
-    )
+    parser.add_argument("preset", choices=["lite", "base", "paper"], help="what to train")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="photos68/, faces/ and models/")
     parser.add_argument(
         "--made",
         type=Path,
@@ -33,7 +42,12 @@ def add_parser(subparsers: "_Subparsers") -> None:
     )
     parser.add_argument("--start", type=Path, metavar="FILE", help="weights to refine, with --made")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
-    parser.add_argument("--steps", type=int, metavar="N", help="batches in all (default: the preset's)")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="batches in all; of paper, in each stage (default: the preset's)",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="(default: the preset's)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     parser.add_argument(
@@ -41,53 +55,167 @@ def add_parser(subparsers: "_Subparsers") -> None:
         choices=["bf16", "fp32"],
         help="of most steps (default: bf16; the last ones are in fp32)",
     )
+    paper = parser.add_argument_group("of paper only")
+    paper.add_argument(
+        "--dataset",
+        action="append",
+        default=[],
+        metavar=_DATASET,
+        help="train on this set in place of the photos below --data (docs/datasets.md lists the kinds); may "
+        "be repeated",
+    )
+    paper.add_argument(
+        "--resnet152", type=Path, metavar="FILE", help="ImageNet weights that part detection starts from"
+    )
+    paper.add_argument(
+        "--resnet200", type=Path, metavar="FILE", help="ImageNet weights that Z regression starts from"
+    )
+    paper.add_argument("--end-to-end", action="store_true", help="a last stage in which all parts learn")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trains; progress goes to stdout, a line now and then."""
+    """Trains; progress goes to stdout, a line now and then. 143 after SIGTERM, 130 after Ctrl-C."""
     import cv2
 
-    from face_alignment_3d.devices import choose_device
-    from face_alignment_3d.training.config import LITE, LITE_REFINED
-    from face_alignment_3d.training.recipe import run_recipe
+    from face_alignment_3d.training.interruption import TrainingStopped
+    from face_alignment_3d.training.processes import joined_processes
 
-    if (args.made is None) != (args.start is None):
-        raise DataError(
-            "expected --made and --start together, got one of them; docs/training.md has an example"
-        )
-    recipe = LITE if args.made is None else LITE_REFINED
+    _check(args)
     # The batches are made on threads of their own; OpenCV's would only fight with them and with torch's.
     cv2.setNumThreads(1)
-    given = {name: getattr(args, name) for name in ("steps", "seed", "precision")}
-    config = dataclasses.replace(
-        recipe, **{name: value for name, value in given.items() if value is not None}
-    )
-    entry = run_recipe(
-        config,
-        args.data,
-        args.out,
-        device=choose_device(args.device),
-        command=_command(args),
-        made=args.made,
-        start=args.start,
-        report=lambda line: print(time.strftime("%H:%M:%S"), line, flush=True),
-    )
-    for name, value in entry.metrics.items():
+    train = _train_paper if args.preset == "paper" else _train_joint
+    with joined_processes(args.device) as processes:
+        report = _print_with_time if processes.leads else _keep_quiet
+        try:
+            entry = train(args, processes, report)
+        except TrainingStopped as stopped:
+            if processes.leads:
+                print(stopped, file=sys.stderr)
+            return stopped.exit_code
+    for name, value in ({} if entry is None else entry.metrics).items():
         print(f"{name}: {value}")
     return 0
 
 
+def _check(args: argparse.Namespace) -> None:
+    """Refuses options that do not go together, before anything is read."""
+    if args.preset == "paper":
+        if args.start is not None:
+            raise DataError("expected --start with lite or base, got it with paper; leave it out")
+        if args.made is not None and args.data is None:
+            raise DataError("expected --data with --made, got --made alone")
+        if args.data is None and not args.dataset:
+            raise DataError("expected --data DIR or --dataset KIND=DIR, got neither")
+        if args.made is not None and args.dataset:
+            raise DataError("expected --made or --dataset, got both; they are for different photos")
+        return
+    given = [
+        name
+        for name, value in (
+            ("--dataset", args.dataset),
+            ("--resnet152", args.resnet152),
+            ("--resnet200", args.resnet200),
+            ("--end-to-end", args.end_to_end),
+        )
+        if value
+    ]
+    if given:
+        raise DataError(f"expected {', '.join(given)} with paper only, got {args.preset}; leave it out")
+    if args.data is None:
+        raise DataError("expected --data DIR, the folder of photos; docs/training.md describes it")
+    if (args.made is None) != (args.start is None):
+        raise DataError(
+            "expected --made and --start together, got one of them; docs/training.md has an example"
+        )
+    if args.made is not None and args.preset != "lite":
+        raise DataError(f"expected --made and --start with lite, got {args.preset}")
+
+
+def _train_joint(
+    args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
+) -> "WeightsEntry | None":
+    from face_alignment_3d.training.config import BASE, LITE, LITE_REFINED
+    from face_alignment_3d.training.recipe import run_joint_recipe
+
+    preset = {"lite": LITE if args.made is None else LITE_REFINED, "base": BASE}[args.preset]
+    return run_joint_recipe(
+        _with_options(preset, args, steps="steps"),
+        args.data,
+        args.out,
+        processes=processes,
+        command=_command(args),
+        made=args.made,
+        start=args.start,
+        report=report,
+    )
+
+
+def _train_paper(
+    args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
+) -> "WeightsEntry | None":
+    from face_alignment_3d.training.paper_config import END_TO_END, PAPER
+    from face_alignment_3d.training.recipe import run_paper_recipe
+
+    config = _with_options(PAPER, args, steps="stage_steps")
+    if args.end_to_end:
+        config = dataclasses.replace(config, stages=(*config.stages, END_TO_END))
+    return run_paper_recipe(
+        config,
+        args.out,
+        processes=processes,
+        command=_command(args),
+        report=report,
+        data=args.data,
+        made=args.made,
+        datasets=[_dataset(text) for text in args.dataset],
+        resnet152=args.resnet152,
+        resnet200=args.resnet200,
+    )
+
+
+def _dataset(text: str) -> tuple[str, Path]:
+    kind, separator, directory = text.partition("=")
+    if not separator or not directory:
+        raise DataError(f"expected --dataset {_DATASET}, got {text!r}")
+    return kind, Path(directory)
+
+
+def _with_options(config: "_Config", args: argparse.Namespace, *, steps: str) -> "_Config":
+    """The preset's configuration with what the command line says of it."""
+    given = {steps: args.steps, "seed": args.seed, "precision": args.precision}
+    return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
+
+
 def _command(args: argparse.Namespace) -> str:
     """The command that makes the same weights, with a neutral place for the data."""
-    words = ["face-alignment-3d", "train", args.preset, "--data", "DATA"]
+    words = ["face-alignment-3d", "train", args.preset]
     out = f"runs/{args.preset}"
+    if args.data is not None:
+        words += ["--data", "DATA"]
+    for text in args.dataset:
+        words += ["--dataset", f"{_dataset(text)[0]}=DATASET"]
+    if args.made is not None:
+        words += ["--made", "MADE"]
     if args.start is not None:
-        words += ["--made", "MADE", "--start", f"{out}/{args.preset}.safetensors"]
+        words += ["--start", f"{out}/{args.preset}.safetensors"]
         out += "-refined"
+    for name in ("resnet152", "resnet200"):
+        if getattr(args, name) is not None:
+            words += [f"--{name}", f"{name}.safetensors"]
+    if args.end_to_end:
+        words += ["--end-to-end"]
     words += ["--out", out]
     for name in ("steps", "seed", "precision"):
         value = getattr(args, name)
         if value is not None:
             words += [f"--{name}", str(value)]
     return shlex.join(words)
+
+
+def _print_with_time(line: str) -> None:
+    print(time.strftime("%H:%M:%S"), line, flush=True)
+
+
+def _keep_quiet(line: str) -> None:
+    """What the processes say that do not lead."""

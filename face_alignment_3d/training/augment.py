@@ -1,7 +1,7 @@
 """From a sample to what the network sees: a random crop whose labels turn, scale and mirror with it.
 
-:func:`draw_view` draws all that is random about a crop. :func:`show` carries it out with OpenCV, a crop at a
-time; :mod:`face_alignment_3d.training.augment_torch` does so for a batch on a GPU.
+:func:`draw_variation` draws all that is random about a crop. :func:`show` carries it out with OpenCV, a crop
+at a time; :mod:`face_alignment_3d.training.augment_torch` does so for a batch on a GPU.
 """
 
 from dataclasses import dataclass
@@ -67,13 +67,23 @@ class Geometric:
 
 
 @dataclass(frozen=True, eq=False)
+class Variation:
+    """All that is drawn about a crop, whatever sample it will be of."""
+
+    placement: Placement
+    replicate: bool
+    """Whether the photo's edge pixels go on beyond it; otherwise it is black there."""
+    mirrored: bool
+    disturbances: Disturbances
+
+
+@dataclass(frozen=True, eq=False)
 class View:
-    """All that was drawn about one crop of a sample."""
+    """One crop of a sample."""
 
     sample: Sample
     crop: Crop
     replicate: bool
-    """Whether the photo's edge pixels go on beyond it; otherwise it is black there."""
     mirrored: bool
     disturbances: Disturbances
 
@@ -132,17 +142,19 @@ def upright_crop(
     return Crop(float(center[0]), float(center[1]), float(side * extension * scale), size, angle)
 
 
-def draw_view(
-    sample: Sample,
-    generator: np.random.Generator,
-    *,
-    size: int,
-    extension: float,
-    geometric: CropVariation,
-    photometric: Photometric,
-) -> View:
-    """Draws a random view of a sample; no pixel is touched."""
+def draw_variation(
+    generator: np.random.Generator, *, size: int, geometric: CropVariation, photometric: Photometric
+) -> Variation:
+    """Draws how a crop of ``size`` x ``size`` pixels varies; neither sample nor pixels are looked at."""
     placement = geometric.draw(generator)
+    replicate = not generator.random() < 0.5
+    mirrored = geometric.mirror and generator.random() < 0.5
+    return Variation(placement, replicate, mirrored, draw_disturbances(size, generator, photometric))
+
+
+def view_of(sample: Sample, variation: Variation, *, size: int, extension: float) -> View:
+    """The crop of ``sample`` that ``variation`` asks for."""
+    placement = variation.placement
     crop = upright_crop(
         sample.points,
         size=size,
@@ -151,9 +163,7 @@ def draw_view(
         shift=placement.shift,
         scale=placement.scale,
     )
-    replicate = not generator.random() < 0.5
-    mirrored = geometric.mirror and generator.random() < 0.5
-    return View(sample, crop, replicate, mirrored, draw_disturbances(size, generator, photometric))
+    return View(sample, crop, variation.replicate, variation.mirrored, variation.disturbances)
 
 
 def show(view: View) -> Example:
@@ -163,28 +173,6 @@ def show(view: View) -> Example:
     if view.mirrored:
         pixels = np.ascontiguousarray(pixels[:, ::-1])
     return Example(disturb(pixels, view.disturbances), *view.labels())
-
-
-def augment(
-    sample: Sample,
-    generator: np.random.Generator,
-    *,
-    size: int,
-    extension: float,
-    geometric: CropVariation,
-    photometric: Photometric,
-) -> Example:
-    """A random view of a sample, drawn and shown."""
-    return show(
-        draw_view(
-            sample,
-            generator,
-            size=size,
-            extension=extension,
-            geometric=geometric,
-            photometric=photometric,
-        )
-    )
 
 
 def mirror_points(points: npt.NDArray[np.float32], *, width: int) -> npt.NDArray[np.float32]:

@@ -1,18 +1,32 @@
 """Batches that are a function of the seed and the step, made ahead of time on other threads."""
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from face_alignment_3d.networks.cascade import CascadeGeometry
-from face_alignment_3d.training.augment import Example, Geometric, augment
+from face_alignment_3d.training.augment import (
+    CropVariation,
+    Example,
+    View,
+    draw_variation,
+    show,
+    view_of,
+)
+from face_alignment_3d.training.augment_torch import PackedViews, pack, render
 from face_alignment_3d.training.photometric import Photometric
 from face_alignment_3d.training.sample import Sample
+
+_CPU = torch.device("cpu")
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,37 +52,52 @@ class Batch:
     weight_z: torch.Tensor
     """(B, 66)"""
 
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on ``device``."""
+        return Batch(*(tensor.to(device) for tensor in vars(self).values()))
+
 
 @dataclass(frozen=True)
 class BatchMaker:
-    """Draws and augments the batch of any step."""
+    """Draws and augments the batch of any step, or a part of it."""
 
     pools: Sequence[Pool]
     geometry: CascadeGeometry
-    geometric: Geometric
+    geometric: CropVariation
     photometric: Photometric
     batch_size: int
+    """Of the whole batch."""
     seed: int
+    part: slice | None = None
+    """What is made of it; None for all. All is drawn, so that the parts of several processes fit together."""
 
     def batch(self, step: int) -> Batch:
+        """The batch of ``step``, made on the CPU."""
+        return collate([show(view) for view in self.views(step)])
+
+    def packed(self, step: int) -> PackedViews:
+        """The same batch, to be rendered on a device."""
+        return pack(self.views(step))
+
+    def views(self, step: int) -> list[View]:
+        """What the batch of ``step`` shows: a function of the seed and the step."""
         generator = np.random.default_rng([self.seed, step])
         shares = np.array([pool.share for pool in self.pools])
         chosen = generator.choice(len(self.pools), size=self.batch_size, p=shares / shares.sum())
-        examples = []
+        size, extension = self.geometry.input_size, self.geometry.crop_extension
+        drawn = []
         for index in chosen:
             pool = self.pools[index]
-            sample = pool.samples[generator.choice(len(pool.samples), p=pool.odds)]
-            examples.append(
-                augment(
-                    sample,
-                    generator,
-                    size=self.geometry.input_size,
-                    extension=self.geometry.crop_extension,
-                    geometric=self.geometric,
-                    photometric=self.photometric,
-                )
+            place = int(generator.choice(len(pool.samples), p=pool.odds))
+            variation = draw_variation(
+                generator, size=size, geometric=self.geometric, photometric=self.photometric
             )
-        return collate(examples)
+            drawn.append((pool.samples, place, variation))
+        # Samples are looked up last: some are read from disk then, and only those of the part are needed.
+        return [
+            view_of(samples[place], variation, size=size, extension=extension)
+            for samples, place, variation in (drawn if self.part is None else drawn[self.part])
+        ]
 
 
 def collate(examples: Sequence[Example]) -> Batch:
@@ -83,19 +112,49 @@ def collate(examples: Sequence[Example]) -> Batch:
 
 
 def ahead(
-    maker: BatchMaker, *, start: int, stop: int, depth: int = 8, threads: int = 2
+    maker: BatchMaker,
+    *,
+    start: int,
+    stop: int,
+    device: torch.device = _CPU,
+    depth: int = 8,
+    threads: int | None = None,
 ) -> Generator[Batch, None, None]:
-    """The batches of steps ``start`` to ``stop - 1`` in order, ``depth`` of them under way at any time.
+    """The batches of steps ``start`` to ``stop - 1`` in order, on ``device``; ``depth`` are under way.
 
-    Closing the generator ends its threads.
+    For CUDA, threads only cut out the pixels that are needed, and the crops are rendered on the GPU when
+    their turn comes; else threads make them on the CPU. Closing the generator ends the threads, by default
+    2, which leaves the CPU to the network, or 8 beside a GPU.
     """
+    if device.type == "cuda":
+        # The transfer of pinned memory goes on beside the GPU's work on the batch before.
+        packed = in_order(lambda step: maker.packed(step).pin_memory(), start, stop, depth, threads or 8)
+        with closing(packed):
+            for views in packed:
+                yield rendered(views.to(device))
+    else:
+        made = in_order(maker.batch, start, stop, depth, threads or 2)
+        with closing(made):
+            for batch in made:
+                yield batch.to(device)
+
+
+def rendered(packed: PackedViews) -> Batch:
+    """The batch of packed views, on the device that they are on."""
+    return Batch(render(packed), packed.points, packed.weight_xy, packed.weight_z)
+
+
+def in_order(
+    make: Callable[[int], _Made], start: int, stop: int, depth: int, threads: int
+) -> Generator[_Made, None, None]:
+    """``make(start)`` to ``make(stop - 1)``, made on threads, at most ``depth`` ahead of the consumer."""
     with ThreadPoolExecutor(threads) as executor:
-        waiting: deque[Future[Batch]] = deque()
+        waiting: deque[Future[_Made]] = deque()
         upcoming = start
         try:
             for _ in range(start, stop):
                 while upcoming < stop and len(waiting) < depth:
-                    waiting.append(executor.submit(maker.batch, upcoming))
+                    waiting.append(executor.submit(make, upcoming))
                     upcoming += 1
                 yield waiting.popleft().result()
         finally:

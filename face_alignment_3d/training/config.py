@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from face_alignment_3d.training.augment import Geometric
+from face_alignment_3d.training.augment import CropVariation, Geometric
 from face_alignment_3d.training.photometric import Photometric
 
 
@@ -19,51 +19,58 @@ class LossWeights:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """One run.
+class RunConfig:
+    """What the runs of all presets have in common.
 
     The batch of step k is a function of the seed and k, so a resumed run goes on as if never stopped.
     """
 
     preset: str
     seed: int = 1
-    steps: int = 11_400
-    batch_size: int = 32
-    learning_rate: float = 1.5e-3
-    warmup_steps: int = 300
-    weight_decay: float = 0.02
-    gradient_norm: float = 10.0
-    average_decay: float = 0.999
-    """Of the exponential moving average of the weights, which is what is validated and exported."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+    full_precision_from: float = 0.96
+    """The fraction of the steps from which bf16 is left off."""
     face_size: int = 150
     """Photos are kept in memory shrunk to faces of this size, pixels."""
     holdout_every: int = 12
     """Every so many hand-labelled photos one is kept for validation."""
     taught_share: float = 0.3
     """Share of a batch from the faces that only teachers have labelled, before self-labelling."""
-    self_label_at: float = 0.35
-    """The fraction of the steps after which the network's own averaged predictions label those faces."""
     self_labelled_share: float = 0.5
-    """Their share of a batch from then on."""
+    """Their share of a batch with labels that the network made, on the way or beforehand."""
     made_turned_share: float = 0.0
     """Share of a batch from hand-labelled photos that were turned out of plane beforehand."""
     made_taught_share: float = 0.0
     """The same of turned photos of the faces that only teachers had labelled."""
-    starts_from: str | None = None
-    """SHA-256 of the weight file that the run starts from; None starts from random weights."""
     turned_factor: float = 3.0
     """How much more often a face beyond 25 degrees of yaw is drawn than another of the same set."""
-    full_precision_from: float = 0.96
-    """The fraction of the steps from which bf16 is left off."""
-    precision: Literal["bf16", "fp32"] = "bf16"
     validate_every: int = 1000
     checkpoint_seconds: float = 240.0
-    losses: LossWeights = field(default_factory=LossWeights)
-    geometric: Geometric = field(default_factory=Geometric)
+    geometric: CropVariation = field(default_factory=Geometric)
     photometric: Photometric = field(default_factory=Photometric)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrainingConfig(RunConfig):
+    """One run of a compact preset, all parts of which train together."""
+
+    steps: int = 11_400
+    batch_size: int = 32
+    """Of all processes together."""
+    learning_rate: float = 1.5e-3
+    warmup_steps: int = 300
+    weight_decay: float = 0.02
+    gradient_norm: float = 10.0
+    average_decay: float = 0.999
+    """Of the exponential moving average of the weights, which is what is validated and exported."""
+    self_label_at: float = 0.35
+    """The fraction of the steps after which the network's own averaged predictions label those faces."""
+    starts_from: str | None = None
+    """SHA-256 of the weight file that the run starts from; None starts from random weights."""
+    losses: LossWeights = field(default_factory=LossWeights)
 
 
 #: From random weights: hand-made labels, the teachers' labels, then the network's own.
@@ -77,4 +84,8 @@ LITE_REFINED = TrainingConfig(
     self_labelled_share=0.28,
     made_turned_share=0.20,
     made_taught_share=0.12,
+)
+#: For a GPU; nobody has run it yet, so its numbers follow :data:`LITE` and common sense, not experiments.
+BASE = TrainingConfig(
+    preset="base", steps=40_000, batch_size=64, learning_rate=1.0e-3, warmup_steps=1_000, face_size=200
 )

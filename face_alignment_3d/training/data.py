@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.training.batches import Pool
-from face_alignment_3d.training.config import TrainingConfig
+from face_alignment_3d.training.config import RunConfig
 from face_alignment_3d.training.datasets.photos68 import make_samples, open_photos68, shrink_to_face
 from face_alignment_3d.training.datasets.teachers import TaughtFaces, open_taught_faces
 from face_alignment_3d.training.datasets.turned import (
@@ -80,7 +80,7 @@ class TrainingData:
     validation: dict[str, list[Sample]]
     made: "MadeData | None" = None
 
-    def pools(self, config: TrainingConfig, labels: Labels, *, taught_share: float) -> list[Pool]:
+    def pools(self, config: RunConfig, labels: Labels, *, taught_share: float) -> list[Pool]:
         """The hand-labelled photos and, with their share of a batch, the faces that ``labels`` speaks of.
 
         Turned photos, where there are any, take their shares from those of the hand-labelled ones.
@@ -100,7 +100,7 @@ class TrainingData:
         return [_evenly(self.hand, 1.0 - sum(pool.share for pool in pools)), *pools]
 
 
-def load_training_data(data: Path, config: TrainingConfig, made: Path | None = None) -> TrainingData:
+def load_training_data(data: Path, config: RunConfig, made: Path | None = None) -> TrainingData:
     """Reads all photos below ``data`` and lifts the hand-made labels: about a minute and 3 GB in full.
 
     ``made`` is a folder that ``face-alignment-3d train-data`` wrote to; with it, another minute and 3 GB.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from face_alignment_3d.networks.cascade import Cascade
-from face_alignment_3d.training.config import TrainingConfig
+from face_alignment_3d.training.config import RunConfig
 from face_alignment_3d.weights.loading import entry_for_file, save_cascade
 from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
 
@@ -22,11 +22,19 @@ DATA = (
 
 
 def export_weights(
-    cascade: Cascade, config: TrainingConfig, out: Path, *, command: str, errors: Mapping[str, float]
+    cascade: Cascade,
+    config: RunConfig,
+    out: Path,
+    *,
+    steps: int,
+    command: str,
+    errors: Mapping[str, float],
+    data: tuple[str, ...] = DATA,
 ) -> WeightsEntry:
     """Writes ``<preset>.safetensors`` and ``<preset>.manifest.json`` into ``out``; returns the entry.
 
-    ``errors`` are what the run measured on its held-out samples, by name, percent.
+    ``steps`` are those of all stages together, ``data`` a line for each set that was trained on. ``errors``
+    are what the run measured on its held-out samples, by name, percent.
     """
     path = out / f"{config.preset}.safetensors"
     today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
@@ -38,7 +46,7 @@ def export_weights(
             "licence": LICENCE,
             "training_command": command,
             "seed": str(config.seed),
-            "steps": str(config.steps),
+            "steps": str(steps),
             "date": today,
         },
     )
@@ -48,7 +56,7 @@ def export_weights(
         url=None,
         embedded=True,
         licence=LICENCE,
-        data=DATA,
+        data=data,
         training_command=command,
         seed=config.seed,
         metrics={f"held-out {name} (%)": round(value, 3) for name, value in errors.items()},

@@ -40,6 +40,26 @@ def shape_loss(
     return weighted_mean(0.5 * divergence.sum(dim=(-2, -1)), weight)
 
 
+def heatmap_loss(
+    heatmaps: torch.Tensor, points: torch.Tensor, weight: torch.Tensor, geometry: CascadeGeometry
+) -> torch.Tensor:
+    """Pixel-wise squared difference from Gaussians of peak 1 (paper, section 3.1).
+
+    Over the sum of a Gaussian's squares, so that empty maps cost 1. ``heatmaps`` (B, N, h, w); ``points``
+    (B, N, 2) in crop pixels; ``weight`` (B, N).
+    """
+    stride = geometry.heatmap_stride
+    std = geometry.regression_std / stride
+    gaussians = heatmap.render_gaussians(rescale(points, 1 / stride), size=geometry.heatmap_size, std=std)
+    squares = (heatmaps - gaussians).square().sum(dim=(-2, -1))
+    return weighted_mean(squares / (torch.pi * std**2), weight)
+
+
+def squared_distance_loss(difference: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Mean squared error (paper, eq. 1) of differences (B, N) in pixels, in square pixels."""
+    return weighted_mean(difference.square(), weight)
+
+
 def distance_loss(difference: torch.Tensor, weight: torch.Tensor, *, unit: float) -> torch.Tensor:
     """Smooth L1 of differences (B, N, ...) in pixels over ``unit``; quadratic below a tenth of the unit."""
     scaled = difference / unit

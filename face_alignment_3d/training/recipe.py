@@ -1,58 +1,134 @@
-"""A whole run, from a folder of data to a weight file. Reads top to bottom."""
+"""A whole run, from folders of data to a weight file. Reads top to bottom."""
 
 import dataclasses
-import json
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
-from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.config import TrainingConfig
+from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.training.batches import Pool
+from face_alignment_3d.training.chosen_data import load_chosen_data
+from face_alignment_3d.training.claim import claim_folder
+from face_alignment_3d.training.config import RunConfig, TrainingConfig
 from face_alignment_3d.training.data import load_training_data
-from face_alignment_3d.training.export import export_weights
+from face_alignment_3d.training.event_log import tensorboard_is_installed
+from face_alignment_3d.training.export import DATA, export_weights
 from face_alignment_3d.training.face_model import load_labels3d
-from face_alignment_3d.training.loop import train
+from face_alignment_3d.training.joint_recipe import train_joint
+from face_alignment_3d.training.paper_config import PaperConfig
+from face_alignment_3d.training.paper_recipe import stage_steps, train_paper
+from face_alignment_3d.training.processes import Processes
+from face_alignment_3d.training.sample import Sample
+from face_alignment_3d.training.self_labels import teacher_labels
+from face_alignment_3d.training.trainer import Report
 from face_alignment_3d.training.turned_labels import TurnedLabels
 from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.loading import load_cascade, read_metadata
 from face_alignment_3d.weights.manifest import WeightsEntry
 
-#: What may change between a stop and a resume: nothing that the weights so far were made with.
-_FREE_TO_CHANGE = ("steps", "validate_every", "checkpoint_seconds", "full_precision_from")
 
-
-def run_recipe(
+def run_joint_recipe(
     config: TrainingConfig,
     data: Path,
     out: Path,
     *,
-    device: torch.device,
+    processes: Processes,
     command: str,
-    report: Callable[[str], None],
+    report: Report,
     made: Path | None = None,
     start: Path | None = None,
-) -> WeightsEntry:
-    """Trains ``config`` on the photos below ``data`` and exports into ``out``.
+) -> WeightsEntry | None:
+    """Trains a compact preset on the photos below ``data`` and exports into ``out``.
 
-    The same call resumes a run that was stopped.
-
-    ``command`` is what the manifest will say made the weights. ``made`` is a folder of turned photos and
-    pseudo-labels, ``start`` a weight file of the same preset; both are for a run that refines weights.
+    The same call resumes a run that was stopped. ``command`` is what the manifest will say made the weights.
+    ``made`` is a folder of turned photos and pseudo-labels, ``start`` a weight file of the same preset; both
+    are for a run that refines weights. Returns the manifest's entry, on process 0 alone.
     """
     if start is not None:
         config = dataclasses.replace(config, starts_from=sha256_of(start))
-    out.mkdir(parents=True, exist_ok=True)
-    _claim(out, config)
+    _begin(out, config, processes, report)
     report(f"reading photos below {data}")
     weights = None if start is None else _weights_to_start_from(start, config)
     samples = load_training_data(data, config, made)
     turned = TurnedLabels(load_labels3d(data))
-    cascade, errors = train(config, samples, turned, out, start=weights, device=device, report=report)
-    entry = export_weights(cascade, config, out, command=command, errors=errors)
-    report(f"wrote {out / entry.file} ({entry.bytes / 1e6:.1f} MB) and its manifest entry")
-    return entry
+    cascade, errors = train_joint(
+        config, samples, turned, out, start=weights, processes=processes, report=report
+    )
+    if not processes.leads:
+        return None
+    return _export(cascade, config, out, steps=config.steps, command=command, errors=errors, report=report)
+
+
+def run_paper_recipe(
+    config: PaperConfig,
+    out: Path,
+    *,
+    processes: Processes,
+    command: str,
+    report: Report,
+    data: Path | None = None,
+    made: Path | None = None,
+    datasets: Sequence[tuple[str, Path]] = (),
+    resnet152: Path | None = None,
+    resnet200: Path | None = None,
+) -> WeightsEntry | None:
+    """Trains the paper's networks stage by stage and exports into ``out``.
+
+    The samples come from the photos below ``data``, or from ``datasets`` (kinds and folders) alone, where
+    there are any; ``data`` then only serves to give z to those without. The rest is as for
+    :func:`run_joint_recipe` and :func:`train_paper`.
+    """
+    config = dataclasses.replace(
+        config,
+        resnet152=None if resnet152 is None else sha256_of(resnet152),
+        resnet200=None if resnet200 is None else sha256_of(resnet200),
+    )
+    _begin(out, config, processes, report)
+    report("reading the data sets")
+    pools, validation = _paper_samples(config, data, made, datasets)
+    cascade, errors = train_paper(
+        config,
+        pools,
+        validation,
+        out,
+        processes=processes,
+        report=report,
+        resnet152=resnet152,
+        resnet200=resnet200,
+    )
+    if not processes.leads:
+        return None
+    steps = sum(stage_steps(config, stage, pools) for stage in config.stages)
+    described = tuple(f"{kind} (the user's own copy)" for kind, _ in datasets) or DATA
+    return _export(
+        cascade, config, out, steps=steps, command=command, errors=errors, report=report, data=described
+    )
+
+
+def _paper_samples(
+    config: PaperConfig, data: Path | None, made: Path | None, datasets: Sequence[tuple[str, Path]]
+) -> tuple[list[Pool], Mapping[str, Sequence[Sample]]]:
+    if datasets:
+        return load_chosen_data(datasets, config, models=data)
+    if data is None:
+        raise DataError("expected a folder of photos (--data) or data sets (--dataset); got neither")
+    samples = load_training_data(data, config, made)
+    if samples.made is None:
+        labels, share = teacher_labels(samples.taught.faces), config.taught_share
+    else:
+        labels, share = samples.made.pseudo_labels, config.self_labelled_share
+    return samples.pools(config, labels, taught_share=share), samples.validation
+
+
+def _begin(out: Path, config: RunConfig, processes: Processes, report: Report) -> None:
+    if processes.leads:
+        out.mkdir(parents=True, exist_ok=True)
+        claim_folder(out, config)
+    processes.wait()
+    if not tensorboard_is_installed():
+        report("no TensorBoard logs: install face-alignment-3d[train] to have them")
 
 
 def _weights_to_start_from(path: Path, config: TrainingConfig) -> dict[str, torch.Tensor]:
@@ -62,23 +138,17 @@ def _weights_to_start_from(path: Path, config: TrainingConfig) -> dict[str, torc
     return load_cascade(path).state_dict()
 
 
-def _claim(out: Path, config: TrainingConfig) -> None:
-    """Notes the configuration in ``out``; refuses a folder that holds a run of another."""
-    path = out / "config.json"
-    wanted = json.loads(json.dumps(config.as_dict()))
-    if path.exists():
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise DataError(
-                f"{path} is not JSON ({error}); give another --out or delete that folder"
-            ) from error
-        different = sorted(
-            key for key in wanted if key not in _FREE_TO_CHANGE and found.get(key) != wanted[key]
-        )
-        if different:
-            raise DataError(
-                f"{out} holds a run with another {', '.join(different)}; resume it with the same "
-                "settings, or give another --out"
-            )
-    write_atomically(path, (json.dumps(wanted, indent=2) + "\n").encode())
+def _export(
+    cascade: Cascade,
+    config: RunConfig,
+    out: Path,
+    *,
+    steps: int,
+    command: str,
+    errors: Mapping[str, float],
+    report: Report,
+    data: tuple[str, ...] = DATA,
+) -> WeightsEntry:
+    entry = export_weights(cascade, config, out, steps=steps, command=command, errors=errors, data=data)
+    report(f"wrote {out / entry.file} ({entry.bytes / 1e6:.1f} MB) and its manifest entry")
+    return entry

@@ -8,16 +8,27 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.training.augment import (
     Geometric,
-    augment,
-    draw_view,
+    draw_variation,
     mirror_points,
     show,
     upright_crop,
+    view_of,
 )
 from face_alignment_3d.training.photometric import Photometric
 from face_alignment_3d.training.sample import Sample
 
 NO_DISTURBANCE = Photometric(0, 0, 0, 0, 0, 0, 0, 0)
+
+
+def draw_view(sample, generator, *, size, extension, geometric, photometric):
+    variation = draw_variation(generator, size=size, geometric=geometric, photometric=photometric)
+    return view_of(sample, variation, size=size, extension=extension)
+
+
+def augment(*args, **kwargs):
+    return show(draw_view(*args, **kwargs))
+
+
 STILL = Geometric(shift=0, scale=0, roll=0, wide_roll_share=0, mirror=False)
 
 

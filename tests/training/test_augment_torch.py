@@ -9,7 +9,7 @@ import torch
 from synthetic_faces import mean_face, picture, posed_faces
 
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.augment import Geometric, draw_view, show
+from face_alignment_3d.training.augment import Geometric, draw_variation, show, view_of
 from face_alignment_3d.training.augment_torch import pack, render
 from face_alignment_3d.training.jpeg_torch import jpeg
 from face_alignment_3d.training.photometric import Photometric, draw_disturbances
@@ -93,17 +93,13 @@ def samples():
 
 
 def _views(samples, size, chances, count=16):
-    return [
-        draw_view(
-            samples[seed % len(samples)],
-            np.random.default_rng(seed),
-            size=size,
-            extension=1.35,
-            geometric=Geometric(wide_roll_share=0.4, shift=0.15),
-            photometric=chances,
-        )
-        for seed in range(count)
-    ]
+    geometric = Geometric(wide_roll_share=0.4, shift=0.15)
+    views = []
+    for seed in range(count):
+        generator = np.random.default_rng(seed)
+        variation = draw_variation(generator, size=size, geometric=geometric, photometric=chances)
+        views.append(view_of(samples[seed % len(samples)], variation, size=size, extension=1.35))
+    return views
 
 
 @pytest.mark.parametrize("size", [40, 96, 180], ids=["shrunk by blocks", "some shrunk", "enlarged"])

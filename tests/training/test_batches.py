@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 import time
 
@@ -8,7 +9,7 @@ from small_cascade import GEOMETRY
 
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.training.augment import Example, Geometric
-from face_alignment_3d.training.batches import BatchMaker, Pool, ahead, collate
+from face_alignment_3d.training.batches import BatchMaker, Pool, ahead, collate, in_order, rendered
 from face_alignment_3d.training.photometric import Photometric
 from face_alignment_3d.training.sample import Sample
 
@@ -67,13 +68,13 @@ def test_ahead_of_nothing_is_empty():
 
 
 class _Recording:
-    """Stands in for a maker; notes what it was asked for."""
+    """Makes nothing; notes what it was asked for."""
 
     def __init__(self, fails_at=None):
         self.asked = []
         self._fails_at = fails_at
 
-    def batch(self, step):
+    def __call__(self, step):
         self.asked.append(step)
         if step == self._fails_at:
             raise RuntimeError("no such batch")
@@ -81,34 +82,73 @@ class _Recording:
         return step
 
 
-def test_ahead_does_not_run_further_than_its_depth():
-    maker = _Recording()
-    batches = ahead(maker, start=0, stop=100, depth=5)
+def test_no_step_is_made_further_ahead_than_asked():
+    make = _Recording()
+    made = in_order(make, 0, 100, depth=5, threads=2)
     for step in range(10):
-        assert next(batches) == step
-        assert max(maker.asked) <= step + 5
-    batches.close()
+        assert next(made) == step
+        assert max(make.asked) <= step + 5
+    made.close()
 
 
 def test_no_thread_is_left_when_the_consumer_breaks_off():
     before = set(threading.enumerate())
-    maker = _Recording()
-    batches = ahead(maker, start=0, stop=1000)
-    next(batches)
+    make = _Recording()
+    made = in_order(make, 0, 1000, depth=8, threads=2)
+    next(made)
     assert set(threading.enumerate()) - before
+    made.close()
+    assert set(threading.enumerate()) == before
+    asked = len(make.asked)
+    time.sleep(0.02)
+    assert len(make.asked) == asked < 20
+
+
+def test_closing_the_batches_ends_their_threads():
+    before = set(threading.enumerate())
+    batches = ahead(_maker(), start=0, stop=100)
+    next(batches)
     batches.close()
     assert set(threading.enumerate()) == before
-    asked = len(maker.asked)
-    time.sleep(0.02)
-    assert len(maker.asked) == asked < 20
 
 
 def test_an_error_in_a_batch_reaches_the_consumer_and_ends_the_threads():
     before = set(threading.enumerate())
     seen = []
     with pytest.raises(RuntimeError, match="no such batch"):
-        seen.extend(ahead(_Recording(fails_at=3), start=0, stop=100))
+        seen.extend(in_order(_Recording(fails_at=3), 0, 100, depth=8, threads=2))
+    assert seen == [0, 1, 2]
     assert set(threading.enumerate()) == before
+
+
+def test_parts_of_a_batch_make_up_the_whole():
+    whole = _maker(batch_size=6).batch(3)
+    parts = [
+        dataclasses.replace(_maker(batch_size=6), part=part).batch(3)
+        for part in (slice(0, 2), slice(2, 4), slice(4, 6))
+    ]
+    for name, tensor in vars(whole).items():
+        assert torch.equal(torch.cat([getattr(part, name) for part in parts]), tensor)
+
+
+def test_a_part_reads_its_own_samples_only():
+    class Noted(list):
+        def __getitem__(self, index):
+            read.append(index)
+            return super().__getitem__(index)
+
+    read = []
+    pools = [Pool(Noted(_sample(i) for i in range(6)), 1.0, np.full(6, 1 / 6))]
+    dataclasses.replace(_maker(pools), part=slice(1, 3)).batch(0)
+    assert len(read) == 2
+
+
+def test_a_packed_batch_renders_to_the_same_crops():
+    maker = dataclasses.replace(_maker(), photometric=Photometric(*[0.0] * 8))
+    batch, other = maker.batch(5), rendered(maker.packed(5))
+    for name in ("points", "weight_xy", "weight_z"):
+        assert torch.equal(getattr(batch, name), getattr(other, name))
+    assert (batch.crops.int() - other.crops.int()).abs().max() <= 1
 
 
 def test_shares_and_odds_are_kept():

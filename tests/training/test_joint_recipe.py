@@ -10,17 +10,19 @@ from synthetic_faces import picture, posed_faces
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training import loop
+from face_alignment_3d.training import joint_recipe
 from face_alignment_3d.training.config import TrainingConfig
 from face_alignment_3d.training.data import TaughtImages, TrainingData
 from face_alignment_3d.training.datasets.teachers import TaughtFaces
-from face_alignment_3d.training.loop import learning_rate_factor, train
+from face_alignment_3d.training.joint_objective import JointObjective
+from face_alignment_3d.training.joint_recipe import learning_rate_factor, train_joint
+from face_alignment_3d.training.processes import Processes
 from face_alignment_3d.training.sample import Sample
 from face_alignment_3d.training.self_labels import scaled
 from face_alignment_3d.training.turned_labels import TurnedLabels
 from face_alignment_3d.training.validation import validate
 
-CPU = torch.device("cpu")
+ALONE = Processes(torch.device("cpu"))
 CONFIG = TrainingConfig(
     preset="small",
     steps=12,
@@ -36,8 +38,7 @@ CONFIG = TrainingConfig(
 
 @pytest.fixture(autouse=True)
 def _small_preset(monkeypatch):
-    monkeypatch.setattr(loop, "PRESETS", {"small": small_cascade})
-    monkeypatch.setattr(loop, "_PRIOR_BATCH", 16)
+    monkeypatch.setattr(joint_recipe, "PRESETS", {"small": small_cascade})
 
 
 def _samples(count, seed):
@@ -86,7 +87,7 @@ def _stopping_at(step):
 
 
 def _train(config, data, turned, out, report=lambda line: None):
-    return train(config, data, turned, out, device=CPU, report=report)
+    return train_joint(config, data, turned, out, processes=ALONE, report=report)
 
 
 def _equal(first, second):
@@ -98,15 +99,17 @@ def _equal(first, second):
 def uninterrupted(data, turned, tmp_path_factory):
     """The folder of a whole run, its averaged cascade and its errors."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "PRESETS", {"small": small_cascade})
-        patch.setattr(loop, "_PRIOR_BATCH", 16)
+        patch.setattr(joint_recipe, "PRESETS", {"small": small_cascade})
         out = tmp_path_factory.mktemp("runs") / "new" / "folder"
         return out, *_train(CONFIG, data, turned, out)
 
 
 def test_a_run_ends_with_an_averaged_cascade_and_its_errors(uninterrupted):
     out, cascade, errors = uninterrupted
-    assert sorted(path.name for path in out.iterdir()) == ["checkpoint.safetensors", "self_labels.npz"]
+    assert {path.name for path in out.iterdir()} - {"tensorboard"} == {
+        "checkpoint.safetensors",
+        "self_labels.npz",
+    }
     assert not cascade.training
     assert all(tensor.isfinite().all() for tensor in cascade.state_dict().values())
     assert all(np.isfinite(value) for value in errors.values())
@@ -160,8 +163,8 @@ def test_own_labels_are_made_once_at_the_switch_and_read_on_resume(data, turned,
         made.append(args)
         return original(*args, **kwargs)
 
-    original = loop.own_labels
-    monkeypatch.setattr(loop, "own_labels", counted)
+    original = joint_recipe.own_labels
+    monkeypatch.setattr(joint_recipe, "own_labels", counted)
     report, change = _stopping_at(8)
     with pytest.raises(_StopError):
         _train(dataclasses.replace(CONFIG, **change), data, turned, tmp_path, report)
@@ -203,8 +206,8 @@ def test_every_loss_falls(data, turned, tmp_path, monkeypatch):
         values.append({name: value.item() for name, value in terms.items()})
         return terms
 
-    original = loop.cascade_losses
-    monkeypatch.setattr(loop, "cascade_losses", noted)
+    original = JointObjective.losses
+    monkeypatch.setattr(JointObjective, "losses", noted)
     config = dataclasses.replace(CONFIG, steps=36, batch_size=8, checkpoint_seconds=1e9, validate_every=1000)
     _train(config, data, turned, tmp_path)
     assert len(values) == 36

@@ -1,0 +1,46 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from face_alignment_3d.training.interruption import StopRequests, TrainingStopped
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_noted_and_the_handlers_come_back(number):
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with StopRequests() as requests:
+        assert requests.received == 0
+        os.kill(os.getpid(), number)
+        assert requests.received == number
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_second_interrupt_does_not_wait():
+    with StopRequests() as requests:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert requests.received == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_other_threads_leave_the_handlers_alone():
+    before = signal.getsignal(signal.SIGTERM)
+    seen = []
+
+    def enter():
+        with StopRequests():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_exit_code_says_which_signal(number, code):
+    stopped = TrainingStopped(number, 7)
+    assert stopped.exit_code == code
+    assert "step 7" in str(stopped)
