@@ -18,7 +18,7 @@ class SynchronisedBatchNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(x)
         processes = torch.distributed.get_world_size()
-        values = x.float()
+        values = x.to(torch.promote_types(x.dtype, torch.float32))
         mean = _sum_over_processes(values.mean(dim=(0, 2, 3))) / processes
         centred = values - mean[:, None, None]
         variance = _sum_over_processes(centred.square().mean(dim=(0, 2, 3))) / processes

@@ -82,8 +82,7 @@ class Trainer:
         self._losses: nn.Module = _Losses(self.cascade, plan.objective)
         if processes.count > 1:
             synchronise_batch_norms(self.cascade, processes.device)
-            # Buffers are alike already: what is not frozen has seen the statistics of all processes.
-            self._losses = DistributedDataParallel(self._losses, broadcast_buffers=False)
+            self._losses = DistributedDataParallel(self._losses)
 
     @property
     def finished(self) -> bool:
@@ -140,7 +139,7 @@ class Trainer:
                     raise TrainingStopped(wish.stop, self.step)
                 if wish.save:
                     self.save()
-                if leads and self.step % self.plan.validate_every == 0:
+                if leads and validation and self.step % self.plan.validate_every == 0:
                     errors = validate(self.average.cascade, validation, bf16=False)
                     report("  ".join(f"{name} {value:.2f} %" for name, value in errors.items()))
                     events.add(self.step, {f"validation/{name}": value for name, value in errors.items()})
