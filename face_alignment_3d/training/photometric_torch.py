@@ -105,7 +105,7 @@ def _blur(crops: torch.Tensor, blurs: Sequence[GaussianBlur | MotionBlur]) -> to
     padded = F.pad(crops, (most // 2,) * 4, mode="reflect")
     grouped = padded.reshape(1, batch * channels, *padded.shape[-2:])
     kernels_each = weights.repeat_interleave(channels, dim=0)[:, None]
-    # In full precision whatever autocast or TF32 say: pixels have 8 bits.
+    # bf16 has too few digits for 8-bit pixels; TF32, where convolutions use it, has just enough.
     with torch.autocast(crops.device.type, enabled=False):
         blurred = F.conv2d(grouped, kernels_each, groups=batch * channels)
     return _clip(blurred.view(batch, channels, height, width))

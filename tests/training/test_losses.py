@@ -192,3 +192,37 @@ def test_inside():
     points = torch.tensor([[[0.0, 0.0], [-4.0, 67.0], [-4.1, 20.0], [20.0, 67.1], [63.0, 63.0]]])
     assert losses.inside(points, size=64).tolist() == [[1, 1, 0, 0, 1]]
     assert losses.inside(points, size=64, margin=0.0).tolist() == [[1, 0, 0, 0, 1]]
+
+
+def test_heatmap_loss_against_loops():
+    points = _points()
+    heatmaps = torch.randn(2, 3, CELLS, CELLS, generator=torch.Generator().manual_seed(2))
+    weight = torch.tensor([[1.0, 0.5, 0.0], [0.3, 1.0, 1.0]])
+    total, std = 0.0, GEOMETRY.regression_std
+    for b, face in enumerate(points.tolist()):
+        for n, (x, y) in enumerate(face):
+            for row in range(CELLS):
+                for column in range(CELLS):
+                    to_x, to_y = (column + 0.5) * STRIDE - 0.5 - x, (row + 0.5) * STRIDE - 0.5 - y
+                    gaussian = math.exp(-0.5 * (to_x**2 + to_y**2) / std**2)
+                    total += weight[b, n].item() * (heatmaps[b, n, row, column].item() - gaussian) ** 2
+    expected = total / (math.pi * (std / STRIDE) ** 2) / 6
+    assert losses.heatmap_loss(heatmaps, points, weight, GEOMETRY).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_empty_maps_cost_one_and_gaussians_nothing():
+    points = torch.full((1, 2, 2), (SIZE - 1) / 2)
+    empty = torch.zeros(1, 2, CELLS, CELLS)
+    cells = (torch.arange(CELLS) + 0.5) * STRIDE - 0.5 - (SIZE - 1) / 2
+    gaussian = torch.exp(-0.5 * (cells[:, None] ** 2 + cells**2) / GEOMETRY.regression_std**2).expand_as(
+        empty
+    )
+    weight = torch.ones(1, 2)
+    assert losses.heatmap_loss(empty, points, weight, GEOMETRY).item() == pytest.approx(1, rel=0.02)
+    assert losses.heatmap_loss(gaussian, points, weight, GEOMETRY).item() == pytest.approx(0, abs=1e-9)
+
+
+def test_squared_distance_is_the_mean_squared_error_of_what_is_believed():
+    difference = torch.tensor([[3.0, -1.0], [2.0, 100.0]])
+    weight = torch.tensor([[1.0, 1.0], [0.5, 0.0]])
+    assert losses.squared_distance_loss(difference, weight).item() == pytest.approx((9 + 1 + 2) / 4)
