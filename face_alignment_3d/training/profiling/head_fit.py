@@ -55,7 +55,8 @@ class HeadFit:
         pitch = np.arctan2(turn[:, 2, 1], turn[:, 2, 2])
         yaw = np.arctan2(turn[:, 2, 0], np.hypot(turn[:, 2, 1], turn[:, 2, 2]))
         roll = np.arctan2(turn[:, 1, 0], turn[:, 0, 0])
-        return np.degrees(np.stack([pitch, yaw, roll], axis=1))
+        angles: Floats = np.degrees(np.stack([pitch, yaw, roll], axis=1))
+        return angles
 
     def _posed(self, index: int, points: Floats) -> Floats:
         posed: Floats = self.scale[index] * points @ self.rotation[index].T + self.translation[index]

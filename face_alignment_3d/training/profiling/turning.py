@@ -42,7 +42,7 @@ def make_scene(
     """``skin`` (V, 3) and ``centre`` (3,) in pixels of ``image``; ``quads`` (Q, 4) vertices."""
     rim, head = head_depth(skin, quads, size=(image.shape[0], image.shape[1]))
     half = float(np.ptp(skin[:, 0])) / 2
-    outside = cv2.distanceTransform((~head).astype(np.uint8), cv2.DIST_L2, 5)
+    outside = np.asarray(cv2.distanceTransform((~head).astype(np.uint8), cv2.DIST_L2, 5), dtype=np.float32)
     behind = _smooth_step(outside / (_BACK * half))
     depth = rim + np.maximum(float(centre[2]) + half - rim, 0) * behind
     follows = 1 - _smooth_step((outside / half - _BACK) / (_STILL - _BACK))
@@ -120,7 +120,7 @@ def _middle(points: Floats) -> Floats:
     return middle
 
 
-def _smooth_step(x: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+def _smooth_step(x: Map) -> Map:
     clipped = np.clip(x, 0.0, 1.0)
-    step: npt.NDArray[np.floating] = clipped * clipped * (3 - 2 * clipped)
+    step: Map = clipped * clipped * (3 - 2 * clipped)
     return step
