@@ -89,7 +89,10 @@ class Trainer:
         return self.step >= self.plan.steps
 
     def resume(self, report: Report) -> None:
-        """Goes to where the checkpoint file is, if there is one; raises DataError if it is another run's."""
+        """Goes to where the checkpoint file is, if there is one.
+
+        Raises :class:`DataError` if it is another run's, or if the processes do not all find the same.
+        """
         if self._checkpoint.exists():
             self.step = load_checkpoint(
                 self._checkpoint,
@@ -98,6 +101,12 @@ class Trainer:
                 optimiser=self.optimiser,
             )
             report(f"resumed at step {self.step} from {self._checkpoint}")
+        last, first = self._processes.largest([self.step, -self.step])
+        if last != -first:
+            raise DataError(
+                f"expected every process to find the same {self._checkpoint}, got steps from {-first:.0f} to "
+                f"{last:.0f}; give an --out that all machines share"
+            )
 
     def save(self) -> None:
         """Writes the checkpoint file; returns when it is there for every process."""

@@ -244,6 +244,21 @@ def test_a_loss_that_is_not_finite_stops_the_run(samples, tmp_path):
         _train(CONFIG, [Pool(broken, 1.0, np.full(4, 0.25))], samples, tmp_path)
 
 
+def test_processes_that_find_different_checkpoints_are_told_so(tmp_path):
+    class Elsewhere(Processes):
+        """Another process found the checkpoint of step 7; this one found none."""
+
+        def largest(self, values):
+            return [max(mine, others) for mine, others in zip(values, [7.0, -7.0], strict=True)]
+
+    plan = stage_plan(CONFIG, STAGES[0], index=0, steps=9)
+    trainer = Trainer(
+        small_paper_cascade(), plan, tmp_path / "x.safetensors", processes=Elsewhere(ALONE.device)
+    )
+    with pytest.raises(DataError, match=r"x\.safetensors, got steps from 0 to 7; give an --out that all"):
+        trainer.resume(lambda line: None)
+
+
 def test_imagenet_weights_are_for_the_papers_networks(tmp_path):
     with pytest.raises(WeightsError, match=r"resnet152\.pth is for the networks of the preset 'paper'"):
         paper_recipe.starting_cascade(CONFIG, resnet152=tmp_path / "resnet152.pth", resnet200=None)
