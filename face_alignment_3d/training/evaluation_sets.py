@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.config import LITE
 from face_alignment_3d.training.data import HAND_LABELLED
 from face_alignment_3d.training.datasets.aflw2000 import open_aflw2000
 from face_alignment_3d.training.datasets.photos68 import Photos68, open_photos68
-from face_alignment_3d.training.datasets.turned import open_turned
+from face_alignment_3d.training.datasets.turned import TurnedPhotos, open_turned
 from face_alignment_3d.training.evaluation_truth import LabelledSet, truth_by_hand, truth_in_3d
 from face_alignment_3d.training.face_model import load_face_model
 from face_alignment_3d.training.lifting import lift
@@ -34,7 +35,8 @@ def open_labelled(
     """Opens the set called ``name``; at most ``limit`` photos, spread evenly over it.
 
     The ``DATASETS`` have hand-made points in 2D and lie below ``data``; a face model is fitted to them for
-    the yaw and z. ``"<set>-turned"`` has labels in 3D and is what `train-data profile` put below ``made``.
+    the yaw and z. ``"<set>-turned"`` has labels in 3D and is what `train-data profile` put below ``made``;
+    ``"holdout-turned"`` are the views of the photos that training keeps for validation.
     ``"aflw2000"`` is AFLW2000-3D; ``data`` is its own folder then.
 
     Raises :class:`DataError` for other names, a folder that is needed and not given, a limit below 1, and
@@ -43,13 +45,12 @@ def open_labelled(
     if limit is not None and limit < 1:
         raise DataError(f"expected a limit of at least 1 photo; got {limit}")
     if name.endswith(TURNED):
-        return _turned(
-            _required(made, "--made, the folder that `train-data profile` wrote", name), name, limit
-        )
+        made = _required(made, "--made, the folder that `train-data profile` wrote", name)
+        return _turned(data, made, name, limit)
     if name == AFLW2000:
         return _aflw2000(_required(data, "--data, the folder with its photos and .mat files", name), limit)
     if name not in DATASETS:
-        known = ", ".join([*DATASETS, f"afw{TURNED}", AFLW2000])
+        known = ", ".join([*DATASETS, HOLDOUT + TURNED, f"afw{TURNED}", AFLW2000])
         raise DataError(f"expected one of the data sets {known}; got {name!r}")
     data = _required(data, "--data, the folder that holds photos68/ and models/", name)
     photos = open_dataset(data, name)
@@ -90,12 +91,40 @@ def _required(directory: Path | None, what: str, name: str) -> Path:
     return directory
 
 
-def _turned(made: Path, name: str, limit: int | None) -> LabelledSet:
-    photos = open_turned(made, name.removesuffix(TURNED))
+def _turned(data: Path | None, made: Path, name: str, limit: int | None) -> LabelledSet:
+    if name == HOLDOUT + TURNED:
+        photos = _holdout_views(_required(data, "--data, the folder that holds photos68/", name), made)
+    else:
+        photos = open_turned(made, name.removesuffix(TURNED))
     truth = truth_in_3d(
         photos.names, photos.points, photos.yaw, yaw_edges=YAW_EDGES_TURNED, subjects=photos.sources
     )
     return LabelledSet(name, truth, photos.image, photos.digest()).spread(limit)
+
+
+def _holdout_views(data: Path, made: Path) -> TurnedPhotos:
+    withheld = set(_holdout(data).names)
+    sets = [open_turned(made, name) for name in HAND_LABELLED]
+    chosen = [
+        (views, i)
+        for views in sets
+        for i, source in enumerate(views.sources)
+        if f"{views.directory.name}/{source}" in withheld and abs(views.yaw[i]) <= YAW_EDGES_TURNED[-1]
+    ]
+    if not chosen:
+        raise DataError(
+            f"expected views of held-out photos below {made / 'turned'}; found none: make all again"
+        )
+
+    def column(key: str) -> npt.NDArray[np.float32]:
+        return np.stack([getattr(views, key)[i] for views, i in chosen]).astype(np.float32)
+
+    return TurnedPhotos(
+        made / "turned",
+        tuple(f"{views.directory.name}/{views.names[i]}" for views, i in chosen),
+        tuple(f"{views.directory.name}/{views.sources[i]}" for views, i in chosen),
+        *(column(key) for key in ("points", "yaw", "pitch", "roll")),
+    )
 
 
 def _aflw2000(directory: Path, limit: int | None) -> LabelledSet:

@@ -1,4 +1,4 @@
-"""``train-data lift`` and ``train-data pseudo-label`` write labels, numbers and a picture."""
+"""``train-data``: lift and pseudo-label write labels, numbers and a picture, profile turned photos."""
 
 import argparse
 import json
@@ -12,12 +12,14 @@ from PIL import Image
 # The made-up faces live with the tests of the training.
 sys.path.append(str(Path(__file__).parents[1] / "training"))
 
+from round_head import write_head_model
 from small_cascade import seeded_cascade
 from synthetic_faces import posed_faces, write_faces, write_models, write_photos68
 
 from face_alignment_3d.cli import main
 from face_alignment_3d.cli.main import _parser
 from face_alignment_3d.training.datasets.teachers import open_taught_faces
+from face_alignment_3d.training.datasets.turned import open_turned
 from face_alignment_3d.training.labels import load_labels
 from face_alignment_3d.training.lifted_labels import load_lifted
 from face_alignment_3d.weights import loading
@@ -34,6 +36,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("helen_train", "lfpw_train", "afw"):
         write_photos68(folder, name, points[:2])
     write_faces(folder, points, yaw=angles[:, 1])
+    write_head_model(folder)
     for name in ("one", "two"):
         (folder / f"{name}.safetensors").write_bytes(name.encode())
     return folder
@@ -151,3 +154,25 @@ def test_every_command_runs_itself() -> None:
     ):
         args: argparse.Namespace = _parser().parse_args(["train-data", *arguments])
         assert args.run.__module__.endswith("train_data." + arguments[0].replace("-", "_"))
+
+
+def test_profile_turns_sets_and_shows_them(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train-data", "profile", "--data", str(data), "--out", str(tmp_path), "--face-size", "60"]
+    assert main([*command, "--dataset", "afw"]) == 0
+    views = open_turned(tmp_path, "afw")
+    assert 1 <= len(views) <= 6
+    assert set(views.sources) <= {"face_0", "face_1"}
+    assert (np.abs(views.yaw) <= 85).all()
+    assert Image.open(tmp_path / "turned" / "afw.png").size[0] > 100
+    assert f"SHA-256 {views.digest()}" in capsys.readouterr().out
+
+
+def test_profile_asks_for_sensible_numbers(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train-data", "profile", "--data", str(data), "--out", str(tmp_path), "--count", "0"]
+    assert main(command) == 2
+    assert "expected --count of at least 1; got 0" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,8 @@
 """A head model that is an ellipsoid, for tests of turning photos."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 
 from face_alignment_3d.markup import FROM_68
@@ -26,18 +29,35 @@ def round_head() -> HeadModel:
         basis.astype(np.float32),
         np.ones(2),
         quads.astype(np.int32),
-        _landmarks(unit),
+        _landmarks(unit)[FROM_68],
     )
 
 
+def write_head_model(data: Path):
+    """``models/``: the same head as the files of ICT-FaceKit have it: y up, z towards the viewer."""
+    (data / "models").mkdir(parents=True, exist_ok=True)
+    model = round_head()
+    flip = np.array([1, -1, -1], dtype=np.float32)
+    np.savez(
+        data / "models" / "ict_facekit.npz",
+        neutral=model.neutral * flip,
+        identity=(model.basis[:1] * flip).astype(np.float16),
+        expression=(model.basis[1:] * flip).astype(np.float16),
+        quads=model.quads,
+    )
+    vertices = _landmarks(model.neutral / RADII).tolist()
+    text = json.dumps({"idx_to_landmark_verts": vertices})
+    (data / "models" / "ict_vertex_indices.json").write_text(text, encoding="utf-8")
+
+
 def _landmarks(unit):
-    """(66,): vertices of the front half, the jaw's first, spread over rows and columns."""
+    """(68,): vertices of the front half, the jaw's first, spread over rows and columns."""
     rows = np.linspace(12, 28, 9).astype(int)
     columns = np.linspace(24, 56, 9).astype(int)
     grid = (rows[:, None] * _COLUMNS + columns[None]).ravel()
     chosen = grid[np.linspace(0, len(grid) - 1, 68).astype(int)]
     jaw = np.linspace(20, 60, 17).astype(int) + 26 * _COLUMNS
-    vertices = np.concatenate([jaw, chosen[17:]])[FROM_68]
+    vertices = np.concatenate([jaw, chosen[17:]])
     assert (unit[vertices, 2] < 0.1).all()
     return vertices
 

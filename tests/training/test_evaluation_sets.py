@@ -98,6 +98,35 @@ def test_turned_photos(tmp_path):
         open_labelled("afw-turned", data=tmp_path)
 
 
+def test_the_views_of_held_out_photos_are_a_set(tmp_path):
+    data, made = tmp_path / "data", tmp_path / "made"
+    stems = [f"face_{i}" for i in range(13)]
+    for seed, name in enumerate(HAND_LABELLED):
+        faces = synthetic_faces.posed_faces(13, seed=seed)[0]
+        synthetic_faces.write_photos68(data, name, faces)
+        folder = made / "turned" / name
+        folder.mkdir(parents=True)
+        views = [f"{stem}_{k}" for stem in stems for k in range(2)]
+        for view in views:
+            Image.new("L", (32, 32), 40).save(folder / f"{view}.jpg")
+        yaw = np.tile([20.0, 88.0], 13)
+        points = np.repeat(faces[:, FROM_68], 2, axis=0)
+        sources = [stem for stem in stems for _ in range(2)]
+        poses = {"yaw": yaw, "pitch": 0 * yaw, "roll": 0 * yaw}
+        np.savez(folder.with_suffix(".npz"), names=views, sources=sources, points66=points, **poses)
+    labelled = open_labelled("holdout-turned", data=data, made=made)
+    # Photos 0, 12 and 24 of all are held out, and views beyond 85 degrees are not evaluated on.
+    assert labelled.truth.names == (
+        "helen_train/face_0_0",
+        "helen_train/face_12_0",
+        "lfpw_train/face_11_0",
+    )
+    assert labelled.truth.subjects == ("helen_train/face_0", "helen_train/face_12", "lfpw_train/face_11")
+    assert labelled.image(2).shape == (32, 32, 3)
+    with pytest.raises(DataError, match="expected --data"):
+        open_labelled("holdout-turned", data=None, made=made)
+
+
 def test_aflw2000(tmp_path):
     points = np.random.default_rng(8).uniform(100, 300, (2, 68, 3))
     for index, label in enumerate(points):
@@ -122,7 +151,7 @@ def test_what_is_not_there(tmp_path):
     with pytest.raises(DataError, match="at least 1 photo; got 0"):
         open_dataset(tmp_path, "afw", limit=0)
     with pytest.raises(
-        DataError, match=r"one of the data sets holdout, .*, afw-turned, aflw2000; got 'wflw'"
+        DataError, match=r"one of the data sets holdout, .*, holdout-turned, afw-turned, aflw2000; got 'wflw'"
     ):
         open_labelled("wflw", data=tmp_path)
     with pytest.raises(DataError, match="at least 1 photo; got 0"):

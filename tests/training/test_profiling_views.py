@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from round_head import DOT_COLOURS, DOTS, dot_position, dotted_photo, round_head
+from round_head import DOT_COLOURS, DOTS, dot_position, dotted_photo, round_head, write_head_model
 from synthetic_faces import turn as turned_by
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.datasets.turned import open_turned
 from face_alignment_3d.training.profiling.head_fit import fit_heads
+from face_alignment_3d.training.profiling.head_model import load_head_model
 from face_alignment_3d.training.profiling.poses import PoseRange
 from face_alignment_3d.training.profiling.turning import make_scene, turn, turn_points
 from face_alignment_3d.training.profiling.views import Source, make_views
@@ -131,3 +132,20 @@ def test_a_missing_view_is_named(tmp_path):
     (tmp_path / "turned" / "some" / "face_0_1.jpg").unlink()
     with pytest.raises(DataError, match=r"face_0_1\.jpg"):
         open_turned(tmp_path, "some")
+
+
+def test_the_head_model_is_read_into_the_librarys_frame(tmp_path):
+    write_head_model(tmp_path)
+    expected, read = round_head(), load_head_model(tmp_path)
+    np.testing.assert_allclose(read.neutral, expected.neutral, atol=1e-5)
+    np.testing.assert_allclose(read.basis, expected.basis, atol=2e-3)
+    np.testing.assert_array_equal(read.landmarks, expected.landmarks)
+    np.testing.assert_array_equal(read.quads, expected.quads)
+
+
+@pytest.mark.parametrize("content", ["{}", '{"idx_to_landmark_verts": [1, 2]}', "no json"])
+def test_broken_landmark_vertices_are_an_error(tmp_path, content):
+    write_head_model(tmp_path)
+    (tmp_path / "models" / "ict_vertex_indices.json").write_text(content)
+    with pytest.raises(DataError, match=r"68 skin vertices, in .*ict_vertex_indices\.json"):
+        load_head_model(tmp_path)

@@ -2,13 +2,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+from PIL import Image
 from synthetic_faces import posed_faces, write_faces, write_models, write_photos68
 
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.config import LITE
 from face_alignment_3d.training.data import HAND_LABELLED, load_training_data
+from face_alignment_3d.training.labels import Labels, save_labels
 from face_alignment_3d.training.self_labels import teacher_labels
 
+MADE_CONFIG = dataclasses.replace(
+    LITE, holdout_every=3, face_size=80, made_turned_share=0.2, made_taught_share=0.1
+)
 CONFIG = dataclasses.replace(LITE, holdout_every=3, face_size=80)
 YAW = [0, 40, -40, 0, 60, 0]
 
@@ -84,3 +89,58 @@ def test_turned_faces_are_drawn_more_often(loaded):
     assert list(odds) == ["set/face_0.png", "set/face_2.png", "set/face_3.png", "set/face_5.png"]
     assert odds["set/face_2.png"] == pytest.approx(CONFIG.turned_factor * odds["set/face_0.png"])
     assert odds["set/face_3.png"] == odds["set/face_0.png"]
+
+
+def write_views(made, name, sources):
+    """``turned/<name>``: a grey view of each source."""
+    folder = made / "turned" / name
+    folder.mkdir(parents=True)
+    names = [f"{source}_0" for source in sources]
+    for stem in names:
+        Image.new("L", (60, 60), 90).save(folder / f"{stem}.jpg")
+    zeros = np.zeros(len(names))
+    points = np.random.default_rng(0).uniform(10, 50, (len(names), 66, 3))
+    np.savez(
+        folder.with_suffix(".npz"),
+        names=names,
+        sources=sources,
+        points66=points - points.mean(axis=1, keepdims=True) * [0, 0, 1],
+        yaw=zeros,
+        pitch=zeros,
+        roll=zeros,
+    )
+
+
+@pytest.fixture(scope="module")
+def loaded_with_made(tmp_path_factory):
+    folder, made = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("made")
+    write_models(folder, posed_faces(60, seed=5)[0])
+    for seed, name in enumerate(HAND_LABELLED):
+        write_photos68(folder, name, posed_faces(4, seed=seed)[0])
+        write_views(made, name, [f"face_{i}" for i in range(4)])
+    faces = posed_faces(6, seed=9)[0]
+    write_faces(folder, faces, yaw=YAW, disagreement=[0.01, 0.01, 0.3, 0.3, 0.01, 0.01])
+    write_views(made, "pseudo", [f"set_face_{i}" for i in range(6)])
+    ones = np.ones((6, 66), dtype=np.float32)
+    labels = Labels(faces[:, FROM_68].astype(np.float32), ones, ones)
+    save_labels(made / "pseudo_labels.npz", labels)
+    return load_training_data(folder, MADE_CONFIG, made)
+
+
+def test_no_view_of_a_held_out_photo_is_trained_on(loaded_with_made):
+    data = loaded_with_made
+    withheld = {sample.name for sample in data.validation["hand"]}
+    assert len(withheld) == 3
+    views = {sample.name.removesuffix("_0") for sample in data.made.turned_hand}
+    assert views == {sample.name for sample in data.hand}
+    assert not views & withheld
+    taught = {sample.name for sample in data.made.turned_taught}
+    assert taught == {f"pseudo/set_face_{i}_0" for i in (0, 2, 3, 5)}, "1 and 4 are held out"
+
+
+def test_turned_photos_have_their_shares(loaded_with_made):
+    data = loaded_with_made
+    pools = data.pools(MADE_CONFIG, data.made.pseudo_labels, taught_share=0.3)
+    assert [round(pool.share, 6) for pool in pools] == [0.4, 0.3, 0.2, 0.1]
+    assert pools[2].samples == data.made.turned_hand
+    assert pools[3].samples == data.made.turned_taught
