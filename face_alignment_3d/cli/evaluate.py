@@ -25,7 +25,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "--dataset",
         default="holdout",
         metavar="NAME",
-        help="holdout (the default), afw, helen_train, lfpw_train; afw-turned; aflw2000",
+        help="holdout (the default), afw, helen_train, lfpw_train; holdout-turned, afw-turned; aflw2000",
     )
     parser.add_argument(
         "--data",
@@ -37,7 +37,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "--made",
         type=Path,
         metavar="DIR",
-        help="for afw-turned: the folder that `train-data profile` wrote turned/ to",
+        help="for turned sets: the folder that `train-data profile` wrote turned/ to",
     )
     parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="see `weights list` (lite)")
     parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
