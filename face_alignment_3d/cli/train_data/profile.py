@@ -51,6 +51,9 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help=f"faces are shrunk to this longer side first ({_FACE_SIZE}, for {_EVALUATION} "
         f"{_EVALUATION_FACE_SIZE})",
     )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="N photos of a set only, spread over it; not for training"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the poses (1)")
     parser.set_defaults(run=run)
 
@@ -67,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     from face_alignment_3d.training.profiling.sheet import views_sheet
     from face_alignment_3d.training.profiling.views import make_views
 
-    for name, value in (("--count", args.count), ("--face-size", args.face_size)):
+    numbers = {"--count": args.count, "--face-size": args.face_size, "--limit": args.limit}
+    for name, value in numbers.items():
         if value is not None and value < 1:
             raise DataError(f"expected {name} of at least 1; got {value}")
     # Views are drawn on threads of their own; OpenCV's would only fight with them.
@@ -75,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     heads, model = load_head_model(args.data), load_face_model(args.data)
     poses = {_EVALUATION: EVALUATION, PSEUDO_LABELLED: TRAINING_SINGLE}
     for name in dict.fromkeys(args.dataset):
-        sources = _sources(args, name, model)
+        sources = _spread(_sources(args, name, model), args.limit)
         out = args.out / "turned" / name
         with tqdm(total=len(sources), unit="photo", desc=name, file=sys.stderr, disable=None) as bar:
             count = make_views(
@@ -102,3 +106,9 @@ def _sources(args: argparse.Namespace, name: str, model: "FaceModel") -> "list[S
     faces = open_taught_faces(args.data)
     labels = load_labels(args.out / "pseudo_labels.npz", count=len(faces.names), names=faces.names)
     return pseudo_labelled_sources(faces, labels, face_size=size, count=args.count)
+
+
+def _spread(sources: "list[Source]", limit: int | None) -> "list[Source]":
+    if limit is None or limit >= len(sources):
+        return sources
+    return [sources[i * len(sources) // limit] for i in range(limit)]

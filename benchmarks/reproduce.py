@@ -1,0 +1,107 @@
+"""Whether the documented commands still make what they made for the release, on a fraction of the work.
+
+    python benchmarks/reproduce.py --data ../shared/data              # compares with the recorded results
+    python benchmarks/reproduce.py --data ../shared/data --record     # records them anew
+
+Runs ``train-data lift``, ``train-data pseudo-label`` and ``train-data profile`` on some dozen photos and
+``train lite`` for 100 steps, into a temporary folder: some minutes on two cores. Points may differ by
+0.1 px from the recorded ones, and held-out errors by a tenth, for other processors and other versions of
+torch and OpenCV round differently.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from circumstances import circumstances
+
+RESULTS = Path(__file__).resolve().parent / "results" / "reproduction.json"
+STEPS = 100
+PIXELS, RELATIVE = 0.1, 0.1
+
+
+def command(*words: object) -> None:
+    print("face-alignment-3d", *words, flush=True)
+    subprocess.run([sys.executable, "-m", "face_alignment_3d", *map(str, words)], check=True)
+
+
+def make(data: Path, out: Path) -> dict[str, Any]:
+    """Runs the commands; what they made, as short lists of numbers."""
+    made = out / "made"
+    command("train-data", "lift", "--data", data, "--out", made, "--dataset", "lfpw_train")
+    command("train-data", "pseudo-label", "--data", data, "--out", made, "--weights", "lite", "--limit", 48)
+    command(
+        *("train-data", "profile", "--data", data, "--out", made),
+        *("--dataset", "lfpw_train", "--limit", 12),
+    )
+    command("train", "lite", "--data", data, "--out", out / "lite", "--steps", STEPS, "--device", "cpu")
+    lifted = np.load(made / "lifted" / "lfpw_train.npz")["labels66"]
+    labelled = np.load(made / "pseudo_labels.npz")["points"]
+    turned = np.load(made / "turned" / "lfpw_train.npz")
+    entry = json.loads((out / "lite" / "lite.manifest.json").read_text(encoding="utf-8"))
+    (weights,) = entry["weights"]
+    return {
+        "points": {
+            "lifted": excerpt(lifted[::80]),
+            "pseudo-labels": excerpt(labelled[::8]),
+            "turned": excerpt(turned["points66"][::4]),
+        },
+        "errors": weights["metrics"],
+    }
+
+
+def excerpt(points: np.ndarray) -> list[Any]:
+    """Every eleventh point, to a hundredth of a pixel."""
+    excerpted: list[Any] = np.round(points[:, ::11].astype(np.float64), 2).tolist()
+    return excerpted
+
+
+def differences(found: dict[str, Any], recorded: dict[str, Any]) -> list[str]:
+    """What differs by more than it may, a line each."""
+    lines = []
+    for name, points in recorded["points"].items():
+        now = np.array(found["points"][name])
+        if now.shape != np.shape(points):
+            lines.append(f"{name}: {now.shape} numbers instead of {np.shape(points)}")
+            continue
+        worst = float(np.abs(now - np.array(points)).max())
+        print(f"{name}: at most {worst:.3f} px from the recorded points")
+        if worst > PIXELS:
+            lines.append(f"{name}: {worst:.2f} px from the recorded points, {PIXELS} are allowed")
+    for name, error in recorded["errors"].items():
+        now = found["errors"][name]
+        print(f"{name} after {STEPS} steps: {now}, recorded {error}")
+        if abs(now - error) > RELATIVE * error:
+            lines.append(f"{name}: {now} instead of {error} after {STEPS} steps")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder with photos68/, faces/, models/")
+    parser.add_argument("--record", action="store_true", help="write the results instead of comparing")
+    args = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as folder:
+        found = make(args.data, Path(folder))
+    if args.record:
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**circumstances("lite"), **found}, indent=1) + "\n"
+        RESULTS.write_text(text, encoding="utf-8")
+        print(f"wrote {RESULTS}")
+        return
+    different = differences(found, json.loads(RESULTS.read_text(encoding="utf-8")))
+    if different:
+        raise SystemExit("\n".join(["not reproduced:", *different]))
+    print("reproduced")
+
+
+if __name__ == "__main__":
+    main()
