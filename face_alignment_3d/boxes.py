@@ -1,18 +1,21 @@
 """Checking the face boxes that a caller gives."""
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from face_alignment_3d.errors import BoxError
+from face_alignment_3d.tensors import is_tensor
+
+if TYPE_CHECKING:
+    import torch
 
 #: What :func:`as_boxes` takes: (F, 4), or an empty sequence.
-BoxesLike: TypeAlias = (
-    npt.NDArray[np.generic] | torch.Tensor | Sequence[Sequence[float]] | Sequence[npt.NDArray[Any]]
-)
+BoxesLike: TypeAlias = Union[
+    npt.NDArray[np.generic], "torch.Tensor", Sequence[Sequence[float]], Sequence[npt.NDArray[Any]]
+]
 
 _EXPECTED: Final = "boxes must have shape (N, 4), xyxy in image pixels"
 
@@ -46,9 +49,9 @@ def as_boxes(boxes: BoxesLike) -> npt.NDArray[np.float32]:
 
 
 def _as_array(boxes: BoxesLike) -> npt.NDArray[np.generic]:
-    if isinstance(boxes, torch.Tensor):
-        boxes = boxes.float() if boxes.dtype == torch.bfloat16 else boxes  # numpy has no such type.
-        return np.asarray(boxes.detach().cpu().numpy())
+    if is_tensor(boxes):
+        floating = boxes.is_floating_point()  # numpy has no bfloat16, and boxes end as float32 anyway.
+        return np.asarray((boxes.float() if floating else boxes).detach().cpu().numpy())
     try:
         return np.asarray(boxes)
     except (ValueError, TypeError) as error:

@@ -5,14 +5,16 @@ heatmaps alike, so a change of resolution by ``scale`` takes ``x`` to ``(x + 0.5
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
-_Coordinates = TypeVar("_Coordinates", npt.NDArray[np.float32], npt.NDArray[np.float64], torch.Tensor)
+if TYPE_CHECKING:
+    import torch
+
+_Coordinates = TypeVar("_Coordinates", npt.NDArray[np.float32], npt.NDArray[np.float64], "torch.Tensor")
 
 
 def rescale(coordinates: _Coordinates, scale: float) -> _Coordinates:

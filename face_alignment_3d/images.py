@@ -5,18 +5,21 @@ The only file that knows about paths, EXIF, Pillow modes, grey, alpha, BGR, 16 b
 
 import os
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, Union
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from face_alignment_3d.errors import ImageError
+from face_alignment_3d.tensors import is_tensor
+
+if TYPE_CHECKING:
+    import torch
 
 #: What :func:`as_rgb` takes.
-ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic] | torch.Tensor
+ImageLike: TypeAlias = Union[str, os.PathLike[str], Image.Image, npt.NDArray[np.generic], "torch.Tensor"]
 
 ColorOrder: TypeAlias = Literal["rgb", "bgr"]
 
@@ -78,7 +81,7 @@ def as_rgb(image: ImageLike, *, color: ColorOrder = "rgb") -> npt.NDArray[np.uin
             raise ImageError(f"cannot decode the PIL image: {error}; open it again and check it") from error
     if isinstance(image, np.ndarray):
         return _from_array(np.asarray(image), color)
-    if isinstance(image, torch.Tensor):
+    if is_tensor(image):
         return _from_tensor(image, color)
     hint = "; convert it with numpy.asarray" if isinstance(image, (list, tuple)) else ""
     hint = "; open it with PIL.Image.open(io.BytesIO(...))" if isinstance(image, (bytes, bytearray)) else hint
@@ -142,7 +145,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _from_tensor(tensor: torch.Tensor, color: ColorOrder) -> npt.NDArray[np.uint8]:
+def _from_tensor(tensor: "torch.Tensor", color: ColorOrder) -> npt.NDArray[np.uint8]:
     shape = tuple(tensor.shape)
     if tensor.ndim != 3 or shape[0] not in (1, 3):
         hint = ""
@@ -153,7 +156,7 @@ def _from_tensor(tensor: torch.Tensor, color: ColorOrder) -> npt.NDArray[np.uint
         elif tensor.ndim == 2:
             hint = "; use tensor[None]"
         raise ImageError(f"expected a torch tensor (1, H, W) or (3, H, W); got {shape}{hint}")
-    if tensor.dtype == torch.bfloat16:  # numpy has no such type.
+    if tensor.is_floating_point() and tensor.element_size() == 2:  # numpy has no bfloat16.
         tensor = tensor.float()
     try:
         array: npt.NDArray[np.generic] = tensor.detach().permute(1, 2, 0).cpu().numpy()

@@ -1,49 +1,18 @@
 """The cascade: part detection, part regression and Z regression, joined."""
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from face_alignment_3d import heatmap
 from face_alignment_3d.crop import rescale
+from face_alignment_3d.networks.geometry import CascadeGeometry
+
+__all__ = ["Cascade", "CascadeGeometry", "Planar"]
 
 _RGB_MEAN = (0.485, 0.456, 0.406)
 _RGB_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class CascadeGeometry:
-    """The sizes that a cascade works at. Lengths are crop pixels unless they say otherwise."""
-
-    landmarks: int
-    input_size: int
-    """Height and width of the crop."""
-    crop_extension: float
-    """Side of the crop over the longer side of the face box."""
-    heatmap_stride: int
-    """Crop pixels per heatmap cell."""
-    depth_stride: int
-    """Crop pixels per cell of the Gaussians that the Z network sees."""
-    depth_std: float
-    """Standard deviation of those Gaussians."""
-    detection_radius: float
-    """Radius of the binary discs that the detection learns."""
-    regression_std: float
-    """Standard deviation of the Gaussians that the regression learns."""
-    decoding: Literal["softmax", "peak"]
-    """Whether heatmaps are logits of a distribution, or freely regressed maps, read around their peak."""
-
-    @property
-    def heatmap_size(self) -> tuple[int, int]:
-        side = self.input_size // self.heatmap_stride
-        return side, side
-
-    @property
-    def depth_size(self) -> tuple[int, int]:
-        side = self.input_size // self.depth_stride
-        return side, side
 
 
 class Planar(NamedTuple):
@@ -130,5 +99,5 @@ class Cascade(nn.Module):
         points_heatmap = rescale(planar.points, 1 / geometry.heatmap_stride)
         radius = 2 * geometry.regression_std / geometry.heatmap_stride
         share = heatmap.mass_near(planar.distribution, points_heatmap, radius=radius)
-        detected = heatmap.sample(planar.detection_logits.float().sigmoid(), points_heatmap)
+        detected = heatmap.sample(planar.detection_logits.float(), points_heatmap, transform=torch.sigmoid)
         return (share * detected).clamp(0, 1)

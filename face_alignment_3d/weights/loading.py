@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -15,6 +14,7 @@ from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.markup import MARKUP_NAME
 from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.networks.geometry import COORDINATES
 from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.version import __version__
 from face_alignment_3d.weights.integrity import sha256_of
@@ -22,8 +22,6 @@ from face_alignment_3d.weights.manifest import WeightsEntry
 
 FORMAT: Final = "face-alignment-3d cascade"
 FORMAT_VERSION: Final = "1"
-#: Units and axes of the points that the cascade puts out; weights trained for others would load and be wrong.
-COORDINATES: Final = "crop pixels from the centre of the top-left one; x right, y down, z away, zero-mean z"
 
 #: Batch norm's counters of training steps: not needed for inference, and the only integers among the tensors.
 _COUNTER: Final = "num_batches_tracked"
@@ -146,7 +144,7 @@ def _description(cascade: Cascade, preset: str) -> dict[str, str]:
         "preset": preset,
         "markup": MARKUP_NAME,
         # All of the geometry: weights trained at another crop extension or stride would load and be wrong.
-        **{key: str(value) for key, value in asdict(cascade.geometry).items()},
+        **cascade.geometry.to_metadata(),
         "coordinates": COORDINATES,
         "library_version": __version__,
     }

@@ -1,0 +1,14 @@
+"""Telling torch's tensors from other values without importing torch."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from typing_extensions import TypeIs
+
+
+def is_tensor(value: Any) -> "TypeIs[torch.Tensor]":
+    """Whether ``value`` is a ``torch.Tensor``. Where torch was never imported nothing can be one."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
