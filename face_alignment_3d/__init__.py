@@ -4,11 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from face_alignment_3d.errors import (
+    BackendError,
     BoxError,
     DataError,
     DeviceError,
     FaceAlignmentError,
     ImageError,
+    LandmarksError,
     WeightsError,
 )
 from face_alignment_3d.face import Face3D
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from face_alignment_3d.detection.protocol import Detection, FaceDetector
 
 __all__ = [
+    "BackendError",
     "BoxError",
     "DataError",
     "Detection",
@@ -28,6 +31,7 @@ __all__ = [
     "FaceAlignmentError",
     "FaceDetector",
     "ImageError",
+    "LandmarksError",
     "WeightsError",
     "__version__",
 ]

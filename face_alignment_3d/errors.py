@@ -16,8 +16,16 @@ class BoxError(FaceAlignmentError, ValueError):
     """Face boxes have the wrong shape, type, order or values."""
 
 
+class LandmarksError(FaceAlignmentError, ValueError):
+    """Landmarks have the wrong shape, are not finite, or are no face that has a pose."""
+
+
 class DeviceError(FaceAlignmentError):
     """The device that was asked for is unknown or not there."""
+
+
+class BackendError(FaceAlignmentError):
+    """A runtime that was asked for is not installed, or cannot do what was asked of it."""
 
 
 class WeightsError(FaceAlignmentError):

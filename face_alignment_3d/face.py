@@ -1,14 +1,23 @@
 """What the aligner knows about one face."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.pose.camera import Camera
+from face_alignment_3d.pose.head_pose import HeadPose, estimate_pose
+from face_alignment_3d.pose.measures import FaceMeasures, measure_face
+from face_alignment_3d.pose.perspective import MEAN_INTERPUPILLARY_MM, PerspectivePose, solve_perspective
+
 
 @dataclass(frozen=True, eq=False)
 class Face3D:
-    """One face in one image. All coordinates are image pixels; (0, 0) is the centre of the top-left pixel."""
+    """One face in one image. All coordinates are image pixels; (0, 0) is the centre of the top-left pixel.
+
+    What follows from the landmarks is computed when it is first asked for.
+    """
 
     landmarks: npt.NDArray[np.float32]
     """(66, 3): x right, y down, z away from the camera, all in image pixels; z has zero mean over the points.
@@ -23,3 +32,37 @@ class Face3D:
 
     score: float | None
     """The detector's score in [0, 1], or None when the box was the caller's."""
+
+    @cached_property
+    def pose(self) -> HeadPose:
+        """Rotation, scale and translation of the head under scaled orthographic projection.
+
+        Raises :class:`LandmarksError` when the landmarks are not finite or lie on a line.
+        """
+        return estimate_pose(self.landmarks)
+
+    @cached_property
+    def points_canonical(self) -> npt.NDArray[np.float64]:
+        """(66, 3): the landmarks without pose and scale; ``pose.to_image`` gives the landmarks back.
+
+        In inter-ocular distances, from an origin midway between the outer eye corners: x to the subject's
+        left, y down, z into the head. See :class:`HeadPose`. Raises as :attr:`pose` does.
+        """
+        points = self.pose.to_canonical(self.landmarks)
+        points.flags.writeable = False
+        return points
+
+    @cached_property
+    def measures(self) -> FaceMeasures:
+        """How open eyes and mouth are, and how far apart the eyes."""
+        return measure_face(self.landmarks)
+
+    def perspective_pose(
+        self, camera: Camera, *, interpupillary_mm: float = MEAN_INTERPUPILLARY_MM
+    ) -> PerspectivePose:
+        """The pose in front of ``camera``, in mm: see :func:`face_alignment_3d.pose.solve_perspective`.
+
+        ``interpupillary_mm`` is the distance between the pupils, on which all distances depend. Raises
+        :class:`LandmarksError` when the landmarks have no pose.
+        """
+        return solve_perspective(self.landmarks, camera, interpupillary_mm=interpupillary_mm)

@@ -1,0 +1,112 @@
+"""A pinhole camera: what turns camera coordinates into pixels."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Camera:
+    """The intrinsics of the camera that took an image, in pixels of that image.
+
+    x right, y down, z along the view; (0, 0) is the centre of the top-left pixel. When the image is resized,
+    the focal lengths scale with it and the principal point as all coordinates do.
+    """
+
+    fx: float
+    """Focal length in pixel widths."""
+    fy: float
+    """Focal length in pixel heights."""
+    cx: float
+    """Where the optical axis meets the image: x in pixels."""
+    cy: float
+    """Where the optical axis meets the image: y in pixels."""
+    width: int
+    """Of the image, pixels."""
+    height: int
+    """Of the image, pixels."""
+    distortion: tuple[float, ...] = ()
+    """OpenCV's distortion coefficients (k1, k2, p1, p2, k3, ...); empty for none."""
+
+    def __post_init__(self) -> None:
+        sizes = (self.fx, self.fy, self.width, self.height)
+        numbers = (*sizes, self.cx, self.cy, *self.distortion)
+        if min(sizes) <= 0 or not all(math.isfinite(number) for number in numbers):
+            raise ValueError(
+                "a camera needs finite numbers with fx, fy, width and height above 0, all in pixels; got "
+                f"fx {self.fx}, fy {self.fy}, cx {self.cx}, cy {self.cy}, {self.width} x {self.height}"
+            )
+        if len(self.distortion) not in (0, 4, 5, 8, 12, 14):
+            raise ValueError(
+                "distortion must have 0, 4, 5, 8, 12 or 14 coefficients, in OpenCV's order; got "
+                f"{len(self.distortion)}"
+            )
+
+    @classmethod
+    def from_field_of_view(cls, degrees: float, *, height: int, width: int) -> "Camera":
+        """A camera with square pixels and a **horizontal** field of view, looking at the image's middle."""
+        if not 0 < degrees < 180:
+            raise ValueError(f"the horizontal field of view must be between 0 and 180 degrees; got {degrees}")
+        focal = width / 2 / math.tan(math.radians(degrees) / 2)
+        return cls(fx=focal, fy=focal, cx=(width - 1) / 2, cy=(height - 1) / 2, width=width, height=height)
+
+    @classmethod
+    def assumed(cls, *, height: int, width: int) -> "Camera":
+        """A guess for an image of an unknown camera: a focal length of the longer side (53 degrees)."""
+        focal = float(max(height, width))
+        return cls(fx=focal, fy=focal, cx=(width - 1) / 2, cy=(height - 1) / 2, width=width, height=height)
+
+    @property
+    def matrix(self) -> npt.NDArray[np.float64]:
+        """(3, 3): OpenCV's camera matrix."""
+        return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
+
+    def rays(self, pixels: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """(N, 2) pixels -> (N, 3) directions that they are seen along, with z = 1; without the distortion."""
+        points = np.asarray(pixels, np.float64)
+        if self.distortion:
+            import cv2  # Kept out of the library's import.
+
+            coefficients = np.array(self.distortion)
+            # Iterated far enough to undo wide-angle lenses to a thousandth of a pixel.
+            criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-9)
+            undistorted = cv2.undistortPoints(
+                points.reshape(-1, 1, 2), self.matrix, coefficients, criteria=criteria
+            )
+            plane = np.asarray(undistorted, np.float64).reshape(-1, 2)
+        else:
+            plane = (points - [self.cx, self.cy]) / [self.fx, self.fy]
+        return np.column_stack([plane, np.ones(len(plane))])
+
+    def project(self, points_camera: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """(N, 3) points in front of the camera, in any unit -> (N, 2) pixels, with the distortion."""
+        import cv2  # Kept out of the library's import.
+
+        points = np.ascontiguousarray(points_camera, np.float64).reshape(-1, 1, 3)
+        zero = np.zeros(3)
+        coefficients = np.array(self.distortion) if self.distortion else None
+        pixels, _ = cv2.projectPoints(points, zero, zero, self.matrix, coefficients)
+        return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+    def opengl_projection(self, *, near: float, far: float) -> npt.NDArray[np.float64]:
+        """(4, 4): OpenGL's projection matrix of this camera, for a viewport of the image's size.
+
+        Clip space has z from -1 at ``near`` to 1 at ``far``, which are in the unit of the model-view matrix.
+        It is what three.js takes as ``camera.projectionMatrix`` and Unity as ``Camera.projectionMatrix``.
+        Distortion is left out: undistort the image first.
+        """
+        if not 0 < near < far:
+            raise ValueError(f"near and far must be distances with 0 < near < far; got {near} and {far}")
+        # The image's left edge is at -0.5, half a pixel beside the centre of its first pixel.
+        x, y = 2 * (self.cx + 0.5) / self.width - 1, 1 - 2 * (self.cy + 0.5) / self.height
+        depth = far - near
+        return np.array(
+            [
+                [2 * self.fx / self.width, 0.0, -x, 0.0],
+                [0.0, 2 * self.fy / self.height, -y, 0.0],
+                [0.0, 0.0, -(far + near) / depth, -2 * far * near / depth],
+                [0.0, 0.0, -1.0, 0.0],
+            ]
+        )
