@@ -71,6 +71,22 @@ class Crop:
         Bilinear; where the crop shrinks the image by 2 or more, blocks of pixels are averaged first, so that
         large faces do not alias. Only the part of the image under the window is touched.
         """
+        part, matrix = self.cut(image)
+        sampled = cv2.warpAffine(
+            part,
+            matrix,
+            (self.size, self.size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=border,
+        )
+        return np.asarray(sampled, dtype=np.uint8)
+
+    def cut(self, image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+        """What :meth:`sample` interpolates: a part of the image, and the (2, 3) matrix from the crop to it.
+
+        The part (h, w, 3) is a view of the image, or its means over blocks where the crop shrinks it by 2 or
+        more.
+        """
         matrix = self._to_image_matrix()
         corners = np.array([[0, 0], [self.size - 1, 0], [0, self.size - 1], [self.size - 1, self.size - 1]])
         corners_image = self.to_image(corners)
@@ -87,14 +103,7 @@ class Crop:
         matrix[:, 2] -= [x0, y0]
         matrix[:, 2] = (matrix[:, 2] + 0.5) / block - 0.5
         matrix[:, :2] /= block
-        sampled = cv2.warpAffine(
-            part,
-            matrix,
-            (self.size, self.size),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=border,
-        )
-        return np.asarray(sampled, dtype=np.uint8)
+        return part, matrix
 
 
 def _block_mean(image: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.uint8]:

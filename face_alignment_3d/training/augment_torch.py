@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 
 from face_alignment_3d.training.augment import View
 from face_alignment_3d.training.photometric import Disturbances
@@ -87,37 +86,13 @@ def render(packed: PackedViews) -> torch.Tensor:
 def _cut(view: View) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
     """The pixels that a view's crop needs, and the (2, 3) matrix from (mirrored) crop pixels to them.
 
-    As :meth:`Crop.sample` does, the mean of blocks is taken where the crop shrinks the photo by 2 or more,
-    here before the pixels travel, so that none are sent that would be averaged away.
+    Where the crop shrinks the photo, none travel that would be averaged away.
     """
-    crop, image = view.crop, view.sample.image
-    last = crop.size - 1
-    height, width = image.shape[:2]
-    block = max(1, min(int(crop.scale), max(height, width)))
-    corners = crop.to_image(np.array([[0, 0], [last, 0], [0, last], [last, last]]))
-    low = np.floor(corners.min(axis=0)) - 2 * block
-    high = np.ceil(corners.max(axis=0)) + 2 * block + 1
-    x0, y0 = (int(v) for v in np.clip(low, 0, [width - 1, height - 1]))
-    x1, y1 = (int(v) for v in np.clip(high, [x0 + 1, y0 + 1], [width, height]))
-    window = image[y0:y1, x0:x1]
-    if block > 1:
-        window = _block_means(window, block)
-    origin, right, down = crop.to_image(np.array([[0, 0], [1, 0], [0, 1]]))
-    matrix = np.column_stack([right - origin, down - origin, origin - [x0, y0]])
-    matrix[:, 2] = (matrix[:, 2] + 0.5) / block - 0.5
-    matrix[:, :2] /= block
+    window, matrix = view.crop.cut(view.sample.image)
     if view.mirrored:
-        matrix[:, 2] += last * matrix[:, 0]
+        matrix[:, 2] += (view.crop.size - 1) * matrix[:, 0]
         matrix[:, 0] *= -1
     return window, matrix
-
-
-def _block_means(image: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.uint8]:
-    """Means of ``block`` x ``block`` pixels; the last, partial blocks are means of what they have."""
-    planes = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float()
-    means = F.avg_pool2d(planes[None], block, ceil_mode=True, count_include_pad=False)[0]
-    rounded: npt.NDArray[np.uint8] = means.round().to(torch.uint8).permute(1, 2, 0).numpy()
-    return rounded
 
 
 def _warp(packed: PackedViews) -> torch.Tensor:
