@@ -1,59 +1,108 @@
 """The pipeline: image -> faces -> crops -> cascade -> landmarks in the image."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple, TypeAlias
+from itertools import repeat
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from PIL import Image
 
+from face_alignment_3d.backends.choosing import BackendName, DeviceLike, open_backend
 from face_alignment_3d.boxes import BoxesLike, as_boxes
 from face_alignment_3d.crop import Crop, crop_around
 from face_alignment_3d.detection.protocol import Detection, FaceDetector
-from face_alignment_3d.devices import choose_device
-from face_alignment_3d.errors import BoxError, ImageError
+from face_alignment_3d.errors import BoxError
 from face_alignment_3d.face import Face3D
+from face_alignment_3d.image_batches import ImageBatch, check_is_batch, naming_image
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
-from face_alignment_3d.weights.loading import load_cascade
-from face_alignment_3d.weights.store import resolve_weights
+from face_alignment_3d.overlapping import overlapped
 
-#: The images of a batch: a sequence, an array (B, H, W, 1, 3 or 4) or a tensor (B, 1 or 3, H, W).
-ImageBatch: TypeAlias = Sequence[ImageLike] | npt.NDArray[np.generic] | torch.Tensor
+if TYPE_CHECKING:
+    from face_alignment_3d.backends.in_torch import Precision
 
 _BATCH_SIZE: Final = 32
+_AHEAD: Final = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """What became of one image of a stream."""
+
+    index: int
+    """Its place in the stream, from 0."""
+
+    image: ImageLike
+    """The image as it was given."""
+
+    faces: list[Face3D]
+    """Its faces as of :meth:`FaceAligner3D.detect`; empty when it failed."""
+
+    error: Exception | None
+    """Why it failed, or None."""
 
 
 class FaceAligner3D:
     """Finds the 66 landmarks of each face in a photo, in three dimensions.
 
-    ``weights`` is a name in the manifest ("lite" lies inside the package) or the path of a .safetensors file.
-    ``device`` is "auto" (CUDA, else MPS, else the CPU) or a device of torch's. ``detector`` finds the faces;
-    None is :class:`face_alignment_3d.detection.mtcnn.MTCNNDetector`, made when it is first needed.
+    ``weights`` is a name in the manifest ("lite" lies inside the package), the path of a .safetensors file,
+    or the path of an .onnx file that ``face-alignment-3d export onnx`` wrote.
+
+    ``backend`` is "torch"; "onnx", which is ONNX Runtime and does not import torch (except once, to make the
+    graph of .safetensors weights, which is then kept in the cache folder); or "auto": "onnx" for an .onnx
+    file and where torch is not installed, else "torch". Their points differ by less than 0.02 crop pixels.
+
+    ``device`` is "auto" (CUDA, else MPS, else the CPU) or a device of torch's; with "onnx", "auto", "cpu" or
+    "cuda:<index>". ``detector`` finds the faces; None is an
+    :class:`face_alignment_3d.detection.mtcnn.MTCNNDetector` of the same runtime, made when first needed.
+
+    With "torch", ``dtype`` "bfloat16" or "float16" runs convolutions in 16 bits (CUDA; see
+    :class:`face_alignment_3d.backends.in_torch.TorchBackend`), and ``compile=True`` uses ``torch.compile``.
+    With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all cores.
+
     ``offline=True`` forbids downloading weights; None leaves that to the environment.
 
     Calls depend on nothing but their arguments, so one aligner may be used from several threads.
 
     Raises :class:`WeightsError` when the weights cannot be had, :class:`DeviceError` when the device is not
-    there.
+    there, :class:`BackendError` when the runtime is not or cannot do what is asked of it.
     """
 
     def __init__(
         self,
         weights: str | os.PathLike[str] = "lite",
         *,
-        device: str | torch.device = "auto",
+        backend: BackendName = "auto",
+        device: DeviceLike = "auto",
+        dtype: "Precision" = "float32",
+        compile: bool = False,
+        threads: int | None = None,
         detector: FaceDetector | None = None,
         offline: bool | None = None,
     ) -> None:
-        self.device = choose_device(device)
-        path = resolve_weights(weights, offline=offline)
-        cascade = load_cascade(path, device=self.device)
-        self._cascade = cascade.to(memory_format=torch.channels_last)
+        self._backend = open_backend(
+            weights,
+            backend=backend,
+            device=device,
+            dtype=dtype,
+            compile=compile,
+            threads=threads,
+            offline=offline,
+        )
+        self._threads = threads
         self._given_detector = detector
+
+    @property
+    def backend(self) -> str:
+        """The runtime: "torch" or "onnx"."""
+        return self._backend.name
+
+    @property
+    def device(self) -> str:
+        """Where the network runs: "cpu", "cuda:0", ..."""
+        return self._backend.device
 
     @cached_property  # Two threads may both make one, which wastes a moment and changes nothing.
     def detector(self) -> FaceDetector:
@@ -62,6 +111,8 @@ class FaceAligner3D:
             return self._given_detector
         from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
+        if self._backend.name == "onnx":
+            return MTCNNDetector(backend="onnx", device=self.device, threads=self._threads)
         return MTCNNDetector(device=self.device)
 
     def get_landmarks(
@@ -112,22 +163,72 @@ class FaceAligner3D:
 
         Raises as :meth:`detect`, naming the image by its index.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1; got {batch_size}")
-        _check_is_batch(images)
+        _check_at_least_1(batch_size=batch_size)
+        check_is_batch(images)
         given = [None] * len(images) if boxes is None else boxes
         if len(given) != len(images):
             raise BoxError(f"boxes must have one entry an image; got {len(given)} for {len(images)} images")
         views = []
         for index, (image, boxes_of_image) in enumerate(zip(images, given, strict=True)):
-            with _named(index):
+            with naming_image(index):
                 views.append(self._views(image, boxes_of_image, color))
         return self._align(views, batch_size)
+
+    def align_many(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        boxes: Iterable[BoxesLike | None] | None = None,
+        color: ColorOrder = "rgb",
+        batch_size: int = _BATCH_SIZE,
+        ahead: int = _AHEAD,
+        workers: int = 2,
+    ) -> Iterator[Aligned]:
+        """:meth:`detect` of a stream of any length: one :class:`Aligned` for each image, in order.
+
+        Reading, detection and cropping of the next images go on in ``workers`` threads while the network runs
+        and while the caller uses a result. At most ``ahead`` images are in work or waiting, and as many are
+        done and not yet asked for, so memory is bounded; decoded photos are kept only while a thread works on
+        them. Faces of images that are ready at the same time share runs of the network, ``batch_size`` at a
+        time.
+
+        An image that cannot be read, whose boxes are wrong or in which detection fails is reported in
+        :attr:`Aligned.error` and the stream goes on. ``boxes`` is as long as ``images``. A detector that
+        cannot be used from several threads needs ``workers=1``.
+
+        Both iterables are read in the caller's thread, up to ``ahead`` images before their result is used; an
+        exception of theirs is raised when the results before it have been given.
+        """
+        check_is_batch(images)
+        _check_at_least_1(batch_size=batch_size, ahead=ahead, workers=workers)
+        if boxes is None:
+            _ = self.detector  # Made here once, not by several threads at the same time.
+        tasks = zip(images, repeat(None)) if boxes is None else zip(images, boxes, strict=True)
+        return self._stream(tasks, color, batch_size, ahead, workers)
+
+    def _stream(
+        self,
+        tasks: Iterable[tuple[ImageLike, BoxesLike | None]],
+        color: ColorOrder,
+        batch_size: int,
+        ahead: int,
+        workers: int,
+    ) -> Iterator[Aligned]:
+        def prepare(task: tuple[ImageLike, BoxesLike | None]) -> list[_View]:
+            return self._views(*task, color)
+
+        index = 0
+        for group in overlapped(tasks, prepare, ahead=ahead, workers=workers):
+            views = [[] if isinstance(result, Exception) else result for _, result in group]
+            aligned = self._align(views, batch_size)
+            for ((image, _), result), faces in zip(group, aligned, strict=True):
+                yield Aligned(index, image, faces, result if isinstance(result, Exception) else None)
+                index += 1
 
     def _views(self, image: ImageLike, boxes: BoxesLike | None, color: ColorOrder) -> list["_View"]:
         """The faces of an image as the network sees them."""
         image_rgb = as_rgb(image, color=color)
-        geometry = self._cascade.geometry
+        geometry = self._backend.geometry
         views = []
         for box, score, roll in self._detected(image_rgb) if boxes is None else _given(as_boxes(boxes)):
             crop = crop_around(box, size=geometry.input_size, extension=geometry.crop_extension, angle=roll)
@@ -141,25 +242,20 @@ class FaceAligner3D:
         largest_first = np.argsort(-areas, kind="stable")
         return [(boxes[i], float(detections[i].score), detections[i].roll) for i in largest_first]
 
-    @torch.inference_mode()
     def _align(self, images: list[list["_View"]], batch_size: int) -> list[list[Face3D]]:
         """The faces of each image's views; the views of all images go through the network together."""
         views = [view for image in images for view in image]
         faces: list[Face3D] = []
         for start in range(0, len(views), batch_size):
             chunk = views[start : start + batch_size]
-            # Permuting (B, S, S, 3) gives (B, 3, S, S) in channels-last order, which is faster on CPUs.
-            pixels = torch.from_numpy(np.stack([view.pixels for view in chunk])).permute(0, 3, 1, 2)
-            points_crop, confidence = (
-                result.float().cpu().numpy() for result in self._cascade(pixels.to(self.device).float())
-            )
+            points_crop, confidence = self._backend.run(np.stack([view.pixels for view in chunk]))
             faces += map(_face, chunk, points_crop, confidence)
         remaining = iter(faces)
         return [[next(remaining) for _ in image] for image in images]
 
     def _stacked(self, faces: list[Face3D]) -> npt.NDArray[np.float32]:
         if not faces:
-            return np.zeros((0, self._cascade.geometry.landmarks, 3), dtype=np.float32)
+            return np.zeros((0, self._backend.geometry.landmarks, 3), dtype=np.float32)
         return np.stack([face.landmarks for face in faces])
 
 
@@ -192,20 +288,7 @@ def _boxes_of(detections: Sequence[Detection]) -> npt.NDArray[np.float32]:
         raise BoxError(f"from the detector: {error}") from error
 
 
-def _check_is_batch(images: ImageBatch) -> None:
-    """Refuses a single image, whose rows or letters would else be taken for the images of a batch."""
-    if isinstance(images, (np.ndarray, torch.Tensor)):
-        single, what = images.ndim < 4, f"an array of shape {tuple(images.shape)}"
-    else:
-        single, what = isinstance(images, (str, os.PathLike, Image.Image)), f"one {type(images).__name__}"
-    if single:
-        raise ImageError(f"a batch must be a sequence of images; got {what}: put a single image into a list")
-
-
-@contextmanager
-def _named(index: int) -> Iterator[None]:
-    """Says in errors which image of a batch they are about."""
-    try:
-        yield
-    except (ImageError, BoxError) as error:
-        raise type(error)(f"image {index} of the batch: {error}") from error
+def _check_at_least_1(**values: int) -> None:
+    for name, value in values.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1; got {value}")

@@ -114,7 +114,7 @@ def _window(
     inside_x = (columns >= 0) & (columns <= width - 1)
     inside_y = (rows >= 0) & (rows <= height - 1)
     index = rows.clamp(0, height - 1)[..., :, None] * width + columns.clamp(0, width - 1)[..., None, :]
-    cells = maps.flatten(-2).gather(-1, index.flatten(-2).long()).unflatten(-1, (side, side))
+    cells = maps.flatten(-2).gather(-1, index.flatten(-2).long()).reshape(index.shape)
     values = torch.where(inside_y[..., :, None] & inside_x[..., None, :], transform(cells), 0)
     offsets_x = (columns - points_heatmap[..., 0:1])[..., None, :]
     offsets_y = (rows - points_heatmap[..., 1:2])[..., :, None]

@@ -1,21 +1,24 @@
 """The default detector: MTCNN with the weights that facenet-pytorch's wheel carries."""
 
 import math
+import os
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Union
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from face_alignment_3d.crop import Crop, rescale
 from face_alignment_3d.detection.calibration import BoxCalibration
-from face_alignment_3d.detection.mtcnn_stages import SMALLEST_POSSIBLE, load_networks, search
+from face_alignment_3d.detection.mtcnn_stages import SMALLEST_POSSIBLE, Networks, search
 from face_alignment_3d.detection.overlap import without_duplicates
 from face_alignment_3d.detection.protocol import Detection
-from face_alignment_3d.devices import choose_device
-from face_alignment_3d.errors import ImageError
+from face_alignment_3d.errors import BackendError, ImageError
+
+if TYPE_CHECKING:
+    import torch
 
 #: MTCNN's boxes start above the brows. Estimated on training photos by ``benchmarks/calibrate_boxes.py``.
 MTCNN_BOXES: Final = BoxCalibration(shift_x=0.015, shift_y=0.134, scale_x=1.032, scale_y=0.763)
@@ -51,14 +54,25 @@ class MTCNNDetector:
     misses heads that lean by more than about 45 degrees. The turned copy with the surest face counts. This
     costs as many more searches on photos without faces; an empty sequence forgoes it.
 
+    ``backend``: "torch", or "onnx", which is ONNX Runtime and imports no torch, except once, to make the
+    three graphs, which are then kept in the cache folder. Boxes agree to a hundredth of a pixel. ``graphs``:
+    with "onnx", a folder that ``face-alignment-3d export onnx mtcnn`` wrote, in place of the cache;
+    ``threads``: with "onnx", how many threads share the work of a CPU.
+
     ``device``: as of the aligner; in place of MPS, which lacks operations that this needs, the CPU is used.
     ``calibration``: from MTCNN's boxes to reference boxes.
+
+    Raises :class:`BackendError` where the runtime is not installed, :class:`DeviceError` for a device that is
+    not there and :class:`WeightsError` for ``graphs`` that are none.
     """
 
     def __init__(
         self,
         *,
-        device: str | torch.device = "cpu",
+        backend: Literal["torch", "onnx"] = "torch",
+        device: Union[str, "torch.device"] = "cpu",
+        graphs: str | os.PathLike[str] | None = None,
+        threads: int | None = None,
         max_side: int | None = 640,
         min_face_size: float | None = None,
         threshold: float = 0.9,
@@ -78,8 +92,7 @@ class MTCNNDetector:
         self.threshold = threshold
         self.rotations = tuple(rotations)
         self.calibration = calibration
-        chosen = choose_device(device)
-        self._networks = load_networks(torch.device("cpu") if chosen.type == "mps" else chosen)
+        self._networks = _networks(backend, device, graphs, threads)
 
     def detect(self, image_rgb: npt.NDArray[np.uint8]) -> list[Detection]:
         """The faces of an (H, W, 3) uint8 RGB image, surest first; boxes in image pixels, possibly beyond it.
@@ -135,6 +148,31 @@ class MTCNNDetector:
         copy = Crop((width - 1) / 2, (height - 1) / 2, diagonal, diagonal, roll)
         found = self._search_upright(copy.sample(image_rgb), smallest)
         return _Found(_turned_boxes(found.boxes, copy), found.scores, roll)
+
+
+def _networks(
+    backend: str,
+    device: Union[str, "torch.device"],
+    graphs: str | os.PathLike[str] | None,
+    threads: int | None,
+) -> Networks:
+    if backend == "onnx":
+        from face_alignment_3d.detection.mtcnn_onnx import OnnxNetworks
+        from face_alignment_3d.onnx_graphs.cache import detector_graph_folder
+
+        folder = detector_graph_folder() if graphs is None else Path(graphs).expanduser()
+        return OnnxNetworks(folder, device=str(device), threads=threads)
+    if backend != "torch":
+        raise BackendError(f"backend must be 'torch' or 'onnx'; got {backend!r}")
+    if graphs is not None or threads is not None:
+        raise BackendError("graphs and threads are for backend 'onnx'; leave them out with backend 'torch'")
+    import torch
+
+    from face_alignment_3d.detection.mtcnn_torch import TorchNetworks
+    from face_alignment_3d.devices import choose_device
+
+    chosen = choose_device(device)
+    return TorchNetworks(torch.device("cpu") if chosen.type == "mps" else chosen)
 
 
 class _Found(NamedTuple):

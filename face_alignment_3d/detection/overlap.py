@@ -1,5 +1,6 @@
 """How much boxes overlap, and dropping faces that were found twice. Boxes are (F, 4): x0, y0, x1, y1."""
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +28,21 @@ def without_duplicates(
         if not any(common[index, better] > share for better in kept):
             kept.append(int(index))
     return np.array(kept, dtype=np.int64)
+
+
+def non_maximum_suppression(
+    boxes: npt.NDArray[np.floating], scores: npt.NDArray[np.floating], *, overlap: float
+) -> npt.NDArray[np.int64]:
+    """Indices of the boxes (F, 4) to keep, best score first: none overlaps a better one by more (IoU).
+
+    Boxes whose score is 0 are dropped too. The loop is OpenCV's, for there may be thousands of boxes.
+    """
+    if len(boxes) == 0:
+        return np.zeros(0, dtype=np.int64)
+    corners = np.asarray(boxes, dtype=np.float64)
+    rectangles = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    kept = cv2.dnn.NMSBoxes(rectangles, np.asarray(scores, dtype=np.float32), 0.0, overlap)  # type: ignore[arg-type]
+    return np.asarray(kept, dtype=np.int64).ravel()
 
 
 def _areas(boxes: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

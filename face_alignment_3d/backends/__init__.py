@@ -1,0 +1,1 @@
+"""What runs the cascade: torch, or ONNX Runtime without torch."""

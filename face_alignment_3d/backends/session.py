@@ -1,0 +1,66 @@
+"""Opening an ONNX file in ONNX Runtime."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from face_alignment_3d.errors import BackendError, DeviceError, WeightsError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_WARNINGS_AND_WORSE = 3
+
+
+def open_session(
+    graph: Path, *, device: str = "auto", threads: int | None = None
+) -> "tuple[onnxruntime.InferenceSession, str]":
+    """A session for ``graph`` and the device that it runs on, "cpu" or "cuda:<index>".
+
+    ``device`` is "auto" (CUDA where this build of ONNX Runtime has it, else the CPU), "cpu", "cuda" or
+    "cuda:<index>". ``threads`` None leaves their number to ONNX Runtime.
+
+    Raises :class:`BackendError` where ONNX Runtime is not installed, :class:`DeviceError` for a device that
+    it does not have, :class:`WeightsError` for a file that it cannot read, ValueError for ``threads`` < 1.
+    """
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be None or at least 1; got {threads}")
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BackendError(
+            "backend 'onnx' needs ONNX Runtime, which is not installed; run "
+            "`pip install 'face-alignment-3d[onnx]'`, or use backend='torch'"
+        ) from error
+    has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    chosen, index = _choose(device, has_cuda=has_cuda)
+    if not graph.is_file():
+        raise WeightsError(
+            f"there is no ONNX file {graph}; check the path, or make it with `face-alignment-3d export onnx`"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = _WARNINGS_AND_WORSE
+    providers: list[object] = ["CPUExecutionProvider"]
+    if chosen == "cuda":
+        providers.insert(0, ("CUDAExecutionProvider", {"device_id": index}))
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=providers)
+    except Exception as error:  # ONNX Runtime has an exception class of its own for each kind of failure.
+        raise WeightsError(f"ONNX Runtime {onnxruntime.__version__} cannot load {graph}: {error}") from error
+    return session, "cpu" if chosen == "cpu" else f"cuda:{index}"
+
+
+def _choose(device: str, *, has_cuda: bool) -> tuple[str, int]:
+    if device == "auto":
+        return ("cuda", 0) if has_cuda else ("cpu", 0)
+    kind, _, index = device.partition(":")
+    if kind not in ("cpu", "cuda") or not (index.isdigit() or not index):
+        raise DeviceError(
+            f"with backend 'onnx' the device must be 'auto', 'cpu', 'cuda' or 'cuda:1', ...; got {device!r}"
+        )
+    if kind == "cuda" and not has_cuda:
+        raise DeviceError(
+            f"device {device!r} was asked for, but this build of ONNX Runtime has no CUDA; use device='cpu', "
+            "or install onnxruntime-gpu in place of onnxruntime"
+        )
+    return kind, int(index or 0)

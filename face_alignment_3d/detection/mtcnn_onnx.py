@@ -1,0 +1,60 @@
+"""MTCNN's networks in ONNX Runtime; torch is not imported."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.backends.session import open_session
+from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, check_metadata
+
+#: Stage -> name of its file in a folder of graphs.
+FILE_NAMES: Final[Mapping[str, str]] = {
+    "proposal": "mtcnn-proposal.onnx",
+    "refinement": "mtcnn-refinement.onnx",
+    "output": "mtcnn-output.onnx",
+}
+
+
+class OnnxNetworks:
+    """The three stages from a folder that ``face-alignment-3d export onnx mtcnn`` wrote
+    (:class:`.mtcnn_stages.Networks`).
+
+    Raises :class:`WeightsError` for files that are missing or not such graphs, :class:`DeviceError` and
+    :class:`BackendError` as of :func:`face_alignment_3d.backends.session.open_session`.
+    """
+
+    def __init__(self, folder: Path, *, device: str = "auto", threads: int | None = None) -> None:
+        self._sessions = {}
+        for stage, name in FILE_NAMES.items():
+            session, _ = open_session(folder / name, device=device, threads=threads)
+            check_metadata(
+                session.get_modelmeta().custom_metadata_map, folder / name, expected=DETECTOR_FORMAT
+            )
+            self._sessions[stage] = session
+
+    def propose(
+        self, level: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """As of the protocol."""
+        return self._run("proposal", level)
+
+    def refine(
+        self, crops: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """As of the protocol."""
+        return self._run("refinement", crops)
+
+    def judge(
+        self, crops: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """As of the protocol."""
+        return self._run("output", crops)
+
+    def _run(
+        self, stage: str, pixels: npt.NDArray[np.generic]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        offsets, scores = self._sessions[stage].run(["offsets", "scores"], {"pixels": pixels})
+        return np.asarray(offsets), np.asarray(scores)

@@ -1,0 +1,96 @@
+"""MTCNN's networks in torch, with the weights that facenet-pytorch's wheel carries."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+
+class ProposalStage(nn.Module):
+    """The first network on a whole image, from its bytes."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, level: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(H, W, 3) uint8 -> offsets (4, h, w) and scores (h, w)."""
+        offsets, probabilities = self.network(_normalise(level[None]))
+        return offsets[0], probabilities[0, 1]
+
+
+class CandidateStage(nn.Module):
+    """The second or third network on the candidates."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(K, S, S, 3) pixels in [0, 255] -> offsets (K, 4) and scores (K,)."""
+        # The third network also puts out five landmarks, between the two.
+        offsets, *_, probabilities = self.network(_normalise(crops))
+        return offsets, probabilities[:, 1]
+
+
+class TorchNetworks:
+    """The three stages on one device (:class:`.mtcnn_stages.Networks`)."""
+
+    def __init__(self, device: torch.device) -> None:
+        proposal, refinement, output = load_stages()
+        self._device = device
+        self._proposal = proposal.to(device)
+        self._refinement = refinement.to(device)
+        self._output = output.to(device)
+
+    def propose(
+        self, level: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """As of the protocol."""
+        return self._run(self._proposal, level)
+
+    def refine(
+        self, crops: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """As of the protocol."""
+        return self._run(self._refinement, crops)
+
+    def judge(
+        self, crops: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """As of the protocol."""
+        return self._run(self._output, crops)
+
+    @torch.inference_mode()
+    def _run(
+        self, stage: nn.Module, pixels: npt.NDArray[np.generic]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        offsets, scores = stage(torch.from_numpy(pixels).to(self._device))
+        return offsets.cpu().numpy(), scores.cpu().numpy()
+
+
+def load_stages() -> tuple[ProposalStage, CandidateStage, CandidateStage]:
+    """Proposal, refinement and output, in eval mode on the CPU; nothing is downloaded."""
+    import facenet_pytorch
+
+    folder = Path(facenet_pytorch.__file__).parent / "data"
+
+    def load(network: nn.Module, file: str) -> nn.Module:
+        network.load_state_dict(torch.load(folder / file, map_location="cpu", weights_only=True))
+        return network.requires_grad_(False).eval()
+
+    return (
+        ProposalStage(load(facenet_pytorch.PNet(pretrained=False), "pnet.pt")),
+        CandidateStage(load(facenet_pytorch.RNet(pretrained=False), "rnet.pt")),
+        CandidateStage(load(facenet_pytorch.ONet(pretrained=False), "onet.pt")),
+    )
+
+
+def _normalise(pixels: torch.Tensor) -> torch.Tensor:
+    """(B, H, W, 3) in [0, 255] -> (B, 3, H, W) in about [-1, 1].
+
+    The permutation leaves channels last in memory: up to three times as fast in these networks on CPUs.
+    """
+    return (pixels.permute(0, 3, 1, 2).float() - 127.5) / 128

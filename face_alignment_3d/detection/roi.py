@@ -1,0 +1,73 @@
+"""Cutting many boxes out of an image and resizing them, exactly and without a deep learning library."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+#: Floats of image that are copied at a time; bounds memory when there are thousands of boxes.
+_CHUNK: Final = 4_000_000
+
+
+def resized_squares(
+    image: npt.NDArray[np.uint8], squares: npt.NDArray[np.float64], *, size: int
+) -> npt.NDArray[np.float32]:
+    """Squares (K, 4) of an image (H, W, C) as (K, size, size, C) float32 pixels.
+
+    ``squares`` are x0, y0, x1, y1 in edge coordinates: the top-left pixel spans 0 to 1. Each output pixel is
+    the mean of g x g bilinear samples, spread evenly over its cell, with g the cell's side rounded up, so
+    that large boxes do not alias; beyond the image there is black. This is RoIAlign (He et al., "Mask
+    R-CNN", 2017) with adaptive sampling, as ``torchvision.ops.roi_align(..., sampling_ratio=-1,
+    aligned=True)`` computes it. Since rows and columns are treated alike it comes to two matrix products for
+    each square.
+    """
+    height, width, channels = image.shape
+    result = np.zeros((len(squares), size, size, channels), dtype=np.float32)
+    sides = squares[:, 2] - squares[:, 0]
+    grids = np.ceil(sides / size).astype(np.int64)
+    for grid in np.unique(grids):
+        # Squares of one grid touch at most this many rows and columns, so they can be handled together.
+        reach = size * int(grid) + 2
+        rows, columns = min(reach, height), min(reach, width)
+        members = np.flatnonzero(grids == grid)
+        step = max(1, _CHUNK // (rows * columns * channels))
+        for start in range(0, len(members), step):
+            here = members[start : start + step]
+            left, weights_x = _weights(squares[here, 0], sides[here], size, int(grid), columns, width)
+            top, weights_y = _weights(squares[here, 1], sides[here], size, int(grid), rows, height)
+            parts = np.empty((len(here), rows, columns, channels), dtype=np.float32)
+            for part, y, x in zip(parts, top.tolist(), left.tolist(), strict=True):
+                part[...] = image[y : y + rows, x : x + columns]
+            by_rows = weights_y @ parts.reshape(len(here), rows, columns * channels)
+            by_rows = by_rows.reshape(len(here), size, columns, channels)
+            result[here] = weights_x[:, None] @ by_rows
+    return result
+
+
+def _weights(
+    low: npt.NDArray[np.float64],
+    side: npt.NDArray[np.float64],
+    size: int,
+    grid: int,
+    reach: int,
+    length: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Of K intervals in one dimension: the first pixel (K,), and the weight of each of the ``reach`` pixels
+    from it on in each output pixel, (K, size, reach)."""
+    samples = size * grid
+    # From here on in pixel coordinates: the centre of the first pixel is 0.
+    position = low[:, None] - 0.5 + side[:, None] * (np.arange(samples) + 0.5) / samples
+    inside = (position >= -1) & (position <= length)
+    position = np.clip(position, 0, length - 1)
+    before = np.minimum(position.astype(np.int64), length - 1)
+    after = np.minimum(before + 1, length - 1)
+    share = position - before
+    first = np.clip(before[:, 0], 0, max(0, length - reach))
+    output = np.arange(len(low))[:, None] * size + np.arange(samples) // grid
+    place = output * reach - first[:, None]
+    weights = np.bincount(
+        np.concatenate([(place + before).ravel(), (place + after).ravel()]),
+        np.concatenate([(inside * (1 - share)).ravel(), (inside * share).ravel()]),
+        minlength=len(low) * size * reach,
+    )
+    return first, (weights / grid).reshape(len(low), size, reach).astype(np.float32)

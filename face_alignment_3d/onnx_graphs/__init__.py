@@ -1,0 +1,1 @@
+"""ONNX graphs of the networks: making them (with torch), naming and finding them (without)."""

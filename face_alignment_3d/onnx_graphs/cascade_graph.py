@@ -1,0 +1,69 @@
+"""The whole cascade as one ONNX graph: crops in, points out."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.networks.deconvolution import replace_deconvolutions
+from face_alignment_3d.networks.folding import fold_batch_norms
+from face_alignment_3d.networks.geometry import COORDINATES
+from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, GRAPH_VERSION
+from face_alignment_3d.onnx_graphs.writing import to_onnx
+from face_alignment_3d.version import __version__
+from face_alignment_3d.weights.integrity import sha256_of
+from face_alignment_3d.weights.loading import load_cascade, read_metadata
+
+INPUT = "crops"
+OUTPUTS = ("points", "z", "confidence")
+
+
+class _CascadeGraph(nn.Module):
+    """What the graph computes: the cascade with the layout and the types of its users."""
+
+    def __init__(self, cascade: Cascade) -> None:
+        super().__init__()
+        self.cascade = cascade
+
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        image = self.cascade.normalise(crops.permute(0, 3, 1, 2))
+        planar = self.cascade.locate(image)
+        z = self.cascade.regress_depth(image, planar.points)
+        return planar.points, z, self.cascade.confidence(planar)
+
+
+def cascade_graph(weights: Path) -> bytes:
+    """The ONNX file of the cascade in a weight file, by torch's exporter. In the graph:
+
+    - input ``crops``: (batch, S, S, 3) uint8 RGB, any batch; S is ``input_size`` of the metadata;
+    - outputs, float32: ``points`` (batch, N, 2) x, y and ``z`` (batch, N) in crop pixels, ``confidence``
+      (batch, N) in [0, 1].
+
+    Normalisation, rendering and decoding are inside; batch norms are folded and deconvolutions rewritten as
+    convolutions. The metadata has all that the weight file says of itself (preset, geometry, markup,
+    coordinates), the SHA-256 of that file and the version of the library. 32-bit weights.
+
+    Raises :class:`WeightsError` for a weight file that cannot be loaded and :class:`BackendError` where the
+    packages that write ONNX are not installed.
+    """
+    cascade = load_cascade(weights)
+    fold_batch_norms(cascade)
+    replace_deconvolutions(cascade)
+    size = cascade.geometry.input_size
+    return to_onnx(
+        _CascadeGraph(cascade),
+        # A batch of 1 would be taken for a constant.
+        torch.zeros(2, size, size, 3, dtype=torch.uint8),
+        dynamic={0: "batch"},
+        inputs=[INPUT],
+        outputs=OUTPUTS,
+        metadata={
+            **read_metadata(weights),
+            "format": CASCADE_FORMAT,
+            "graph_version": GRAPH_VERSION,
+            "coordinates": COORDINATES,
+            "library_version": __version__,
+            "weights_sha256": sha256_of(weights),
+        },
+    )

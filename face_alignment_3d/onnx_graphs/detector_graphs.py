@@ -1,0 +1,47 @@
+"""MTCNN's three networks as ONNX files, made from the weights in facenet-pytorch's wheel."""
+
+from collections.abc import Mapping
+
+import torch
+
+from face_alignment_3d.detection.mtcnn_onnx import FILE_NAMES
+from face_alignment_3d.detection.mtcnn_stages import OUTPUT_SIZE, REFINEMENT_SIZE
+from face_alignment_3d.detection.mtcnn_torch import load_stages
+from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION
+from face_alignment_3d.onnx_graphs.writing import to_onnx
+from face_alignment_3d.version import __version__
+
+
+def detector_graphs() -> Mapping[str, bytes]:
+    """File name -> ONNX file, by torch's exporter. Each has one input, RGB ``pixels`` in [0, 255], and two
+    float32 outputs, ``offsets`` and ``scores``:
+
+    - ``mtcnn-proposal.onnx``: (height, width, 3) uint8 -> (4, h, w) and (h, w);
+    - ``mtcnn-refinement.onnx``: (batch, 24, 24, 3) float32 -> (batch, 4) and (batch,);
+    - ``mtcnn-output.onnx``: (batch, 48, 48, 3) float32 -> (batch, 4) and (batch,).
+
+    Raises :class:`BackendError` where the packages that write ONNX are not installed.
+    """
+    proposal, refinement, output = load_stages()
+    examples = {
+        "proposal": (proposal, torch.zeros(50, 60, 3, dtype=torch.uint8), {0: "height", 1: "width"}),
+        "refinement": (refinement, torch.zeros(2, REFINEMENT_SIZE, REFINEMENT_SIZE, 3), {0: "batch"}),
+        "output": (output, torch.zeros(2, OUTPUT_SIZE, OUTPUT_SIZE, 3), {0: "batch"}),
+    }
+    return {
+        FILE_NAMES[stage]: to_onnx(
+            module,
+            example,
+            dynamic=dynamic,
+            inputs=["pixels"],
+            outputs=["offsets", "scores"],
+            metadata={
+                "format": DETECTOR_FORMAT,
+                "graph_version": GRAPH_VERSION,
+                "stage": stage,
+                "library_version": __version__,
+                "weights": "facenet-pytorch (MIT)",
+            },
+        )
+        for stage, (module, example, dynamic) in examples.items()
+    }

@@ -1,0 +1,63 @@
+"""A torch module as the bytes of an ONNX file."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+from face_alignment_3d.errors import BackendError
+
+#: Opset of the graphs: read by ONNX Runtime from 1.15 on.
+OPSET = 18
+
+
+def to_onnx(
+    module: nn.Module,
+    example: torch.Tensor,
+    *,
+    dynamic: Mapping[int, str],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    metadata: Mapping[str, str],
+) -> bytes:
+    """The graph of a module of one input, weights inside, with ``metadata``.
+
+    ``dynamic`` names the dimensions of ``example`` that may take any size; each must be larger than 1 there.
+    The same module and metadata give the same bytes.
+
+    Raises :class:`BackendError` where the packages that write ONNX are not installed.
+    """
+    try:
+        import onnx
+        import onnxscript  # noqa: F401  (torch's exporter needs it, and says so less plainly)
+    except ImportError as error:
+        raise BackendError(
+            f"making an ONNX file needs the packages onnx and onnxscript ({error}); run "
+            "`pip install 'face-alignment-3d[onnx]'`"
+        ) from error
+    dimensions = {index: torch.export.Dim(name) for index, name in dynamic.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of the exporter's own internals; nothing a caller could act on.
+        program = torch.onnx.export(
+            module.eval(),
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=(dimensions,),
+            verbose=False,
+        )
+    if program is None:
+        raise BackendError("torch's exporter returned no graph; update torch and onnxscript")
+    model = program.model_proto
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, dict(sorted(metadata.items())))
+    # Where each node came from in the source: a third of the file, and different on each machine.
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
+        del value.metadata_props[:]
+    return bytes(model.SerializeToString(deterministic=True))
