@@ -1,0 +1,94 @@
+"""Both runtimes say what the cascade of the weight file says, unfolded and in torch."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from face_alignment_3d.backends.in_onnxruntime import OnnxBackend
+from face_alignment_3d.backends.in_torch import TorchBackend
+from face_alignment_3d.backends.protocol import Backend
+from face_alignment_3d.crop import box_around, crop_around
+from face_alignment_3d.weights.loading import load_cascade
+from face_alignment_3d.weights.store import resolve_weights
+
+#: Crop pixels.
+TOLERANCE = 0.02
+DATA_VARIABLE = "FACE_ALIGNMENT_3D_DATA"
+
+
+@pytest.fixture(scope="module")
+def onnx(lite_graph: Path) -> OnnxBackend:
+    return OnnxBackend(lite_graph, device="cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def in_torch() -> TorchBackend:
+    return TorchBackend(resolve_weights("lite"), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def crops() -> np.ndarray:
+    """Smooth colours, noise, and plain black and white."""
+    rng = np.random.default_rng(0)
+    coarse = [rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (3, 6, 12, 40, 128)]
+    smooth = [cv2.resize(pixels, (128, 128), interpolation=cv2.INTER_CUBIC) for pixels in coarse]
+    return np.stack([*smooth, np.zeros_like(smooth[0]), np.full_like(smooth[0], 255)])
+
+
+@pytest.mark.parametrize("name", ["onnx", "in_torch"])
+def test_a_backend_says_what_the_weight_file_says(
+    name: str, crops: np.ndarray, request: pytest.FixtureRequest
+) -> None:
+    backend: Backend = request.getfixturevalue(name)
+    with torch.inference_mode():
+        points, confidence = load_cascade(resolve_weights("lite"))(
+            torch.from_numpy(crops).permute(0, 3, 1, 2)
+        )
+    found, found_confidence = backend.run(crops)
+    assert found.dtype == found_confidence.dtype == np.float32
+    assert found.shape == (len(crops), 66, 3)
+    np.testing.assert_allclose(found, points.numpy(), atol=TOLERANCE, rtol=0)
+    np.testing.assert_allclose(found_confidence, confidence.numpy(), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["onnx", "in_torch"])
+def test_a_batch_equals_single_crops(name: str, crops: np.ndarray, request: pytest.FixtureRequest) -> None:
+    backend: Backend = request.getfixturevalue(name)
+    together, _ = backend.run(crops)
+    for crop, points in zip(crops, together, strict=True):
+        np.testing.assert_allclose(backend.run(crop[None])[0][0], points, atol=1e-3, rtol=0)
+
+
+def test_both_know_the_same_geometry(onnx: OnnxBackend, in_torch: TorchBackend) -> None:
+    assert onnx.geometry == in_torch.geometry
+    assert (onnx.name, onnx.device) == ("onnx", "cpu")
+    assert (in_torch.name, in_torch.device) == ("torch", "cpu")
+
+
+def test_sixteen_bits_stay_near(in_torch: TorchBackend, crops: np.ndarray) -> None:
+    sixteen = TorchBackend(resolve_weights("lite"), device="cpu", dtype="bfloat16")
+    # Where the crop shows no face the maps are flat and rounding moves their mean: the median says enough.
+    difference = np.abs(sixteen.run(crops)[0] - in_torch.run(crops)[0])
+    assert 0 < np.median(difference) < 0.5
+
+
+@pytest.mark.skipif(DATA_VARIABLE not in os.environ, reason=f"{DATA_VARIABLE} is not set")
+def test_parity_on_photos(onnx: OnnxBackend, in_torch: TorchBackend) -> None:
+    folder = Path(os.environ[DATA_VARIABLE]) / "photos68"
+    labels = np.load(folder / "afw.npz")
+    files = {file.stem: file for file in (folder / "afw").iterdir()}
+    count = 300
+    worst = np.zeros(count)
+    for index, (name, points) in enumerate(
+        zip(labels["names"][:count], labels["points68"][:count], strict=True)
+    ):
+        image = cv2.cvtColor(cv2.imread(str(files[str(name)])), cv2.COLOR_BGR2RGB)
+        geometry = onnx.geometry
+        crop = crop_around(box_around(points), size=geometry.input_size, extension=geometry.crop_extension)
+        pixels = crop.sample(image)[None]
+        worst[index] = np.abs(onnx.run(pixels)[0] - in_torch.run(pixels)[0]).max()
+    assert worst.max() < TOLERANCE

@@ -1,0 +1,39 @@
+"""The detector in ONNX Runtime finds what it finds in torch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+
+from face_alignment_3d.detection.mtcnn import MTCNNDetector
+from face_alignment_3d.errors import BackendError, WeightsError
+
+
+@pytest.fixture(scope="module")
+def in_onnx(detector_graphs_folder: Path) -> MTCNNDetector:
+    return MTCNNDetector(backend="onnx", graphs=detector_graphs_folder, threads=1)
+
+
+@pytest.mark.parametrize("quarter_turns", [0, 1])
+def test_both_find_the_same(in_onnx: MTCNNDetector, quarter_turns: int) -> None:
+    photo = np.ascontiguousarray(np.rot90(skimage.data.astronaut(), quarter_turns))
+    expected, found = MTCNNDetector().detect(photo), in_onnx.detect(photo)
+    assert len(found) == len(expected) == 1
+    np.testing.assert_allclose(found[0].box, expected[0].box, atol=0.01)
+    assert found[0].score == pytest.approx(expected[0].score, abs=1e-4)
+    assert found[0].roll == expected[0].roll
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (11, 400), (12, 12), (13, 300)])
+def test_tiny_images(in_onnx: MTCNNDetector, shape: tuple[int, int]) -> None:
+    assert in_onnx.detect(np.full((*shape, 3), 127, np.uint8)) == []
+
+
+def test_what_is_not_there_or_not_meant_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no ONNX file .*mtcnn-proposal\.onnx"):
+        MTCNNDetector(backend="onnx", graphs=tmp_path)
+    with pytest.raises(BackendError, match="backend must be 'torch' or 'onnx'; got 'tvm'"):
+        MTCNNDetector(backend="tvm")  # type: ignore[arg-type]
+    with pytest.raises(BackendError, match="graphs and threads are for backend 'onnx'"):
+        MTCNNDetector(threads=2)
