@@ -1,14 +1,20 @@
 """One photo's faces as JSON."""
 
+import dataclasses
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.export.record import SCHEMA, PhotoFaces, shortest
+from face_alignment_3d.export.record import SCHEMA, PhotoFaces, pose_of, shortest
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import MARKUP_NAME, NAMES
+from face_alignment_3d.pose.head_pose import HeadPose
 
 _COORDINATES: Final = (
     "pixels of the upright photo (EXIF orientation applied); (0, 0) is the centre of the top-left pixel; "
@@ -17,10 +23,11 @@ _COORDINATES: Final = (
 
 
 def to_json(photo: PhotoFaces) -> dict[str, Any]:
-    """The photo's faces as what :mod:`json` takes.
+    """The photo's faces as what :mod:`json` takes; docs/exports.md describes the schema.
 
     ``landmarks`` are rows [x, y, z] in the order of ``markup.points``, ``box`` is [x0, y0, x1, y1], and
-    ``score`` is null when the box was the caller's. Numbers give back the exact float32.
+    ``score`` is null when the box was the caller's; ``pose`` and ``measures`` are null for landmarks
+    without a pose. Landmarks, confidence and box give back the exact float32.
     """
     return {
         "schema": SCHEMA,
@@ -47,9 +54,31 @@ def write_json(path: str | os.PathLike[str], photo: PhotoFaces) -> None:
 
 
 def _face(face: Face3D) -> dict[str, Any]:
+    pose = pose_of(face)
     return {
         "box": shortest(face.box),
         "score": None if face.score is None else float(face.score),
         "landmarks": [shortest(point) for point in face.landmarks],
         "confidence": shortest(face.confidence),
+        "pose": None if pose is None else _pose(pose),
+        "measures": None if pose is None else _measures(face),
     }
+
+
+def _pose(pose: HeadPose) -> dict[str, Any]:
+    return {
+        **{name: round(angle, 4) for name, angle in pose.angles._asdict().items()},
+        "quaternion": _rounded(pose.quaternion),
+        "rotation": [_rounded(row) for row in pose.rotation],
+        "scale": round(pose.scale, 6),
+        "translation": _rounded(pose.translation),
+    }
+
+
+def _measures(face: Face3D) -> dict[str, float | None]:
+    values = dataclasses.asdict(face.measures).items()
+    return {name: None if math.isnan(value) else round(value, 6) for name, value in values}
+
+
+def _rounded(values: npt.NDArray[np.float64]) -> list[float]:
+    return [round(float(value), 9) for value in values]

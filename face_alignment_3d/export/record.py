@@ -7,10 +7,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.face import Face3D
+from face_alignment_3d.pose.head_pose import HeadPose
 
-#: Name and version of the layout of result files; the version changes when a reader would have to.
-SCHEMA: Final = "face-alignment-3d/1"
+#: Name and version of the layout of result files; the version changes when a reader would have to, or when
+#: there is more to be read.
+SCHEMA: Final = "face-alignment-3d/2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,3 +33,11 @@ class PhotoFaces:
 def shortest(values: npt.NDArray[np.float32]) -> list[float]:
     """(N,) floats with the fewest decimals that give the same float32 back: 0.1, not 0.10000000149011612."""
     return [float(str(value)) for value in np.asarray(values, np.float32)]
+
+
+def pose_of(face: Face3D) -> HeadPose | None:
+    """The face's pose; None where the landmarks have none, which must not keep a file from being written."""
+    try:
+        return face.pose
+    except LandmarksError:
+        return None

@@ -124,8 +124,6 @@ def solve_perspective(
     Raises :class:`LandmarksError` as :func:`estimate_pose` does, and when the face would reach behind the
     camera.
     """
-    if not 0 < interpupillary_mm < float("inf"):
-        raise ValueError(f"interpupillary_mm must be a positive distance; got {interpupillary_mm}")
     orthographic = estimate_pose(landmarks)
     points = np.asarray(landmarks, np.float64)
     rays = camera.rays(points[:, :2])
@@ -142,7 +140,7 @@ def solve_perspective(
             "the camera's intrinsics are those of this image, in its pixels"
         )
     seen = estimate_pose(rays * (distance / towards)[:, None])
-    millimetres = interpupillary_mm / _MEAN_EYES
+    millimetres = millimetres_per_unit(interpupillary_mm)
     return PerspectivePose(
         seen.rotation,
         seen.translation * (millimetres / seen.scale),
@@ -150,6 +148,16 @@ def solve_perspective(
         seen.to_canonical(rays * (distance / towards)[:, None]),
         camera,
     )
+
+
+def millimetres_per_unit(interpupillary_mm: float = MEAN_INTERPUPILLARY_MM) -> float:
+    """How large a canonical unit is on a head whose pupils are ``interpupillary_mm`` apart.
+
+    Raises ValueError unless that is a positive distance.
+    """
+    if not 0 < interpupillary_mm < float("inf"):
+        raise ValueError(f"interpupillary_mm must be a positive distance; got {interpupillary_mm}")
+    return interpupillary_mm / _MEAN_EYES
 
 
 def _eye_distance(points: npt.NDArray[np.float64]) -> float:

@@ -1,0 +1,45 @@
+"""The names of ARKit's 52 face coefficients."""
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+
+def _sides(*names: str) -> tuple[str, ...]:
+    return tuple(f"{name}{side}" for name in names for side in ("Left", "Right"))
+
+
+def _eye(side: str) -> tuple[str, ...]:
+    return tuple(
+        f"eye{motion}{side}"
+        for motion in ("Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide")
+    )
+
+
+#: In the order of the columns of Live Link Face. "Left" and "Right" are the subject's own.
+COEFFICIENTS: Final = (
+    *_eye("Left"),
+    *_eye("Right"),
+    *("jawForward", "jawRight", "jawLeft", "jawOpen"),
+    *("mouthClose", "mouthFunnel", "mouthPucker", "mouthRight", "mouthLeft"),
+    *_sides("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch"),
+    *("mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper"),
+    *_sides("mouthPress", "mouthLowerDown", "mouthUpperUp", "browDown"),
+    "browInnerUp",
+    *_sides("browOuterUp"),
+    "cheekPuff",
+    *_sides("cheekSquint", "noseSneer"),
+    "tongueOut",
+)
+
+_KNOWN: Final = frozenset(COEFFICIENTS)
+
+
+def require_coefficients(coefficients: Mapping[str, float]) -> None:
+    """Raises ValueError unless all names are ARKit's and all values are in [0, 1] or NaN, for not known."""
+    unknown = sorted(set(coefficients) - _KNOWN)
+    if unknown:
+        raise ValueError(f"coefficients must have ARKit's names, such as jawOpen; got {', '.join(unknown)}")
+    for name, value in coefficients.items():
+        if not (math.isnan(value) or 0 <= value <= 1):
+            raise ValueError(f"coefficients must be in [0, 1], or NaN where not known; got {name} = {value}")

@@ -1,0 +1,72 @@
+"""Face coefficients and head rotation over time as the CSV of Unreal's Live Link Face app."""
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from face_alignment_3d.arkit import COEFFICIENTS, require_coefficients
+from face_alignment_3d.atomic import write_atomically
+from face_alignment_3d.pose.head_pose import HeadPose
+
+_ROTATIONS: Final = tuple(
+    f"{part}{angle}" for part in ("Head", "LeftEye", "RightEye") for angle in ("Yaw", "Pitch", "Roll")
+)
+
+#: The 52 coefficients as ARKit names them, with a capital; then the rotations of head and eyes.
+LIVE_LINK_COLUMNS: Final = (
+    "Timecode",
+    "BlendShapeCount",
+    *(name[0].upper() + name[1:] for name in COEFFICIENTS),
+    *_ROTATIONS,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class LiveLinkFrame:
+    """One row of the file."""
+
+    coefficients: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """ARKit's name -> value in [0, 1]. What is missing or NaN is not known, and written as 0."""
+    pose: HeadPose | None = None
+    """The head's; None writes 0."""
+
+
+def write_live_link_csv(
+    path: str | os.PathLike[str], frames: Iterable[LiveLinkFrame], *, frames_per_second: float = 60.0
+) -> None:
+    """Writes one row a frame to ``path``, whole or not at all.
+
+    ``Timecode`` is hours:minutes:seconds:frame, from zero. ``HeadYaw``, ``HeadPitch`` and ``HeadRoll`` are
+    the angles of :class:`~face_alignment_3d.pose.HeadPose` over 180 degrees, with its signs; those of the
+    eyes are 0, for landmarks do not show where eyes look.
+
+    Raises ValueError for names that ARKit does not have and for values outside [0, 1], OSError when the
+    folder is missing or cannot be written to.
+    """
+    if not 0 < frames_per_second < math.inf:
+        raise ValueError(f"frames_per_second must be a positive number; got {frames_per_second}")
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(LIVE_LINK_COLUMNS)
+    for index, frame in enumerate(frames):
+        require_coefficients(frame.coefficients)
+        known = [frame.coefficients.get(name, math.nan) for name in COEFFICIENTS]
+        head = (0.0, 0.0, 0.0) if frame.pose is None else tuple(angle / 180 for angle in frame.pose.angles)
+        values = [*(0.0 if math.isnan(value) else value for value in known), *head, *(0.0,) * 6]
+        numbers = [f"{value + 0.0:.6f}" for value in values]
+        writer.writerow([_timecode(index, frames_per_second), len(values), *numbers])
+    write_atomically(Path(path), table.getvalue().encode("ascii"))
+
+
+def _timecode(index: int, frames_per_second: float) -> str:
+    # Rates such as 29.97 count whole frames within a second, as the app does.
+    seconds, frame = divmod(index, round(frames_per_second) or 1)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour:02d}:{minute:02d}:{second:02d}:{frame:02d}.000"

@@ -1,0 +1,110 @@
+"""Head rotation and face coefficients streamed to an avatar by the Virtual Motion Capture protocol.
+
+The protocol is OSC over UDP: https://protocol.vmc.info
+"""
+
+import math
+import socket
+import time
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
+from typing import Final
+
+from face_alignment_3d.arkit import require_coefficients
+from face_alignment_3d.errors import FaceAlignmentError
+from face_alignment_3d.pose.head_pose import HeadPose
+
+#: The port that VMC programs listen on for motion by default.
+VMC_PORT: Final = 39539
+
+_NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
+
+
+class VMCSender:
+    """Sends frames to a host and port; one datagram a frame, so a frame arrives whole or not at all.
+
+    UDP has no connection: nothing fails when nobody listens. Use it as a context manager, or :meth:`close`
+    it. Needs python-osc: ``pip install 'face-alignment-3d[osc]'``. Raises :class:`FaceAlignmentError`
+    without it and OSError when the host is unknown.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = VMC_PORT) -> None:
+        try:
+            import pythonosc.osc_bundle_builder  # noqa: F401
+        except ImportError as error:
+            raise FaceAlignmentError(
+                "streaming needs the package python-osc, which is not installed: "
+                "pip install 'face-alignment-3d[osc]'"
+            ) from error
+        if not 0 < port < 65536:
+            raise ValueError(f"port must be from 1 to 65535; got {port}")
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        self._address = address
+        self._socket = socket.socket(family, kind, protocol)
+        self._start = time.monotonic()
+
+    def send(
+        self,
+        pose: HeadPose | None,
+        *,
+        coefficients: Mapping[str, float] = _NOTHING,
+        mirrored: bool = False,
+    ) -> None:
+        """Sends one frame.
+
+        ``/VMC/Ext/Bone/Pos`` turns the avatar's ``Head`` as the subject's is turned against the camera: to
+        the avatar's own left when the subject turns to theirs. ``mirrored`` makes it a mirror image. The
+        bone's position is sent as (0, 0, 0), relative to its parent. None sends no head. ``coefficients``,
+        ARKit's name -> value in [0, 1], go out as ``/VMC/Ext/Blend/Val``; NaN, for not known, is left out.
+
+        Raises ValueError for coefficients that ARKit does not have or outside [0, 1].
+        """
+        from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+        from pythonosc.osc_message_builder import OscMessageBuilder
+
+        require_coefficients(coefficients)
+        messages: list[tuple[str, list[str | int | float]]] = [
+            ("/VMC/Ext/OK", [1]),
+            ("/VMC/Ext/T", [time.monotonic() - self._start]),
+        ]
+        if pose is not None:
+            # The avatar looks along +z in Unity's left-handed frame, with y up and x to its right: all
+            # three axes are the canonical ones reversed, which leaves the matrix, and so the quaternion,
+            # as it is.
+            x, y, z, w = pose.quaternion.tolist()
+            turn = [x, -y, -z, w] if mirrored else [x, y, z, w]
+            messages.append(("/VMC/Ext/Bone/Pos", ["Head", 0.0, 0.0, 0.0, *turn]))
+        known = {name: float(value) for name, value in coefficients.items() if not math.isnan(value)}
+        messages += [("/VMC/Ext/Blend/Val", [_swapped(n) if mirrored else n, v]) for n, v in known.items()]
+        if known:
+            messages.append(("/VMC/Ext/Blend/Apply", []))
+        bundle = OscBundleBuilder(IMMEDIATELY)
+        for address, arguments in messages:
+            message = OscMessageBuilder(address)
+            for argument in arguments:
+                message.add_arg(argument)
+            bundle.add_content(message.build())
+        self._socket.sendto(bundle.build().dgram, self._address)
+
+    def close(self) -> None:
+        """Closes the socket; a second time does nothing."""
+        self._socket.close()
+
+    def __enter__(self) -> "VMCSender":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _swapped(name: str) -> str:
+    """A coefficient's name on the other side of the face."""
+    for side, other in (("Left", "Right"), ("Right", "Left")):
+        if name.endswith(side):
+            return name.removesuffix(side) + other
+    return name
