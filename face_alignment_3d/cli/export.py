@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from face_alignment_3d.errors import FaceAlignmentError
+
 if TYPE_CHECKING:
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -32,6 +34,11 @@ def add_parser(subparsers: "_Subparsers") -> None:
         metavar="FILE",
         help=f"the .onnx file, or with {_DETECTOR} the folder",
     )
+    onnx.add_argument(
+        "--keep-deconvolutions",
+        action="store_true",
+        help="leave ConvTranspose in the graph, for runtimes that are fast at it; points are the same",
+    )
     onnx.add_argument("--offline", action="store_true", help="never download weights")
     parser.set_defaults(run=run)
 
@@ -48,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
 
         # An aligner tells graphs from weights by this ending.
         if args.output.suffix != ".onnx":
-            raise OSError(f"expected a file that ends with .onnx; got -o {args.output}")
+            raise FaceAlignmentError(f"expected a file that ends with .onnx; got -o {args.output}")
         path = resolve_weights(args.weights, offline=True if args.offline else None)
-        files = {args.output: cascade_graph(path)}
+        files = {args.output: cascade_graph(path, keep_deconvolutions=args.keep_deconvolutions)}
     _write(files)
     return 0
 

@@ -33,15 +33,16 @@ class _CascadeGraph(nn.Module):
         return planar.points, z, self.cascade.confidence(planar)
 
 
-def cascade_graph(weights: Path) -> bytes:
+def cascade_graph(weights: Path, *, keep_deconvolutions: bool = False) -> bytes:
     """The ONNX file of the cascade in a weight file, by torch's exporter. In the graph:
 
     - input ``crops``: (batch, S, S, 3) uint8 RGB, any batch; S is ``input_size`` of the metadata;
     - outputs, float32: ``points`` (batch, N, 2) x, y and ``z`` (batch, N) in crop pixels, ``confidence``
       (batch, N) in [0, 1].
 
-    Normalisation, rendering and decoding are inside; batch norms are folded and deconvolutions rewritten as
-    convolutions. The metadata has all that the weight file says of itself (preset, geometry, markup,
+    Normalisation, rendering and decoding are inside; batch norms are folded, and deconvolutions are rewritten
+    as convolutions (:mod:`face_alignment_3d.networks.deconvolution`) unless they are to be kept, for runtimes
+    that do them faster. The metadata has all that the weight file says of itself (preset, geometry, markup,
     coordinates), the SHA-256 of that file and the version of the library. 32-bit weights.
 
     Raises :class:`WeightsError` for a weight file that cannot be loaded and :class:`BackendError` where the
@@ -49,7 +50,8 @@ def cascade_graph(weights: Path) -> bytes:
     """
     cascade = load_cascade(weights)
     fold_batch_norms(cascade)
-    replace_deconvolutions(cascade)
+    if not keep_deconvolutions:
+        replace_deconvolutions(cascade)
     size = cascade.geometry.input_size
     return to_onnx(
         _CascadeGraph(cascade),

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from face_alignment_3d.errors import BackendError
+from face_alignment_3d.onnx_graphs.rewriting import align_channels, merge_concatenations
 
 #: Opset of the graphs: read by ONNX Runtime from 1.15 on.
 OPSET = 18
@@ -58,6 +59,9 @@ def to_onnx(
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
-    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
         del value.metadata_props[:]
+    merge_concatenations(model.graph)
+    align_channels(model.graph)
+    del model.graph.value_info[:]  # Shapes between the nodes, which runtimes infer, and which have changed.
     return bytes(model.SerializeToString(deterministic=True))
