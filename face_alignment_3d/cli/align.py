@@ -1,4 +1,4 @@
-"""``face-alignment-3d align``: landmarks of photos, as JSON, CSV and pictures."""
+"""``face-alignment-3d align``: landmarks of photos, as files of many formats and as pictures."""
 
 import argparse
 import sys
@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from face_alignment_3d.cli.photos import DRAWING_ENDING, Photo, find_photos
+from face_alignment_3d.cli.result_files import (
+    FORMATS,
+    PHOTO_FORMATS,
+    TABLE_FORMATS,
+    write_photo,
+    write_table,
+)
 from face_alignment_3d.errors import FaceAlignmentError
 
 # Torch and all that needs it is imported only when there is work: --help is to be quick.
@@ -18,8 +25,6 @@ if TYPE_CHECKING:
     from face_alignment_3d.export import PhotoFaces
 
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-
-_CSV_NAME = "landmarks.csv"
 
 
 def add_parser(subparsers: "_Subparsers") -> None:
@@ -35,8 +40,23 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "-o", "--output", type=Path, default=Path(), metavar="DIR", help="where results go (.)"
     )
-    parser.add_argument("--json", action="store_true", help="write <photo>.json")
-    parser.add_argument("--csv", action="store_true", help=f"write {_CSV_NAME}, a line a face")
+    parser.add_argument("--json", action="store_true", help="the same as --export json: <photo>.json")
+    parser.add_argument(
+        "--csv", action="store_true", help="the same as --export csv: landmarks.csv, a line a face"
+    )
+    parser.add_argument(
+        "--export",
+        action="append",
+        choices=FORMATS,
+        default=[],
+        metavar="FORMAT",
+        help=f"write {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; may be given several times",
+    )
+    parser.add_argument(
+        "--markup",
+        choices=("66", "68"),
+        help="points in npz, obj and ply (66) and in pts (68); the two that 66 lack are derived",
+    )
     parser.add_argument("--draw", action="store_true", help=f"write <photo>{DRAWING_ENDING}")
     parser.add_argument(
         "--boxes",
@@ -55,10 +75,9 @@ def add_parser(subparsers: "_Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Aligns each photo and writes what was asked for; 1 when some photos failed."""
-    from face_alignment_3d.export import write_csv
-
-    if not (args.json or args.csv or args.draw):
-        args.json = args.draw = True
+    formats = _formats(args)
+    if not (formats or args.draw):
+        formats, args.draw = ["json"], True
     photos = find_photos(args.photos)
     boxes = _read_boxes(args.boxes)
     aligner = _make_aligner(args)
@@ -68,18 +87,26 @@ def run(args: argparse.Namespace) -> int:
     written: list[Path] = []
     for photo in tqdm(photos, unit="photo", file=sys.stderr, disable=None):
         try:
-            targets = _targets(photo, args, sources)
-            results.append(_align(photo, aligner, boxes, targets))
-            written += targets.values()
+            targets = _targets(photo, formats, args, sources)
+            result, files = _align(photo, aligner, boxes, targets, markup=args.markup)
+            results.append(result)
+            written += files
         # Running out of memory, of the GPU's too, need not happen to the next photo.
         except (FaceAlignmentError, OSError, MemoryError, RuntimeError) as error:
             tqdm.write(f"error: {_naming(photo, error)}", file=sys.stderr)
-    if args.csv:
-        write_csv(args.output / _CSV_NAME, results)
-        written.append(args.output / _CSV_NAME)
+    for kind in formats:
+        if kind in TABLE_FORMATS:
+            write_table(kind, args.output / TABLE_FORMATS[kind], results)
+            written.append(args.output / TABLE_FORMATS[kind])
     failed = len(photos) - len(results)
     print(_summary(results, failed, written, args.output))
     return 1 if failed else 0
+
+
+def _formats(args: argparse.Namespace) -> list[str]:
+    """What was asked for, in either way, once each."""
+    asked = {*args.export, *(kind for kind in ("json", "csv") if getattr(args, kind))}
+    return [kind for kind in FORMATS if kind in asked]
 
 
 def _read_boxes(file: Path | None) -> "BoxesFile | None":
@@ -100,9 +127,11 @@ def _make_aligner(args: argparse.Namespace) -> "FaceAligner3D":
     return FaceAligner3D(args.weights, device=args.device, detector=detector, offline=offline)
 
 
-def _targets(photo: Photo, args: argparse.Namespace, sources: set[Path]) -> dict[str, Path]:
+def _targets(
+    photo: Photo, formats: Sequence[str], args: argparse.Namespace, sources: set[Path]
+) -> dict[str, Path]:
     """Kind of result -> its file."""
-    endings = {"json": ".json"} if args.json else {}
+    endings = {kind: PHOTO_FORMATS[kind] for kind in formats if kind in PHOTO_FORMATS}
     if args.draw:
         endings["draw"] = DRAWING_ENDING
     targets = {kind: args.output / (photo.name + ending) for kind, ending in endings.items()}
@@ -113,22 +142,30 @@ def _targets(photo: Photo, args: argparse.Namespace, sources: set[Path]) -> dict
 
 
 def _align(
-    photo: Photo, aligner: "FaceAligner3D", boxes: "BoxesFile | None", targets: dict[str, Path]
-) -> "PhotoFaces":
+    photo: Photo,
+    aligner: "FaceAligner3D",
+    boxes: "BoxesFile | None",
+    targets: dict[str, Path],
+    *,
+    markup: str | None,
+) -> tuple["PhotoFaces", list[Path]]:
+    """The photo's faces, and the files that were written of them."""
     from face_alignment_3d.draw import draw_landmarks
-    from face_alignment_3d.export import PhotoFaces, write_json, write_png
+    from face_alignment_3d.export import PhotoFaces, write_png
     from face_alignment_3d.images import as_rgb
 
     image = as_rgb(photo.path)
     faces = aligner.detect(image, boxes=None if boxes is None else boxes.of(photo.path))
     result = PhotoFaces(str(photo.path), image.shape[0], image.shape[1], faces)
-    for target in targets.values():
+    written: list[Path] = []
+    for kind, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-    if "json" in targets:
-        write_json(targets["json"], result)
-    if "draw" in targets:
-        write_png(targets["draw"], draw_landmarks(image, faces))
-    return result
+        if kind == "draw":
+            write_png(target, draw_landmarks(image, faces))
+            written.append(target)
+        else:
+            written += write_photo(kind, target, result, markup=markup)
+    return result, written
 
 
 def _naming(photo: Photo, error: BaseException) -> str:
