@@ -1,5 +1,7 @@
 """The whole cascade as one ONNX graph: crops in, points out."""
 
+import copy
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -34,21 +36,44 @@ class _CascadeGraph(nn.Module):
 
 
 def cascade_graph(weights: Path, *, keep_deconvolutions: bool = False) -> bytes:
-    """The ONNX file of the cascade in a weight file, by torch's exporter. In the graph:
+    """The ONNX file of the cascade in a weight file, as :func:`cascade_to_onnx` writes it.
 
-    - input ``crops``: (batch, S, S, 3) uint8 RGB, any batch; S is ``input_size`` of the metadata;
+    The metadata has all that the weight file says of itself (preset, geometry, markup, coordinates), the
+    SHA-256 of that file and the version of the library.
+
+    Raises :class:`WeightsError` for a weight file that cannot be loaded and :class:`BackendError` where the
+    packages that write ONNX are not installed.
+    """
+    return cascade_to_onnx(
+        load_cascade(weights),
+        keep_deconvolutions=keep_deconvolutions,
+        metadata={
+            **read_metadata(weights),
+            "format": CASCADE_FORMAT,
+            "graph_version": GRAPH_VERSION,
+            "coordinates": COORDINATES,
+            "library_version": __version__,
+            "weights_sha256": sha256_of(weights),
+        },
+    )
+
+
+def cascade_to_onnx(
+    cascade: Cascade, *, metadata: Mapping[str, str], keep_deconvolutions: bool = False
+) -> bytes:
+    """A cascade in eval mode as one graph, by torch's exporter, with 32-bit weights inside. In the graph:
+
+    - input ``crops``: (batch, S, S, 3) uint8 RGB, any batch; S is the geometry's ``input_size``;
     - outputs, float32: ``points`` (batch, N, 2) x, y and ``z`` (batch, N) in crop pixels, ``confidence``
       (batch, N) in [0, 1].
 
     Normalisation, rendering and decoding are inside; batch norms are folded, and deconvolutions are rewritten
     as convolutions (:mod:`face_alignment_3d.networks.deconvolution`) unless they are to be kept, for runtimes
-    that do them faster. The metadata has all that the weight file says of itself (preset, geometry, markup,
-    coordinates), the SHA-256 of that file and the version of the library. 32-bit weights.
+    that do them faster. ``cascade`` is left as it was.
 
-    Raises :class:`WeightsError` for a weight file that cannot be loaded and :class:`BackendError` where the
-    packages that write ONNX are not installed.
+    Raises :class:`BackendError` where the packages that write ONNX are not installed.
     """
-    cascade = load_cascade(weights)
+    cascade = copy.deepcopy(cascade)
     fold_batch_norms(cascade)
     if not keep_deconvolutions:
         replace_deconvolutions(cascade)
@@ -60,12 +85,5 @@ def cascade_graph(weights: Path, *, keep_deconvolutions: bool = False) -> bytes:
         dynamic={0: "batch"},
         inputs=[INPUT],
         outputs=OUTPUTS,
-        metadata={
-            **read_metadata(weights),
-            "format": CASCADE_FORMAT,
-            "graph_version": GRAPH_VERSION,
-            "coordinates": COORDINATES,
-            "library_version": __version__,
-            "weights_sha256": sha256_of(weights),
-        },
+        metadata=metadata,
     )
