@@ -17,10 +17,11 @@ from face_alignment_3d.face import Face3D
 from face_alignment_3d.version import __version__
 
 if TYPE_CHECKING:
-    from face_alignment_3d.aligner import FaceAligner3D
+    from face_alignment_3d.aligner import Aligned, FaceAligner3D
     from face_alignment_3d.detection.protocol import Detection, FaceDetector
 
 __all__ = [
+    "Aligned",
     "BackendError",
     "BoxError",
     "DataError",
@@ -36,8 +37,9 @@ __all__ = [
     "__version__",
 ]
 
-# Torch takes seconds to import; it is first needed by what is named here.
+# What is named here reads images and boxes, for which OpenCV is imported; torch only when a backend needs it.
 _LAZY = {
+    "Aligned": "face_alignment_3d.aligner",
     "FaceAligner3D": "face_alignment_3d.aligner",
     "Detection": "face_alignment_3d.detection.protocol",
     "FaceDetector": "face_alignment_3d.detection.protocol",
