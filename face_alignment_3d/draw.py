@@ -1,4 +1,4 @@
-"""Landmarks drawn on a picture: face parts as lines, depth as colour."""
+"""Landmarks and poses drawn on a picture: face parts as lines, depth as colour, the head's axes."""
 
 import math
 from collections.abc import Sequence
@@ -22,6 +22,15 @@ _DEPTH_COLORS: Final = np.array(
 
 _OUTLINE_COLOR: Final = (12, 14, 24)
 _BOX_COLOR: Final = (225, 225, 225)
+
+#: The head's axes in the canonical frame, and their colours: out of the nose, to the subject's left, down.
+_POSE_AXES: Final = (
+    ((0.0, 0.0, -1.0), (90, 150, 255)),
+    ((1.0, 0.0, 0.0), (255, 95, 85)),
+    ((0.0, 1.0, 0.0), (110, 230, 120)),
+)
+#: In inter-ocular distances.
+_POSE_AXIS_LENGTH: Final = 0.9
 
 # Lengths as shares of the face's size, and in pixels at least.
 _LINE_WIDTH: Final = (1 / 110, 0.8)
@@ -58,6 +67,30 @@ def draw_landmarks(
     return picture
 
 
+def draw_pose(
+    image: ImageLike, faces: Sequence[Face3D], *, color: ColorOrder = "rgb"
+) -> npt.NDArray[np.uint8]:
+    """A new RGB picture (H, W, 3) uint8 of ``image`` with the axes of each head on it.
+
+    They start between the eyes: blue points out of the nose, red to the subject's left, green down. Near ones
+    cover far ones. ``image`` and ``color`` are as in :func:`draw_landmarks`. Raises :class:`ImageError` for
+    what is no image, :class:`LandmarksError` for a face without a pose.
+    """
+    picture: npt.NDArray[np.uint8] = as_rgb(image, color=color).copy()
+    for face in faces:
+        origin = face.pose.to_image(np.zeros(3))
+        tips = face.pose.to_image(_POSE_AXIS_LENGTH * np.array([axis for axis, _ in _POSE_AXES]))
+        size = _face_size(face)
+        layer = _Layer.over(picture, np.vstack([origin, tips])[:, :2], size)
+        if layer is None:
+            continue
+        width = 2 * _length(_LINE_WIDTH, size)
+        for index in np.argsort(-tips[:, 2], kind="stable"):
+            layer.line(origin[:2], tips[index, :2], width, _POSE_AXES[index][1])
+        layer.blend()
+    return picture
+
+
 def depth_colors(z: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
     """(N,) depths, larger is farther -> (N, 3) RGB, the nearest yellow and the farthest blue."""
     z = np.asarray(z, np.float64)
@@ -71,7 +104,7 @@ def depth_colors(z: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
 def _draw_face(picture: npt.NDArray[np.uint8], face: Face3D, *, box: bool) -> None:
     points = np.asarray(face.landmarks, np.float64)
     xy, z = points[:, :2], points[:, 2]
-    size = max(math.sqrt(float(np.prod(np.ptp(xy, axis=0)))), 1.0)
+    size = _face_size(face)
     frame = np.asarray(face.box, np.float64).reshape(2, 2)
     layer = _Layer.over(picture, np.concatenate([xy, frame]) if box else xy, size)
     if layer is None:
@@ -90,6 +123,12 @@ def _draw_face(picture: npt.NDArray[np.uint8], face: Face3D, *, box: bool) -> No
     for index in np.argsort(-z, kind="stable"):
         layer.dot(xy[index], dot, colors[index])
     layer.blend()
+
+
+def _face_size(face: Face3D) -> float:
+    """The root of the area of the landmarks' bounding box, pixels; at least 1."""
+    extent = np.ptp(np.asarray(face.landmarks, np.float64)[:, :2], axis=0)
+    return max(math.sqrt(float(np.prod(extent))), 1.0)
 
 
 def _length(rule: tuple[float, float], size: float) -> float:

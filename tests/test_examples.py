@@ -94,6 +94,34 @@ def test_depth_plot(tmp_path: Path) -> None:
         assert (view.max(axis=2) > 100).sum() > 1000
 
 
+def test_head_pose(tmp_path: Path) -> None:
+    out = _run("head_pose", tmp_path)
+    yaw, pitch, roll = (float(number) for number in re.findall(r"-?\d+\.\d", out.splitlines()[0]))
+    assert max(abs(yaw), abs(pitch)) < 25
+    assert 0 < roll < 25  # She leans to the image's right.
+    assert float(re.findall(r"mouth open by (\d\.\d+)", out)[0]) > 0.1  # She smiles.
+    assert _is_marked(_pixels(tmp_path / "out" / "head_pose.png"))
+
+
+def test_ar_overlay(tmp_path: Path, photo: Path) -> None:
+    out = _run("ar_overlay", tmp_path)
+    assert 0.3 < float(out.split()[0]) < 1.5
+    changed = np.abs(_pixels(tmp_path / "out" / "cube.png") - skimage.data.astronaut()).max(axis=2) > 30
+    y, x = np.nonzero(changed)
+    assert 300 < changed.sum() < 20_000
+    assert x.min() < 179 < 269 < x.max()  # Around the face.
+    assert y.min() < 88 < 178 < y.max()
+    assert _run("ar_overlay", tmp_path, photo, "other") == out
+
+
+def test_osc_stream(tmp_path: Path) -> None:
+    heard, sent = _run("osc_stream", tmp_path).splitlines()
+    address, bone, *quaternion = heard.split()
+    assert (address, bone) == ("/VMC/Ext/Bone/Pos", "Head")
+    assert np.linalg.norm(np.array(quaternion, float)) == pytest.approx(1, abs=1e-5)
+    assert sent.startswith("sent yaw ")
+
+
 def test_examples_are_short_and_all_tested() -> None:
     names = sorted(file.stem for file in EXAMPLES.glob("*.py"))
     tests = Path(__file__).read_text(encoding="utf-8")
