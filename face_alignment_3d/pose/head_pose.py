@@ -82,7 +82,7 @@ def estimate_pose(landmarks: npt.NDArray[np.floating]) -> HeadPose:
     """The pose of 66 landmarks (66, 3) in the image frame.
 
     The mean face is laid over them by the weighted least-squares similarity (Umeyama 1991). Eye corners and
-    nose count fully, lids and brows less, jaw and mouth hardly at all, so that an open mouth or a
+    nose count fully, brows and lids less, mouth and jaw hardly at all, so that an open mouth or a
     closed eye does not turn the head.
 
     Raises :class:`LandmarksError` when the points have another shape, are not finite, or lie on a line.
