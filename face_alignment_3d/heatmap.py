@@ -91,7 +91,8 @@ def sample(
     values, offsets_x, offsets_y = _window(
         heatmaps, points_heatmap, first, side=2, transform=transform or (lambda cells: cells)
     )
-    return (values * (1 - offsets_x.abs()) * (1 - offsets_y.abs())).sum(dim=(-2, -1))
+    weights = (1 - offsets_y.abs()).clamp_min(0) * (1 - offsets_x.abs()).clamp_min(0)
+    return (values * weights).sum(dim=(-2, -1))
 
 
 def _window(
@@ -104,18 +105,19 @@ def _window(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """``side`` x ``side`` transformed cells of each map (B, N, height, width), from ``first`` (B, N, 2) on.
 
-    Values (B, N, side, side), 0 for cells beyond the map, and the cells' offsets from the points in x
-    (B, N, 1, side) and y (B, N, side, 1). Looking at these few cells is many times cheaper than masking all.
+    Values (B, N, side, side), and the cells' offsets from the points in x (B, N, 1, side) and y (B, N, side,
+    1): infinite for cells beyond the map, whose values are others'. Looking at these few cells is many times
+    cheaper than masking all.
     """
     height, width = maps.shape[-2:]
     steps = torch.arange(side, dtype=first.dtype, device=first.device)
     columns = first[..., 0:1] + steps
     rows = first[..., 1:2] + steps
-    inside_x = (columns >= 0) & (columns <= width - 1)
-    inside_y = (rows >= 0) & (rows <= height - 1)
-    index = rows.clamp(0, height - 1)[..., :, None] * width + columns.clamp(0, width - 1)[..., None, :]
-    cells = maps.flatten(-2).gather(-1, index.flatten(-2).long()).reshape(index.shape)
-    values = torch.where(inside_y[..., :, None] & inside_x[..., None, :], transform(cells), 0)
-    offsets_x = (columns - points_heatmap[..., 0:1])[..., None, :]
-    offsets_y = (rows - points_heatmap[..., 1:2])[..., :, None]
-    return values, offsets_x, offsets_y
+    inside_columns, inside_rows = columns.clamp(0, width - 1), rows.clamp(0, height - 1)
+    index = inside_rows[..., :, None] * width + inside_columns[..., None, :]
+    # Once more as integers: a point that is not a number must not become an address.
+    address = index.flatten(-2).long().clamp(0, height * width - 1)
+    cells = maps.flatten(-2).gather(-1, address).reshape(index.shape)
+    offsets_x = torch.where(columns == inside_columns, columns - points_heatmap[..., 0:1], math.inf)
+    offsets_y = torch.where(rows == inside_rows, rows - points_heatmap[..., 1:2], math.inf)
+    return transform(cells), offsets_x[..., None, :], offsets_y[..., :, None]

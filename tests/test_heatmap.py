@@ -177,3 +177,42 @@ def test_sample_is_bilinear_and_zero_beyond_the_map() -> None:
     points = torch.tensor([[[2.0, 3.0], [2.25, 3.5], [7.0, 5.0], [-1.5, 2.0]]])
     expected = torch.tensor([[32.0, 37.25, 57.0, 0.0]])
     torch.testing.assert_close(heatmap.sample(ramp, points), expected)
+
+
+def _everywhere(count=200, size=(9, 14), seed=3):
+    """Random maps, and points in them, on their cells, on their borders and far beyond."""
+    generator = torch.Generator().manual_seed(seed)
+    maps = torch.rand(1, count, *size, generator=generator, dtype=torch.float64)
+    points = 30 * torch.rand(1, count, 2, generator=generator, dtype=torch.float64) - 8
+    points[0, ::3] = points[0, ::3].round()
+    points[0, 0] = 1e6
+    return maps, points
+
+
+def _offsets(maps, points):
+    ys, xs = (torch.arange(side, dtype=maps.dtype) for side in maps.shape[-2:])
+    return xs - points[..., 0:1], ys - points[..., 1:2]
+
+
+@pytest.mark.parametrize("radius", [1.0, 2.5, 20.0])
+def test_mass_near_is_that_of_the_whole_map_masked(radius):
+    maps, points = _everywhere()
+    dx, dy = _offsets(maps, points)
+    near = dx[..., None, :] ** 2 + dy[..., :, None] ** 2 <= radius**2
+    expected = (maps * near).sum(dim=(-2, -1))
+    torch.testing.assert_close(heatmap.mass_near(maps, points, radius=radius), expected)
+
+
+@pytest.mark.parametrize("transform", [None, torch.sigmoid])
+def test_sample_is_bilinear_with_nothing_beyond_the_map(transform):
+    maps, points = _everywhere()
+    dx, dy = _offsets(maps, points)
+    tents = (1 - dy.abs()).clamp_min(0)[..., :, None] * (1 - dx.abs()).clamp_min(0)[..., None, :]
+    expected = ((transform(maps) if transform else maps) * tents).sum(dim=(-2, -1))
+    torch.testing.assert_close(heatmap.sample(maps, points, transform=transform), expected)
+
+
+def test_points_that_are_no_numbers_are_no_addresses():
+    maps, points = _everywhere(4)
+    points[0, 1] = float("nan")
+    assert heatmap.sample(maps, points).shape == heatmap.mass_near(maps, points, radius=2.0).shape == (1, 4)

@@ -1,5 +1,6 @@
 """The cascade in torch, on any of its devices."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -64,7 +65,7 @@ class TorchBackend:
         # Permuting (B, S, S, 3) gives (B, 3, S, S) in channels-last order, which is faster on CPUs. Bytes go
         # to the device, a quarter of what floats would be.
         pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).to(self._device)
-        with torch.autocast(self._device.type, self._dtype, enabled=self._mixed):
+        with torch.autocast(self._device.type, self._dtype) if self._mixed else nullcontext():
             points, confidence = self._run(pixels)
         return points.float().cpu().numpy(), confidence.float().cpu().numpy()
 
