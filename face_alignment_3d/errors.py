@@ -34,3 +34,7 @@ class WeightsError(FaceAlignmentError):
 
 class DataError(FaceAlignmentError):
     """A training or evaluation data set is missing, incomplete or broken."""
+
+
+class VideoError(FaceAlignmentError):
+    """A film cannot be read or written."""

@@ -1,0 +1,153 @@
+"""One face through time: where it was, how it moves, what it looks like."""
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.crop import box_around
+from face_alignment_3d.errors import LandmarksError
+from face_alignment_3d.face import Face3D
+from face_alignment_3d.video.appearance import appearance_of, likeness
+from face_alignment_3d.video.levelling import Whereabouts
+from face_alignment_3d.video.matching import overlap
+from face_alignment_3d.video.smoothing import LandmarkSmoother, Smoothing
+from face_alignment_3d.video.tracked_face import TrackedFace3D
+
+#: Seconds over which the velocity is averaged, and the appearance.
+_VELOCITY_MEMORY: Final = 0.08
+_APPEARANCE_MEMORY: Final = 0.5
+#: Seconds after which a face that is not seen has lost most of its speed.
+_COASTING: Final = 2.0
+#: A box that overlaps the last one this much is not worth a new crop: at rest the network then sees the very
+#: same window, and the landmarks do not move with it.
+_SAME_BOX: Final = 0.94
+
+
+class Track:
+    """What is remembered of a face. Times are in seconds, lengths in image pixels."""
+
+    def __init__(
+        self,
+        track_id: int,
+        face: Face3D,
+        *,
+        time: float,
+        image_rgb: npt.NDArray[np.uint8],
+        smoothing: Smoothing | None,
+    ) -> None:
+        self.track_id = track_id
+        self.hidden_since: float | None = None
+        """When it was lost from sight; None while it is seen."""
+        self._smoother = None if smoothing is None else LandmarkSmoother(smoothing)
+        self._velocity = np.zeros(2)
+        self._place(face, time)
+        self._appearance = appearance_of(image_rgb, self._points, roll=self._roll)
+        self._score = face.score
+        self._face = self._tracked(face, time)
+
+    @property
+    def size(self) -> float:
+        """The longer side of the face's box."""
+        return float(np.ptp(self._points[:, :2], axis=0).max())
+
+    @property
+    def face(self) -> TrackedFace3D:
+        """As it was last seen."""
+        return self._face
+
+    def expected(self, time: float) -> Whereabouts:
+        """Where the face should be at ``time``, by the way it moved."""
+        ahead = time - self._time
+        shift = self._velocity * _COASTING * -math.expm1(-ahead / _COASTING)
+        points = self._points + np.append(shift, 0.0)
+        box = box_around(points)
+        if overlap(box, self._box) > _SAME_BOX:
+            box = self._box
+        return Whereabouts(points, box, self._roll)
+
+    def surprise(self, face: Face3D, time: float) -> float:
+        """How far ``face`` is from where this one is expected, in sizes of it."""
+        expected = self.expected(time).points[:, :2].mean(axis=0)
+        found = np.asarray(face.landmarks, np.float64)[:, :2].mean(axis=0)
+        return float(np.linalg.norm(found - expected)) / max(self.size, 1.0)
+
+    def detour(self, face: Face3D, time: float) -> float:
+        """How far ``face`` is from all places where this one can be without having turned, in sizes of it.
+
+        It may have stopped since it was lost, gone on as it was, or anything between.
+        """
+        start = self._points[:, :2].mean(axis=0)
+        way = self.expected(time).points[:, :2].mean(axis=0) - start
+        offset = np.asarray(face.landmarks, np.float64)[:, :2].mean(axis=0) - start
+        along = float(np.clip(offset @ way / max(float(way @ way), 1e-9), 0, 1))
+        return float(np.linalg.norm(offset - along * way)) / max(self.size, 1.0)
+
+    def size_ratio(self, face: Face3D) -> float:
+        """How many times larger ``face`` is, or smaller; at least 1."""
+        other = max(float(np.ptp(face.landmarks[:, :2], axis=0).max()), 1.0)
+        return max(other / max(self.size, 1.0), self.size / other)
+
+    def resembles(self, face: Face3D, image_rgb: npt.NDArray[np.uint8]) -> float:
+        """How much ``face`` looks like this one, in [-1, 1]."""
+        return likeness(
+            self._appearance, appearance_of(image_rgb, face.landmarks, roll=_roll_of(face, self._roll))
+        )
+
+    def see(
+        self, face: Face3D, *, time: float, image_rgb: npt.NDArray[np.uint8] | None, detected: bool = False
+    ) -> None:
+        """Takes in where the face is now. Without an image its motion and looks are not learned from.
+
+        That is for faces before or behind others, whose landmarks may be partly the other's. ``detected``:
+        ``face`` comes from the detector, not from where this one was expected.
+        """
+        center, elapsed = self._points[:, :2].mean(axis=0), time - self._time
+        returned = self.hidden_since is not None
+        self._place(face, time)
+        if image_rgb is not None:
+            share = 1.0 if returned else -math.expm1(-elapsed / _VELOCITY_MEMORY)
+            moved = (self._points[:, :2].mean(axis=0) - center) / elapsed
+            self._velocity = self._velocity + share * (moved - self._velocity)
+            look = appearance_of(image_rgb, self._points, roll=self._roll)
+            mixed = self._appearance - math.expm1(-elapsed / _APPEARANCE_MEMORY) * (look - self._appearance)
+            self._appearance = mixed / max(float(np.linalg.norm(mixed)), 1e-9)
+        if detected:
+            self._score = face.score
+        self.hidden_since = None
+        self._face = self._tracked(face, time)
+
+    def confirm(self, face: Face3D) -> None:
+        """The detector found it as well, as ``face``."""
+        self._score = face.score
+
+    def hide(self, time: float) -> None:
+        """It is not to be seen now."""
+        if self.hidden_since is None:
+            self.hidden_since = time
+
+    def forget_motion(self) -> None:
+        """After a cut: where it was says nothing any more about where it goes."""
+        self._velocity = np.zeros(2)
+        if self._smoother is not None:
+            self._smoother.reset()
+
+    def _place(self, face: Face3D, time: float) -> None:
+        self._time = time
+        self._points = np.asarray(face.landmarks, np.float64)
+        self._box = face.box
+        self._roll = _roll_of(face, 0.0)
+
+    def _tracked(self, face: Face3D, time: float) -> TrackedFace3D:
+        landmarks = face.landmarks
+        if self._smoother is not None:
+            landmarks = self._smoother.update(landmarks, face.confidence, time=time).astype(np.float32)
+        return TrackedFace3D(landmarks, face.confidence, face.box, self._score, track_id=self.track_id)
+
+
+def _roll_of(face: Face3D, otherwise: float) -> float:
+    try:
+        return math.radians(face.pose.roll)
+    except LandmarksError:
+        return otherwise

@@ -1,0 +1,232 @@
+"""Identities: who is who through motion, crossings, hiding and cuts, and how often the detector runs."""
+
+import math
+
+import numpy as np
+import pytest
+from made_up_scene import HEIGHT, WIDTH, Actor, Scene
+
+from face_alignment_3d.face import Face3D
+from face_alignment_3d.video import VideoAligner3D
+
+FPS = 30
+
+
+def _still(x, y):
+    return lambda _: (x, y)
+
+
+def _run(scene, seconds, *, start=0.0, tracker=None, **options):
+    """(tracker, for each frame {track_id: the actor that is there}); fails when a face is on no actor."""
+    tracker = VideoAligner3D(scene, **{"smooth": False, **options}) if tracker is None else tracker
+    frames = []
+    for index in range(round(seconds * FPS)):
+        time = start + index / FPS
+        faces = tracker.track(scene.frame(time), time=time)
+        assert [face.track_id for face in faces] == sorted(face.track_id for face in faces)
+        frames.append({face.track_id: _actor_of(scene, face, time) for face in faces})
+    return tracker, frames
+
+
+def _actor_of(scene, face, time):
+    distances = [np.abs(face.landmarks - actor.points(time)).max() for actor in scene.actors]
+    assert min(distances) < 5, "a face where none is"
+    return int(np.argmin(distances))
+
+
+def _identities(frames):
+    """{actor: the ids that it had}"""
+    ids = {}
+    for frame in frames:
+        for track_id, actor in frame.items():
+            ids.setdefault(actor, set()).add(track_id)
+    return ids
+
+
+def test_faces_keep_their_ids_and_detection_is_rare():
+    scene = Scene([Actor(lambda t: (100 + 90 * t, 180), look=1), Actor(_still(500, 100), look=2)])
+    _, frames = _run(scene, 3.0, detect_every=1.0)
+    assert all(frame == frames[0] and len(frame) == 2 for frame in frames)
+    assert scene.calls.count("detect") == 3
+    assert scene.calls.count("align 2") == 89  # One call a frame for all faces.
+
+
+def test_a_new_face_is_found_within_the_interval():
+    scene = Scene(
+        [Actor(_still(150, 150), look=1), Actor(_still(500, 150), look=2, hidden=lambda t: t < 0.7)]
+    )
+    _, frames = _run(scene, 2.0, detect_every=0.5)
+    first = next(i for i, frame in enumerate(frames) if len(frame) == 2)
+    assert 0.7 <= first / FPS <= 1.04
+    assert all(frame == {0: 0, 1: 1} for frame in frames[first:])
+
+
+@pytest.mark.parametrize("speed", [80, 150, 300])
+def test_crossing_faces_keep_their_ids(speed):
+    seconds = 480 / speed
+    scene = Scene(
+        [
+            Actor(lambda t: (WIDTH / 2 + speed * (t - seconds / 2), 170), look=1, nearness=1),
+            Actor(lambda t: (WIDTH / 2 - speed * (t - seconds / 2), 190), look=2),
+        ]
+    )
+    _, frames = _run(scene, seconds)
+    assert _identities(frames) == {0: {0}, 1: {1}} or _identities(frames) == {0: {1}, 1: {0}}
+    assert len(frames[-1]) == 2
+
+
+def test_a_face_that_turns_back_behind_another_is_told_by_its_looks():
+    """It comes out on the side where it went in: motion alone would look on the other."""
+    scene = Scene(
+        [
+            Actor(_still(320, 180), look=1, nearness=1, size=90),
+            Actor(lambda t: (320 - 120 * abs(t - 1.5), 180), look=2),
+        ]
+    )
+    _, frames = _run(scene, 3.0)
+    assert all(len(ids) == 1 for ids in _identities(frames).values())
+    assert len(frames[-1]) == 2
+
+
+def test_a_second_of_occlusion():
+    hidden = lambda t: 1.0 <= t < 2.0  # noqa: E731
+    scene = Scene([Actor(lambda t: (100 + 100 * t, 180), look=1, hidden=hidden)])
+    _, frames = _run(scene, 3.0)
+    assert not any(frame for i, frame in enumerate(frames) if 1.0 <= i / FPS < 2.0 - 1e-6)
+    back = next(i for i, frame in enumerate(frames) if i >= 60 and frame)
+    assert back / FPS <= 2.0 + 0.2 + 0.04  # The next search finds it.
+    assert _identities(frames) == {0: {0}}
+
+
+def test_somebody_else_at_the_same_place_is_somebody_else():
+    scene = Scene(
+        [
+            Actor(_still(300, 180), look=1, hidden=lambda t: t >= 1.0),
+            Actor(_still(305, 180), look=2, hidden=lambda t: t < 1.5),
+        ]
+    )
+    _, frames = _run(scene, 3.0)
+    assert _identities(frames) == {0: {0}, 1: {1}}
+
+
+def test_a_lost_face_is_given_up_in_time():
+    scene = Scene([Actor(_still(300, 180), look=1, hidden=lambda t: 1.0 <= t < 4.0)])
+    _, frames = _run(scene, 5.0, keep_lost=1.0)
+    assert _identities(frames) == {0: {0, 1}}
+
+
+def test_four_faces_cross_and_hide_for_a_minute():
+    def path(phase, rate, y):
+        return lambda t: (320 + 230 * math.sin(rate * t + phase), y + 30 * math.sin(0.7 * t + phase))
+
+    actors = [
+        Actor(path(0.0, 0.9, 120), look=1, nearness=4, size=70),
+        Actor(path(2.0, 1.1, 160), look=2, nearness=3, size=80),
+        Actor(path(4.0, 0.7, 200), look=3, nearness=2, size=75, hidden=lambda t: 20 < t % 30 < 21),
+        Actor(path(5.5, 1.3, 240), look=4, nearness=1, size=85, hidden=lambda t: 5 < t % 17 < 6),
+    ]
+    _, frames = _run(Scene(actors, noise=0.004), 60.0)
+    identities = _identities(frames)
+    assert sorted(identities) == [0, 1, 2, 3]
+    assert all(len(ids) == 1 for ids in identities.values()), identities
+
+
+def test_a_cut_starts_anew():
+    before = Scene([Actor(_still(200, 180), look=1), Actor(_still(450, 180), look=2)], background=1)
+    after = Scene([Actor(_still(205, 180), look=3)], background=2)
+    tracker, _ = _run(before, 1.0)
+    tracker._aligner = after
+    _, frames = _run(after, 0.5, start=1.0, tracker=tracker)
+    assert all(set(frame) == {2} for frame in frames)
+    assert after.calls[1] == "detect"  # In the very frame of the cut.
+
+
+def test_a_flash_is_no_cut():
+    class Flashing(Scene):
+        def frame(self, time):
+            image = super().frame(time)
+            return np.clip(image.astype(int) + 60, 0, 255).astype(np.uint8) if 0.5 < time < 0.6 else image
+
+    _, frames = _run(Flashing([Actor(_still(200, 180), look=1)]), 1.0)
+    assert _identities(frames) == {0: {0}}
+
+
+def test_a_face_that_leaves_the_frame_is_not_made_up():
+    scene = Scene([Actor(lambda t: (500 + 150 * t, 180), look=1)])
+    _, frames = _run(scene, 2.0)
+    assert frames[0]
+    assert not frames[-1]
+
+
+def test_no_face_is_searched_for_now_and_then():
+    scene = Scene([])
+    _, frames = _run(scene, 2.0, search_every=0.25)
+    assert not any(frames)
+    assert 7 <= scene.calls.count("detect") <= 9
+    assert set(scene.calls) == {"detect"}
+
+
+def test_another_frame_size_starts_anew():
+    scene = Scene([Actor(_still(200, 180), look=1)])
+    tracker, _ = _run(scene, 0.2)
+    image = np.pad(scene.frame(0.3), ((0, 8), (0, 0), (0, 0)))
+    assert [face.track_id for face in tracker.track(image, time=0.3)] == [1]
+
+
+def test_trackers_share_nothing():
+    scene = Scene([Actor(_still(200, 180), look=1)])
+    _, first = _run(scene, 0.2)
+    _, second = _run(scene, 0.2)
+    assert first == second
+
+
+def test_reset_forgets_faces_and_time():
+    scene = Scene([Actor(_still(200, 180), look=1)])
+    tracker, _ = _run(scene, 0.2, start=5.0)
+    tracker.reset()
+    (face,) = tracker.track(scene.frame(0.0), time=0.0)
+    assert face.track_id == 1
+
+
+def test_what_comes_out():
+    scene = Scene([Actor(_still(200, 180), look=1)])
+    tracker = VideoAligner3D(scene)
+    for time in (0.0, 0.1):
+        (face,) = tracker.track(scene.frame(time), time=time)
+    assert isinstance(face, Face3D)
+    assert face.landmarks.shape == (66, 3)
+    assert face.landmarks.dtype == np.float32
+    assert face.score == pytest.approx(0.99)
+    np.testing.assert_allclose(face.landmarks, scene.actors[0].points(0.1), atol=0.01)
+
+
+def test_smoothing_can_be_off():
+    noisy = Scene([Actor(_still(200, 180), look=1)], noise=0.01)
+    spread = {}
+    for smooth in (True, False):
+        tracker = VideoAligner3D(noisy, smooth=smooth, fps=FPS)
+        x = [tracker.track(noisy.frame(i / FPS))[0].landmarks[:, 0] for i in range(40)]
+        spread[smooth] = np.std(np.diff(x[10:], axis=0))
+    assert spread[False] > 5 * spread[True]
+
+
+def test_still_faces_are_seen_through_the_same_window():
+    scene = Scene([Actor(_still(200, 180), look=1)], noise=0.004)
+    tracker = VideoAligner3D(scene, fps=FPS)
+    boxes = [tracker.track(scene.frame(i / FPS))[0].box for i in range(30)]
+    assert len({box.tobytes() for box in boxes[2:]}) == 1
+
+
+@pytest.mark.parametrize("time", [0.0, -1.0, math.nan])
+def test_time_must_rise(time):
+    tracker = VideoAligner3D(Scene([]))
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    tracker.track(image, time=0.0)
+    with pytest.raises(ValueError, match="rise from frame to frame"):
+        tracker.track(image, time=time)
+
+
+@pytest.mark.parametrize("options", [{"fps": 0.0}, {"detect_every": -1.0}, {"keep_lost": math.inf}])
+def test_wrong_options(options):
+    with pytest.raises(ValueError, match="must be above 0 and finite"):
+        VideoAligner3D(Scene([]), **options)
