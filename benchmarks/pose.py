@@ -43,7 +43,7 @@ def disagreement(canonical: Floats, sources: list[str]) -> Floats:
     for index, source in enumerate(sources):
         of_source.setdefault(source, []).append(index)
     pairs = [pair for group in of_source.values() for pair in combinations(group, 2)]
-    first, second = np.array(pairs).reshape(-1, 2).T
+    first, second = np.array(pairs, np.int64).reshape(-1, 2).T
     return 100 * np.linalg.norm(canonical[first] - canonical[second], axis=-1).mean(axis=1)
 
 
