@@ -12,7 +12,8 @@ def test_angles_differ_the_short_way_round() -> None:
 
 def test_disagreement_is_of_pairs_of_one_source() -> None:
     face = np.zeros((66, 3))
-    canonical = np.stack([face, face + [0.03, 0.04, 0], face + 9, face + [0, 0, 0.1]])
+    moved = np.array([(0, 0, 0), (0.03, 0.04, 0), (9, 9, 9), (0, 0, 0.1)])
+    canonical = face + moved[:, None]
     apart = disagreement(canonical, ["a", "a", "b", "a"])
     assert sorted(apart) == pytest.approx(sorted([5, 10, 100 * np.sqrt(0.03**2 + 0.04**2 + 0.1**2)]))
 
