@@ -122,6 +122,14 @@ def test_osc_stream(tmp_path: Path) -> None:
     assert sent.startswith("sent yaw ")
 
 
+def test_video_loop(tmp_path: Path) -> None:
+    lines = _run("video_loop", tmp_path).splitlines()
+    assert len(lines) == 60
+    assert all(": face 0, tip of the nose at " in line for line in lines)
+    first, last = (float(re.findall(r"y (\d+\.\d)", lines[i])[0]) for i in (0, -1))
+    assert first - last == pytest.approx(59, abs=3)
+
+
 def test_examples_are_short_and_all_tested() -> None:
     names = sorted(file.stem for file in EXAMPLES.glob("*.py"))
     tests = Path(__file__).read_text(encoding="utf-8")

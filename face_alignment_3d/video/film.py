@@ -94,7 +94,8 @@ class Film:
     def frames(self) -> Iterator[FilmFrame]:
         """All frames that can be read, in order, with time stamps that rise; once for each open film.
 
-        Damaged parts are left out and :attr:`problem` says so.
+        What cannot be decoded is left out, and :attr:`problem` says so where the film lets it be known: some
+        containers lose frames without a trace.
         """
         index, damaged, last, start = 0, 0, None, None
         for frame in self._decoded():
@@ -106,6 +107,7 @@ class Film:
             if last is not None and pts <= last:
                 damaged += 1
                 continue
+            damaged += frame.is_corrupt  # It is shown all the same: most of it is as it should be.
             start = pts if start is None else start
             last = pts
             # Degrees that the picture is to be turned by, counter-clockwise.
@@ -138,6 +140,9 @@ class Film:
         read = float((last - start) * self.time_base + 1 / self.rate)
         if self.duration is not None and self.duration - read > max(_MISSING, 2 / float(self.rate)):
             return f"the film breaks off: {frames} frames, {read:.1f} of {self.duration:.1f} s, could be read"
+        damaged = max(damaged, self._stream.frames - frames)
         if damaged:
-            return f"the film is damaged: {damaged} of its parts could not be read, {frames} frames could"
+            return (
+                f"the film is damaged: {damaged} of its parts could not be read well; it has {frames} frames"
+            )
         return None

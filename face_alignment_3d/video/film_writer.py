@@ -54,6 +54,7 @@ class FilmWriter:
         self._time_base, self._rate = time_base, rate
         self._last_pts: int | None = None
         with saying(self._what):
+            self._part.path.touch()  # FFmpeg would say only at the first frame that it cannot.
             self._container = self._av.open(str(self._part.path), "w", format=CONTAINERS[path.suffix.lower()])
         try:
             with saying(self._what):

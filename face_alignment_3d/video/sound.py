@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from face_alignment_3d.video.pyav import import_av
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 #: What all of the containers that are written hold, and players play; the rest is encoded anew, as AAC.
 _COPIED: Final = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
+
+_LAYOUTS: Final = MappingProxyType({1: "mono", 2: "stereo"})
 
 
 class Sound:
@@ -25,13 +28,15 @@ class Sound:
         self._output = output
         self._input = import_av().open(str(path))
         self._tracks: dict[int, av.AudioStream] = {}
-        self._encoded: set[int] = set()
+        self._encoded: dict[int, av.AudioResampler] = {}
         for stream in self._input.streams.audio:
             if stream.codec_context.name in _COPIED:
                 self._tracks[stream.index] = output.add_stream_from_template(stream)
             else:
-                self._tracks[stream.index] = output.add_stream("aac", rate=stream.rate, layout=stream.layout)
-                self._encoded.add(stream.index)
+                # Plain samples often come without a word on which channel is which.
+                layout = _LAYOUTS.get(stream.channels, stream.layout.name)
+                self._tracks[stream.index] = output.add_stream("aac", rate=stream.rate, layout=layout)
+                self._encoded[stream.index] = import_av().AudioResampler("fltp", layout, stream.rate)
         self._packets = self._read()
         self._next = next(self._packets, None)
 
@@ -74,7 +79,8 @@ class Sound:
         except self._error:
             return
         for frame in frames:
-            self._output.mux(self._tracks[index].encode(frame))
+            for resampled in self._encoded[index].resample(frame):
+                self._output.mux(self._tracks[index].encode(resampled))
 
 
 def _time_of(packet: "av.Packet[av.AudioStream]") -> float:

@@ -1,0 +1,70 @@
+"""Small films, made with PyAV."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+
+HEIGHT, WIDTH = 48, 64
+
+
+def picture(index, height=HEIGHT, width=WIDTH):
+    """Red top left, green top right, blue bottom left, and grey that tells the frame bottom right."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[: height // 2, : width // 2] = 200, 30, 30
+    image[: height // 2, width // 2 :] = 30, 200, 30
+    image[height // 2 :, : width // 2] = 30, 30, 200
+    image[height // 2 :, width // 2 :] = 20 + 5 * (index % 40)
+    return image
+
+
+def write_film(
+    path, times_ms, *, rotation=0, sound=None, height=HEIGHT, width=WIDTH, options=None, frames=None
+):
+    """A film with :func:`picture` at each of ``times_ms``; ``rotation`` is counter-clockwise, in degrees."""
+    container = av.open(str(path), "w", options=options or {})
+    stream = container.add_stream("libx264", rate=30, options={"crf": "10", "g": "10"})
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.codec_context.time_base = Fraction(1, 1000)
+    if rotation:
+        stream.set_display_rotation(rotation)
+    audio = None if sound is None else container.add_stream(sound, rate=16000, layout="mono")
+    for index, time in enumerate(times_ms):
+        image = picture(index, height, width) if frames is None else frames[index]
+        frame = av.VideoFrame.from_ndarray(image, "rgb24")
+        frame.pts, frame.time_base = int(time), Fraction(1, 1000)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+    if audio is not None:
+        samples = round(16 * (times_ms[-1] + 33))
+        tone = (8000 * np.sin(2 * np.pi * 440 / 16000 * np.arange(samples))).astype(np.int16)
+        for start in range(0, samples, 1024):
+            part = av.AudioFrame.from_ndarray(tone[None, start : start + 1024], "s16", "mono")
+            part.sample_rate, part.pts, part.time_base = 16000, start, Fraction(1, 16000)
+            container.mux(audio.encode(part))
+        container.mux(audio.encode(None))
+    container.close()
+    return path
+
+
+def read_times(path):
+    """Seconds of each frame."""
+    with av.open(str(path)) as container:
+        return [frame.time for frame in container.decode(video=0)]
+
+
+def read_pictures(path):
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def sound_seconds(path):
+    """How long the film sounds, and its loudness; None without sound."""
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return None
+        parts = [
+            (frame.samples / frame.sample_rate, frame.to_ndarray()) for frame in container.decode(audio=0)
+        ]
+    loud = np.concatenate([values.reshape(-1) for _, values in parts]).astype(float)
+    return sum(seconds for seconds, _ in parts), float(np.abs(loud).max())
