@@ -65,6 +65,13 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help="face boxes, in place of the detector: CSV image,x0,y0,x1,y1 or JSON {image: [[x0,y0,x1,y1]]}",
     )
     parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
+    parser.add_argument(
+        "--backend",
+        choices=["auto", "torch", "onnx"],
+        default="auto",
+        help="what runs the networks: torch, onnx (ONNX Runtime), or auto, which is torch where it is "
+        "installed",
+    )
     parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="see `weights list` (lite)")
     parser.add_argument("--offline", action="store_true", help="never download weights")
     parser.add_argument(
@@ -121,10 +128,15 @@ def _make_aligner(args: argparse.Namespace) -> "FaceAligner3D":
     offline = True if args.offline else None
     detector = None
     if args.min_face is not None:
+        from face_alignment_3d.backends.choosing import choose
         from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
-        detector = MTCNNDetector(device=args.device, min_face_size=args.min_face)
-    return FaceAligner3D(args.weights, device=args.device, detector=detector, offline=offline)
+        detector = MTCNNDetector(
+            backend=choose(args.weights, args.backend), device=args.device, min_face_size=args.min_face
+        )
+    return FaceAligner3D(
+        args.weights, backend=args.backend, device=args.device, detector=detector, offline=offline
+    )
 
 
 def _targets(

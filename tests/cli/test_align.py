@@ -136,11 +136,12 @@ def test_options_reach_the_aligner(album: Path, stub_aligner: Any) -> None:
         "cpu",
     ]
     assert main(arguments) == 0
-    assert main([*arguments, "--offline"]) == 0
+    assert main([*arguments, "--offline", "--backend", "onnx"]) == 0
     first, second = stub_aligner.made
     assert first.weights == "x.safetensors"
-    assert first.options == {"device": "cpu", "detector": None, "offline": None}
+    assert first.options == {"backend": "auto", "device": "cpu", "detector": None, "offline": None}
     assert second.options["offline"] is True
+    assert second.options["backend"] == "onnx"
 
 
 def test_min_face_reaches_the_detector(
@@ -154,7 +155,7 @@ def test_min_face_reaches_the_detector(
 
     monkeypatch.setattr("face_alignment_3d.detection.mtcnn.MTCNNDetector", detector)
     assert main(["align", "photos/a.png", "-o", "out", "--min-face", "12", "--device", "cpu"]) == 0
-    assert [(str(options["device"]), options["min_face_size"]) for options in made] == [("cpu", 12)]
+    assert made == [{"backend": "torch", "device": "cpu", "min_face_size": 12}]
     assert stub_aligner.made[0].options["detector"] == "detector"
 
 
