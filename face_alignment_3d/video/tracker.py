@@ -31,6 +31,8 @@ _DOUBTFUL: Final = 0.45
 
 #: A face that is this far from where it was expected, in its sizes, is another one.
 _FARTHEST_JUMP: Final = 0.6
+#: The same where the network is in doubt: it is between this face and one that has come before it.
+_FARTHEST_DOUBTFUL_JUMP: Final = 0.2
 #: Two tracks are on the same face when their boxes overlap by this much.
 _SAME_FACE: Final = 0.5
 #: A detection is of a face that is tracked when the boxes overlap by this much.
@@ -156,7 +158,9 @@ class VideoAligner3D:
         seen = []
         for track, face in zip(tracks, faces, strict=True):
             is_there = _is_face(face, image_rgb.shape, least_confidence=_GONE)
-            if is_there and track.surprise(face, time) < _FARTHEST_JUMP:
+            is_doubtful = float(face.confidence.mean()) < _DOUBTFUL
+            farthest = _FARTHEST_DOUBTFUL_JUMP if is_doubtful else _FARTHEST_JUMP
+            if is_there and track.surprise(face, time) < farthest:
                 seen.append((track, face))
             else:
                 self._lose(track, time)
