@@ -11,6 +11,7 @@ from face_alignment_3d.errors import (
     FaceAlignmentError,
     ImageError,
     LandmarksError,
+    VideoError,
     WeightsError,
 )
 from face_alignment_3d.face import Face3D
@@ -19,6 +20,7 @@ from face_alignment_3d.version import __version__
 if TYPE_CHECKING:
     from face_alignment_3d.aligner import Aligned, FaceAligner3D
     from face_alignment_3d.detection.protocol import Detection, FaceDetector
+    from face_alignment_3d.video import TrackedFace3D, VideoAligner3D
 
 __all__ = [
     "Aligned",
@@ -33,6 +35,9 @@ __all__ = [
     "FaceDetector",
     "ImageError",
     "LandmarksError",
+    "TrackedFace3D",
+    "VideoAligner3D",
+    "VideoError",
     "WeightsError",
     "__version__",
 ]
@@ -43,6 +48,8 @@ _LAZY = {
     "FaceAligner3D": "face_alignment_3d.aligner",
     "Detection": "face_alignment_3d.detection.protocol",
     "FaceDetector": "face_alignment_3d.detection.protocol",
+    "TrackedFace3D": "face_alignment_3d.video",
+    "VideoAligner3D": "face_alignment_3d.video",
 }
 
 
