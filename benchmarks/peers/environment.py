@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import sysconfig
 import venv
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +12,23 @@ from pathlib import Path
 CACHE = Path(__file__).resolve().parent.parent.parent / "build" / "peers"
 
 
-def peer_python(name: str, requirements: Sequence[str], *, python: str = sys.executable) -> Path:
+def peer_python(
+    name: str,
+    requirements: Sequence[str],
+    *,
+    python: str = sys.executable,
+    shares_packages: bool = False,
+) -> Path:
     """The interpreter of an environment with ``requirements``, made with ``python`` and kept for next time.
+
+    ``shares_packages``: what is installed beside this interpreter and fits the requirements is used, not
+    fetched again: torch has gigabytes, and two builds of it would be compared otherwise.
 
     Takes minutes and downloads the first time. Raises :class:`subprocess.CalledProcessError` when pip fails;
     what it says is on the standard error then.
     """
+    if shares_packages and python != sys.executable:
+        raise ValueError(f"packages are shared with this interpreter only; got python={python!r}")
     directory = CACHE / name
     interpreter = directory / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     ready = directory / "installed.json"
@@ -26,6 +38,8 @@ def peer_python(name: str, requirements: Sequence[str], *, python: str = sys.exe
         venv.create(directory, clear=True, with_pip=True)
     else:
         subprocess.run([python, "-m", "venv", "--clear", str(directory)], check=True)
+    if shares_packages:
+        _share_packages(interpreter)
     pip = [str(interpreter), "-m", "pip", "--disable-pip-version-check", "--quiet"]
     subprocess.run([*pip, "install", *requirements], check=True, stdout=sys.stderr)
     if subprocess.run([str(interpreter), "-c", "import cv2"], stderr=subprocess.DEVNULL).returncode:
@@ -35,3 +49,17 @@ def peer_python(name: str, requirements: Sequence[str], *, python: str = sys.exe
         subprocess.run([*pip, *headless], check=True, stdout=sys.stderr)
     ready.write_text(json.dumps(list(requirements)), encoding="utf-8")
     return interpreter
+
+
+def _share_packages(interpreter: Path) -> None:
+    """Lets ``interpreter`` import what this one can, after what is in its own environment."""
+    asked = subprocess.run(
+        [str(interpreter), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    # Not `venv --system-site-packages`: that shares the base interpreter's, and this one may be a venv's.
+    (Path(asked.stdout.strip()) / "shared.pth").write_text(
+        sysconfig.get_path("purelib") + "\n", encoding="utf-8"
+    )
