@@ -89,6 +89,8 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help="write the results instead of comparing")
     args = parser.parse_args()
 
+    if not args.record and not RESULTS.exists():
+        raise SystemExit(f"expected recorded results in {RESULTS}, found none; make them with --record")
     with tempfile.TemporaryDirectory() as folder:
         found = make(args.data, Path(folder))
     if args.record:
