@@ -142,7 +142,7 @@ def main() -> None:
     floors = {place: floor_milliseconds(gmac, rates[place]) for place in rates}
     promised = promises(measurements, starts, floors.get(most), most)
     notes = notes_of(present, absent, failures, gmac, rates)
-    tables = markdown(measurements, starts, promised, floors=floors, notes=notes)
+    tables = markdown(measurements, starts, promised, floors=floors, notes=notes, promised=most)
     print("\n" + tables)
     content = {
         **about_this_run(args.weights),

@@ -18,16 +18,17 @@ def markdown(
     *,
     floors: dict[str, float],
     notes: Sequence[str],
+    promised: str,
 ) -> str:
     """A table for each place, then starts and memory, then promises, then notes. ``floors``: place ->
-    milliseconds."""
+    milliseconds. ``promised``: the place at which promises were measured."""
     parts = []
     for place in dict.fromkeys(m.place for m in measurements):
         parts.append(times(measurements, place, floor=floors.get(place)))
     if starts:
         parts.append(start_table(starts))
     if promises:
-        parts.append(promise_table(promises))
+        parts.append(promise_table(promises, promised))
     parts += [f"- {note}" for note in notes]
     return "\n".join(parts).rstrip("\n") + "\n"
 
@@ -66,9 +67,12 @@ def start_table(starts: Sequence[Start]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def promise_table(promises: Sequence[Promise]) -> str:
-    """Each promise beside what was measured."""
-    rows = ["| promise, two threads | at most | measured | kept |", "|---|---|---|---|"]
+def promise_table(promises: Sequence[Promise], place: str) -> str:
+    """Each promise beside what was measured at ``place``."""
+    rows = [
+        f"| promise for two cores, measured with {place} | at most | measured | kept |",
+        "|---|---|---|---|",
+    ]
     for line in promises:
         measured = "not measured" if line.measured is None else f"{line.measured:.2f} {line.unit}".rstrip()
         if line.remark:

@@ -63,7 +63,12 @@ def test_an_import_of_torch_breaks_the_promise():
 
 def test_the_whole_page():
     page = markdown(
-        RUN, STARTS, promises(RUN, STARTS, 2.0, "2 threads"), floors={"1 thread": 5.0}, notes=["so it is"]
+        RUN,
+        STARTS,
+        promises(RUN, STARTS, 2.0, "2 threads"),
+        floors={"1 thread": 5.0},
+        notes=["so it is"],
+        promised="2 threads",
     )
     assert "5 to 95 %), 1 thread |" in page
     assert "| the same over the floor | 1.6 times | 2.00 times | **no** |" in page
