@@ -54,7 +54,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Follows the faces of the film; 1 when it is damaged, 128 + the signal's number when stopped."""
     from face_alignment_3d.errors import VideoError
-    from face_alignment_3d.training.interruption import StopRequests
+    from face_alignment_3d.interruption import StopRequests
     from face_alignment_3d.video import VideoAligner3D
     from face_alignment_3d.video.film import Film
 

@@ -1,10 +1,6 @@
-"""Stopping a run between two steps when the system or the user asks for it."""
+"""What ends a run that was asked to stop."""
 
 import signal
-import threading
-from types import FrameType, TracebackType
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class TrainingStopped(Exception):  # noqa: N818 - nothing went wrong
@@ -15,33 +11,3 @@ class TrainingStopped(Exception):  # noqa: N818 - nothing went wrong
         super().__init__(f"stopped by {name} after step {step}, which is saved; the same command goes on")
         self.exit_code = 128 + signal_number
         """What shells expect of a process that a signal ended: 143 for SIGTERM, 130 for Ctrl-C."""
-
-
-class StopRequests:
-    """While entered, SIGTERM and Ctrl-C are only noted; a second Ctrl-C interrupts at once.
-
-    Outside the main thread, where Python allows no signal handlers, nothing changes.
-    """
-
-    def __init__(self) -> None:
-        self.received = 0
-        """The signal's number; 0 while there was none."""
-        self._previous: dict[int, object] = {}
-
-    def __enter__(self) -> "StopRequests":
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._previous.items():
-            # None stands for a handler that was not installed from Python and cannot be put back.
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)  # type: ignore[arg-type]
-        self._previous = {}
-
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT and self.received == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.received = number

@@ -14,12 +14,13 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from face_alignment_3d.errors import DataError
+from face_alignment_3d.interruption import StopRequests
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.averaging import AveragedCascade
 from face_alignment_3d.training.batches import Batch, BatchMaker, ahead
 from face_alignment_3d.training.checkpoint import load_checkpoint, save_checkpoint
 from face_alignment_3d.training.event_log import EventLog
-from face_alignment_3d.training.interruption import StopRequests, TrainingStopped
+from face_alignment_3d.training.interruption import TrainingStopped
 from face_alignment_3d.training.objective import Draws, Objective
 from face_alignment_3d.training.processes import Processes
 from face_alignment_3d.training.sample import Sample

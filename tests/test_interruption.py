@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from face_alignment_3d.training.interruption import StopRequests, TrainingStopped
+from face_alignment_3d.interruption import StopRequests
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -37,10 +37,3 @@ def test_other_threads_leave_the_handlers_alone():
     thread.start()
     thread.join()
     assert seen == [before]
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_the_exit_code_says_which_signal(number, code):
-    stopped = TrainingStopped(number, 7)
-    assert stopped.exit_code == code
-    assert "step 7" in str(stopped)
