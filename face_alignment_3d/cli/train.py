@@ -41,6 +41,11 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help="what `train-data` made of the photos: refine --start with turned photos and pseudo-labels",
     )
     parser.add_argument("--start", type=Path, metavar="FILE", help="weights to refine, with --made")
+    parser.add_argument(
+        "--anneal",
+        action="store_true",
+        help="with --made and --start: the last run, with milder disturbances and more hand-made labels",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
     parser.add_argument(
         "--steps",
@@ -100,7 +105,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuses options that do not go together, before anything is read."""
+    if args.anneal and args.made is None:
+        raise DataError("expected --anneal with --made and --start, got it alone")
     if args.preset == "paper":
+        if args.anneal:
+            raise DataError("expected --anneal with lite, got it with paper; leave it out")
         if args.start is not None:
             raise DataError("expected --start with lite or base, got it with paper; leave it out")
         if args.made is not None and args.data is None:
@@ -135,10 +144,11 @@ def _check(args: argparse.Namespace) -> None:
 def _train_joint(
     args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
 ) -> "WeightsEntry | None":
-    from face_alignment_3d.training.config import BASE, LITE, LITE_REFINED
+    from face_alignment_3d.training.config import BASE, LITE, LITE_ANNEALED, LITE_REFINED
     from face_alignment_3d.training.recipe import run_joint_recipe
 
-    preset = {"lite": LITE if args.made is None else LITE_REFINED, "base": BASE}[args.preset]
+    refined = LITE_ANNEALED if args.anneal else LITE_REFINED
+    preset = {"lite": LITE if args.made is None else refined, "base": BASE}[args.preset]
     return run_joint_recipe(
         _with_options(preset, args, steps="steps"),
         args.data,
@@ -198,8 +208,11 @@ def _command(args: argparse.Namespace) -> str:
     if args.made is not None:
         words += ["--made", "MADE"]
     if args.start is not None:
-        words += ["--start", f"{out}/{args.preset}.safetensors"]
-        out += "-refined"
+        before, after = ("-refined", "-annealed") if args.anneal else ("", "-refined")
+        words += ["--start", f"{out}{before}/{args.preset}.safetensors"]
+        out += after
+    if args.anneal:
+        words += ["--anneal"]
     for name in ("resnet152", "resnet200"):
         if getattr(args, name) is not None:
             words += [f"--{name}", f"{name}.safetensors"]

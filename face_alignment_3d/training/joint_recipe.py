@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -98,6 +98,8 @@ def starting_cascade(config: TrainingConfig, start: Mapping[str, torch.Tensor] |
         torch.nn.init.constant_(bias, -4.0)
     if start is not None:
         cascade.load_state_dict(start)
+    if config.crop_extension is not None:
+        cascade.geometry = replace(cascade.geometry, crop_extension=config.crop_extension)
     return cascade
 
 

@@ -1,7 +1,9 @@
 """A cascade to a weight file and back: safetensors, self-describing, strict. Nothing is ever unpickled."""
 
 import json
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -62,6 +64,7 @@ def load_cascade(path: Path, *, device: str | torch.device = "cpu") -> Cascade:
     metadata = read_metadata(path)
     preset = _check_metadata(metadata, path)
     cascade = _build(preset)
+    cascade.geometry = replace(cascade.geometry, crop_extension=_crop_extension(metadata, path))
     for key, value in _description(cascade, preset).items():
         if key != "library_version" and metadata.get(key) != value:
             raise WeightsError(
@@ -143,7 +146,7 @@ def _description(cascade: Cascade, preset: str) -> dict[str, str]:
         "format_version": FORMAT_VERSION,
         "preset": preset,
         "markup": MARKUP_NAME,
-        # All of the geometry: weights trained at another crop extension or stride would load and be wrong.
+        # All of the geometry: weights trained at another stride would load and be wrong.
         **cascade.geometry.to_metadata(),
         "coordinates": COORDINATES,
         "library_version": __version__,
@@ -169,6 +172,21 @@ def _check_metadata(metadata: Mapping[str, str], path: Path) -> str:
             f"{', '.join(map(repr, PRESETS))}); update face-alignment-3d"
         )
     return preset
+
+
+def _crop_extension(metadata: Mapping[str, str], path: Path) -> float:
+    """What the weights were trained at: of the geometry the one field that the network is not built from."""
+    text = metadata.get("crop_extension", "")
+    try:
+        extension = float(text)
+    except ValueError:
+        extension = math.nan
+    if not 1 <= extension <= 4:
+        raise WeightsError(
+            f"{path}: crop_extension must be a number from 1 to 4, the side of the crop over that of the "
+            f"face box; the file has {text!r}. Export the weights again"
+        )
+    return extension
 
 
 def _stored_tensors(cascade: Cascade) -> dict[str, torch.Tensor]:

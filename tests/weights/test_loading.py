@@ -135,7 +135,9 @@ def test_an_entry_is_made_from_a_file(saved):
         (lambda t, m: m.pop("preset"), "preset ''"),
         (lambda t, m: m.update(landmarks="68"), "has landmarks '66'; the file has '68'"),
         (lambda t, m: m.update(input_size="256"), "has input_size '128'; the file has '256'"),
-        (lambda t, m: m.update(crop_extension="1.2"), "crop_extension '1.35'; the file has '1.2'"),
+        (lambda t, m: m.update(crop_extension="0.5"), "crop_extension must be .* from 1 to 4.* has '0.5'"),
+        (lambda t, m: m.update(crop_extension="nan"), "crop_extension must be .* has 'nan'"),
+        (lambda t, m: m.pop("crop_extension"), "crop_extension must be .* has ''"),
         (lambda t, m: m.pop("markup"), "has markup '3dfaw-66'; the file has None"),
         (lambda t, m: m.update(coordinates="z towards the camera"), "has coordinates .* the file has 'z tow"),
     ],
@@ -149,6 +151,11 @@ def test_a_file_that_does_not_fit_is_refused(tamper, change, message):
 
 def test_another_library_version_is_fine(tamper):
     load_cascade(tamper(lambda t, m: m.update(library_version="0.0.1")))
+
+
+def test_the_crop_is_the_one_that_the_weights_were_trained_at(tamper):
+    cascade = load_cascade(tamper(lambda t, m: m.update(crop_extension="1.2")))
+    assert cascade.geometry.crop_extension == 1.2
 
 
 def test_long_lists_of_tensors_are_cut(tamper):
