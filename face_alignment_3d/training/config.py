@@ -87,9 +87,9 @@ LITE_REFINED = TrainingConfig(
     made_turned_share=0.20,
     made_taught_share=0.12,
 )
-#: From the weights of :data:`LITE_REFINED`. Those err as much on the photos they learn from as on others (2.75
-#: and 2.80 %), so here disturbances are milder, hand-made labels have more of each batch, and faces fill more
-#: of the crop.
+#: From the weights of :data:`LITE_REFINED`. Those err as much on the photos they learn from as on others:
+#: by 2.75 and 2.80 %. So here disturbances are milder, hand-made labels have more of each batch, and faces
+#: fill more of the crop.
 LITE_ANNEALED = TrainingConfig(
     preset="lite",
     steps=8_000,
