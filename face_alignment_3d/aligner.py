@@ -18,6 +18,7 @@ from face_alignment_3d.errors import BoxError
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.image_batches import ImageBatch, check_is_batch, naming_image
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
+from face_alignment_3d.markup68 import Markup, in_markup, require_markup
 from face_alignment_3d.overlapping import overlapped
 
 if TYPE_CHECKING:
@@ -116,10 +117,20 @@ class FaceAligner3D:
         return MTCNNDetector(device=self.device)
 
     def get_landmarks(
-        self, image: ImageLike, *, boxes: BoxesLike | None = None, color: ColorOrder = "rgb"
+        self,
+        image: ImageLike,
+        *,
+        boxes: BoxesLike | None = None,
+        color: ColorOrder = "rgb",
+        markup: Markup = "66",
     ) -> npt.NDArray[np.float32]:
-        """The landmarks alone: float32 (F, 66, 3), (0, 66, 3) without a face. Otherwise as :meth:`detect`."""
-        return self._stacked(self.detect(image, boxes=boxes, color=color))
+        """The landmarks alone: float32 (F, 66, 3), (0, 66, 3) without a face. Otherwise as :meth:`detect`.
+
+        ``markup="68"`` gives (F, 68, 3): the inner mouth corners 60 and 64 are derived from their neighbours,
+        see :func:`face_alignment_3d.markup68.to_68`. Raises ValueError for another markup.
+        """
+        require_markup(markup)
+        return self._stacked(self.detect(image, boxes=boxes, color=color), markup)
 
     def get_landmarks_batch(
         self,
@@ -128,10 +139,12 @@ class FaceAligner3D:
         boxes: Sequence[BoxesLike | None] | None = None,
         color: ColorOrder = "rgb",
         batch_size: int = _BATCH_SIZE,
+        markup: Markup = "66",
     ) -> list[npt.NDArray[np.float32]]:
         """:meth:`get_landmarks` of each image. Arguments and errors as of :meth:`detect_batch`."""
+        require_markup(markup)
         found = self.detect_batch(images, boxes=boxes, color=color, batch_size=batch_size)
-        return [self._stacked(faces) for faces in found]
+        return [self._stacked(faces, markup) for faces in found]
 
     def detect(
         self, image: ImageLike, *, boxes: BoxesLike | None = None, color: ColorOrder = "rgb"
@@ -253,10 +266,10 @@ class FaceAligner3D:
         remaining = iter(faces)
         return [[next(remaining) for _ in image] for image in images]
 
-    def _stacked(self, faces: list[Face3D]) -> npt.NDArray[np.float32]:
-        if not faces:
-            return np.zeros((0, self._backend.geometry.landmarks, 3), dtype=np.float32)
-        return np.stack([face.landmarks for face in faces])
+    def _stacked(self, faces: list[Face3D], markup: Markup) -> npt.NDArray[np.float32]:
+        none = np.zeros((0, self._backend.geometry.landmarks, 3), dtype=np.float32)
+        landmarks = np.stack([face.landmarks for face in faces]) if faces else none
+        return np.asarray(in_markup(landmarks, markup), np.float32)
 
 
 #: Box (4,), score and roll of a face.

@@ -265,3 +265,15 @@ def test_importing_loads_no_detector_and_no_training_code() -> None:
         "'face_alignment_3d.training', 'face_alignment_3d.cli'))]; assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_landmarks_in_the_markup_of_68(aligner: FaceAligner3D, photo: np.ndarray) -> None:
+    points66 = aligner.get_landmarks(photo, boxes=BOXES)
+    points68 = aligner.get_landmarks(photo, boxes=BOXES, markup="68")
+    assert (points68.shape, points68.dtype) == ((4, 68, 3), np.float32)
+    np.testing.assert_array_equal(np.delete(points68, (60, 64), axis=1), points66)
+    (batch,) = aligner.get_landmarks_batch([photo], boxes=[BOXES], markup="68")
+    np.testing.assert_allclose(batch, points68, atol=1e-3)
+    assert aligner.get_landmarks(photo, boxes=np.zeros((0, 4)), markup="68").shape == (0, 68, 3)
+    with pytest.raises(ValueError, match="markup must be one of 66, 68; got '49'"):
+        aligner.get_landmarks(photo, boxes=BOXES, markup="49")  # type: ignore[arg-type]
