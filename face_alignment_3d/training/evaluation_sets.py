@@ -14,6 +14,7 @@ from face_alignment_3d.training.datasets.aflw2000 import open_aflw2000
 from face_alignment_3d.training.datasets.photos68 import Photos68, open_photos68
 from face_alignment_3d.training.datasets.turned import TurnedPhotos, open_turned
 from face_alignment_3d.training.evaluation_truth import LabelledSet, truth_by_hand, truth_in_3d
+from face_alignment_3d.training.evenly_spread import evenly_spread
 from face_alignment_3d.training.face_model import load_face_model
 from face_alignment_3d.training.lifting import lift
 
@@ -55,8 +56,7 @@ def open_labelled(
     data = _required(data, "--data, the folder that holds photos68/ and models/", name)
     photos = open_dataset(data, name)
     digest = digest_of(photos)
-    if limit is not None:
-        photos = _spread(photos, limit)
+    photos = _spread(photos, limit)
     lifted = lift(photos.points68, load_face_model(data))
     return LabelledSet(name, truth_by_hand(photos.names, photos.points68, lifted), photos.image, digest)
 
@@ -72,7 +72,7 @@ def open_dataset(data: Path, name: str, *, limit: int | None = None) -> Photos68
     if limit is not None and limit < 1:
         raise DataError(f"expected a limit of at least 1 photo; got {limit}")
     photos = _holdout(data) if name == HOLDOUT else open_photos68(data, name)
-    return photos if limit is None else _spread(photos, limit)
+    return _spread(photos, limit)
 
 
 def digest_of(photos: Photos68) -> str:
@@ -141,10 +141,8 @@ def _aflw2000(directory: Path, limit: int | None) -> LabelledSet:
     return LabelledSet(AFLW2000, truth, photos.image, digest.hexdigest()).spread(limit)
 
 
-def _spread(photos: Photos68, limit: int) -> Photos68:
-    if limit >= len(photos.names):
-        return photos
-    chosen = np.arange(limit) * len(photos.names) // limit
+def _spread(photos: Photos68, limit: int | None) -> Photos68:
+    chosen = evenly_spread(len(photos.names), limit)
     return Photos68(photos.directory, tuple(photos.names[i] for i in chosen), photos.points68[chosen])
 
 

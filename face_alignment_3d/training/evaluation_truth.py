@@ -10,6 +10,7 @@ import numpy.typing as npt
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68, NUM_LANDMARKS
 from face_alignment_3d.training.datasets.photos68 import MAX_RESIDUAL, labelled_points
+from face_alignment_3d.training.evenly_spread import evenly_spread
 from face_alignment_3d.training.lifting import Lifted
 from face_alignment_3d.training.metrics import Normaliser
 
@@ -81,11 +82,7 @@ class LabelledSet:
 
         Raises :class:`DataError` for a limit below 1.
         """
-        if limit is not None and limit < 1:
-            raise DataError(f"expected a limit of at least 1 photo; got {limit}")
-        if limit is None or limit >= len(self.truth):
-            return self
-        chosen = np.arange(limit) * len(self.truth) // limit
+        chosen = evenly_spread(len(self.truth), limit)
         image = self.image
         return replace(self, truth=self.truth.subset(chosen), image=lambda index: image(int(chosen[index])))
 

@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
     from face_alignment_3d.export import write_png
     from face_alignment_3d.training.datasets.turned import PSEUDO_LABELLED, open_turned
+    from face_alignment_3d.training.evenly_spread import evenly_spread
     from face_alignment_3d.training.face_model import load_face_model
     from face_alignment_3d.training.profiling.head_model import load_head_model
     from face_alignment_3d.training.profiling.poses import EVALUATION, TRAINING, TRAINING_SINGLE
@@ -79,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
     heads, model = load_head_model(args.data), load_face_model(args.data)
     poses = {_EVALUATION: EVALUATION, PSEUDO_LABELLED: TRAINING_SINGLE}
     for name in dict.fromkeys(args.dataset):
-        sources = _spread(_sources(args, name, model), args.limit)
+        sources = _sources(args, name, model)
+        sources = [sources[i] for i in evenly_spread(len(sources), args.limit)]
         out = args.out / "turned" / name
         with tqdm(total=len(sources), unit="photo", desc=name, file=sys.stderr, disable=None) as bar:
             count = make_views(
@@ -106,9 +108,3 @@ def _sources(args: argparse.Namespace, name: str, model: "FaceModel") -> "list[S
     faces = open_taught_faces(args.data)
     labels = load_labels(args.out / "pseudo_labels.npz", count=len(faces.names), names=faces.names)
     return pseudo_labelled_sources(faces, labels, face_size=size, count=args.count)
-
-
-def _spread(sources: "list[Source]", limit: int | None) -> "list[Source]":
-    if limit is None or limit >= len(sources):
-        return sources
-    return [sources[i * len(sources) // limit] for i in range(limit)]

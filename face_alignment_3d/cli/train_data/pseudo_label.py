@@ -110,14 +110,12 @@ def _networks(weights: list[str], device: "torch.device") -> "list[Network]":
 
 
 def _faces(data: Path, limit: int | None) -> "TaughtFaces":
-    import numpy as np
-
     from face_alignment_3d.errors import DataError
     from face_alignment_3d.training.datasets.teachers import open_taught_faces
+    from face_alignment_3d.training.evenly_spread import evenly_spread
     from face_alignment_3d.training.taught_photos import select
 
     if limit is not None and limit < 1:
         raise DataError(f"expected a limit of at least 1 face; got {limit}")
     faces = open_taught_faces(data)
-    count = len(faces.names)
-    return faces if limit is None or limit >= count else select(faces, np.arange(limit) * count // limit)
+    return select(faces, evenly_spread(len(faces.names), limit))
