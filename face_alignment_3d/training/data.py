@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.training.agreement import teacher_labels
 from face_alignment_3d.training.batches import Pool
 from face_alignment_3d.training.config import RunConfig
-from face_alignment_3d.training.datasets.photos68 import make_samples, open_photos68, shrink_to_face
+from face_alignment_3d.training.datasets.photos68 import make_samples, open_photos68
 from face_alignment_3d.training.datasets.teachers import TaughtFaces, open_taught_faces
 from face_alignment_3d.training.datasets.turned import (
     PSEUDO_LABELLED,
@@ -19,9 +20,10 @@ from face_alignment_3d.training.datasets.turned import (
     view_source,
 )
 from face_alignment_3d.training.face_model import load_face_model
+from face_alignment_3d.training.labels import Labels, load_labels, scaled
 from face_alignment_3d.training.lifting import lift
 from face_alignment_3d.training.sample import Sample
-from face_alignment_3d.training.self_labels import Labels, load_labels, scaled, teacher_labels
+from face_alignment_3d.training.taught_photos import read_shrunk
 
 #: Hand-labelled sets to train on. AFW is left for evaluation and must never be listed here.
 HAND_LABELLED = ("helen_train", "lfpw_train")
@@ -112,7 +114,8 @@ def load_training_data(data: Path, config: RunConfig, made: Path | None = None) 
         photos = open_photos68(data, name)
         names += [f"{name}/{stem}" for stem in photos.names]
         hand += make_samples(photos, lift(photos.points68, model), face_size=config.face_size)
-    taught = _read_taught(open_taught_faces(data), config.face_size)
+    faces = open_taught_faces(data)
+    taught = TaughtImages(faces, *read_shrunk(faces, face_size=config.face_size))
     held_out = taught.held_out()
     taught_samples = taught.samples(teacher_labels(taught.faces))
     validation = {
@@ -143,21 +146,11 @@ def _read_made(made: Path, taught: TaughtImages, *, withheld: set[str]) -> MadeD
     stems = {view_source(name) for name, hidden in zip(taught.faces.names, out, strict=True) if hidden}
     views = open_turned(made, PSEUDO_LABELLED)
     turned_taught = _read_views(views, [i for i, source in enumerate(views.sources) if source not in stems])
-    labels = load_labels(made / "pseudo_labels.npz", count=len(taught.faces.names))
+    names = taught.faces.names
+    labels = load_labels(made / "pseudo_labels.npz", count=len(names), names=names)
     return MadeData(labels, turned_hand, turned_taught)
 
 
 def _read_views(views: TurnedPhotos, indices: Sequence[int]) -> list[Sample]:
     with ThreadPoolExecutor() as executor:
         return list(executor.map(views.sample, indices))
-
-
-def _read_taught(faces: TaughtFaces, face_size: int) -> TaughtImages:
-    def read(index: int) -> tuple[npt.NDArray[np.uint8], float]:
-        image = faces.image(index)
-        small, _ = shrink_to_face(image, faces.tddfa[index], face_size=face_size)
-        return small, small.shape[1] / image.shape[1]
-
-    with ThreadPoolExecutor() as executor:
-        read_all = list(executor.map(read, range(len(faces.names))))
-    return TaughtImages(faces, [i for i, _ in read_all], np.array([s for _, s in read_all], dtype=np.float32))

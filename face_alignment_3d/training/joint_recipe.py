@@ -9,18 +9,14 @@ import torch
 
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.presets import PRESETS
+from face_alignment_3d.training.agreement import teacher_labels
 from face_alignment_3d.training.batches import BatchMaker
 from face_alignment_3d.training.config import TrainingConfig
 from face_alignment_3d.training.data import TrainingData
 from face_alignment_3d.training.joint_objective import JointObjective
+from face_alignment_3d.training.labels import Labels, load_labels, save_labels
 from face_alignment_3d.training.processes import Processes
-from face_alignment_3d.training.self_labels import (
-    Labels,
-    load_labels,
-    own_labels,
-    save_labels,
-    teacher_labels,
-)
+from face_alignment_3d.training.self_labels import own_labels
 from face_alignment_3d.training.trainer import Report, Trainer, TrainingPlan
 from face_alignment_3d.training.turned_labels import TurnedLabels
 from face_alignment_3d.training.validation import validate

@@ -8,6 +8,7 @@ import torch
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.training.agreement import teacher_labels
 from face_alignment_3d.training.batches import Pool
 from face_alignment_3d.training.chosen_data import load_chosen_data
 from face_alignment_3d.training.claim import claim_folder
@@ -21,7 +22,6 @@ from face_alignment_3d.training.paper_config import PaperConfig
 from face_alignment_3d.training.paper_recipe import stage_steps, train_paper
 from face_alignment_3d.training.processes import Processes
 from face_alignment_3d.training.sample import Sample
-from face_alignment_3d.training.self_labels import teacher_labels
 from face_alignment_3d.training.trainer import Report
 from face_alignment_3d.training.turned_labels import TurnedLabels
 from face_alignment_3d.weights.integrity import sha256_of

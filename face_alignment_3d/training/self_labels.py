@@ -12,12 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.networks.cascade import Cascade
-from face_alignment_3d.training.agreement import judge, teacher_labels
+from face_alignment_3d.training.agreement import judge
 from face_alignment_3d.training.datasets.teachers import TaughtFaces
-from face_alignment_3d.training.labels import Floats, Labels, load_labels, save_labels, scaled
+from face_alignment_3d.training.labels import Floats, Labels
 from face_alignment_3d.training.views import THREE_VIEWS, look
-
-__all__ = ["Labels", "load_labels", "merge", "own_labels", "save_labels", "scaled", "teacher_labels"]
 
 
 def own_labels(

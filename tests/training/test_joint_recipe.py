@@ -16,9 +16,9 @@ from face_alignment_3d.training.data import TaughtImages, TrainingData
 from face_alignment_3d.training.datasets.teachers import TaughtFaces
 from face_alignment_3d.training.joint_objective import JointObjective
 from face_alignment_3d.training.joint_recipe import learning_rate_factor, train_joint
+from face_alignment_3d.training.labels import scaled
 from face_alignment_3d.training.processes import Processes
 from face_alignment_3d.training.sample import Sample
-from face_alignment_3d.training.self_labels import scaled
 from face_alignment_3d.training.turned_labels import TurnedLabels
 from face_alignment_3d.training.validation import validate
 

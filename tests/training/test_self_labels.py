@@ -10,18 +10,12 @@ from face_alignment_3d.crop import rescale
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68, MIRROR
 from face_alignment_3d.training import views as views_module
+from face_alignment_3d.training.agreement import teacher_labels
 from face_alignment_3d.training.augment import upright_crop
 from face_alignment_3d.training.datasets.teachers import TaughtFaces
 from face_alignment_3d.training.inference import predict
-from face_alignment_3d.training.self_labels import (
-    Labels,
-    load_labels,
-    merge,
-    own_labels,
-    save_labels,
-    scaled,
-    teacher_labels,
-)
+from face_alignment_3d.training.labels import Labels, load_labels, save_labels, scaled
+from face_alignment_3d.training.self_labels import merge, own_labels
 
 COUNT = 4
 

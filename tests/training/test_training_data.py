@@ -1,15 +1,17 @@
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 from synthetic_faces import posed_faces, write_faces, write_models, write_photos68
 
+from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training.agreement import teacher_labels
 from face_alignment_3d.training.config import LITE
 from face_alignment_3d.training.data import HAND_LABELLED, load_training_data
-from face_alignment_3d.training.labels import Labels, save_labels
-from face_alignment_3d.training.self_labels import teacher_labels
+from face_alignment_3d.training.labels import Labels
 
 MADE_CONFIG = dataclasses.replace(
     LITE, holdout_every=3, face_size=80, made_turned_share=0.2, made_taught_share=0.1
@@ -112,7 +114,7 @@ def write_views(made, name, sources):
 
 
 @pytest.fixture(scope="module")
-def loaded_with_made(tmp_path_factory):
+def folders_with_made(tmp_path_factory):
     folder, made = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("made")
     write_models(folder, posed_faces(60, seed=5)[0])
     for seed, name in enumerate(HAND_LABELLED):
@@ -123,8 +125,24 @@ def loaded_with_made(tmp_path_factory):
     write_views(made, "pseudo", [f"set_face_{i}" for i in range(6)])
     ones = np.ones((6, 66), dtype=np.float32)
     labels = Labels(faces[:, FROM_68].astype(np.float32), ones, ones)
-    save_labels(made / "pseudo_labels.npz", labels)
+    names = [f"set/face_{i}.png" for i in range(6)]
+    np.savez(made / "pseudo_labels.npz", names=names, **labels._asdict())
+    return folder, made
+
+
+@pytest.fixture(scope="module")
+def loaded_with_made(folders_with_made):
+    folder, made = folders_with_made
     return load_training_data(folder, MADE_CONFIG, made)
+
+
+def test_pseudo_labels_of_other_faces_are_refused(folders_with_made, tmp_path):
+    folder, made = folders_with_made
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    with np.load(made / "pseudo_labels.npz") as arrays:
+        np.savez(tmp_path / "pseudo_labels.npz", **{**arrays, "names": arrays["names"][::-1]})
+    with pytest.raises(DataError, match="other faces"):
+        load_training_data(folder, MADE_CONFIG, tmp_path)
 
 
 def test_no_view_of_a_held_out_photo_is_trained_on(loaded_with_made):
