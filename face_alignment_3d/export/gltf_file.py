@@ -1,11 +1,12 @@
 """One face, still or in motion, as glTF 2.0: a node for the head and one for each landmark."""
 
+import io
 import json
 import os
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,7 @@ def write_gltf(
     height: int,
     width: int,
     frames_per_second: float = 30.0,
+    times: Sequence[float] | None = None,
     interpupillary_mm: float = MEAN_INTERPUPILLARY_MM,
 ) -> None:
     """Writes one face, as it is in each of T >= 1 frames, to ``path`` as a binary glTF 2.0 file (.glb).
@@ -50,41 +52,72 @@ def write_gltf(
     The node ``head`` has the head's rotation and position; below it each landmark is a node with the name
     it has in :data:`face_alignment_3d.markup.NAMES`, at its canonical point: an expression moves these,
     turning the head does not. A small marker makes them visible. With two frames or more an animation
-    moves all of them.
+    moves all of them: at ``times`` (T,), in seconds from 0 on and rising, or ``frames_per_second``.
 
     Metres, y up, z towards the viewer; a head that faces the camera is not turned. There is no perspective:
     x and y of the head are measured from the middle of an image of ``height`` x ``width`` pixels, at the
     face's scale, and its z is 0 on the mean depth of its points. Metres follow from ``interpupillary_mm``.
 
-    Whole or not at all. Raises ValueError without a frame, :class:`LandmarksError` for a face without a pose,
-    and OSError when the folder is missing or cannot be written to.
+    Whole or not at all. Raises ValueError without a frame and for wrong times, :class:`LandmarksError` for a
+    face without a pose, and OSError when the folder is missing or cannot be written to.
     """
     if not frames:
         raise ValueError("a glTF file must have at least one frame; got none")
     if not 0 < frames_per_second < float("inf"):
         raise ValueError(f"frames_per_second must be a positive number; got {frames_per_second}")
+    clock = np.arange(len(frames)) / frames_per_second if times is None else np.asarray(times, np.float64)
+    if clock.shape != (len(frames),) or not (clock >= 0).all() or not (np.diff(clock) > 0).all():
+        raise ValueError(f"times must be {len(frames)} seconds from 0 on, each above the last; got {times}")
+    poses = [
+        head_values(face, height=height, width=width, interpupillary_mm=interpupillary_mm) for face in frames
+    ]
+    content = io.BytesIO()
+    write_glb(content, clock, np.array(poses))
+    write_atomically(Path(path), content.getvalue())
+
+
+def head_values(
+    face: Face3D, *, height: int, width: int, interpupillary_mm: float = MEAN_INTERPUPILLARY_MM
+) -> npt.NDArray[np.float64]:
+    """(7 + 3 * 66,): position and rotation (x, y, z, w) of the head, then the landmarks' places below it.
+
+    Frame, units and errors are those of :func:`write_gltf`.
+    """
     metres = millimetres_per_unit(interpupillary_mm) / 1000
     middle = np.array([(width - 1) / 2, (height - 1) / 2, 0.0])
-    positions = np.array([_AXES * (f.pose.translation - middle) * metres / f.pose.scale for f in frames])
-    rotations = _continuous(
-        np.array([quaternion_of(_AXES[:, None] * f.pose.rotation * _AXES) for f in frames])
-    )
-    points = np.array([f.points_canonical * _AXES * metres for f in frames])
+    position = _AXES * (face.pose.translation - middle) * metres / face.pose.scale
+    rotation = quaternion_of(_AXES[:, None] * face.pose.rotation * _AXES)
+    points = face.points_canonical * _AXES * metres
+    return np.concatenate([position, rotation, points.ravel()])
+
+
+def write_glb(handle: BinaryIO, times: npt.NDArray[np.floating], values: npt.NDArray[np.floating]) -> None:
+    """Writes :func:`head_values` (T, 7 + 3 * 66) at ``times`` (T,), in seconds, as a .glb.
+
+    ``values`` may be a memory map: they are read and written a column of three or four at a time.
+    """
     buffer = _Buffer()
-    document = _still(buffer, positions[0], rotations[0], points[0])
-    if len(frames) > 1:
-        times = np.arange(len(frames)) / frames_per_second
-        document["animations"] = [_animation(buffer, times, positions, rotations, points)]
+    document = _still(buffer, values[0])
+    if len(values) > 1:
+        document["animations"] = [_animation(buffer, times, values)]
     document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
-    document["buffers"] = [{"byteLength": len(buffer.content)}]
-    write_atomically(Path(path), _glb(document, bytes(buffer.content)))
+    document["buffers"] = [{"byteLength": buffer.length}]
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    handle.write(struct.pack("<III", 0x46546C67, 2, 12 + 8 + len(text) + 8 + buffer.length))
+    handle.write(struct.pack("<II", len(text), 0x4E4F534A) + text)
+    handle.write(struct.pack("<II", buffer.length, 0x004E4942))
+    for array, kind in buffer.arrays:
+        content = np.ascontiguousarray(array, kind).tobytes()
+        handle.write(content + bytes(-len(content) % 4))
 
 
 class _Buffer:
-    """The binary part, and what says where in it each array is."""
+    """The binary part: its arrays, and what says where in it each one is."""
 
     def __init__(self) -> None:
-        self.content = bytearray()
+        self.length = 0
+        self.arrays: list[tuple[npt.NDArray[np.generic], str]] = []
         self.views: list[dict[str, int]] = []
         self.accessors: list[dict[str, Any]] = []
 
@@ -92,30 +125,27 @@ class _Buffer:
         self, values: npt.NDArray[np.generic], kind: str, component: int = _FLOAT, *, limits: bool = False
     ) -> int:
         """Appends (N,) or (N, C) values; returns the accessor's index."""
-        array = np.ascontiguousarray(values, "<f4" if component == _FLOAT else "<u2")
-        self.views.append({"buffer": 0, "byteOffset": len(self.content), "byteLength": array.nbytes})
+        item = "<f4" if component == _FLOAT else "<u2"
+        length = values.size * np.dtype(item).itemsize
+        self.views.append({"buffer": 0, "byteOffset": self.length, "byteLength": length})
         accessor: dict[str, Any] = {
             "bufferView": len(self.views) - 1,
             "componentType": component,
-            "count": len(array),
+            "count": len(values),
             "type": kind,
         }
         if limits:
-            table = array.reshape(len(array), -1)
+            table = values.astype(item).reshape(len(values), -1)
             accessor |= {"min": table.min(axis=0).tolist(), "max": table.max(axis=0).tolist()}
         self.accessors.append(accessor)
-        self.content += array.tobytes()
-        self.content += bytes(-len(self.content) % 4)
+        self.arrays.append((values, item))
+        self.length += length + -length % 4
         return len(self.accessors) - 1
 
 
-def _still(
-    buffer: _Buffer,
-    position: npt.NDArray[np.float64],
-    rotation: npt.NDArray[np.float64],
-    points: npt.NDArray[np.float64],
-) -> dict[str, Any]:
+def _still(buffer: _Buffer, values: npt.NDArray[np.floating]) -> dict[str, Any]:
     """The scene in the first frame: node 0 is the head, node 1 + n is landmark n."""
+    position, rotation, points = values[:3], values[3:7], values[7:].reshape(-1, 3)
     corners = buffer.add(_OCTAHEDRON * _MARKER, "VEC3", limits=True)
     faces = buffer.add(np.array(_OCTAHEDRON_FACES).ravel(), "SCALAR", _UINT16)
     head = {
@@ -140,15 +170,12 @@ def _still(
 
 
 def _animation(
-    buffer: _Buffer,
-    times: npt.NDArray[np.float64],
-    positions: npt.NDArray[np.float64],
-    rotations: npt.NDArray[np.float64],
-    points: npt.NDArray[np.float64],
+    buffer: _Buffer, times: npt.NDArray[np.floating], values: npt.NDArray[np.floating]
 ) -> dict[str, Any]:
     clock = buffer.add(times, "SCALAR", limits=True)
-    moved = [(0, "translation", positions, "VEC3"), (0, "rotation", rotations, "VEC4")]
-    moved += [(1 + n, "translation", points[:, n], "VEC3") for n in range(points.shape[1])]
+    moved = [(0, "translation", values[:, :3], "VEC3"), (0, "rotation", _continuous(values[:, 3:7]), "VEC4")]
+    for node, first in enumerate(range(7, values.shape[1], 3), start=1):
+        moved.append((node, "translation", values[:, first : first + 3], "VEC3"))
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
     for node, path, values, kind in moved:
@@ -157,16 +184,8 @@ def _animation(
     return {"name": "face", "samplers": samplers, "channels": channels}
 
 
-def _continuous(quaternions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _continuous(quaternions: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """(T, 4) with signs chosen so that each is the nearer of its two forms to the one before."""
     turned = np.sum(quaternions[1:] * quaternions[:-1], axis=1) < 0
     signs = np.cumprod(np.concatenate([[1.0], np.where(turned, -1.0, 1.0)]))
-    return quaternions * signs[:, None]
-
-
-def _glb(document: dict[str, Any], binary: bytes) -> bytes:
-    text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    chunks = struct.pack("<II", len(text), 0x4E4F534A) + text
-    chunks += struct.pack("<II", len(binary), 0x004E4942) + binary
-    return struct.pack("<III", 0x46546C67, 2, 12 + len(chunks)) + chunks
+    return np.asarray(quaternions * signs[:, None])

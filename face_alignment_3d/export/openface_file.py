@@ -56,12 +56,26 @@ def write_openface_csv(
         used = camera or Camera.assumed(height=photo.height, width=photo.width)
         time = frame / frames_per_second if frames_per_second else 0.0
         for index, face in enumerate(photo.faces):
-            row = _numbers(face, used, interpupillary_mm)
-            numbers = [f"{value:.6g}" for value in row]
-            confidence = f"{float(np.mean(face.confidence)):.3f}"
-            success = int(any(row))
-            writer.writerow([frame + 1, index, f"{time:.3f}", confidence, success, *numbers])
+            writer.writerow(openface_row(face, used, frame + 1, index, time, interpupillary_mm))
     write_atomically(Path(path), table.getvalue().encode())
+
+
+def openface_row(
+    face: Face3D,
+    camera: Camera,
+    frame: int,
+    face_id: int,
+    time: float,
+    interpupillary_mm: float = MEAN_INTERPUPILLARY_MM,
+) -> list[str]:
+    """The face's row under :data:`OPENFACE_COLUMNS`; ``time`` in seconds."""
+    numbers = _numbers(face, camera, interpupillary_mm)
+    confidence = f"{float(np.mean(face.confidence)):.3f}"
+    success = str(int(numbers.any()))
+    return [
+        *(str(frame), str(face_id), f"{time:.3f}", confidence, success),
+        *(f"{value:.6g}" for value in numbers),
+    ]
 
 
 def _numbers(face: Face3D, camera: Camera, interpupillary_mm: float) -> npt.NDArray[np.float64]:

@@ -96,6 +96,17 @@ def test_rotations_take_the_short_way(tmp_path: Path) -> None:
     assert (np.sum(quaternions[1:] * quaternions[:-1], axis=1) > 0.9).all()
 
 
+def test_time_stamps_of_a_film(tmp_path: Path) -> None:
+    write_gltf(tmp_path / "x.glb", [known_face(yaw) for yaw in (0, 5, 9)], times=[0.5, 0.53, 2], **_SIZE)
+    content = GLTF2().load(str(tmp_path / "x.glb"))
+    (clock,) = {sampler.input for sampler in content.animations[0].samplers}
+    np.testing.assert_allclose(_values(content, clock)[:, 0], [0.5, 0.53, 2], atol=1e-6)
+    for wrong in ([0, 1], [0, 1, 1], [-1, 0, 1], [0, 1, float("nan")]):
+        with pytest.raises(ValueError, match="times must be 3 seconds"):
+            write_gltf(tmp_path / "y.glb", [known_face()] * 3, times=wrong, **_SIZE)
+    assert not (tmp_path / "y.glb").exists()
+
+
 def test_size_follows_the_eyes(tmp_path: Path) -> None:
     write_gltf(tmp_path / "x.glb", [known_face()], interpupillary_mm=126, **_SIZE)
     graph = trimesh.load(tmp_path / "x.glb").graph

@@ -55,6 +55,17 @@ def test_timecodes_run_through_hours(tmp_path: Path) -> None:
         assert list(csv.reader(handle))[-1][0] == "01:01:01:00.000"
 
 
+def test_timecodes_follow_time_stamps(tmp_path: Path) -> None:
+    times = (0, 1 / 30, 0.05, 0.9999999, 61.5)
+    frames = [LiveLinkFrame(time=time) for time in times]
+    write_live_link_csv(tmp_path / "x.csv", frames, frames_per_second=29.97)
+    assert pd.read_csv(tmp_path / "x.csv")["Timecode"].tolist() == [
+        *("00:00:00:00.000", "00:00:00:01.000", "00:00:00:01.500", "00:00:01:00.000", "00:01:01:15.000"),
+    ]
+    with pytest.raises(ValueError, match="time must be in seconds from 0 on; got -1"):
+        LiveLinkFrame(time=-1)
+
+
 def test_what_is_no_coefficient(tmp_path: Path) -> None:
     wrong = [({"JawOpen": 0.1}, "ARKit's names.*JawOpen"), ({"jawOpen": 1.2}, "jawOpen = 1.2")]
     for coefficients, message in wrong:
