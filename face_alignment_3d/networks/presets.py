@@ -16,45 +16,37 @@ from face_alignment_3d.networks.paper.regression import PaperRegression
 
 def lite() -> Cascade:
     """The shipped default, for CPUs: 128 px crops, at most 0.5 GMAC a face and 12 MB in fp16."""
-    geometry = CascadeGeometry(
-        landmarks=NUM_LANDMARKS,
+    return _compact(
         input_size=128,
         crop_extension=1.35,
-        heatmap_stride=4,
-        depth_stride=4,
         depth_std=4.0,
         detection_radius=6.0,
         regression_std=5.0,
-        decoding="softmax",
-    )
-    widths = DetectionWidths(stem=24, features=48, stages=(96, 128, 192), blocks=(1, 1, 2, 2), decoder=64)
-    return Cascade(
-        geometry,
-        CompactDetection(NUM_LANDMARKS, widths),
-        CompactRegression(NUM_LANDMARKS, widths.features + widths.decoder, (64, 96, 128, 160)),
-        CompactDepth(NUM_LANDMARKS, stem=(16, 32), stages=(64, 96, 160), prior=256),
+        detection=DetectionWidths(
+            stem=24, features=48, stages=(96, 128, 192), blocks=(1, 1, 2, 2), decoder=64
+        ),
+        regression=(64, 96, 128, 160),
+        depth_stem=(16, 32),
+        depth_stages=(64, 96, 160),
+        depth_prior=256,
     )
 
 
 def base() -> Cascade:
     """The same networks as ``lite`` on 256 px crops, for a GPU or patience: at most 60 MB in fp16."""
-    geometry = CascadeGeometry(
-        landmarks=NUM_LANDMARKS,
+    return _compact(
         input_size=256,
         crop_extension=1.35,
-        heatmap_stride=4,
-        depth_stride=4,
         depth_std=8.0,
         detection_radius=8.0,
         regression_std=6.0,
-        decoding="softmax",
-    )
-    widths = DetectionWidths(stem=48, features=96, stages=(192, 256, 384), blocks=(2, 3, 3, 3), decoder=128)
-    return Cascade(
-        geometry,
-        CompactDetection(NUM_LANDMARKS, widths),
-        CompactRegression(NUM_LANDMARKS, widths.features + widths.decoder, (128, 160, 192, 256, 320)),
-        CompactDepth(NUM_LANDMARKS, stem=(32, 64), stages=(128, 256, 384), prior=512),
+        detection=DetectionWidths(
+            stem=48, features=96, stages=(192, 256, 384), blocks=(2, 3, 3, 3), decoder=128
+        ),
+        regression=(128, 160, 192, 256, 320),
+        depth_stem=(32, 64),
+        depth_stages=(128, 256, 384),
+        depth_prior=512,
     )
 
 
@@ -88,3 +80,36 @@ def paper() -> Cascade:
 PRESETS: Final[Mapping[str, Callable[[], Cascade]]] = MappingProxyType(
     {"lite": lite, "base": base, "paper": paper}
 )
+
+
+def _compact(
+    *,
+    input_size: int,
+    crop_extension: float,
+    depth_std: float,
+    detection_radius: float,
+    regression_std: float,
+    detection: DetectionWidths,
+    regression: tuple[int, ...],
+    depth_stem: tuple[int, int],
+    depth_stages: tuple[int, int, int],
+    depth_prior: int,
+) -> Cascade:
+    """The first five are :class:`CascadeGeometry`'s; then come the channels (and blocks) of the parts."""
+    geometry = CascadeGeometry(
+        landmarks=NUM_LANDMARKS,
+        input_size=input_size,
+        crop_extension=crop_extension,
+        heatmap_stride=4,
+        depth_stride=4,
+        depth_std=depth_std,
+        detection_radius=detection_radius,
+        regression_std=regression_std,
+        decoding="softmax",
+    )
+    return Cascade(
+        geometry,
+        CompactDetection(NUM_LANDMARKS, detection),
+        CompactRegression(NUM_LANDMARKS, detection.features + detection.decoder, regression),
+        CompactDepth(NUM_LANDMARKS, stem=depth_stem, stages=depth_stages, prior=depth_prior),
+    )
