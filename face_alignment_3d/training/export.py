@@ -12,6 +12,7 @@ from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
 #: The photos decide the terms of the weights, whatever the code's licence.
 LICENCE = "non-commercial research (terms of the training photos; see MODEL_CARD.md)"
 
+#: What every run on the photos of the data folder learns from, a line for each set.
 DATA = (
     "HELEN train (870 photos, 300-W annotation)",
     "LFPW train (805 photos, 300-W annotation)",
@@ -19,6 +20,8 @@ DATA = (
     "of those sets and LFW (14,741 photos; labels of 3DDFA_V2 and MediaPipe, then the network's own)",
     "Basel Face Model 68-point basis and AFLW2000-3D labels (no photos)",
 )
+#: What a run with turned photos learns from besides.
+TURNED_DATA = ("views of these photos turned out of plane, drawn with the head model ICT-FaceKit",)
 
 
 def export_weights(

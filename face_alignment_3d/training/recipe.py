@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.agreement import teacher_labels
 from face_alignment_3d.training.batches import Pool
 from face_alignment_3d.training.chosen_data import load_chosen_data
@@ -15,7 +14,7 @@ from face_alignment_3d.training.claim import claim_folder
 from face_alignment_3d.training.config import RunConfig, TrainingConfig
 from face_alignment_3d.training.data import load_training_data
 from face_alignment_3d.training.event_log import tensorboard_is_installed
-from face_alignment_3d.training.export import DATA, export_weights
+from face_alignment_3d.training.export import DATA, TURNED_DATA, export_weights
 from face_alignment_3d.training.face_model import load_labels3d
 from face_alignment_3d.training.joint_recipe import train_joint
 from face_alignment_3d.training.paper_config import PaperConfig
@@ -58,7 +57,12 @@ def run_joint_recipe(
     )
     if not processes.leads:
         return None
-    return _export(cascade, config, out, steps=config.steps, command=command, errors=errors, report=report)
+    described = _described(made)
+    entry = export_weights(
+        cascade, config, out, steps=config.steps, command=command, errors=errors, data=described
+    )
+    report(_wrote(out, entry))
+    return entry
 
 
 def run_paper_recipe(
@@ -101,10 +105,10 @@ def run_paper_recipe(
     if not processes.leads:
         return None
     steps = sum(stage_steps(config, stage, pools) for stage in config.stages)
-    described = tuple(f"{kind} (the user's own copy)" for kind, _ in datasets) or DATA
-    return _export(
-        cascade, config, out, steps=steps, command=command, errors=errors, report=report, data=described
-    )
+    described = tuple(f"{kind} (the user's own copy)" for kind, _ in datasets) or _described(made)
+    entry = export_weights(cascade, config, out, steps=steps, command=command, errors=errors, data=described)
+    report(_wrote(out, entry))
+    return entry
 
 
 def _paper_samples(
@@ -138,17 +142,9 @@ def _weights_to_start_from(path: Path, config: TrainingConfig) -> dict[str, torc
     return load_cascade(path).state_dict()
 
 
-def _export(
-    cascade: Cascade,
-    config: RunConfig,
-    out: Path,
-    *,
-    steps: int,
-    command: str,
-    errors: Mapping[str, float],
-    report: Report,
-    data: tuple[str, ...] = DATA,
-) -> WeightsEntry:
-    entry = export_weights(cascade, config, out, steps=steps, command=command, errors=errors, data=data)
-    report(f"wrote {out / entry.file} ({entry.bytes / 1e6:.1f} MB) and its manifest entry")
-    return entry
+def _described(made: Path | None) -> tuple[str, ...]:
+    return DATA if made is None else (*DATA, *TURNED_DATA)
+
+
+def _wrote(out: Path, entry: WeightsEntry) -> str:
+    return f"wrote {out / entry.file} ({entry.bytes / 1e6:.1f} MB) and its manifest entry"
