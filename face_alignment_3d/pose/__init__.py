@@ -1,7 +1,7 @@
 """Where a head is and how it is turned, what a face is without that, and what can be measured on it."""
 
 from face_alignment_3d.pose.camera import Camera
-from face_alignment_3d.pose.head_pose import HeadPose, estimate_pose
+from face_alignment_3d.pose.head_pose import HeadPose, canonical_points, estimate_pose
 from face_alignment_3d.pose.measures import FaceMeasures, measure_face
 from face_alignment_3d.pose.perspective import PerspectivePose, solve_perspective
 from face_alignment_3d.pose.rotation import Angles, angles_of, quaternion_of, rotation_by
@@ -13,6 +13,7 @@ __all__ = [
     "HeadPose",
     "PerspectivePose",
     "angles_of",
+    "canonical_points",
     "estimate_pose",
     "measure_face",
     "quaternion_of",

@@ -92,19 +92,43 @@ def estimate_pose(landmarks: npt.NDArray[np.floating]) -> HeadPose:
         raise LandmarksError(
             f"landmarks must have shape ({NUM_LANDMARKS}, 3), x, y, z in image pixels; got {points.shape}"
         )
+    rotation, scale, translation = _similarities(points[None])
+    return HeadPose(rotation[0], float(scale[0]), translation[0])
+
+
+def canonical_points(landmarks: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """(N, 66, 3) landmarks of N faces -> (N, 66, 3) without pose and scale, as ``Face3D.points_canonical``.
+
+    Raises :class:`LandmarksError` as :func:`estimate_pose` does.
+    """
+    points = np.asarray(landmarks, np.float64)
+    if points.ndim != 3 or points.shape[1:] != (NUM_LANDMARKS, 3):
+        raise LandmarksError(
+            f"landmarks must have shape (N, {NUM_LANDMARKS}, 3), x, y, z in image pixels; got {points.shape}"
+        )
+    rotation, scale, translation = _similarities(points)
+    canonical: npt.NDArray[np.float64] = (points - translation[:, None]) / scale[:, None, None] @ rotation
+    return canonical
+
+
+def _similarities(
+    points: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Rotation (N, 3, 3), scale (N,) and translation (N, 3) of faces (N, 66, 3)."""
     if not np.isfinite(points).all():
         raise LandmarksError("landmarks must be finite to have a pose; got NaN or infinity: skip this face")
     weights = RIGID_WEIGHTS / RIGID_WEIGHTS.sum()
     model_mean, mean = weights @ MEAN_FACE, weights @ points
-    model, target = MEAN_FACE - model_mean, points - mean
-    u, singular, vt = np.linalg.svd(target.T @ (weights[:, None] * model))
-    if singular[1] <= _FLATNESS * max(singular[0], np.finfo(np.float64).tiny):
+    model, target = MEAN_FACE - model_mean, points - mean[:, None]
+    u, singular, vt = np.linalg.svd(np.swapaxes(target, 1, 2) @ (weights[:, None] * model))
+    if (singular[:, 1] <= _FLATNESS * np.maximum(singular[:, 0], np.finfo(np.float64).tiny)).any():
         raise LandmarksError(
             "landmarks must spread over at least two dimensions to have a pose; got points on a line: "
             "skip this face"
         )
     # A reflection would fit flat faces as well; this keeps the determinant at +1.
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
-    rotation = (u * signs) @ vt
-    scale = float(singular @ signs / (weights @ np.square(model).sum(axis=1)))
-    return HeadPose(rotation, scale, mean - scale * rotation @ model_mean)
+    signs = np.ones_like(singular)
+    signs[:, 2] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
+    rotation = (u * signs[:, None]) @ vt
+    scale = (singular * signs).sum(axis=1) / (weights @ np.square(model).sum(axis=1))
+    return rotation, scale, mean - scale[:, None] * (rotation @ model_mean)

@@ -7,7 +7,7 @@ import pytest
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import MIRROR
-from face_alignment_3d.pose import Angles, HeadPose, estimate_pose, rotation_by
+from face_alignment_3d.pose import Angles, HeadPose, canonical_points, estimate_pose, rotation_by
 from face_alignment_3d.pose.mean_face import MEAN_FACE, RIGID_WEIGHTS
 
 _POSES = [(0, 0, 0), (30, 0, 0), (-60, 10, 5), (85, -20, -30), (10, 35, 170), (-95, 5, 0)]
@@ -121,3 +121,24 @@ def test_on_the_face() -> None:
     np.testing.assert_allclose(face.points_canonical, MEAN_FACE, atol=1e-5)
     np.testing.assert_array_equal(face.pose.to_image(face.points_canonical).astype(np.float32), landmarks)
     assert not face.points_canonical.flags.writeable
+
+
+def test_many_faces_at_once_are_each_as_alone() -> None:
+    rng = np.random.default_rng(3)
+    faces = np.stack(
+        [
+            (40 + 20 * i)
+            * (MEAN_FACE + 0.02 * rng.standard_normal((66, 3)))
+            @ rotation_by(10 * i, 5, -7 * i).T
+            + i
+            for i in range(4)
+        ]
+    )
+    together = canonical_points(faces)
+    for face, points in zip(faces, together, strict=True):
+        np.testing.assert_allclose(points, estimate_pose(face).to_canonical(face), atol=1e-12)
+
+
+def test_many_faces_need_66_points_each() -> None:
+    with pytest.raises(LandmarksError, match=r"\(N, 66, 3\)"):
+        canonical_points(np.zeros((66, 3)))
