@@ -82,6 +82,10 @@ class LabelledSet:
 
         Raises :class:`DataError` for a limit below 1.
         """
+        if limit is not None and limit < 1:
+            raise DataError(f"expected a limit of at least 1 photo; got {limit}")
+        if limit is None or limit >= len(self.truth):
+            return self
         chosen = evenly_spread(len(self.truth), limit)
         image = self.image
         return replace(self, truth=self.truth.subset(chosen), image=lambda index: image(int(chosen[index])))
