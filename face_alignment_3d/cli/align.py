@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
 from face_alignment_3d.cli.photos import DRAWING_ENDING, Photo, find_photos
 from face_alignment_3d.cli.result_files import (
     FORMATS,
@@ -64,19 +65,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
         metavar="FILE",
         help="face boxes, in place of the detector: CSV image,x0,y0,x1,y1 or JSON {image: [[x0,y0,x1,y1]]}",
     )
-    parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
-    parser.add_argument(
-        "--backend",
-        choices=["auto", "torch", "onnx"],
-        default="auto",
-        help="what runs the networks: torch, onnx (ONNX Runtime), or auto, which is torch where it is "
-        "installed",
-    )
-    parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="see `weights list` (lite)")
-    parser.add_argument("--offline", action="store_true", help="never download weights")
-    parser.add_argument(
-        "--min-face", type=_pixels, metavar="N", help="find faces down to N pixels; smaller is slower"
-    )
+    add_aligner_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -87,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         formats, args.draw = ["json"], True
     photos = find_photos(args.photos)
     boxes = _read_boxes(args.boxes)
-    aligner = _make_aligner(args)
+    aligner = make_aligner(args)
     args.output.mkdir(parents=True, exist_ok=True)
     sources = {photo.path.resolve() for photo in photos}
     results: list[PhotoFaces] = []
@@ -120,23 +109,6 @@ def _read_boxes(file: Path | None) -> "BoxesFile | None":
     from face_alignment_3d.cli.boxes_file import BoxesFile
 
     return None if file is None else BoxesFile(file)
-
-
-def _make_aligner(args: argparse.Namespace) -> "FaceAligner3D":
-    from face_alignment_3d import FaceAligner3D
-
-    offline = True if args.offline else None
-    detector = None
-    if args.min_face is not None:
-        from face_alignment_3d.backends.choosing import choose
-        from face_alignment_3d.detection.mtcnn import MTCNNDetector
-
-        detector = MTCNNDetector(
-            backend=choose(args.weights, args.backend), device=args.device, min_face_size=args.min_face
-        )
-    return FaceAligner3D(
-        args.weights, backend=args.backend, device=args.device, detector=detector, offline=offline
-    )
 
 
 def _targets(
@@ -202,13 +174,3 @@ def _summary(results: "Sequence[PhotoFaces]", failed: int, written: Sequence[Pat
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _pixels(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of pixels above 0; got {text!r}")
-    return number

@@ -24,6 +24,9 @@ TABLE_FORMATS: Final = {"csv": "landmarks.csv", "openface": "openface.csv"}
 
 FORMATS: Final = (*PHOTO_FORMATS, *TABLE_FORMATS)
 
+#: Formats of a film's faces. What their files are called is in face_alignment_3d.video.records.
+FILM_FORMATS: Final = ("json", "csv", "npz", "openface", "livelink", "gltf")
+
 #: Formats that hold one face a file; the second face of ``a.jpg`` goes to ``a.face1.pts``.
 _ONE_FACE: Final = frozenset({"pts", "gltf"})
 

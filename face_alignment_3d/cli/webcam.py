@@ -6,8 +6,13 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
+from face_alignment_3d.cli.vmc_stream import VmcStream, add_vmc_option
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import cv2
 
     from face_alignment_3d.video import TrackedFace3D
 
@@ -32,9 +37,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--mirror", action=argparse.BooleanOptionalAction, default=True, help="like a mirror (yes)"
     )
-    parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
-    parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="see `weights list` (lite)")
-    parser.add_argument("--offline", action="store_true", help="never download weights")
+    add_vmc_option(parser)
+    add_aligner_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -52,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
                 f"camera {args.camera} cannot be opened; connect one, close what uses it, or choose another "
                 "with --camera"
             )
-        return _show(camera, args)
+        with VmcStream(args.vmc, mirrored=args.mirror) as stream:
+            return _show(camera, args, stream)
     finally:
         camera.release()
 
@@ -78,27 +83,26 @@ def _check_display() -> None:
         ) from error
 
 
-def _show(camera: "cv2.VideoCapture", args: argparse.Namespace) -> int:  # type: ignore[name-defined]  # noqa: F821
+def _show(camera: "cv2.VideoCapture", args: argparse.Namespace, stream: VmcStream) -> int:
     import cv2
+    import numpy as np
 
-    from face_alignment_3d import FaceAligner3D
     from face_alignment_3d.errors import DeviceError
     from face_alignment_3d.video import VideoAligner3D
     from face_alignment_3d.video.overlay import draw_tracked
 
-    aligner = FaceAligner3D(args.weights, device=args.device, offline=True if args.offline else None)
-    tracker = VideoAligner3D(aligner, smooth=args.smooth)
+    tracker = VideoAligner3D(make_aligner(args), smooth=args.smooth)
     seconds_a_frame, last = 0.0, time.monotonic()
     try:
         while True:
             got, bgr = camera.read()
             if not got:
                 raise DeviceError(f"camera {args.camera} gives no more pictures; was it unplugged?")
-            rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-            if args.mirror:
-                rgb = cv2.flip(rgb, 1)
+            picture = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+            rgb = np.asarray(cv2.flip(picture, 1) if args.mirror else picture, np.uint8)
             now = max(time.monotonic(), last + 1e-6)
             faces = tracker.track(rgb, time=now)
+            stream.send(faces, time=now)
             share = 1.0 if seconds_a_frame == 0 else 0.1
             seconds_a_frame += share * (now - last - seconds_a_frame)
             last = now

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import IO
 
 
 class PartFile:
@@ -11,12 +12,21 @@ class PartFile:
         self.target = target
         self.path = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
 
-    def finish(self) -> None:
-        """Makes the written file the target, which until then is as it was. It must be closed."""
+    def finish(self, target: Path | None = None) -> Path:
+        """Makes the written file, which must be closed, the target, which until then is as it was.
+
+        Returns the target. ``target``, in the same folder, is for names that are known only at the end.
+        """
         with self.path.open("rb") as handle:
             os.fsync(handle.fileno())
-        self.path.replace(self.target)
+        return self.path.replace(self.target if target is None else target)
 
-    def discard(self) -> None:
-        """Removes what was written; nothing where it is finished."""
-        self.path.unlink(missing_ok=True)
+    def discard(self, file: IO[str] | IO[bytes] | None = None) -> None:
+        """Closes ``file`` and removes what was written; nothing where it is finished."""
+        try:
+            if file is not None:
+                file.close()
+        except OSError:
+            pass  # What a full disk did not take is thrown away.
+        finally:
+            self.path.unlink(missing_ok=True)

@@ -4,19 +4,28 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import skimage.data
+import trimesh
 from films import read_pictures, read_times, sound_seconds, write_film
+from pygltflib import GLTF2
+from pythonosc.osc_packet import OscPacket
+from scipy.spatial.transform import Rotation
 
 import face_alignment_3d
 from face_alignment_3d.cli import main
+from face_alignment_3d.cli.result_files import FILM_FORMATS
 from face_alignment_3d.face import Face3D
+from face_alignment_3d.markup import NAMES
+from face_alignment_3d.pose import rotation_by
 from face_alignment_3d.pose.mean_face import MEAN_FACE
 
 TIMES = [0, 33, 70, 100, 300, 333, 500, 533]
@@ -94,7 +103,109 @@ def test_names_follow_the_film_that_is_asked_for(one_face, tmp_path):
     assert main(["video", "clip.mp4", "-o", "out/drawn.mkv", "--json", "--no-smooth", "--device", "cpu"]) == 0
     assert _names(tmp_path / "out") == {"drawn.mkv", "drawn.json"}
     assert json.loads((tmp_path / "out" / "drawn.json").read_text())["width"] == 48
-    assert OneFace.options == {"weights": "lite", "device": "cpu", "offline": None}
+    assert OneFace.options == {
+        **{"weights": "lite", "device": "cpu", "backend": "auto"},
+        **{"detector": None, "offline": None},
+    }
+
+
+def test_backend_and_smallest_face(one_face, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "face_alignment_3d.detection.mtcnn.MTCNNDetector", lambda **options: made.append(options) or "mine"
+    )
+    write_film(tmp_path / "clip.mp4", TIMES)
+    assert main(["video", "clip.mp4", "--csv", "--backend", "onnx", "--min-face", "17"]) == 0
+    assert made == [{"backend": "onnx", "device": "auto", "min_face_size": 17}]
+    assert (OneFace.options["backend"], OneFace.options["detector"]) == ("onnx", "mine")
+
+
+def test_every_format(one_face, tmp_path, capsys):
+    write_film(tmp_path / "clip.mp4", TIMES)
+    arguments = [option for kind in FILM_FORMATS for option in ("--export", kind)]
+    assert main(["video", "clip.mp4", "--markup", "68", "--csv", *arguments]) == 0
+    files = ["clip.json", "clip.csv", "clip.npz", "clip.openface.csv", "clip.livelink.csv", "clip.glb"]
+    assert _names(tmp_path) == {"clip.mp4", *files}
+    assert capsys.readouterr().out == f"8 frames, 1 face followed: wrote {' and '.join(files)}\n"
+    codes = pd.read_csv("clip.livelink.csv")["Timecode"].tolist()
+    with np.load("clip.npz") as arrays:
+        assert arrays["landmarks"].shape == (8, 68, 3)
+    assert codes[0] == "00:00:00:00.000"
+    assert len(set(codes)) == 8
+    table = pd.read_csv("clip.openface.csv")
+    np.testing.assert_allclose(table["timestamp"], np.array(TIMES) / 1000, atol=0.0011)
+    content = GLTF2().load("clip.glb")
+    clock = content.accessors[content.animations[0].samplers[0].input]
+    assert (clock.count, clock.max) == (8, [pytest.approx(0.533, abs=0.002)])
+    assert set(trimesh.load("clip.glb").graph.nodes_geometry) == set(NAMES)
+
+
+def test_no_face_no_animation(one_face, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(OneFace, "detect", lambda *_, **__: [])
+    write_film(tmp_path / "clip.mp4", TIMES)
+    assert main(["video", "clip.mp4", "--export", "gltf", "--export", "livelink"]) == 0
+    assert capsys.readouterr().out == "8 frames, 0 faces followed: nothing written\n"
+    assert _names(tmp_path) == {"clip.mp4"}
+
+
+@pytest.fixture
+def listener():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(5)
+        yield ear
+
+
+def _heard(ear, datagrams):
+    """For each datagram: OSC address -> parameters."""
+    packets = [OscPacket(ear.recv(65536)) for _ in range(datagrams)]
+    return [{timed.message.address: timed.message.params for timed in p.messages} for p in packets]
+
+
+def test_a_film_is_streamed_at_its_own_speed(one_face, tmp_path, listener, capsys):
+    write_film(tmp_path / "clip.mp4", TIMES)
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    assert main(["video", "clip.mp4", "--vmc", address]) == 0
+    assert capsys.readouterr().out == f"8 frames, 1 face followed: streamed to {address}\n"
+    assert _names(tmp_path) == {"clip.mp4"}
+    heard = _heard(listener, 8)
+    sent = np.array([frame["/VMC/Ext/T"][0] for frame in heard])
+    assert (sent - sent[0] > np.array(TIMES) / 1000 - 0.002).all()
+    for frame in heard:
+        assert frame["/VMC/Ext/Bone/Pos"][:4] == ["Head", 0, 0, 0]
+        np.testing.assert_allclose(frame["/VMC/Ext/Bone/Pos"][4:], [0, 0, 0, 1], atol=0.02)
+
+
+def test_a_stream_beside_files(one_face, tmp_path, listener, capsys):
+    write_film(tmp_path / "clip.mp4", TIMES)
+    assert main(["video", "clip.mp4", "--json", "--vmc", f"127.0.0.1:{listener.getsockname()[1]}"]) == 0
+    assert "wrote clip.json, streamed to 127.0.0.1:" in capsys.readouterr().out
+    assert len(_heard(listener, 8)) == 8
+
+
+def test_a_network_that_fails_does_not_end_the_work(one_face, tmp_path, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr("face_alignment_3d.export.VMCSender.send", fail)
+    write_film(tmp_path / "clip.mp4", TIMES)
+    assert main(["video", "clip.mp4", "--json", "--vmc", "127.0.0.1:39539"]) == 0
+    assert capsys.readouterr().err.count("warning: --vmc 127.0.0.1:39539: Network is unreachable") == 1
+    assert len(json.loads(Path("clip.json").read_text())["frames"]) == 8
+
+
+def test_nowhere_to_stream_to(one_face, tmp_path, monkeypatch, capsys):
+    write_film(tmp_path / "clip.mp4", TIMES)
+    with pytest.raises(SystemExit) as stop:
+        main(["video", "clip.mp4", "--vmc", "localhost"])
+    assert stop.value.code == 2
+    assert "--vmc: expected HOST:PORT, such as 127.0.0.1:39539" in capsys.readouterr().err
+    assert main(["video", "clip.mp4", "--json", "--vmc", f"{'x' * 70}:39539"]) == 2
+    assert "nothing can be sent there" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "pythonosc.osc_bundle_builder", None)
+    assert main(["video", "clip.mp4", "--json", "--vmc", "127.0.0.1:39539"]) == 2
+    assert "pip install 'face-alignment-3d[osc]'" in capsys.readouterr().err
+    assert _names(tmp_path) == {"clip.mp4"}
 
 
 def test_a_film_that_breaks_off(one_face, tmp_path, capsys):
@@ -112,14 +223,21 @@ def test_a_film_that_breaks_off(one_face, tmp_path, capsys):
 def test_stopped(one_face, tmp_path, monkeypatch, capsys, number, code):
     monkeypatch.setattr(OneFace, "after", staticmethod(lambda: os.kill(os.getpid(), number)))
     write_film(tmp_path / "clip.mp4", TIMES, sound="aac")
-    assert main(["video", "clip.mp4", "-o", "out.mp4", "--json", "--csv", "--npz"]) == code
+    arguments = [option for kind in FILM_FORMATS for option in ("--export", kind)]
+    assert main(["video", "clip.mp4", "-o", "out.mp4", *arguments]) == code
     assert capsys.readouterr().out.startswith("stopped early: 3 frames, 1 face followed")
     assert len(read_times("out.mp4")) == 3
     content = json.loads(Path("out.json").read_text())
     assert len(content["frames"]) == 3
     assert not content["complete"]
-    assert len(Path("out.csv").read_text().splitlines()) == 4
-    assert _names(tmp_path) == {"clip.mp4", "out.mp4", "out.json", "out.csv", "out.npz"}
+    for name in ("out.csv", "out.openface.csv", "out.livelink.csv"):
+        assert len(pd.read_csv(name)) == 3
+    samplers = GLTF2().load("out.glb").animations[0].samplers
+    assert {GLTF2().load("out.glb").accessors[sampler.output].count for sampler in samplers} == {3}
+    with np.load("out.npz") as arrays:
+        assert len(arrays["time"]) == 3
+    data = {"out.json", "out.csv", "out.npz", "out.openface.csv", "out.livelink.csv", "out.glb"}
+    assert _names(tmp_path) == {"clip.mp4", "out.mp4"} | data
 
 
 def test_an_error_leaves_nothing(one_face, tmp_path, monkeypatch):
@@ -128,7 +246,8 @@ def test_an_error_leaves_nothing(one_face, tmp_path, monkeypatch):
 
     monkeypatch.setattr(OneFace, "after", staticmethod(fail))
     write_film(tmp_path / "clip.mp4", TIMES)
-    assert main(["video", "clip.mp4", "-o", "out.mp4", "--json", "--npz", "--csv"]) == 2
+    arguments = [option for kind in FILM_FORMATS for option in ("--export", kind)]
+    assert main(["video", "clip.mp4", "-o", "out.mp4", *arguments]) == 2
     assert _names(tmp_path) == {"clip.mp4"}
 
 
@@ -202,6 +321,28 @@ def test_webcam(one_face, monkeypatch):
     assert len(window.shown) == 3
     assert (np.abs(window.shown[2].astype(int) - frame).max(axis=2) > 60).sum() > 200
     assert window.released
+
+
+@pytest.mark.parametrize("mirror", [[], ["--no-mirror"]])
+def test_a_camera_is_streamed_as_the_person_moves(one_face, monkeypatch, listener, mirror):
+    """The face is turned to the subject's left in the camera's picture, whatever the window shows."""
+    turned = MEAN_FACE @ rotation_by(40, 0, 0).T
+
+    def detect(_self, image, *, boxes=None):
+        # The fake network sees what is in the picture: a bright half tells whether that is mirrored.
+        mirrored = image[:, 80:].mean() > image[:, :80].mean()
+        points = (MEAN_FACE @ rotation_by(-40, 0, 0).T if mirrored else turned) * 24 + [80, 60, 0]
+        box = np.array([50, 30, 110, 100], np.float32)
+        return [Face3D(points.astype(np.float32), np.full(66, 0.7, np.float32), box, 0.9)]
+
+    monkeypatch.setattr(OneFace, "detect", detect)
+    frame = np.full((120, 160, 3), 50, np.uint8)
+    frame[:, :80] = 200
+    Window(monkeypatch, frames=[frame] * 5)
+    assert main(["webcam", "--vmc", f"127.0.0.1:{listener.getsockname()[1]}", *mirror]) == 0
+    for heard in _heard(listener, 3):
+        ahead = Rotation.from_quat(heard["/VMC/Ext/Bone/Pos"][4:]).apply([0, 0, 1])
+        assert ahead[0] == pytest.approx(-np.sin(np.radians(40)), abs=0.03)  # To the avatar's left.
 
 
 def test_webcam_without_a_camera_or_windows(one_face, monkeypatch, capsys):

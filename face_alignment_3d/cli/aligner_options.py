@@ -1,0 +1,45 @@
+"""The options that choose an aligner, and the aligner that they choose."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from face_alignment_3d.cli.values import pixels
+
+# Torch and all that needs it is imported only when there is work: --help is to be quick.
+if TYPE_CHECKING:
+    from face_alignment_3d import FaceAligner3D
+
+
+def add_aligner_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--device``, ``--backend``, ``--weights``, ``--offline`` and ``--min-face``."""
+    parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
+    parser.add_argument(
+        "--backend",
+        choices=["auto", "torch", "onnx"],
+        default="auto",
+        help="what runs the networks: torch, onnx (ONNX Runtime), or auto, which is torch where it is "
+        "installed",
+    )
+    parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="see `weights list` (lite)")
+    parser.add_argument("--offline", action="store_true", help="never download weights")
+    parser.add_argument(
+        "--min-face", type=pixels, metavar="N", help="find faces down to N pixels; smaller is slower"
+    )
+
+
+def make_aligner(args: argparse.Namespace) -> "FaceAligner3D":
+    """The aligner that the options of :func:`add_aligner_options` choose."""
+    from face_alignment_3d import FaceAligner3D
+
+    offline = True if args.offline else None
+    detector = None
+    if args.min_face is not None:
+        from face_alignment_3d.backends.choosing import choose
+        from face_alignment_3d.detection.mtcnn import MTCNNDetector
+
+        detector = MTCNNDetector(
+            backend=choose(args.weights, args.backend), device=args.device, min_face_size=args.min_face
+        )
+    return FaceAligner3D(
+        args.weights, backend=args.backend, device=args.device, detector=detector, offline=offline
+    )

@@ -1,0 +1,48 @@
+"""What may stand behind an option, and what is said when it does not."""
+
+import argparse
+import re
+from typing import NamedTuple
+
+
+class Address(NamedTuple):
+    """Where to send to."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def pixels(text: str) -> int:
+    """A whole number above 0."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of pixels above 0; got {text!r}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds, above 0; got {text!r}")
+    return number
+
+
+def address(text: str) -> Address:
+    """``HOST:PORT``; an IPv6 address stands in brackets."""
+    match = re.fullmatch(r"(?:\[([^\[\]\s]+)\]|([^\[\]:\s]+)):([0-9]{1,5})", text)
+    port = int(match[3]) if match else 0
+    if match is None or not 0 < port < 65536:
+        raise argparse.ArgumentTypeError(
+            f"expected HOST:PORT, such as 127.0.0.1:39539, with a port from 1 to 65535; got {text!r}"
+        )
+    return Address(match[1] or match[2], port)

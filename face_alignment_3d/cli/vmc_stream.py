@@ -1,0 +1,95 @@
+"""``--vmc HOST:PORT``: one face of a film or camera, streamed while it is followed."""
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+from tqdm import tqdm
+
+from face_alignment_3d.cli.values import Address, address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from face_alignment_3d.export import VMCSender
+    from face_alignment_3d.video.tracked_face import TrackedFace3D
+
+#: Seconds; a signal that asks to stop is noticed this soon while a frame waits for its time.
+_STEP: Final = 0.05
+
+
+def add_vmc_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--vmc``."""
+    parser.add_argument(
+        "--vmc",
+        type=address,
+        metavar="HOST:PORT",
+        help="stream the head pose of the face in front to an avatar by VMC (OSC over UDP) while it runs",
+    )
+
+
+class VmcStream:
+    """Sends the main face of each frame; a context manager. None as ``to`` sends nothing.
+
+    ``mirrored``: the pictures are mirrored, and the avatar is to turn as the person does all the same.
+
+    Raises OSError for a host that is not known, :class:`FaceAlignmentError` where python-osc is missing.
+    """
+
+    def __init__(self, to: Address | None, *, mirrored: bool = False) -> None:
+        from face_alignment_3d.video.main_face import MainFace
+
+        self._to, self._mirrored = to, mirrored
+        self._main = MainFace()
+        self._sender = None if to is None else _sender_to(to)
+        self._is_warned = False
+        self._start: float | None = None
+
+    def __enter__(self) -> "VmcStream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._sender is not None:
+            self._sender.close()
+
+    def send(self, faces: "Sequence[TrackedFace3D]", *, time: float) -> None:
+        """Sends the main one of ``faces``, those at ``time`` in seconds.
+
+        Where it does not get out, this says so once and goes on: the network may come back.
+        """
+        if self._sender is None:
+            return
+        from face_alignment_3d.export.record import pose_of
+
+        face = self._main.of(faces, time=time)
+        pose = None if face is None else pose_of(face)
+        try:
+            self._sender.send(pose, mirrored=self._mirrored)
+        except OSError as error:
+            if not self._is_warned:
+                tqdm.write(f"warning: --vmc {self._to}: {error.strerror or error}", file=sys.stderr)
+            self._is_warned = True
+
+    def wait_for(self, film_time: float, *, is_stopped: "Callable[[], bool]") -> None:
+        """Waits until a film that began with the first call is at ``film_time``, in seconds.
+
+        An avatar is not to move faster than the film. Where the work is slower, there is nothing to wait for.
+        """
+        if self._sender is None:
+            return
+        now = time.monotonic()
+        if self._start is None:
+            self._start = now - film_time
+        while (left := self._start + film_time - time.monotonic()) > 0 and not is_stopped():
+            time.sleep(min(left, _STEP))
+
+
+def _sender_to(to: Address) -> "VMCSender":
+    from face_alignment_3d.export import VMCSender
+
+    try:
+        return VMCSender(to.host, to.port)
+    except (OSError, UnicodeError) as error:  # The latter for names that no host can have.
+        reason = getattr(error, "strerror", None) or error
+        raise OSError(f"--vmc {to}: nothing can be sent there: {reason}") from error
