@@ -59,14 +59,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(manifest: Mapping[str, WeightsEntry]) -> int:
-    rows = [("NAME", "PRESET", "SIZE", "CROP", "WHERE", "LICENCE")]
+    rows = [("NAME", "KIND", "PRESET", "SIZE", "CROP", "WHERE", "LICENCE")]
     for entry in manifest.values():
         rows.append(
             (
                 entry.name,
-                entry.preset,
+                entry.kind,
+                entry.preset or "-",
                 f"{entry.bytes / 1e6:.1f} MB",
-                f"{entry.input_size} px",
+                f"{entry.input_size} px" if entry.input_size else "-",
                 _where(entry, manifest),
                 entry.licence,
             )

@@ -15,7 +15,8 @@ from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, GRAPH_VERSION
 from face_alignment_3d.onnx_graphs.writing import to_onnx
 from face_alignment_3d.version import __version__
 from face_alignment_3d.weights.integrity import sha256_of
-from face_alignment_3d.weights.loading import load_cascade, read_metadata
+from face_alignment_3d.weights.loading import load_cascade
+from face_alignment_3d.weights.safetensors_file import read_metadata
 
 INPUT = "crops"
 OUTPUTS = ("points", "z", "confidence")

@@ -24,8 +24,9 @@ from face_alignment_3d.training.sample import Sample
 from face_alignment_3d.training.trainer import Report
 from face_alignment_3d.training.turned_labels import TurnedLabels
 from face_alignment_3d.weights.integrity import sha256_of
-from face_alignment_3d.weights.loading import load_cascade, read_metadata
+from face_alignment_3d.weights.loading import load_cascade
 from face_alignment_3d.weights.manifest import WeightsEntry
+from face_alignment_3d.weights.safetensors_file import read_metadata
 
 
 def run_joint_recipe(

@@ -1,11 +1,9 @@
 """A cascade to a weight file and back: safetensors, self-describing, strict. Nothing is ever unpickled."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 import safetensors
@@ -21,6 +19,13 @@ from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.version import __version__
 from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.manifest import WeightsEntry
+from face_alignment_3d.weights.safetensors_file import (
+    COEFFICIENTS_FORMAT,
+    listing,
+    read_metadata,
+    unreadable,
+    with_sorted_metadata,
+)
 
 FORMAT: Final = "face-alignment-3d cascade"
 FORMAT_VERSION: Final = "1"
@@ -50,7 +55,7 @@ def save_cascade(cascade: Cascade, path: Path, *, preset: str, metadata: Mapping
     _check_tensors(expected, tensors, f"the cascade to save as {preset!r}")
     content = safetensors.torch.save(tensors, {**own, **metadata})
     try:
-        write_atomically(path, _with_sorted_metadata(content))
+        write_atomically(path, with_sorted_metadata(content))
     except OSError as error:
         raise WeightsError(f"cannot write weights to {path}: {error}") from error
 
@@ -74,7 +79,7 @@ def load_cascade(path: Path, *, device: str | torch.device = "cpu") -> Cascade:
     try:
         tensors = safetensors.torch.load_file(path, device="cpu")
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     _check_tensors(_stored_tensors(cascade), tensors, str(path))
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
@@ -82,20 +87,6 @@ def load_cascade(path: Path, *, device: str | torch.device = "cpu") -> Cascade:
     counters = {name: tensor for name, tensor in cascade.state_dict().items() if name.endswith(_COUNTER)}
     cascade.load_state_dict({**counters, **tensors}, strict=True)
     return cascade.to(device).eval().requires_grad_(False)
-
-
-def read_metadata(path: Path) -> Mapping[str, str]:
-    """What a weight file says of itself; reads its header only.
-
-    Raises :class:`WeightsError` when there is no such file or it is not safetensors.
-    """
-    if not path.is_file():
-        raise WeightsError(f"there is no weight file {path}; check the path")
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            return MappingProxyType(dict(file.metadata() or {}))
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
 
 
 def entry_for_file(
@@ -115,6 +106,7 @@ def entry_for_file(
     metadata = read_metadata(path)
     return WeightsEntry(
         name=name,
+        kind="cascade",
         preset=_check_metadata(metadata, path),
         file=path.name,
         sha256=sha256_of(path),
@@ -155,6 +147,11 @@ def _description(cascade: Cascade, preset: str) -> dict[str, str]:
 
 def _check_metadata(metadata: Mapping[str, str], path: Path) -> str:
     """The preset of a file of this library, of a format and preset that this version knows."""
+    if metadata.get("format") == COEFFICIENTS_FORMAT:
+        raise WeightsError(
+            f"{path} holds the weights of face coefficients, which find no landmarks; pass those of a "
+            "cascade, such as 'lite', here and these to CoefficientEstimator"
+        )
     if metadata.get("format") != FORMAT:
         raise WeightsError(
             f"{path} is safetensors, but not of this library: its metadata should have format {FORMAT!r}; it "
@@ -212,60 +209,21 @@ def _check_tensors(
     """Raises unless both have the same names, shapes and kinds of number."""
     problems = []
     if missing := sorted(expected.keys() - found.keys()):
-        problems.append(f"lacks {_listing(missing)}")
+        problems.append(f"lacks {listing(missing)}")
     if unexpected := sorted(found.keys() - expected.keys()):
-        problems.append(f"has the unknown {_listing(unexpected)}")
+        problems.append(f"has the unknown {listing(unexpected)}")
     both = sorted(expected.keys() & found.keys())
     if different := [
         f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
         for name in both
         if found[name].shape != expected[name].shape
     ]:
-        problems.append(f"has other shapes: {_listing(different)}")
+        problems.append(f"has other shapes: {listing(different)}")
     if retyped := [
         f"{name} {found[name].dtype}"
         for name in both
         if found[name].is_floating_point() != expected[name].is_floating_point()
     ]:
-        problems.append(f"has other types: {_listing(retyped)}")
+        problems.append(f"has other types: {listing(retyped)}")
     if problems:
         raise WeightsError(f"{label} does not fit its preset: it {'; it '.join(problems)}")
-
-
-def _listing(names: list[str], most: int = 5) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
-
-
-def _with_sorted_metadata(content: bytes) -> bytes:
-    """The same safetensors file with its header's metadata in alphabetical order.
-
-    The library writes it in the order of a randomly seeded hash table, so that two saves of the same weights
-    would differ in their SHA-256.
-    """
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + content[8 + length :]
-
-
-def _unreadable(path: Path, error: Exception) -> WeightsError:
-    """An error that says what the file looks like instead."""
-    try:
-        with path.open("rb") as handle:
-            start = handle.read(64)
-    except OSError:
-        start = b""
-    if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
-        return WeightsError(
-            f"{path} looks like a pickled PyTorch checkpoint; expected safetensors. Pickles are never "
-            "loaded, since that runs whatever code they hold; export the model with save_cascade"
-        )
-    if start.lstrip()[:1] == b"<":
-        return WeightsError(
-            f"{path} looks like a web page; expected safetensors. The download met an error or login page: "
-            "fetch the file again"
-        )
-    return WeightsError(f"{path} is not a complete safetensors file ({error}); fetch or export it again")

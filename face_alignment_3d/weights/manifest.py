@@ -13,8 +13,11 @@ from typing import Any, Final
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import WeightsError
 
-SCHEMA: Final = 1
+#: 2 tells kinds of weights apart. Manifests of 1, which knew only cascades, are still read.
+SCHEMA: Final = 2
+_READ: Final = (1, SCHEMA)
 FILE_NAME: Final = "weights_manifest.json"
+KINDS: Final = ("cascade", "coefficients")
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,10 @@ class WeightsEntry:
 
     name: str
     """What users call it: ``FaceAligner3D(weights=name)``."""
-    preset: str
-    """The network it fits, a key of ``networks.presets.PRESETS``."""
+    kind: str
+    """What it is for: ``"cascade"`` finds landmarks, ``"coefficients"`` reads face coefficients from them."""
+    preset: str | None
+    """The network that a cascade fits, a key of ``networks.presets.PRESETS``; None for the other kind."""
     file: str
     """Its file name, without folder."""
     sha256: str
@@ -35,8 +40,8 @@ class WeightsEntry:
     """Where it can be downloaded, or None when it is not published."""
     embedded: bool
     """Whether it is part of the installed package."""
-    input_size: int
-    """Height and width of the crop that the network takes, in pixels."""
+    input_size: int | None
+    """Height and width of the crop that a cascade takes, in pixels; None for the other kind."""
     markup: str
     """The landmark scheme, such as ``"3dfaw-66"``."""
     licence: str
@@ -57,6 +62,12 @@ class WeightsEntry:
             value = getattr(self, key)
             if not is_valid(value):
                 raise WeightsError(f"weights {self.name!r}: {key!r} must be {expected}; got {value!r}")
+        for key in ("preset", "input_size"):
+            if (getattr(self, key) is None) != (self.kind == "coefficients"):
+                raise WeightsError(
+                    f"weights {self.name!r}: {key!r} must be given for a cascade and null for coefficients; "
+                    f"got {getattr(self, key)!r} for {self.kind!r}"
+                )
         object.__setattr__(self, "metrics", MappingProxyType(dict(self.metrics)))
 
 
@@ -112,14 +123,18 @@ def add_to_manifest(entry: WeightsEntry, path: Path | None = None) -> None:
 def _parse(content: object) -> Mapping[str, WeightsEntry]:
     if not isinstance(content, dict) or content.keys() != {"schema", "weights"}:
         raise WeightsError("expected an object with the keys 'schema' and 'weights'")
-    if content["schema"] != SCHEMA:
+    schema = content["schema"]
+    if schema not in _READ:
         raise WeightsError(
-            f"its schema is {content['schema']!r} and this version of the library reads {SCHEMA}; "
+            f"its schema is {schema!r} and this version of the library reads {SCHEMA}; "
             "update face-alignment-3d"
         )
     if not isinstance(content["weights"], list):
         raise WeightsError(f"'weights' must be a list; got {content['weights']!r}")
-    return _unique(_parse_entry(raw, position) for position, raw in enumerate(content["weights"]))
+    raw_entries = content["weights"]
+    if schema == 1:
+        raw_entries = [{**raw, "kind": "cascade"} if isinstance(raw, dict) else raw for raw in raw_entries]
+    return _unique(_parse_entry(raw, position) for position, raw in enumerate(raw_entries))
 
 
 def _parse_entry(raw: object, position: int) -> WeightsEntry:
@@ -191,7 +206,8 @@ def _is_date(value: Any) -> bool:
 _FIELD_CHECKS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = MappingProxyType(
     {
         "name": (_matches(r"[a-z0-9][a-z0-9._-]*"), "lower-case letters, digits, '.', '_' and '-'"),
-        "preset": (_is_text, "a non-empty string"),
+        "kind": (KINDS.__contains__, f"one of {', '.join(KINDS)}"),
+        "preset": (lambda value: value is None or _is_text(value), "a non-empty string or null"),
         "file": (
             _matches(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors"),
             "a bare file name that ends with .safetensors",
@@ -200,7 +216,7 @@ _FIELD_CHECKS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = MappingP
         "bytes": (_is_count, "a positive integer"),
         "url": (lambda value: value is None or _matches(r"https?://\S+")(value), "an http(s) URL or null"),
         "embedded": (lambda value: isinstance(value, bool), "true or false"),
-        "input_size": (_is_count, "a positive integer"),
+        "input_size": (lambda value: value is None or _is_count(value), "a positive integer or null"),
         "markup": (_is_text, "a non-empty string"),
         "licence": (_is_text, "a non-empty string"),
         "data": (lambda value: isinstance(value, tuple) and all(map(_is_text, value)), "a list of strings"),

@@ -141,6 +141,7 @@ def make_entry() -> Callable[..., WeightsEntry]:
     def make(**changes: Any) -> WeightsEntry:
         values: dict[str, Any] = {
             "name": "base",
+            "kind": "cascade",
             "preset": "lite",
             "file": "base.safetensors",
             "sha256": hashlib.sha256(PAYLOAD).hexdigest(),

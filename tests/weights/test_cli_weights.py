@@ -41,7 +41,7 @@ def test_list_before_any_download(run):
     status, out, err = run("list")
     assert (status, err) == (0, "")
     header, base, paper = out.splitlines()
-    assert header.split()[:2] == ["NAME", "PRESET"]
+    assert header.split()[:2] == ["NAME", "KIND"]
     assert base.split()[0] == "base"
     assert "0.4 MB" in base
     assert "not downloaded" in base

@@ -8,7 +8,8 @@ import torch
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.weights.integrity import verify
-from face_alignment_3d.weights.loading import entry_for_file, load_cascade, read_metadata, save_cascade
+from face_alignment_3d.weights.loading import entry_for_file, load_cascade, save_cascade
+from face_alignment_3d.weights.safetensors_file import read_metadata
 
 COUNTER = "num_batches_tracked"
 SCORE = "regression.score.weight"

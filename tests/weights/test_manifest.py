@@ -58,6 +58,7 @@ def test_entries_and_their_metrics_cannot_be_changed(make_entry):
     [
         ("name", "Base", "lower-case letters"),
         ("name", "", "lower-case letters"),
+        ("kind", "detector", "one of cascade, coefficients"),
         ("preset", " ", "non-empty string"),
         ("file", "../base.safetensors", "bare file name"),
         ("file", "a/b.safetensors", "bare file name"),
@@ -105,7 +106,7 @@ def test_a_broken_entry_is_refused(tmp_path, make_entry, change, message):
     entry = _entry_json(make_entry, tmp_path)
     change(entry)
     path = tmp_path / "broken.json"
-    path.write_text(json.dumps({"schema": 1, "weights": [entry]}))
+    path.write_text(json.dumps({"schema": 2, "weights": [entry]}))
     with pytest.raises(WeightsError, match=message) as caught:
         load_manifest(path)
     assert str(path) in str(caught.value)
@@ -114,7 +115,7 @@ def test_a_broken_entry_is_refused(tmp_path, make_entry, change, message):
 def test_two_entries_of_one_name_are_refused(tmp_path, make_entry):
     entry = _entry_json(make_entry, tmp_path)
     path = tmp_path / "broken.json"
-    path.write_text(json.dumps({"schema": 1, "weights": [entry, entry]}))
+    path.write_text(json.dumps({"schema": 2, "weights": [entry, entry]}))
     with pytest.raises(WeightsError, match="two entries are named 'base'"):
         load_manifest(path)
 
@@ -125,7 +126,7 @@ def test_two_entries_of_one_name_are_refused(tmp_path, make_entry):
         ("{", "is not JSON"),
         ("[]", "'schema' and 'weights'"),
         ('{"weights": []}', "'schema' and 'weights'"),
-        ('{"schema": 2, "weights": []}', "its schema is 2 .* reads 1"),
+        ('{"schema": 3, "weights": []}', "its schema is 3 .* reads 2"),
         ('{"schema": 1, "weights": {}}', "'weights' must be a list"),
         ('{"schema": 1, "weights": ["base"]}', "entry 0 must be an object"),
     ],
@@ -140,3 +141,23 @@ def test_a_broken_file_is_refused(tmp_path, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(WeightsError, match=r"cannot read .*absent\.json"):
         load_manifest(tmp_path / "absent.json")
+
+
+def test_manifests_of_schema_1_knew_only_cascades(tmp_path, make_entry):
+    path = tmp_path / "manifest.json"
+    write_manifest({"base": make_entry()}, path)
+    content = json.loads(path.read_text())
+    assert content["schema"] == 2
+    content["schema"] = 1
+    assert content["weights"][0].pop("kind") == "cascade"
+    path.write_text(json.dumps(content))
+    assert load_manifest(path)["base"] == make_entry()
+
+
+def test_coefficients_have_no_network_to_name(make_entry):
+    entry = make_entry(kind="coefficients", preset=None, input_size=None)
+    assert entry.preset is None
+    with pytest.raises(WeightsError, match="null for coefficients; got 'lite'"):
+        make_entry(kind="coefficients", input_size=None)
+    with pytest.raises(WeightsError, match=r"'input_size' must be given for a cascade .*; got None"):
+        make_entry(input_size=None)
