@@ -1,0 +1,17 @@
+"""Which of ARKit's coefficients 66 points show."""
+
+from typing import Final
+
+from face_alignment_3d.arkit import COEFFICIENTS
+
+#: Those that are NaN, because the 66 points do not tell them: see docs/coefficients.md for each.
+NOT_VISIBLE: Final = frozenset(
+    {
+        *(f"eyeLook{way}{side}" for way in ("Up", "Down", "In", "Out") for side in ("Left", "Right")),
+        *("eyeSquintLeft", "eyeSquintRight"),
+        *("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "tongueOut"),
+    }
+)
+
+#: Those that are estimated, in ARKit's order.
+VISIBLE: Final = tuple(name for name in COEFFICIENTS if name not in NOT_VISIBLE)
