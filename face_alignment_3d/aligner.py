@@ -23,6 +23,7 @@ from face_alignment_3d.overlapping import overlapped
 
 if TYPE_CHECKING:
     from face_alignment_3d.backends.in_torch import Precision
+    from face_alignment_3d.coefficients.estimator import CoefficientEstimator
 
 _BATCH_SIZE: Final = 32
 _AHEAD: Final = 8
@@ -63,6 +64,10 @@ class FaceAligner3D:
     :class:`face_alignment_3d.backends.in_torch.TorchBackend`), and ``compile=True`` uses ``torch.compile``.
     With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all cores.
 
+    ``coefficients=True`` puts ARKit's face coefficients into each face, as ``Face3D.coefficients``; they are
+    computed when they are asked for. A :class:`face_alignment_3d.coefficients.CoefficientEstimator`, such as
+    one that is calibrated to somebody, is used as it is.
+
     ``offline=True`` forbids downloading weights; None leaves that to the environment.
 
     Calls depend on nothing but their arguments, so one aligner may be used from several threads.
@@ -81,6 +86,7 @@ class FaceAligner3D:
         compile: bool = False,
         threads: int | None = None,
         detector: FaceDetector | None = None,
+        coefficients: "bool | CoefficientEstimator" = False,
         offline: bool | None = None,
     ) -> None:
         self._backend = open_backend(
@@ -94,6 +100,7 @@ class FaceAligner3D:
         )
         self._threads = threads
         self._given_detector = detector
+        self._coefficient_estimator = _estimator(coefficients, offline)
 
     @property
     def backend(self) -> str:
@@ -262,9 +269,17 @@ class FaceAligner3D:
         for start in range(0, len(views), batch_size):
             chunk = views[start : start + batch_size]
             points_crop, confidence = self._backend.run(np.stack([view.pixels for view in chunk]))
-            faces += map(_face, chunk, points_crop, confidence)
+            faces += map(self._face, chunk, points_crop, confidence)
         remaining = iter(faces)
         return [[next(remaining) for _ in image] for image in images]
+
+    def _face(
+        self, view: "_View", points_crop: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]
+    ) -> Face3D:
+        landmarks = view.crop.to_image(points_crop).astype(np.float32)
+        return Face3D(
+            landmarks, confidence, view.box, view.score, coefficient_estimator=self._coefficient_estimator
+        )
 
     def _stacked(self, faces: list[Face3D], markup: Markup) -> npt.NDArray[np.float32]:
         none = np.zeros((0, self._backend.geometry.landmarks, 3), dtype=np.float32)
@@ -285,9 +300,16 @@ class _View(NamedTuple):
     score: float | None
 
 
-def _face(view: _View, points_crop: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]) -> Face3D:
-    landmarks = view.crop.to_image(points_crop).astype(np.float32)
-    return Face3D(landmarks, confidence, view.box, view.score)
+def _estimator(
+    coefficients: "bool | CoefficientEstimator", offline: bool | None
+) -> "CoefficientEstimator | None":
+    if not isinstance(coefficients, bool):
+        return coefficients
+    if not coefficients:
+        return None
+    from face_alignment_3d.coefficients.estimator import CoefficientEstimator
+
+    return CoefficientEstimator(offline=offline)
 
 
 def _given(boxes: npt.NDArray[np.float32]) -> list[_Found]:

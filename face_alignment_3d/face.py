@@ -1,7 +1,8 @@
 """What the aligner knows about one face."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,10 @@ from face_alignment_3d.pose.camera import Camera
 from face_alignment_3d.pose.head_pose import HeadPose, estimate_pose
 from face_alignment_3d.pose.measures import FaceMeasures, measure_face
 from face_alignment_3d.pose.perspective import MEAN_INTERPUPILLARY_MM, PerspectivePose, solve_perspective
+
+if TYPE_CHECKING:
+    from face_alignment_3d.coefficients.estimator import CoefficientEstimator
+    from face_alignment_3d.coefficients.result import FaceCoefficients
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,9 @@ class Face3D:
     score: float | None
     """The detector's score in [0, 1], or None when the box was the caller's."""
 
+    coefficient_estimator: "CoefficientEstimator | None" = field(default=None, kw_only=True, repr=False)
+    """What :attr:`coefficients` come from; None when they were not asked for."""
+
     @cached_property
     def pose(self) -> HeadPose:
         """Rotation, scale and translation of the head under scaled orthographic projection.
@@ -51,6 +59,15 @@ class Face3D:
         points = self.pose.to_canonical(self.landmarks)
         points.flags.writeable = False
         return points
+
+    @cached_property
+    def coefficients(self) -> "FaceCoefficients | None":
+        """ARKit's 52 face coefficients, from these landmarks; None when they were not asked for.
+
+        A mapping of ARKit's name -> value in [0, 1]; NaN for those that 66 points do not show. Ask for them
+        with ``FaceAligner3D(coefficients=True)``. Raises as :attr:`pose` does.
+        """
+        return None if self.coefficient_estimator is None else self.coefficient_estimator.estimate(self)
 
     @cached_property
     def measures(self) -> FaceMeasures:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -83,4 +83,4 @@ def _levelled(place: Whereabouts) -> tuple[Crop, npt.NDArray[np.float32]]:
 def _turned_back(face: Face3D, copy: Crop) -> Face3D:
     landmarks = copy.to_image(face.landmarks).astype(np.float32)
     # The box that a caller can use is upright in the frame.
-    return Face3D(landmarks, face.confidence, box_around(landmarks), face.score)
+    return replace(face, landmarks=landmarks, box=box_around(landmarks))

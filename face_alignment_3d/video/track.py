@@ -143,7 +143,14 @@ class Track:
         landmarks = face.landmarks
         if self._smoother is not None:
             landmarks = self._smoother.update(landmarks, face.confidence, time=time).astype(np.float32)
-        return TrackedFace3D(landmarks, face.confidence, face.box, self._score, track_id=self.track_id)
+        return TrackedFace3D(
+            landmarks,
+            face.confidence,
+            face.box,
+            self._score,
+            track_id=self.track_id,
+            coefficient_estimator=face.coefficient_estimator,
+        )
 
 
 def _roll_of(face: Face3D, otherwise: float) -> float:
