@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from face_alignment_3d.errors import VideoError
 from face_alignment_3d.video.pyav import import_av, saying
+from face_alignment_3d.video.upright import display_matrix, upright
 
 if TYPE_CHECKING:
     import av
@@ -34,7 +35,7 @@ class FilmFrame:
     time: float
     """Its time stamp in seconds."""
     image_rgb: npt.NDArray[np.uint8]
-    """(H, W, 3), upright: the film's rotation is applied."""
+    """(H, W, 3), upright: the film's rotation is applied, and its mirroring where it has one."""
 
 
 class Film:
@@ -110,10 +111,9 @@ class Film:
             damaged += frame.is_corrupt  # It is shown all the same: most of it is as it should be.
             start = pts if start is None else start
             last = pts
-            # Degrees that the picture is to be turned by, counter-clockwise.
-            turns = round(frame.rotation / 90) % 4
-            image = np.rot90(frame.to_ndarray(format="rgb24"), turns)
-            yield FilmFrame(index, pts, float(pts * self.time_base), np.ascontiguousarray(image))
+            stored = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            image = upright(stored, display_matrix(frame))
+            yield FilmFrame(index, pts, float(pts * self.time_base), image)
             index += 1
         self.problem = self._verdict(index, damaged, start, last)
 

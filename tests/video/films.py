@@ -19,15 +19,28 @@ def picture(index, height=HEIGHT, width=WIDTH):
 
 
 def write_film(
-    path, times_ms, *, rotation=0, sound=None, height=HEIGHT, width=WIDTH, options=None, frames=None
+    path,
+    times_ms,
+    *,
+    rotation=0,
+    flips=(False, False),
+    sound=None,
+    height=HEIGHT,
+    width=WIDTH,
+    options=None,
+    frames=None,
 ):
-    """A film with :func:`picture` at each of ``times_ms``; ``rotation`` is counter-clockwise, in degrees."""
+    """A film with :func:`picture` at each of ``times_ms``.
+
+    Players turn it by ``rotation``, counter-clockwise, in degrees, and then mirror it from side to side and
+    upside down as ``flips`` say.
+    """
     container = av.open(str(path), "w", options=options or {})
     stream = container.add_stream("libx264", rate=30, options={"crf": "10", "g": "10"})
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.codec_context.time_base = Fraction(1, 1000)
-    if rotation:
-        stream.set_display_rotation(rotation)
+    if rotation or any(flips):
+        stream.set_display_rotation(rotation, *flips)
     audio = None if sound is None else container.add_stream(sound, rate=16000, layout="mono")
     for index, time in enumerate(times_ms):
         image = picture(index, height, width) if frames is None else frames[index]

@@ -1,4 +1,4 @@
-"""The files with the faces of a film, read by somebody else's parsers, and what is left of unfinished ones."""
+"""The files with the faces of a film, read by others' parsers, and what is left of unfinished files."""
 
 import errno
 

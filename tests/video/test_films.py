@@ -39,6 +39,16 @@ def test_rotation_is_applied(tmp_path, rotation):
     assert np.abs(frames[1].image_rgb.astype(int) - upright).mean() < 6
 
 
+@pytest.mark.parametrize("rotation", [0, 90, 180, -90])
+@pytest.mark.parametrize("flips", [(True, False), (False, True)])
+def test_mirrored_films_are_shown_mirrored(tmp_path, rotation, flips):
+    frames, _ = _read(write_film(tmp_path / "a.mp4", STEADY[:4], rotation=rotation, flips=flips))
+    shown = np.rot90(picture(1), rotation // 90)
+    shown = shown[:, ::-1] if flips[0] else shown[::-1]
+    assert frames[1].image_rgb.shape == shown.shape
+    assert np.abs(frames[1].image_rgb.astype(int) - shown).mean() < 6
+
+
 def test_how_long_it_should_be(tmp_path):
     with Film(write_film(tmp_path / "a.mp4", STEADY)) as film:
         assert film.expected_frames == 30
