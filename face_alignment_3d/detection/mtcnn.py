@@ -29,6 +29,9 @@ ROTATIONS: Final = (0.0, 30.0, -30.0, 90.0, -90.0, 180.0)
 
 #: Smallest side of a face, in pixels of the photo as searched.
 _SMALLEST: Final = 20.0
+#: Faces smaller than this in the photo as given, as MTCNN measures them, are not looked for unless asked for:
+#: there is little in them to align, and to find them takes more than half of the search's time.
+_LEAST_TO_ALIGN: Final = 32.0
 #: Smaller faces would have to be enlarged more than twice to be found, and have nothing to align in them.
 _LEAST_MIN_FACE_SIZE: Final = 10
 #: A photo without a face that reaches this score is searched again on rotated copies. Nearly all upright
@@ -46,7 +49,7 @@ class MTCNNDetector:
 
     ``min_face_size``: the smallest face to look for, in pixels of the photo as given. It overrides
     ``max_side`` where faces of that size would be lost; the search then takes time and memory in proportion
-    to the photo's pixels. None leaves it to ``max_side``.
+    to the photo's pixels. None is 32 pixels, or what ``max_side`` leaves.
 
     ``threshold``: the lowest score of a face that is returned, in [0, 1].
 
@@ -122,7 +125,7 @@ class MTCNNDetector:
         """The photo at the size to search it at, and the smallest face there, in its pixels."""
         height, width = image_rgb.shape[:2]
         scale = 1.0 if self.max_side is None else min(1.0, self.max_side / max(height, width))
-        smallest = _SMALLEST
+        smallest = max(_SMALLEST, _LEAST_TO_ALIGN * scale)
         if self.min_face_size is not None:
             scale = max(scale, _SMALLEST / self.min_face_size)
             smallest = self.min_face_size * scale

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.detection.octaves import Octaves, octave_for
 from face_alignment_3d.detection.overlap import non_maximum_suppression
 from face_alignment_3d.detection.roi import resized_squares
 
@@ -26,6 +27,8 @@ OUTPUT_SIZE: Final = 48
 _STRIDE: Final = 2
 """Pixels between two outputs of the first network."""
 _PYRAMID_STEP: Final = 0.709
+_SAMPLING: Final = 2
+"""Pixels of an octave for each pixel that the second and third network see of it, at least."""
 _FIRST_THRESHOLDS: Final = (0.6, 0.7)
 """Scores that candidates need to pass the first two stages, as published."""
 _MAX_CANDIDATES: Final = 4096
@@ -60,41 +63,63 @@ def search(
     ``smallest`` is the smallest side of a face in pixels; ``last_threshold`` the score that a face needs in
     the last stage. The same face may be found more than once.
     """
-    boxes = _propose(networks, image_rgb, smallest=smallest, threshold=_FIRST_THRESHOLDS[0])
+    octaves = Octaves(image_rgb)
+    boxes = _propose(networks, octaves, smallest=smallest, threshold=_FIRST_THRESHOLDS[0])
     squares = _squared(boxes)
     if len(squares):
-        offsets, scores = networks.refine(resized_squares(image_rgb, squares, size=REFINEMENT_SIZE))
+        offsets, scores = networks.refine(_cut_out(octaves, squares, size=REFINEMENT_SIZE))
         squares = _squared(_survivors(squares, offsets, scores, threshold=_FIRST_THRESHOLDS[1])[0])
     if not len(squares):
         return np.zeros((0, 4)), np.zeros(0)
-    offsets, scores = networks.judge(resized_squares(image_rgb, squares, size=OUTPUT_SIZE))
+    offsets, scores = networks.judge(_cut_out(octaves, squares, size=OUTPUT_SIZE))
     return _survivors(squares, offsets, scores, threshold=last_threshold)
 
 
-def _propose(
-    networks: Networks, image_rgb: npt.NDArray[np.uint8], *, smallest: float, threshold: float
-) -> _Boxes:
+def _propose(networks: Networks, octaves: Octaves, *, smallest: float, threshold: float) -> _Boxes:
     """The first stage: (K, 4) candidates from a pyramid of the image."""
-    height, width = image_rgb.shape[:2]
+    height, width = octaves[0].shape[:2]
     boxes: list[_Boxes] = [np.zeros((0, 4))]
     scores: list[_Floats] = [np.zeros(0, dtype=np.float32)]
-    scale = SMALLEST_POSSIBLE / smallest
-    while min(height, width) * scale >= SMALLEST_POSSIBLE:
-        size = (round(width * scale), round(height * scale))
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        level = np.asarray(cv2.resize(image_rgb, size, interpolation=interpolation), dtype=np.uint8)
+    reduction = smallest / SMALLEST_POSSIBLE
+    while min(height, width) / reduction >= SMALLEST_POSSIBLE:
+        level, per_pixel = _reduced(octaves, reduction)
         offsets, face = networks.propose(level)
         row, column = np.nonzero(face >= threshold)
         corner = np.stack([column, row], axis=1) * float(_STRIDE)
-        per_pixel = np.array([width / size[0], height / size[1]])
         cells = np.concatenate([corner + 1, corner + SMALLEST_POSSIBLE], axis=1) * np.tile(per_pixel, 2)
         found = face[row, column]
         kept = non_maximum_suppression(cells, found, overlap=0.5)
         boxes.append(_shift_edges(cells[kept], offsets[:, row[kept], column[kept]].T))
         scores.append(found[kept])
-        scale *= _PYRAMID_STEP
+        reduction /= _PYRAMID_STEP
     all_boxes, all_scores = np.concatenate(boxes), np.concatenate(scores)
     return all_boxes[non_maximum_suppression(all_boxes, all_scores, overlap=0.7)[:_MAX_CANDIDATES]]
+
+
+def _reduced(octaves: Octaves, reduction: float) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+    """The image made smaller by about this factor, and how much smaller exactly: (2,), in x and in y."""
+    octave = octave_for(reduction)
+    image = octaves[octave]
+    sides = np.array(image.shape[1::-1])
+    left = reduction / 2**octave
+    size = (round(float(sides[0]) / left), round(float(sides[1]) / left))
+    interpolation = cv2.INTER_AREA if left > 1 else cv2.INTER_LINEAR
+    level = np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.uint8)
+    return level, 2**octave * sides / np.array(size)
+
+
+def _cut_out(octaves: Octaves, squares: _Boxes, *, size: int) -> _Floats:
+    """Squares (K, 4) of the image as (K, size, size, 3) pixels, at least two of an octave's for each.
+
+    To average all pixels of large squares would take longer than the networks and change nearly nothing.
+    """
+    crops = np.empty((len(squares), size, size, 3), dtype=np.float32)
+    reductions = (squares[:, 2] - squares[:, 0]) / (_SAMPLING * size)
+    of_square = np.array([octave_for(reduction) for reduction in reductions.tolist()], dtype=np.int64)
+    for octave in np.unique(of_square).tolist():
+        members = of_square == octave
+        crops[members] = resized_squares(octaves[octave], squares[members] / 2**octave, size=size)
+    return crops
 
 
 def _survivors(

@@ -35,12 +35,14 @@ def resized_squares(
             here = members[start : start + step]
             left, weights_x = _weights(squares[here, 0], sides[here], size, int(grid), columns, width)
             top, weights_y = _weights(squares[here, 1], sides[here], size, int(grid), rows, height)
-            parts = np.empty((len(here), rows, columns, channels), dtype=np.float32)
+            # Channels before columns, so that either side takes one product for each square.
+            parts = np.empty((len(here), rows, channels, columns), dtype=np.float32)
             for part, y, x in zip(parts, top.tolist(), left.tolist(), strict=True):
-                part[...] = image[y : y + rows, x : x + columns]
-            by_rows = weights_y @ parts.reshape(len(here), rows, columns * channels)
-            by_rows = by_rows.reshape(len(here), size, columns, channels)
-            result[here] = weights_x[:, None] @ by_rows
+                part[...] = image[y : y + rows, x : x + columns].transpose(0, 2, 1)
+            by_rows = weights_y @ parts.reshape(len(here), rows, channels * columns)
+            by_rows = by_rows.reshape(len(here), size * channels, columns)
+            both = by_rows @ weights_x.transpose(0, 2, 1)
+            result[here] = both.reshape(len(here), size, channels, size).transpose(0, 1, 3, 2)
     return result
 
 

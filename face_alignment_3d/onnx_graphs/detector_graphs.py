@@ -8,6 +8,7 @@ from face_alignment_3d.detection.mtcnn_onnx import FILE_NAMES
 from face_alignment_3d.detection.mtcnn_stages import OUTPUT_SIZE, REFINEMENT_SIZE
 from face_alignment_3d.detection.mtcnn_torch import load_stages
 from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION
+from face_alignment_3d.onnx_graphs.prelu import without_prelu
 from face_alignment_3d.onnx_graphs.writing import to_onnx
 from face_alignment_3d.version import __version__
 
@@ -23,6 +24,8 @@ def detector_graphs() -> Mapping[str, bytes]:
     Raises :class:`BackendError` where the packages that write ONNX are not installed.
     """
     proposal, refinement, output = load_stages()
+    for each in (proposal, refinement, output):
+        without_prelu(each.network)
     examples = {
         "proposal": (proposal, torch.zeros(50, 60, 3, dtype=torch.uint8), {0: "height", 1: "width"}),
         "refinement": (refinement, torch.zeros(2, REFINEMENT_SIZE, REFINEMENT_SIZE, 3), {0: "batch"}),
