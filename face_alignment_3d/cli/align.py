@@ -92,8 +92,9 @@ def run(args: argparse.Namespace) -> int:
             tqdm.write(f"error: {_naming(photo, error)}", file=sys.stderr)
     for kind in formats:
         if kind in TABLE_FORMATS:
-            write_table(kind, args.output / TABLE_FORMATS[kind], results)
-            written.append(args.output / TABLE_FORMATS[kind])
+            table = args.output / TABLE_FORMATS[kind]
+            write_table(kind, table, results, coefficients=args.coefficients)
+            written.append(table)
     failed = len(photos) - len(results)
     print(_summary(results, failed, written, args.output))
     return 1 if failed else 0

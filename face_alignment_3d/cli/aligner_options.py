@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def add_aligner_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--device``, ``--backend``, ``--weights``, ``--offline`` and ``--min-face``."""
+    """Adds ``--coefficients``, ``--device``, ``--backend``, ``--weights``, ``--offline``, ``--min-face``."""
+    parser.add_argument(
+        "--coefficients", action="store_true", help="estimate ARKit's 52 face coefficients as well"
+    )
     parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
     parser.add_argument(
         "--backend",
@@ -41,5 +44,10 @@ def make_aligner(args: argparse.Namespace) -> "FaceAligner3D":
             backend=choose(args.weights, args.backend), device=args.device, min_face_size=args.min_face
         )
     return FaceAligner3D(
-        args.weights, backend=args.backend, device=args.device, detector=detector, offline=offline
+        args.weights,
+        backend=args.backend,
+        device=args.device,
+        detector=detector,
+        coefficients=args.coefficients,
+        offline=offline,
     )

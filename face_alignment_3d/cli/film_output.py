@@ -13,17 +13,24 @@ if TYPE_CHECKING:
 class FilmOutput:
     """The film and the data files that were asked for; a context manager that removes what is unfinished.
 
-    ``targets`` are format -> file, with "film" for the film. ``first`` is the first frame of ``film``.
+    ``targets`` are format -> file, with "film" for the film. ``first`` is the first frame of ``film``;
+    ``markup`` and ``coefficients`` are those of :class:`~face_alignment_3d.video.records.RecordedFilm`.
     """
 
     def __init__(
-        self, targets: dict[str, Path], film: "Film", first: "FilmFrame", *, markup: "Markup"
+        self,
+        targets: dict[str, Path],
+        film: "Film",
+        first: "FilmFrame",
+        *,
+        markup: "Markup",
+        coefficients: bool,
     ) -> None:
         from face_alignment_3d.video.film_writer import FilmWriter
         from face_alignment_3d.video.records import RECORDS, RecordedFilm
 
         height, width = first.image_rgb.shape[:2]
-        recorded = RecordedFilm(str(film.path), height, width, float(film.rate), markup)
+        recorded = RecordedFilm(str(film.path), height, width, float(film.rate), markup, coefficients)
         self._target = targets.get("film")
         self._picture: FilmWriter | None = None
         self._records: list[FilmRecord] = []

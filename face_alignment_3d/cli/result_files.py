@@ -43,12 +43,19 @@ def write_photo(kind: str, target: Path, photo: "PhotoFaces", *, markup: str | N
     return [target]
 
 
-def write_table(kind: str, target: Path, photos: "Sequence[PhotoFaces]") -> None:
-    """Writes the faces of all photos to ``target`` in the format ``kind``."""
+def write_table(
+    kind: str, target: Path, photos: "Sequence[PhotoFaces]", *, coefficients: bool = False
+) -> None:
+    """Writes the faces of all photos to ``target`` in the format ``kind``.
+
+    ``coefficients`` adds columns for them where the format may have such.
+    """
     from face_alignment_3d import export
 
-    writers = {"csv": export.write_csv, "openface": export.write_openface_csv}
-    writers[kind](target, photos)
+    if kind == "csv":
+        export.write_csv(target, photos, coefficients=coefficients)
+    else:
+        export.write_openface_csv(target, photos)
 
 
 def _photo_writer(kind: str, markup: str | None) -> Callable[..., None]:

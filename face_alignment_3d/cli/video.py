@@ -92,7 +92,9 @@ def run(args: argparse.Namespace) -> int:
         frames = 0
         for frame in film.frames():
             if output is None:
-                output = stack.enter_context(FilmOutput(targets, film, frame, markup=args.markup))
+                output = stack.enter_context(
+                    FilmOutput(targets, film, frame, markup=args.markup, coefficients=args.coefficients)
+                )
             faces = tracker.track(frame.image_rgb, time=frame.time)
             ids.update(face.track_id for face in faces)
             stream.wait_for(frame.time, is_stopped=lambda: bool(stop.received))

@@ -25,7 +25,8 @@ def add_vmc_option(parser: argparse.ArgumentParser) -> None:
         "--vmc",
         type=address,
         metavar="HOST:PORT",
-        help="stream the head pose of the face in front to an avatar by VMC (OSC over UDP) while it runs",
+        help="stream the head pose, and with --coefficients these, of the face in front to an avatar by VMC "
+        "(OSC over UDP) while it runs",
     )
 
 
@@ -60,12 +61,13 @@ class VmcStream:
         """
         if self._sender is None:
             return
-        from face_alignment_3d.export.record import pose_of
+        from face_alignment_3d.export.record import coefficients_of, pose_of
 
         face = self._main.of(faces, time=time)
         pose = None if face is None else pose_of(face)
+        coefficients = None if face is None else coefficients_of(face)
         try:
-            self._sender.send(pose, mirrored=self._mirrored)
+            self._sender.send(pose, coefficients=coefficients or {}, mirrored=self._mirrored)
         except OSError as error:
             if not self._is_warned:
                 tqdm.write(f"warning: --vmc {self._to}: {error.strerror or error}", file=sys.stderr)

@@ -1,19 +1,21 @@
 """What a result file says of one photo."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.arkit import COEFFICIENTS
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.pose.head_pose import HeadPose
 
 #: Name and version of the layout of result files; the version changes when a reader would have to, or when
 #: there is more to be read.
-SCHEMA: Final = "face-alignment-3d/2"
+SCHEMA: Final = "face-alignment-3d/3"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,3 +43,27 @@ def pose_of(face: Face3D) -> HeadPose | None:
         return face.pose
     except LandmarksError:
         return None
+
+
+def coefficients_of(face: Face3D) -> Mapping[str, float] | None:
+    """ARKit's name -> value; None where they were not asked for, or for landmarks without a pose."""
+    try:
+        return face.coefficients
+    except LandmarksError:
+        return None
+
+
+def coefficient_cells(face: Face3D) -> list[float | str]:
+    """52 cells of a table in the order of :data:`~face_alignment_3d.arkit.COEFFICIENTS`.
+
+    Those that are not known are empty.
+    """
+    known = coefficients_of(face) or {}
+    values = [known.get(name, math.nan) for name in COEFFICIENTS]
+    return ["" if math.isnan(value) else round(value, 6) for value in values]
+
+
+def coefficient_row(face: Face3D) -> npt.NDArray[np.float32]:
+    """(52,) in the order of :data:`~face_alignment_3d.arkit.COEFFICIENTS`; NaN where not known."""
+    known = coefficients_of(face) or {}
+    return np.array([known.get(name, math.nan) for name in COEFFICIENTS], np.float32)

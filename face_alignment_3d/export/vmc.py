@@ -11,6 +11,7 @@ from types import MappingProxyType, TracebackType
 from typing import Final
 
 from face_alignment_3d.arkit import require_coefficients
+from face_alignment_3d.coefficients.mirroring import mirrored_name
 from face_alignment_3d.errors import FaceAlignmentError
 from face_alignment_3d.pose.head_pose import HeadPose
 
@@ -75,7 +76,9 @@ class VMCSender:
             turn = [x, -y, -z, w] if mirrored else [x, y, z, w]
             messages.append(("/VMC/Ext/Bone/Pos", ["Head", 0.0, 0.0, 0.0, *turn]))
         known = {name: float(value) for name, value in coefficients.items() if not math.isnan(value)}
-        messages += [("/VMC/Ext/Blend/Val", [_swapped(n) if mirrored else n, v]) for n, v in known.items()]
+        messages += [
+            ("/VMC/Ext/Blend/Val", [mirrored_name(n) if mirrored else n, v]) for n, v in known.items()
+        ]
         if known:
             messages.append(("/VMC/Ext/Blend/Apply", []))
         bundle = OscBundleBuilder(IMMEDIATELY)
@@ -100,11 +103,3 @@ class VMCSender:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _swapped(name: str) -> str:
-    """A coefficient's name on the other side of the face."""
-    for side, other in (("Left", "Right"), ("Right", "Left")):
-        if name.endswith(side):
-            return name.removesuffix(side) + other
-    return name

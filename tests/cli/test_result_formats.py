@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from face_alignment_3d.arkit import COEFFICIENTS
 from face_alignment_3d.cli import main
 from face_alignment_3d.cli.result_files import FORMATS
 
@@ -58,6 +59,16 @@ def test_markup(album: Path, stub_aligner: Any, option: list[str], npz: int, pts
     with np.load(album / "out" / "a.npz") as content:
         assert content["landmarks"].shape == (1, npz, 3)
     assert f"n_points: {pts}" in (album / "out" / "a.pts").read_text()
+
+
+def test_coefficients(album: Path, stub_aligner: Any) -> None:
+    assert main(["align", "photos/a.png", "-o", "out", "--coefficients", "--csv"]) == 0
+    assert stub_aligner.made[0].options["coefficients"] is True
+    table = pd.read_csv(album / "out" / "landmarks.csv")
+    assert list(table.columns[-52:]) == list(COEFFICIENTS)
+    assert main(["align", "photos/a.png", "-o", "out", "--csv"]) == 0
+    assert stub_aligner.made[1].options["coefficients"] is False
+    assert "jawOpen" not in pd.read_csv(album / "out" / "landmarks.csv").columns
 
 
 def test_unknown_format(album: Path, stub_aligner: Any, capsys: pytest.CaptureFixture[str]) -> None:

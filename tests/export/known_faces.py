@@ -2,12 +2,27 @@
 
 import numpy as np
 
+from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.coefficients import FaceCoefficients
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.pose import rotation_by
 from face_alignment_3d.pose.mean_face import MEAN_FACE
 
 
-def known_face(yaw: float = 20.0, *, seed: int = 0, score: float | None = 0.75) -> Face3D:
+class Smiling:
+    """Stands for what estimates coefficients: half a smile on the subject's left, a closed mouth."""
+
+    def estimate(self, face: Face3D) -> FaceCoefficients:
+        face.pose  # noqa: B018 - raises where there is none, as the real one does
+        values = np.full(len(COEFFICIENTS), np.nan)
+        values[COEFFICIENTS.index("mouthSmileLeft")] = 0.5
+        values[COEFFICIENTS.index("jawOpen")] = 0.0
+        return FaceCoefficients(values)
+
+
+def known_face(
+    yaw: float = 20.0, *, seed: int = 0, score: float | None = 0.75, estimator: Smiling | None = None
+) -> Face3D:
     """A face a little off the mean one, turned by ``yaw``, near the middle of a 640 x 480 photo."""
     generator = np.random.default_rng(seed)
     shape = MEAN_FACE + generator.normal(0, 0.02, (66, 3))
@@ -15,9 +30,21 @@ def known_face(yaw: float = 20.0, *, seed: int = 0, score: float | None = 0.75) 
     points[:, 2] -= points[:, 2].mean()
     confidence = generator.random(66).astype(np.float32)
     box = np.concatenate([points[:, :2].min(axis=0), points[:, :2].max(axis=0)])
-    return Face3D(points.astype(np.float32), confidence, box.astype(np.float32), score)
+    return Face3D(
+        points.astype(np.float32),
+        confidence,
+        box.astype(np.float32),
+        score,
+        coefficient_estimator=estimator,  # type: ignore[arg-type]
+    )
 
 
-def poseless_face() -> Face3D:
+def poseless_face(*, estimator: Smiling | None = None) -> Face3D:
     """All its points are one."""
-    return Face3D(np.ones((66, 3), np.float32), np.ones(66, np.float32), np.zeros(4, np.float32), None)
+    return Face3D(
+        np.ones((66, 3), np.float32),
+        np.ones(66, np.float32),
+        np.zeros(4, np.float32),
+        None,
+        coefficient_estimator=estimator,  # type: ignore[arg-type]
+    )

@@ -29,7 +29,7 @@ def test_json_gives_back_the_exact_values(photo: PhotoFaces, tmp_path: Path) -> 
     write_json(tmp_path / "x.json", photo)
     content = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
     assert content == to_json(photo)
-    assert content["schema"] == SCHEMA == "face-alignment-3d/2"
+    assert content["schema"] == SCHEMA == "face-alignment-3d/3"
     assert content["image"] == photo.image
     assert (content["width"], content["height"]) == (640, 480)
     assert content["markup"]["name"] == "3dfaw-66"

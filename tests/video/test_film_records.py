@@ -1,6 +1,7 @@
 """The files with the faces of a film, read by others' parsers, and what is left of unfinished files."""
 
 import errno
+import json
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,9 @@ import pytest
 import trimesh
 from pygltflib import GLTF2
 
+from face_alignment_3d.arkit import COEFFICIENTS
 from face_alignment_3d.cli.result_files import FILM_FORMATS
+from face_alignment_3d.coefficients import FaceCoefficients
 from face_alignment_3d.export.gltf_file import write_gltf
 from face_alignment_3d.markup import NAMES
 from face_alignment_3d.markup68 import to_68
@@ -21,12 +24,21 @@ FILM = RecordedFilm("clip.mp4", height=480, width=640, rate=25.0)
 TIMES = (0.0, 0.04, 0.1, 0.5)
 
 
-def tracked(track_id, yaw, *, size=100.0):
+class Smiling:
+    """Stands for what estimates coefficients: the smile grows with the head's turn."""
+
+    def estimate(self, face):
+        values = np.full(len(COEFFICIENTS), np.nan)
+        values[COEFFICIENTS.index("mouthSmileLeft")] = abs(face.pose.yaw) / 90
+        return FaceCoefficients(values)
+
+
+def tracked(track_id, yaw, *, size=100.0, estimator=None):
     points = size * MEAN_FACE @ rotation_by(yaw, 5, 0).T + [300.25, 210.5, 0]
     box = np.concatenate([points[:, :2].min(axis=0), points[:, :2].max(axis=0)])
     confidence = np.linspace(0.4, 0.9, 66)
     parts = [values.astype(np.float32) for values in (points, confidence, box)]
-    return TrackedFace3D(*parts, 0.75, track_id=track_id)
+    return TrackedFace3D(*parts, 0.75, track_id=track_id, coefficient_estimator=estimator)
 
 
 def poseless(track_id):
@@ -138,6 +150,36 @@ def test_arrays_in_the_markup_of_68(tmp_path):
         assert str(arrays["markup"]) == "68"
         assert arrays["landmarks"].shape == (6, 68, 3)
         np.testing.assert_allclose(arrays["landmarks"][0], to_68(FRAMES[0][0].landmarks), atol=1e-3)
+
+
+SMILES = [[tracked(0, 9, estimator=Smiling()), tracked(1, 0)], [], [tracked(0, 45, estimator=Smiling())]]
+
+
+def test_coefficients_in_tables(tmp_path):
+    film = RecordedFilm("clip.mp4", height=480, width=640, coefficients=True)
+    write("csv", tmp_path / "a.csv", film=film, frames=SMILES, times=TIMES[:3])
+    write("csv", tmp_path / "plain.csv", frames=SMILES, times=TIMES[:3])
+    table, plain = pd.read_csv(tmp_path / "a.csv"), pd.read_csv(tmp_path / "plain.csv")
+    assert list(table.columns) == [*plain.columns, *COEFFICIENTS]
+    np.testing.assert_allclose(table["mouthSmileLeft"], [0.1, np.nan, 0.5], atol=1e-3)
+    assert table["jawOpen"].isna().all()
+    write("livelink", tmp_path / "a.livelink.csv", film=film, frames=SMILES, times=TIMES[:3])
+    table = pd.read_csv(tmp_path / "a.livelink.csv")
+    np.testing.assert_allclose(table["MouthSmileLeft"], [0.1, 0.5], atol=1e-3)
+    assert (table["JawOpen"] == 0).all()
+
+
+def test_coefficients_in_json_and_arrays(tmp_path):
+    write("json", tmp_path / "a.json", frames=SMILES, times=TIMES[:3])
+    frames = json.loads((tmp_path / "a.json").read_text())["frames"]
+    values = [face["coefficients"] for frame in frames for face in frame["faces"]]
+    assert values[0]["mouthSmileLeft"] == pytest.approx(0.1, abs=1e-3)
+    assert values[0]["jawOpen"] is None
+    assert values[1] is None
+    write("npz", tmp_path / "a.npz", frames=SMILES, times=TIMES[:3])
+    with np.load(tmp_path / "a.npz") as arrays:
+        smiles = arrays["coefficients"][:, arrays["coefficient_names"].tolist().index("mouthSmileLeft")]
+    np.testing.assert_allclose(smiles, [0.1, np.nan, 0.5], atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["livelink", "gltf"])

@@ -21,8 +21,10 @@ from pythonosc.osc_packet import OscPacket
 from scipy.spatial.transform import Rotation
 
 import face_alignment_3d
+from face_alignment_3d.arkit import COEFFICIENTS
 from face_alignment_3d.cli import main
 from face_alignment_3d.cli.result_files import FILM_FORMATS
+from face_alignment_3d.coefficients import FaceCoefficients
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NAMES
 from face_alignment_3d.pose import rotation_by
@@ -30,6 +32,15 @@ from face_alignment_3d.pose.mean_face import MEAN_FACE
 
 TIMES = [0, 33, 70, 100, 300, 333, 500, 533]
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Smiling:
+    """Stands for what estimates coefficients."""
+
+    def estimate(self, face):
+        values = np.full(len(COEFFICIENTS), np.nan)
+        values[COEFFICIENTS.index("mouthSmileLeft")] = 0.5
+        return FaceCoefficients(values)
 
 
 class OneFace:
@@ -49,7 +60,9 @@ class OneFace:
         height, width = image.shape[:2]
         points = MEAN_FACE * (0.2 * height) + [width / 2, height / 2, 0]
         box = np.array([0.3 * width, 0.2 * height, 0.7 * width, 0.8 * height], np.float32)
-        return [Face3D(points.astype(np.float32), np.full(66, 0.7, np.float32), box, 0.9)]
+        estimator = Smiling() if OneFace.options.get("coefficients") else None
+        confidence = np.full(66, 0.7, np.float32)
+        return [Face3D(points.astype(np.float32), confidence, box, 0.9, coefficient_estimator=estimator)]
 
 
 @pytest.fixture
@@ -105,7 +118,7 @@ def test_names_follow_the_film_that_is_asked_for(one_face, tmp_path):
     assert json.loads((tmp_path / "out" / "drawn.json").read_text())["width"] == 48
     assert OneFace.options == {
         **{"weights": "lite", "device": "cpu", "backend": "auto"},
-        **{"detector": None, "offline": None},
+        **{"detector": None, "coefficients": False, "offline": None},
     }
 
 
@@ -174,6 +187,18 @@ def test_a_film_is_streamed_at_its_own_speed(one_face, tmp_path, listener, capsy
     for frame in heard:
         assert frame["/VMC/Ext/Bone/Pos"][:4] == ["Head", 0, 0, 0]
         np.testing.assert_allclose(frame["/VMC/Ext/Bone/Pos"][4:], [0, 0, 0, 1], atol=0.02)
+
+
+def test_coefficients(one_face, tmp_path, listener):
+    write_film(tmp_path / "clip.mp4", TIMES)
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    arguments = ["--csv", "--export", "livelink", "--vmc", address]
+    assert main(["video", "clip.mp4", "--coefficients", *arguments]) == 0
+    assert OneFace.options["coefficients"] is True
+    assert pd.read_csv("clip.csv")["mouthSmileLeft"].tolist() == [0.5] * 8
+    assert pd.read_csv("clip.livelink.csv")["MouthSmileLeft"].tolist() == [0.5] * 8
+    for heard in _heard(listener, 8):
+        assert heard["/VMC/Ext/Blend/Val"] == ["mouthSmileLeft", 0.5]
 
 
 def test_a_stream_beside_files(one_face, tmp_path, listener, capsys):

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.export.record import coefficient_row
 from face_alignment_3d.markup import MARKUP_NAME, NUM_LANDMARKS
 from face_alignment_3d.markup68 import in_markup
 from face_alignment_3d.video.part_file import PartFile
@@ -23,15 +25,16 @@ class _Numbers(NamedTuple):
     confidence: npt.NDArray[np.float32]
     box: npt.NDArray[np.float32]
     score: float | None
+    coefficients: npt.NDArray[np.float32]
 
 
 class NpzRecord:
-    """Arrays for ``numpy.load``, compressed. They are kept in memory until the end: 1.1 kB a face.
+    """Arrays for ``numpy.load``, compressed. They are kept in memory until the end: 1.4 kB a face.
 
     For the N faces of all frames in turn: ``frame`` (N,), ``track_id`` (N,), ``landmarks`` (N, 66 or 68, 3),
-    ``confidence`` (N, 66), ``box`` (N, 4), ``score`` (N,), NaN where there is none. For the T frames:
-    ``time`` (T,) in seconds. ``size`` is (height, width); ``complete``, ``markup`` and ``schema`` are
-    scalars.
+    ``confidence`` (N, 66), ``box`` (N, 4), ``score`` (N,), NaN where there is none, ``coefficients`` (N, 52),
+    NaN for what is not known, in the order of ``coefficient_names`` (52,). For the T frames: ``time`` (T,)
+    in seconds. ``size`` is (height, width); ``complete``, ``markup`` and ``schema`` are scalars.
     """
 
     ENDING: Final = ".npz"
@@ -48,7 +51,9 @@ class NpzRecord:
         """See :class:`FilmRecord`."""
         self._times.append(time)
         self._frames += [index] * len(faces)
-        self._faces += [_Numbers(f.track_id, f.landmarks, f.confidence, f.box, f.score) for f in faces]
+        self._faces += [
+            _Numbers(f.track_id, f.landmarks, f.confidence, f.box, f.score, coefficient_row(f)) for f in faces
+        ]
 
     def finish(self, *, complete: bool) -> list[Path]:
         """See :class:`FilmRecord`."""
@@ -63,6 +68,10 @@ class NpzRecord:
                 confidence=np.array([f.confidence for f in faces], np.float32).reshape(count, NUM_LANDMARKS),
                 box=np.array([f.box for f in faces], np.float32).reshape(count, 4),
                 score=np.array([np.nan if f.score is None else f.score for f in faces], np.float64),
+                coefficients=np.array([f.coefficients for f in faces], np.float32).reshape(
+                    count, len(COEFFICIENTS)
+                ),
+                coefficient_names=np.array(COEFFICIENTS),
                 time=np.array(self._times, np.float64),
                 film=np.array(self._film.film),
                 size=np.array((self._film.height, self._film.width)),

@@ -23,6 +23,8 @@ class RecordedFilm:
     """Frames a second, on average."""
     markup: Markup = "66"
     """For files whose points may be 66 or 68."""
+    coefficients: bool = False
+    """Whether tables have columns for face coefficients."""
 
 
 class FilmRecord(Protocol):
