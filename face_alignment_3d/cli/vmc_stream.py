@@ -67,7 +67,7 @@ class VmcStream:
         pose = None if face is None else pose_of(face)
         coefficients = None if face is None else coefficients_of(face)
         try:
-            self._sender.send(pose, coefficients=coefficients or {}, mirrored=self._mirrored)
+            self._sender.send(pose, coefficients=coefficients, mirrored=self._mirrored)
         except OSError as error:
             if not self._is_warned:
                 tqdm.write(f"warning: --vmc {self._to}: {error.strerror or error}", file=sys.stderr)

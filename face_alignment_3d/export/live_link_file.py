@@ -5,9 +5,8 @@ import io
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from face_alignment_3d.arkit import COEFFICIENTS, require_coefficients
@@ -32,15 +31,15 @@ class LiveLinkFrame:
     """One row of the file. Raises ValueError for coefficients that ARKit does not have or outside [0, 1], and
     for a time below 0."""
 
-    coefficients: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """ARKit's name -> value in [0, 1]. What is missing or NaN is not known, and written as 0."""
+    coefficients: Mapping[str, float] | None = None
+    """ARKit's name -> value in [0, 1]. What is missing or NaN is not known, and written as 0; None: all."""
     pose: HeadPose | None = None
     """The head's; None writes 0."""
     time: float | None = None
     """Seconds from the start, for ``Timecode``; None counts rows."""
 
     def __post_init__(self) -> None:
-        require_coefficients(self.coefficients)
+        require_coefficients(self.coefficients or {})
         if self.time is not None and not 0 <= self.time < math.inf:
             raise ValueError(f"time must be in seconds from 0 on; got {self.time}")
 
@@ -69,7 +68,8 @@ def write_live_link_csv(
 
 def live_link_row(frame: LiveLinkFrame, *, index: int, frames_per_second: float) -> list[str]:
     """The row of ``frame``, which is number ``index`` from 0, under :data:`LIVE_LINK_COLUMNS`."""
-    known = [frame.coefficients.get(name, math.nan) for name in COEFFICIENTS]
+    coefficients = frame.coefficients or {}
+    known = [coefficients.get(name, math.nan) for name in COEFFICIENTS]
     head = (0.0, 0.0, 0.0) if frame.pose is None else tuple(angle / 180 for angle in frame.pose.angles)
     values = [*(0.0 if math.isnan(value) else value for value in known), *head, *(0.0,) * 6]
     # Rates such as 29.97 count whole frames within a second, as the app does.

@@ -7,7 +7,7 @@ import math
 import socket
 import time
 from collections.abc import Mapping
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Final
 
 from face_alignment_3d.arkit import require_coefficients
@@ -17,8 +17,6 @@ from face_alignment_3d.pose.head_pose import HeadPose
 
 #: The port that VMC programs listen on for motion by default.
 VMC_PORT: Final = 39539
-
-_NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 class VMCSender:
@@ -48,7 +46,7 @@ class VMCSender:
         self,
         pose: HeadPose | None,
         *,
-        coefficients: Mapping[str, float] = _NOTHING,
+        coefficients: Mapping[str, float] | None = None,
         mirrored: bool = False,
     ) -> None:
         """Sends one frame.
@@ -56,13 +54,15 @@ class VMCSender:
         ``/VMC/Ext/Bone/Pos`` turns the avatar's ``Head`` as the subject's is turned against the camera: to
         the avatar's own left when the subject turns to theirs. ``mirrored`` makes it a mirror image. The
         bone's position is sent as (0, 0, 0), relative to its parent. None sends no head. ``coefficients``,
-        ARKit's name -> value in [0, 1], go out as ``/VMC/Ext/Blend/Val``; NaN, for not known, is left out.
+        ARKit's name -> value in [0, 1], go out as ``/VMC/Ext/Blend/Val``; NaN, for not known, is left out,
+        and so are all of them with None.
 
         Raises ValueError for coefficients that ARKit does not have or outside [0, 1].
         """
         from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
         from pythonosc.osc_message_builder import OscMessageBuilder
 
+        coefficients = coefficients or {}
         require_coefficients(coefficients)
         messages: list[tuple[str, list[str | int | float]]] = [
             ("/VMC/Ext/OK", [1]),

@@ -25,7 +25,7 @@ def test_rows(tmp_path: Path) -> None:
     face = known_face(45)
     frames = [
         LiveLinkFrame({"jawOpen": 0.5, "eyeBlinkLeft": 1, "tongueOut": math.nan}, face.pose),
-        *[LiveLinkFrame()] * 61,
+        *[LiveLinkFrame(None, None)] * 61,
     ]
     write_live_link_csv(tmp_path / "x.csv", frames)
     table = pd.read_csv(tmp_path / "x.csv")

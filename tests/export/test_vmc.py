@@ -44,7 +44,7 @@ def test_a_frame(listener: socket.socket) -> None:
     with VMCSender(port=listener.getsockname()[1]) as sender:
         sender.send(face.pose, coefficients={"jawOpen": 0.25, "eyeBlinkLeft": 1, "tongueOut": math.nan})
         messages = _heard(listener)
-        sender.send(None)
+        sender.send(None, coefficients=None)
         assert [address for address, _ in _heard(listener)] == ["/VMC/Ext/OK", "/VMC/Ext/T"]
     assert messages[0] == ("/VMC/Ext/OK", [1])
     assert messages[1][0] == "/VMC/Ext/T"

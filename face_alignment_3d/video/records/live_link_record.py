@@ -37,7 +37,7 @@ class LiveLinkRecord:
             pose = pose_of(face)
             if pose is None:
                 continue
-            frame = LiveLinkFrame(coefficients_of(face) or {}, pose, time - self._origin)
+            frame = LiveLinkFrame(coefficients_of(face), pose, time - self._origin)
             rows = [live_link_row(frame, index=index, frames_per_second=self._rate)]
             if self._files.frames_of(face) == 0:
                 rows.insert(0, list(LIVE_LINK_COLUMNS))
