@@ -1,4 +1,4 @@
-"""What ``face-alignment-3d video`` leaves: the film and the data files, all of them or none."""
+"""What ``face-alignment-3d video`` leaves: the film and the data files, each of them whole or not there."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,6 +1,6 @@
 """The face that moves the avatar: one, and the same one as long as it is there."""
 
-from test_film_records import tracked
+from tracked_faces import tracked
 
 from face_alignment_3d.video.main_face import MainFace
 

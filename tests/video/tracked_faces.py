@@ -1,0 +1,32 @@
+"""Faces that are tracked, of known pose and expression."""
+
+import numpy as np
+
+from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.coefficients import FaceCoefficients
+from face_alignment_3d.pose import rotation_by
+from face_alignment_3d.pose.mean_face import MEAN_FACE
+from face_alignment_3d.video import TrackedFace3D
+
+
+class Smiling:
+    """Stands for what estimates coefficients: the smile grows with the head's turn."""
+
+    def estimate(self, face):
+        values = np.full(len(COEFFICIENTS), np.nan)
+        values[COEFFICIENTS.index("mouthSmileLeft")] = abs(face.pose.yaw) / 90
+        return FaceCoefficients(values)
+
+
+def tracked(track_id, yaw, *, size=100.0, estimator=None):
+    points = size * MEAN_FACE @ rotation_by(yaw, 5, 0).T + [300.25, 210.5, 0]
+    box = np.concatenate([points[:, :2].min(axis=0), points[:, :2].max(axis=0)])
+    confidence = np.linspace(0.4, 0.9, 66)
+    parts = [values.astype(np.float32) for values in (points, confidence, box)]
+    return TrackedFace3D(*parts, 0.75, track_id=track_id, coefficient_estimator=estimator)
+
+
+def poseless(track_id):
+    return TrackedFace3D(
+        np.ones((66, 3), np.float32), np.ones(66, np.float32), np.ones(4, np.float32), None, track_id=track_id
+    )
