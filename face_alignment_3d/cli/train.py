@@ -32,7 +32,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "143 and 130. Under torchrun several GPUs or machines share each batch. docs/training.md describes "
         "the data.",
     )
-    parser.add_argument("preset", choices=["lite", "base", "paper"], help="what to train")
+    parser.add_argument("preset", choices=["lite", "base", "paper", "coefficients"], help="what to train")
     parser.add_argument("--data", type=Path, metavar="DIR", help="photos68/, faces/ and models/")
     parser.add_argument(
         "--made",
@@ -76,6 +76,13 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "--resnet200", type=Path, metavar="FILE", help="ImageNet weights that Z regression starts from"
     )
     paper.add_argument("--end-to-end", action="store_true", help="a last stage in which all parts learn")
+    coefficients = parser.add_argument_group("of coefficients only")
+    coefficients.add_argument(
+        "--landmarks",
+        default="lite",
+        metavar="NAME|FILE",
+        help="weights of the landmark network whose points are to be read (default: lite)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -87,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
     from face_alignment_3d.training.processes import joined_processes
 
     _check(args)
+    if args.preset == "coefficients":
+        return _train_coefficients(args)
     # The batches are made on threads of their own; OpenCV's would only fight with them and with torch's.
     cv2.setNumThreads(1)
     train = _train_paper if args.preset == "paper" else _train_joint
@@ -119,6 +128,8 @@ def _check(args: argparse.Namespace) -> None:
         if args.made is not None and args.dataset:
             raise DataError("expected --made or --dataset, got both; they are for different photos")
         return
+    if args.preset == "coefficients":
+        _check_coefficients(args)
     given = [
         name
         for name, value in (
@@ -139,6 +150,41 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.made is not None and args.preset != "lite":
         raise DataError(f"expected --made and --start with lite, got {args.preset}")
+
+
+def _check_coefficients(args: argparse.Namespace) -> None:
+    options = {
+        "--made": args.made,
+        "--start": args.start,
+        "--steps": args.steps,
+        "--precision": args.precision,
+    }
+    if given := [name for name, value in options.items() if value is not None]:
+        raise DataError(f"expected no {', '.join(given)} with coefficients; leave it out")
+
+
+def _train_coefficients(args: argparse.Namespace) -> int:
+    from face_alignment_3d.training.coefficients.fitting import CoefficientConfig
+    from face_alignment_3d.training.coefficients.recipe import run_coefficient_recipe
+
+    config = CoefficientConfig()
+    if args.seed is not None:
+        config = dataclasses.replace(config, seed=args.seed)
+    words = ["face-alignment-3d", "train", "coefficients", "--data", "DATA", "--out", "runs/coefficients"]
+    words += ["--seed", str(config.seed)]
+    if args.landmarks != "lite":
+        words += ["--landmarks", "LANDMARKS"]
+    entry = run_coefficient_recipe(
+        config,
+        args.data,
+        args.out,
+        landmarks=args.landmarks,
+        command=shlex.join(words),
+        report=_print_with_time,
+    )
+    for name, value in entry.metrics.items():
+        print(f"{name}: {value}")
+    return 0
 
 
 def _train_joint(

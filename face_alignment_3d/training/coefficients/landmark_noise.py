@@ -1,0 +1,50 @@
+"""How landmarks err: each for itself, and neighbours together."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.markup import GROUPS, NUM_LANDMARKS
+from face_alignment_3d.pose.mean_face import MEAN_FACE
+
+Floats = npt.NDArray[np.float64]
+
+#: Over this distance, in inter-ocular distances, neighbours err alike.
+_REACH: Final = 0.25
+#: How much more than the others some points err: the network is least certain of where along its line a jaw
+#: point lies and of how high brows are; and depth is harder than place.
+_GROUP_FACTORS: Final = {"jaw": 2.5, "right_brow": 1.5, "left_brow": 1.5}
+_DEPTH_FACTOR: Final = 1.5
+
+
+def white_noise(count: int, rng: np.random.Generator, *, deviation: float) -> Floats:
+    """(N, 66, 3): independent errors of one standard deviation for every coordinate."""
+    noise: Floats = deviation * rng.standard_normal((count, NUM_LANDMARKS, 3))
+    return noise
+
+
+def realistic_noise(count: int, rng: np.random.Generator, *, largest: float) -> Floats:
+    """(N, 66, 3): of each face's own size, from 0 to ``largest``, partly white and partly smooth."""
+    size = rng.uniform(0.0, largest, (count, 1, 1))
+    smooth_share = rng.random((count, 1, 1))
+    drawn = rng.standard_normal((NUM_LANDMARKS, count * 3))
+    smooth = np.swapaxes((_smoothing() @ drawn).reshape(NUM_LANDMARKS, count, 3), 0, 1)
+    white = rng.standard_normal((count, NUM_LANDMARKS, 3))
+    noise: Floats = size * (np.sqrt(smooth_share) * smooth + np.sqrt(1 - smooth_share) * white) * _factors()
+    return noise
+
+
+def _smoothing() -> Floats:
+    """(66, 66): turns white noise into smooth noise of the same variance."""
+    distance = np.linalg.norm(MEAN_FACE[:, None] - MEAN_FACE[None], axis=-1)
+    covariance = np.exp(-0.5 * np.square(distance / _REACH))
+    return np.linalg.cholesky(covariance + 1e-6 * np.eye(NUM_LANDMARKS))
+
+
+def _factors() -> Floats:
+    factors = np.ones((NUM_LANDMARKS, 3))
+    for group, factor in _GROUP_FACTORS.items():
+        factors[list(GROUPS[group])] = factor
+    factors[:, 2] *= _DEPTH_FACTOR
+    return factors

@@ -1,0 +1,81 @@
+"""Faces with known coefficients, as canonical points."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.pose.head_pose import canonical_points
+from face_alignment_3d.pose.rotation import rotation_by
+from face_alignment_3d.training.coefficients.expression_model import ExpressionModel
+from face_alignment_3d.training.coefficients.landmark_noise import realistic_noise, white_noise
+from face_alignment_3d.training.coefficients.mixes import sample_mixes
+
+Floats = npt.NDArray[np.float64]
+
+#: Faces at a time, so that memory stays small.
+_CHUNK: Final = 10_000
+#: Share of the training faces that are closer to the mean face than people are. After calibration all are.
+_CALMER: Final = 0.3
+#: Largest yaw, pitch and roll of the heads, degrees.
+_TURNS: Final = (80.0, 40.0, 60.0)
+_LARGEST_NOISE: Final = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """N faces."""
+
+    points: npt.NDArray[np.float32]
+    """(N, 66, 3): canonical, of landmarks that were posed and disturbed."""
+    coefficients: npt.NDArray[np.float32]
+    """(N, 52)"""
+
+
+def training_faces(model: ExpressionModel, count: int, rng: np.random.Generator) -> Faces:
+    """Faces as the regressor is to learn them: all identities, noise of 0 to 2 %."""
+
+    def noise(count: int) -> Floats:
+        return realistic_noise(count, rng, largest=_LARGEST_NOISE)
+
+    return _faces(model, count, rng, noise, calmer=_CALMER)
+
+
+def unseen_faces(model: ExpressionModel, count: int, rng: np.random.Generator, *, noise: float) -> Faces:
+    """Faces to measure with: identities as they are, white noise of one standard deviation.
+
+    ``noise`` is in inter-ocular distances, for each of x, y and z.
+    """
+    return _faces(model, count, rng, lambda count: white_noise(count, rng, deviation=noise), calmer=0.0)
+
+
+def _faces(
+    model: ExpressionModel,
+    count: int,
+    rng: np.random.Generator,
+    noise: Callable[[int], Floats],
+    *,
+    calmer: float,
+) -> Faces:
+    points, coefficients = [], []
+    for start in range(0, count, _CHUNK):
+        size = min(_CHUNK, count - start)
+        identity = rng.standard_normal((size, len(model.identity)))
+        is_calmer = rng.random((size, 1)) < calmer
+        identity *= np.where(is_calmer, rng.random((size, 1)), 1.0)
+        mixes = sample_mixes(size, rng)
+        faces = model.faces(identity, mixes) + noise(size)
+        points.append(canonical_points(_posed(faces, rng)).astype(np.float32))
+        coefficients.append(mixes.astype(np.float32))
+    return Faces(np.concatenate(points), np.concatenate(coefficients))
+
+
+def _posed(faces: Floats, rng: np.random.Generator) -> Floats:
+    """As in a photo: the way back to canonical points is part of what is learned."""
+    turns = rng.uniform(-1.0, 1.0, (len(faces), 3)) * _TURNS
+    rotations = np.stack([rotation_by(*turn) for turn in turns])
+    size = rng.uniform(30.0, 400.0, (len(faces), 1, 1))
+    posed: Floats = size * faces @ np.swapaxes(rotations, 1, 2) + rng.uniform(-500, 500, (len(faces), 1, 3))
+    return posed
