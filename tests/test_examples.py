@@ -122,6 +122,17 @@ def test_osc_stream(tmp_path: Path) -> None:
     assert sent.startswith("sent yaw ")
 
 
+def test_live_link(tmp_path: Path) -> None:
+    assert _run("live_link", tmp_path) == "wrote 30 rows of the first face to out/live_link.csv\n"
+    with (tmp_path / "out" / "live_link.csv").open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["Timecode"] for row in rows] == [f"00:00:00:{index:02d}.000" for index in range(30)]
+    smiles = [float(row[f"MouthSmile{side}"]) for row in rows for side in ("Left", "Right")]
+    assert min(smiles) > 0.2  # She smiles.
+    assert max(float(row["EyeBlinkLeft"]) for row in rows) < 0.4
+    assert all(-0.1 < float(row["HeadRoll"]) < 0.2 for row in rows)
+
+
 def test_video_loop(tmp_path: Path) -> None:
     lines = _run("video_loop", tmp_path).splitlines()
     assert len(lines) == 60

@@ -30,8 +30,11 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def make_aligner(args: argparse.Namespace) -> "FaceAligner3D":
-    """The aligner that the options of :func:`add_aligner_options` choose."""
+def make_aligner(args: argparse.Namespace, *, coefficients: bool = False) -> "FaceAligner3D":
+    """The aligner that the options of :func:`add_aligner_options` choose.
+
+    ``coefficients`` estimates them even where nobody asked for them.
+    """
     from face_alignment_3d import FaceAligner3D
 
     offline = True if args.offline else None
@@ -48,6 +51,6 @@ def make_aligner(args: argparse.Namespace) -> "FaceAligner3D":
         backend=args.backend,
         device=args.device,
         detector=detector,
-        coefficients=args.coefficients,
+        coefficients=args.coefficients or coefficients,
         offline=offline,
     )

@@ -80,8 +80,10 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         film = stack.enter_context(Film(args.film))
         stream = stack.enter_context(VmcStream(args.vmc))
+        # Live Link is about coefficients: its table would be a pose among zeros.
+        aligner = make_aligner(args, coefficients="livelink" in targets)
         tracker = VideoAligner3D(
-            make_aligner(args), smooth=args.smooth, detect_every=args.detect_every, fps=float(film.rate)
+            aligner, smooth=args.smooth, detect_every=args.detect_every, fps=float(film.rate)
         )
         stop = stack.enter_context(StopRequests())
         progress = stack.enter_context(

@@ -140,7 +140,10 @@ def test_every_format(one_face, tmp_path, capsys):
     files = ["clip.json", "clip.csv", "clip.npz", "clip.openface.csv", "clip.livelink.csv", "clip.glb"]
     assert _names(tmp_path) == {"clip.mp4", *files}
     assert capsys.readouterr().out == f"8 frames, 1 face followed: wrote {' and '.join(files)}\n"
-    codes = pd.read_csv("clip.livelink.csv")["Timecode"].tolist()
+    table = pd.read_csv("clip.livelink.csv")
+    assert table["MouthSmileLeft"].tolist() == [0.5] * 8  # By itself; the other table has what was asked for.
+    assert "mouthSmileLeft" not in pd.read_csv("clip.csv").columns
+    codes = table["Timecode"].tolist()
     with np.load("clip.npz") as arrays:
         assert arrays["landmarks"].shape == (8, 68, 3)
     assert codes[0] == "00:00:00:00.000"
