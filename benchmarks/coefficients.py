@@ -3,9 +3,10 @@
     python benchmarks/coefficients.py --data DATA [--weights coefficients] [--landmarks lite] [--noise 0.01]
 
 Made faces are ICT-FaceKit's, of identities that the regressor never saw, with white noise. Photos are those
-of HELEN train and LFPW train that training holds out; AFW is not touched. Prints a table and what the photos
-give, and draws ``build/coefficients.png``: the photos with the strongest smiles, open mouths, shut eyes,
-raised brows, puckers and frowns, and some with next to nothing, each with its largest coefficients.
+of HELEN train and LFPW train that training holds out; AFW is not touched. Prints a table, the same after
+calibration with the mean of ten frames of each face at rest, and what the photos give, and draws
+``build/coefficients.png``: the photos with the strongest smiles, open mouths, shut eyes, raised brows, puckers
+and frowns, and some with next to nothing, each with its largest coefficients.
 """
 
 import argparse
@@ -94,6 +95,10 @@ def main() -> None:
     faces = unseen_faces(model, _FACES, np.random.default_rng(_SEED), noise=args.noise)
     worths = worth_on_faces(weights.regressor, faces, names=VISIBLE)
     print(table(worths))
+    calibrated = worth_on_faces(weights.regressor, faces, names=VISIBLE, neutral=weights.neutral)
+    print(table(calibrated))
+    for name, value in summary(calibrated).items():
+        print(f"calibrated, {name}: {value:.3f}")
     photos = read_photos(args.data, FaceAligner3D(args.landmarks, backend="torch", device="cpu"))
     measured = worth_on_photos(weights.reading, weights.regressor, photos.held_out)
     for name, value in {**summary(worths), **measured}.items():

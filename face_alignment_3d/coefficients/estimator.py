@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.coefficients.calibration import predict_calibrated
 from face_alignment_3d.coefficients.result import FaceCoefficients
 from face_alignment_3d.coefficients.visibility import VISIBLE
 from face_alignment_3d.coefficients.weights_file import load_coefficients
@@ -36,22 +36,24 @@ class CoefficientEstimator:
         self, weights: str | os.PathLike[str] = "coefficients", *, offline: bool | None = None
     ) -> None:
         self._weights = load_coefficients(resolve_weights(weights, offline=offline))
-        self._shift: Floats = np.zeros_like(self._weights.neutral)
+        self._resting: Floats | None = None
 
     @property
     def is_calibrated(self) -> bool:
         """Whether it knows what somebody's face looks like without expression."""
-        return bool(self._shift.any())
+        return self._resting is not None
 
     def estimate(self, face: "Face3D") -> FaceCoefficients:
         """The coefficients of a face, from its landmarks alone.
 
         Raises :class:`LandmarksError` when the landmarks have no pose.
         """
-        raw = self._weights.regressor.predict(self._read([face]) - self._shift)[0]
-        if self.is_calibrated:
-            # Zero stays where the neutral face is and one where it was.
-            raw = (raw - self._at_rest) / (1 - self._at_rest)
+        points, regressor = self._read([face]), self._weights.regressor
+        if self._resting is None:
+            raw = regressor.predict(points)[0]
+        else:
+            neutral = self._weights.neutral
+            raw = predict_calibrated(regressor, points, resting=self._resting, neutral=neutral)[0]
         values = np.full(len(COEFFICIENTS), np.nan)
         values[_COLUMNS] = np.clip(raw, 0.0, 1.0)
         return FaceCoefficients(values)
@@ -70,14 +72,8 @@ class CoefficientEstimator:
             raise ValueError("calibration needs at least one face without expression; got none")
         other = object.__new__(CoefficientEstimator)
         other._weights = self._weights
-        other._shift = self._read(faces).mean(axis=0) - self._weights.neutral
+        other._resting = self._read(faces).mean(axis=0)
         return other
-
-    @cached_property
-    def _at_rest(self) -> Floats:
-        """(V,): what the regressor says of the mean face."""
-        at_rest: Floats = self._weights.regressor.predict(self._weights.neutral[None])[0]
-        return at_rest
 
     def _read(self, faces: "Sequence[Face3D]") -> Floats:
         return self._weights.reading.read(np.stack([face.points_canonical for face in faces]))

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.coefficients.calibration import predict_calibrated
 from face_alignment_3d.coefficients.reading import Reading, eye_openness
 from face_alignment_3d.coefficients.regressor import Regressor
 from face_alignment_3d.coefficients.visibility import VISIBLE
@@ -36,10 +37,21 @@ class Worth:
 
 
 def worth_on_faces(
-    regressor: Regressor, faces: Faces, *, names: tuple[str, ...] = COEFFICIENTS
+    regressor: Regressor,
+    faces: Faces,
+    *,
+    names: tuple[str, ...] = COEFFICIENTS,
+    neutral: Floats | None = None,
 ) -> tuple[Worth, ...]:
-    """Of each of the coefficients ``names`` that ``regressor`` gives."""
-    predicted = np.clip(regressor.predict(faces.points), 0.0, 1.0)
+    """Of each of the coefficients ``names`` that ``regressor`` gives.
+
+    With the mean face ``neutral`` (66, 3), after calibration with ten frames of each face at rest.
+    """
+    if neutral is None:
+        raw = regressor.predict(faces.points)
+    else:
+        raw = predict_calibrated(regressor, faces.points, resting=faces.resting, neutral=neutral)
+    predicted = np.clip(raw, 0.0, 1.0)
     true = faces.coefficients[:, [COEFFICIENTS.index(name) for name in names]].astype(np.float64)
     errors = np.abs(predicted - true).mean(axis=0)
     return tuple(

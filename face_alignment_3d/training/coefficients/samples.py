@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.pose.head_pose import canonical_points
 from face_alignment_3d.pose.rotation import rotation_by
 from face_alignment_3d.training.coefficients.expression_model import ExpressionModel
@@ -22,6 +23,8 @@ _CALMER: Final = 0.3
 #: Largest yaw, pitch and roll of the heads, degrees.
 _TURNS: Final = (80.0, 40.0, 60.0)
 _LARGEST_NOISE: Final = 0.02
+#: People without expression are seen in the mean of this many frames.
+RESTING_FRAMES: Final = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,8 @@ class Faces:
     """(N, 66, 3): canonical, of landmarks that were posed and disturbed."""
     coefficients: npt.NDArray[np.float32]
     """(N, 52)"""
+    resting: npt.NDArray[np.float32]
+    """(N, 66, 3): the same people without expression; (0, 66, 3) where that was not asked for."""
 
 
 def training_faces(model: ExpressionModel, count: int, rng: np.random.Generator) -> Faces:
@@ -40,7 +45,7 @@ def training_faces(model: ExpressionModel, count: int, rng: np.random.Generator)
     def noise(count: int) -> Floats:
         return realistic_noise(count, rng, largest=_LARGEST_NOISE)
 
-    return _faces(model, count, rng, noise, calmer=_CALMER)
+    return _faces(model, count, rng, noise, calmer=_CALMER, with_resting=False)
 
 
 def unseen_faces(model: ExpressionModel, count: int, rng: np.random.Generator, *, noise: float) -> Faces:
@@ -48,7 +53,11 @@ def unseen_faces(model: ExpressionModel, count: int, rng: np.random.Generator, *
 
     ``noise`` is in inter-ocular distances, for each of x, y and z.
     """
-    return _faces(model, count, rng, lambda count: white_noise(count, rng, deviation=noise), calmer=0.0)
+
+    def white(count: int) -> Floats:
+        return white_noise(count, rng, deviation=noise)
+
+    return _faces(model, count, rng, white, calmer=0.0, with_resting=True)
 
 
 def _faces(
@@ -58,8 +67,10 @@ def _faces(
     noise: Callable[[int], Floats],
     *,
     calmer: float,
+    with_resting: bool,
 ) -> Faces:
     points, coefficients = [], []
+    resting = [np.zeros((0, NUM_LANDMARKS, 3), np.float32)]
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
         identity = rng.standard_normal((size, len(model.identity)))
@@ -69,7 +80,10 @@ def _faces(
         faces = model.faces(identity, mixes) + noise(size)
         points.append(canonical_points(_posed(faces, rng)).astype(np.float32))
         coefficients.append(mixes.astype(np.float32))
-    return Faces(np.concatenate(points), np.concatenate(coefficients))
+        if with_resting:
+            faces = model.faces(identity, np.zeros_like(mixes)) + noise(size) / np.sqrt(RESTING_FRAMES)
+            resting.append(canonical_points(_posed(faces, rng)).astype(np.float32))
+    return Faces(np.concatenate(points), np.concatenate(coefficients), np.concatenate(resting))
 
 
 def _posed(faces: Floats, rng: np.random.Generator) -> Floats:
