@@ -5,8 +5,8 @@
 Made faces are ICT-FaceKit's, of identities that the regressor never saw, with white noise. Photos are those
 of HELEN train and LFPW train that training holds out; AFW is not touched. Prints a table, the same after
 calibration with the mean of ten frames of each face at rest, and what the photos give, and draws
-``build/coefficients.png``: the photos with the strongest smiles, open mouths, shut eyes, raised brows, puckers
-and frowns, and some with next to nothing, each with its largest coefficients.
+``build/coefficients.png``: the photos with the strongest smiles, open mouths, shut eyes, raised brows,
+puckers and frowns, and some with next to nothing, each with its largest coefficients.
 """
 
 import argparse

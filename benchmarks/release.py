@@ -1,6 +1,7 @@
 """Puts a trained weight file into the package: the file, and its manifest entry with the benchmark's numbers.
 
 python benchmarks/release.py runs/lite --accuracy benchmarks/results/accuracy.json
+python benchmarks/release.py runs/coefficients --preset coefficients
 """
 
 import argparse
@@ -9,10 +10,21 @@ import json
 import shutil
 from pathlib import Path
 
-from face_alignment_3d.weights.integrity import sha256_of
-from face_alignment_3d.weights.manifest import add_to_manifest, load_manifest
+from face_alignment_3d.weights.integrity import verify
+from face_alignment_3d.weights.manifest import WeightsEntry, add_to_manifest, load_manifest
 
 FILES = Path(__file__).resolve().parent.parent / "face_alignment_3d" / "weights" / "files"
+
+
+def with_accuracy(entry: WeightsEntry, path: Path) -> WeightsEntry:
+    """The entry with the numbers that were measured of this very file."""
+    accuracy = json.loads(path.read_text(encoding="utf-8"))
+    measured = accuracy["weights_sha256"]
+    if entry.sha256 != measured:
+        raise SystemExit(
+            f"{path} measured weights {measured[:12]}, {entry.file} has {entry.sha256[:12]}: measure again"
+        )
+    return dataclasses.replace(entry, metrics={**entry.metrics, **accuracy["metrics"]})
 
 
 def main() -> None:
@@ -22,20 +34,17 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="the folder that `face-alignment-3d train` wrote to")
     parser.add_argument("--preset", default="lite")
     parser.add_argument(
-        "--accuracy", type=Path, required=True, help="what benchmarks/accuracy.py wrote of this file"
+        "--accuracy", type=Path, help="what benchmarks/accuracy.py wrote of this file; only of a cascade"
     )
     args = parser.parse_args()
 
     (entry,) = load_manifest(args.run / f"{args.preset}.manifest.json").values()
     source = args.run / entry.file
-    accuracy = json.loads(args.accuracy.read_text(encoding="utf-8"))
-    measured = accuracy["weights_sha256"]
-    if not sha256_of(source) == entry.sha256 == measured:
-        raise SystemExit(
-            f"{args.accuracy} measured weights {measured[:12]}, {source} has "
-            f"{entry.sha256[:12]}: measure again"
-        )
-    entry = dataclasses.replace(entry, metrics={**entry.metrics, **accuracy["metrics"]})
+    verify(entry, source)
+    if entry.kind == "cascade":
+        if args.accuracy is None:
+            parser.error("--accuracy is needed for a cascade: run benchmarks/accuracy.py")
+        entry = with_accuracy(entry, args.accuracy)
     FILES.mkdir(exist_ok=True)
     shutil.copyfile(source, FILES / entry.file)
     add_to_manifest(entry)
