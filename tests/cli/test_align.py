@@ -139,7 +139,10 @@ def test_options_reach_the_aligner(album: Path, stub_aligner: Any) -> None:
     assert main([*arguments, "--offline", "--backend", "onnx"]) == 0
     first, second = stub_aligner.made
     assert first.weights == "x.safetensors"
-    assert first.options == {"backend": "auto", "device": "cpu", "detector": None, "offline": None}
+    assert first.options == {
+        **{"backend": "auto", "device": "cpu", "detector": None},
+        **{"coefficients": False, "offline": None},
+    }
     assert second.options["offline"] is True
     assert second.options["backend"] == "onnx"
 
