@@ -1,8 +1,10 @@
 """The cascade in torch, on any of its devices."""
 
+import warnings
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,7 @@ from torch import nn
 
 from face_alignment_3d.devices import choose_device
 from face_alignment_3d.errors import BackendError
+from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.folding import fold_batch_norms
 from face_alignment_3d.networks.geometry import CascadeGeometry
 from face_alignment_3d.weights.loading import load_cascade
@@ -52,7 +55,13 @@ class TorchBackend:
         cascade = cascade.to(memory_format=torch.channels_last)
         self.geometry: CascadeGeometry = cascade.geometry
         self._mixed = self._dtype != torch.float32
-        self._run = torch.compile(cascade) if compile else cascade
+        self._run: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+        if compile:
+            self._run = torch.compile(cascade)
+        elif self._device.type == "cpu" and not self._mixed:
+            self._run = _recorded(cascade)
+        else:
+            self._run = cascade
 
     @property
     def device(self) -> str:
@@ -77,6 +86,20 @@ def _checked(dtype: str, device: torch.device) -> torch.dtype:
     if not fit[dtype]:
         raise BackendError(f"dtype {dtype!r} is not for device {str(device)!r}; use dtype='float32'")
     return _DTYPES[dtype]
+
+
+def _recorded(cascade: Cascade) -> Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+    """The cascade without Python between its operations: for one face on a CPU a tenth faster.
+
+    Nothing in it depends on the pixels, or on how many faces there are, but the pixels and faces themselves.
+    """
+    size = cascade.geometry.input_size
+    # A batch of 1 would be taken for a constant.
+    example = torch.zeros(2, 3, size, size, dtype=torch.uint8).to(memory_format=torch.channels_last)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # That shapes are recorded as numbers: all but the batch are.
+        recorded = torch.jit.freeze(torch.jit.trace(cascade, example, check_trace=False))
+    return cast("Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]", recorded)
 
 
 def _to_dtype(part: nn.Module, dtype: torch.dtype) -> None:

@@ -34,11 +34,6 @@ def add_parser(subparsers: "_Subparsers") -> None:
         metavar="FILE",
         help=f"the .onnx file, or with {_DETECTOR} the folder",
     )
-    onnx.add_argument(
-        "--keep-deconvolutions",
-        action="store_true",
-        help="leave ConvTranspose in the graph, for runtimes that are fast at it; points are the same",
-    )
     onnx.add_argument("--offline", action="store_true", help="never download weights")
     parser.set_defaults(run=run)
 
@@ -57,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         if args.output.suffix != ".onnx":
             raise FaceAlignmentError(f"expected a file that ends with .onnx; got -o {args.output}")
         path = resolve_weights(args.weights, offline=True if args.offline else None)
-        files = {args.output: cascade_graph(path, keep_deconvolutions=args.keep_deconvolutions)}
+        files = {args.output: cascade_graph(path)}
     _write(files)
     return 0
 

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from face_alignment_3d.networks.cascade import Cascade
-from face_alignment_3d.networks.deconvolution import replace_deconvolutions
 from face_alignment_3d.networks.folding import fold_batch_norms
 from face_alignment_3d.networks.geometry import COORDINATES
 from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, GRAPH_VERSION
@@ -36,7 +35,7 @@ class _CascadeGraph(nn.Module):
         return planar.points, z, self.cascade.confidence(planar)
 
 
-def cascade_graph(weights: Path, *, keep_deconvolutions: bool = False) -> bytes:
+def cascade_graph(weights: Path) -> bytes:
     """The ONNX file of the cascade in a weight file, as :func:`cascade_to_onnx` writes it.
 
     The metadata has all that the weight file says of itself (preset, geometry, markup, coordinates), the
@@ -47,7 +46,6 @@ def cascade_graph(weights: Path, *, keep_deconvolutions: bool = False) -> bytes:
     """
     return cascade_to_onnx(
         load_cascade(weights),
-        keep_deconvolutions=keep_deconvolutions,
         metadata={
             **read_metadata(weights),
             "format": CASCADE_FORMAT,
@@ -59,25 +57,19 @@ def cascade_graph(weights: Path, *, keep_deconvolutions: bool = False) -> bytes:
     )
 
 
-def cascade_to_onnx(
-    cascade: Cascade, *, metadata: Mapping[str, str], keep_deconvolutions: bool = False
-) -> bytes:
+def cascade_to_onnx(cascade: Cascade, *, metadata: Mapping[str, str]) -> bytes:
     """A cascade in eval mode as one graph, by torch's exporter, with 32-bit weights inside. In the graph:
 
     - input ``crops``: (batch, S, S, 3) uint8 RGB, any batch; S is the geometry's ``input_size``;
     - outputs, float32: ``points`` (batch, N, 2) x, y and ``z`` (batch, N) in crop pixels, ``confidence``
       (batch, N) in [0, 1].
 
-    Normalisation, rendering and decoding are inside; batch norms are folded, and deconvolutions are rewritten
-    as convolutions (:mod:`face_alignment_3d.networks.deconvolution`) unless they are to be kept, for runtimes
-    that do them faster. ``cascade`` is left as it was.
+    Normalisation, rendering and decoding are inside; batch norms are folded. ``cascade`` is left as it was.
 
     Raises :class:`BackendError` where the packages that write ONNX are not installed.
     """
     cascade = copy.deepcopy(cascade)
     fold_batch_norms(cascade)
-    if not keep_deconvolutions:
-        replace_deconvolutions(cascade)
     size = cascade.geometry.input_size
     return to_onnx(
         _CascadeGraph(cascade),

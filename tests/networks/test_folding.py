@@ -1,4 +1,4 @@
-"""Folded batch norms and rewritten deconvolutions compute what the layers that they replace do."""
+"""Folded batch norms compute what the layers that they replace do."""
 
 import copy
 
@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from face_alignment_3d.networks.deconvolution import as_convolution, is_replaceable, replace_deconvolutions
 from face_alignment_3d.networks.folding import fold_batch_norms
 from face_alignment_3d.networks.paper.blocks import Bottleneck, PreActivationBottleneck
 from face_alignment_3d.networks.presets import lite
@@ -62,32 +61,7 @@ def test_a_network_in_training_is_not_folded() -> None:
         fold_batch_norms(nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)))
 
 
-@pytest.mark.parametrize(("stride", "padding"), [(2, 1), (2, 0), (4, 2), (3, 1), (1, 0)])
-@pytest.mark.parametrize(("groups", "bias"), [(1, True), (2, False)])
-def test_a_deconvolution_is_a_convolution_rearranged(
-    stride: int, padding: int, groups: int, bias: bool
-) -> None:
-    torch.manual_seed(0)
-    deconvolution = nn.ConvTranspose2d(4, 6, 2 * stride, stride, padding, groups=groups, bias=bias).double()
-    x = torch.randn(2, 4, 5, 3, dtype=torch.float64)
-    rewritten = nn.Sequential(*as_convolution(deconvolution))
-    torch.testing.assert_close(rewritten(x), deconvolution(x), atol=1e-13, rtol=1e-13)
-
-
-def test_other_deconvolutions_are_left() -> None:
-    for layer in (
-        nn.ConvTranspose2d(3, 3, 3, 2),
-        nn.ConvTranspose2d(3, 3, 4, 2, output_padding=1),
-        nn.ConvTranspose2d(3, 3, 4, 2, dilation=2),
-        nn.ConvTranspose2d(3, 3, (4, 2), (2, 1)),
-        nn.Conv2d(3, 3, 4, 2),
-    ):
-        assert not is_replaceable(layer)
-        with pytest.raises(ValueError, match="kernel is twice its stride"):
-            as_convolution(layer)
-
-
-def test_a_rewritten_cascade_says_the_same() -> None:
+def test_a_folded_cascade_says_the_same() -> None:
     torch.manual_seed(1)
     cascade = _lived_in(lite())
     for module in cascade.modules():  # The statistics above would make features explode layer by layer.
@@ -98,10 +72,6 @@ def test_a_rewritten_cascade_says_the_same() -> None:
     planar = cascade.locate(image)
     fold_batch_norms(cascade)
     folded = cascade.locate(image)
-    replace_deconvolutions(cascade)
-    rewritten = cascade.locate(image)
     assert _norms(cascade) == 0
-    assert not any(isinstance(module, nn.ConvTranspose2d) for module in cascade.modules())
-    for result in (folded, rewritten):
-        torch.testing.assert_close(result.detection_logits, planar.detection_logits, atol=1e-10, rtol=1e-10)
-        torch.testing.assert_close(result.points, planar.points, atol=1e-4, rtol=0)  # Decoded in float32.
+    torch.testing.assert_close(folded.detection_logits, planar.detection_logits, atol=1e-10, rtol=1e-10)
+    torch.testing.assert_close(folded.points, planar.points, atol=1e-4, rtol=0)  # Decoded in float32.

@@ -2,7 +2,6 @@
 
 import numpy as np
 import onnxruntime
-import pytest
 import torch
 from torch import nn
 
@@ -59,12 +58,11 @@ class _Depth(nn.Module):
         return self.score(self.stem(torch.cat([image, heatmaps], dim=1)).relu().mean(dim=(2, 3)))
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_a_cascade_with_free_maps_says_the_same(keep: bool) -> None:
+def test_a_cascade_with_free_maps_says_the_same() -> None:
     torch.manual_seed(0)
     cascade = Cascade(GEOMETRY, _Detection(), _Regression(), _Depth()).eval()
     crops = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
-    content = cascade_to_onnx(cascade, metadata={}, keep_deconvolutions=keep)
+    content = cascade_to_onnx(cascade, metadata={})
     assert any(
         isinstance(module, nn.BatchNorm2d) for module in cascade.modules()
     )  # It was not folded itself.
