@@ -16,6 +16,9 @@ _REACH: Final = 0.25
 #: point lies and of how high brows are; and depth is harder than place.
 _GROUP_FACTORS: Final = {"jaw": 2.5, "right_brow": 1.5, "left_brow": 1.5}
 _DEPTH_FACTOR: Final = 1.5
+#: Where along a lid its points lie is less certain than how far the lids are apart.
+_LIDS: Final = (37, 38, 40, 41, 43, 44, 46, 47)
+_ALONG_LID_FACTOR: Final = 2.0
 
 
 def white_noise(count: int, rng: np.random.Generator, *, deviation: float) -> Floats:
@@ -47,4 +50,5 @@ def _factors() -> Floats:
     for group, factor in _GROUP_FACTORS.items():
         factors[list(GROUPS[group])] = factor
     factors[:, 2] *= _DEPTH_FACTOR
+    factors[list(_LIDS), 0] *= _ALONG_LID_FACTOR
     return factors

@@ -18,7 +18,12 @@ _NEUTRAL, _SINGLE, _WHOLE = 0.1, 0.2, 0.2
 #: How often a coefficient takes part in a random mix; several times less often for what people rarely do.
 _ODDS: Final = 0.12
 _RARE_ODDS: Final = 0.04
-_RARE: Final = ("eyeLook", "cheekPuff", "mouthShrug", "jawForward", "jawLeft", "jawRight")
+_RARE: Final = ("cheekPuff", "mouthShrug", "jawForward", "jawLeft", "jawRight")
+#: Gaze moves the lids as well, most of all downwards. It is not estimated, so it only disturbs: seldom, by
+#: half, and never alone, or else every shut eye might as well look down.
+_GAZE: Final = "eyeLook"
+_GAZE_ODDS: Final = 0.02
+_GAZE_STRENGTH: Final = 0.5
 #: Of what has two sides: both alike, one alone, or each as it likes.
 _BOTH_ALIKE, _ONE_ALONE = 0.7, 0.15
 
@@ -55,14 +60,15 @@ _EXCLUSIVE: Final = (
 def sample_mixes(count: int, rng: np.random.Generator) -> Floats:
     """(N, 52) coefficients in [0, 1]; mirror images are equally likely. tongueOut stays 0."""
     units = _units()
-    odds = np.array([_RARE_ODDS if unit.startswith(_RARE) else _ODDS for unit in units])
+    odds = np.array([_odds_of(unit) for unit in units])
+    is_gaze = np.array([unit.startswith(_GAZE) for unit in units])
     active = rng.random((count, len(units))) < odds * rng.uniform(0.3, 2.0, (count, 1))
-    strength = rng.random((count, len(units)))
+    strength = rng.random((count, len(units))) * np.where(is_gaze, _GAZE_STRENGTH, 1.0)
 
     kind = rng.random(count)
     active[kind < _NEUTRAL + _SINGLE] = False
     single = np.flatnonzero((kind >= _NEUTRAL) & (kind < _NEUTRAL + _SINGLE))
-    active[single, rng.integers(0, len(units), len(single))] = True
+    active[single, rng.choice(np.flatnonzero(~is_gaze), len(single))] = True
     whole = np.flatnonzero(kind >= 1 - _WHOLE)
     parts = _whole_expressions(units)[rng.integers(0, len(_EXPRESSIONS), len(whole))]
     active[whole] = (parts > 0) & (rng.random(parts.shape) < 0.9)
@@ -89,6 +95,12 @@ def _close_lips(mixes: Floats, rng: np.random.Generator) -> None:
     alone = closing & (mixes[:, jaw] == 0)
     mixes[alone, jaw] = rng.random(int(alone.sum()))
     mixes[:, close] *= mixes[:, jaw]
+
+
+def _odds_of(unit: str) -> float:
+    if unit.startswith(_GAZE):
+        return _GAZE_ODDS
+    return _RARE_ODDS if unit.startswith(_RARE) else _ODDS
 
 
 def _units() -> list[str]:
