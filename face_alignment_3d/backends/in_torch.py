@@ -98,7 +98,8 @@ def _recorded(cascade: Cascade) -> Callable[[torch.Tensor], tuple[torch.Tensor, 
     example = torch.zeros(2, 3, size, size, dtype=torch.uint8).to(memory_format=torch.channels_last)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # That shapes are recorded as numbers: all but the batch are.
-        recorded = torch.jit.freeze(torch.jit.trace(cascade, example, check_trace=False))
+        traced = torch.jit.trace(cascade, example, check_trace=False)  # type: ignore[no-untyped-call]
+        recorded = torch.jit.freeze(traced)
     return cast("Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]", recorded)
 
 
