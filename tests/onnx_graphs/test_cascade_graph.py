@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from face_alignment_3d.networks.geometry import CascadeGeometry
+from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, check_metadata
 from face_alignment_3d.onnx_graphs.writing import to_onnx
 from face_alignment_3d.version import __version__
