@@ -1,68 +1,71 @@
-"""Calm landmarks without lag: a one-euro filter that knows that a face moves as a whole.
+"""Calm landmarks without lag: a one-euro filter that knows a face, and how noisy it is.
 
 The one-euro filter (Casiez, Roussel and Vogel, "1 EUR Filter", CHI 2012) is a low pass whose cut-off rises
 with speed: calm at rest, quick in motion. Applied to each coordinate alone it has to find a point's speed in
 that point's own noise, which makes it late. Here the motion of a frame is split in two:
 
-- What the points have in common: the affine motion that fits them all best, 12 numbers from 198 coordinates.
-  Its noise is small, so it can be let through almost as it is once the head moves, and its velocity is known
-  well enough to carry the estimate forward, which takes away the lag of steady motion.
-- The rest: expressions, and nearly all of the noise. It has a cut-off of its own for each point.
+- What the points have in common: the affine motion that fits them best. Its velocity is known well enough to
+  raise the cut-off, and to carry the estimate forward, which takes away the lag of steady motion.
+- The rest: expressions, each point for itself.
 
-How much is noise is measured on the face itself, as it goes. What stands out from it is let through at once,
-which is what makes a blink or a jerk arrive in the frame that it happens in.
+A network's noise in films is not white: neighbouring points err together, so that much of it looks like
+common motion, and jaw and brows err several times as much as eyes. So its level is measured on the face
+itself as it goes, for each point and for each way in which the whole face can move. What stands out from it,
+because it is large or because it lasts, is let through at once and for a while after: a blink or a jerk
+arrives in the frame that it happens in, and whole.
 
 Speeds are in face sizes a second, so that faces near and far, and cameras fast and slow, are treated alike.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.errors import LandmarksError
-
-Points = npt.NDArray[np.float64]
-
-#: Added to the normal equations of the affine fit, for faces that are flat or seen from the side.
-_RIDGE: Final = 1e-6
+from face_alignment_3d.video.common_motion import CommonMotion, Points
+from face_alignment_3d.video.noise_level import NoiseLevel
 
 
 @dataclass(frozen=True)
 class Smoothing:
     """How calm and how quick. Frequencies are in hertz, speeds in face sizes a second.
 
-    A face's size is the longer side of the bounding box of its landmarks.
+    A face's size is the longer side of the bounding box of its landmarks. Noise is the step from frame to
+    frame that it causes, measured on the face itself. News are what a frame brings that was not expected.
     """
 
-    common_rest_hz: float = 0.8
+    common_rest_hz: float = 0.5
     """Cut-off for the motion of the whole face while it is at rest."""
     common_gain_hz: float = 30.0
     """By how much that cut-off rises for each face size a second."""
-    common_noise: float = 0.5
-    """The noise of the whole face, as a share of that of single points."""
-    own_rest_hz: float = 0.5
-    """Cut-off for a point's own motion, within the face, while it is at rest."""
-    own_gain_hz: float = 20.0
-    """By how much that cut-off rises for each face size a second of a point's own speed beyond noise."""
-    own_noise: float = 2.0
-    """A point is at rest in the face up to this multiple of the speed that noise alone seems to give it."""
     common_speed_hz: float = 2.0
     """Cut-off for the velocity of the face."""
-    own_speed_hz: float = 2.0
-    """Cut-off for the points' own velocities."""
-    common_surprise: float = 1.1
-    """News of the whole face beyond this multiple of the noise of single points are let through at once."""
-    own_surprise: float = 2.2
-    """News of a point beyond this multiple of that noise are let through at once."""
-    steady_speed: float = 0.06
-    """From about this speed on the face's velocity is trusted to carry it on."""
+    steady_speed: float = 0.03
+    """From about this speed on, if noise has less, the face's velocity is trusted to carry it on."""
+    common_surprise: float = 4.0
+    """News of the whole face are let through at once beyond this multiple of its noise ..."""
+    common_least: float = 0.0015
+    """... and this share of its size."""
+    common_linger: float = 0.25
+    """Seconds for which a face that moved is let through as if it still did: heads turn back."""
+    own_rest_hz: float = 0.5
+    """Cut-off for a point's own motion, within the face, while it is at rest."""
+    own_surprise: float = 2.3
+    """News of a point are let through at once beyond this multiple of its noise ..."""
+    own_least: float = 0.0025
+    """... and this share of the face's size."""
+    own_drift: float = 1.6
+    """The same, instead of ``own_surprise``, for news that last."""
+    drift_hz: float = 3.0
+    """Cut-off for what lasts."""
+    own_linger: float = 0.12
+    """Seconds for which a point that moved is let through as if it still did."""
     full_confidence: float = 0.6
     """Points of at least this confidence count fully; the typical point of a face in plain view has it."""
     least_trust: float = 0.2
-    """How much of its own motion even a point without confidence is allowed."""
+    """The share of the cut-off at rest that even a point without confidence keeps."""
     longest_gap: float = 0.5
     """Seconds without an update after which nothing is known of the face any more, and all starts anew."""
 
@@ -102,81 +105,74 @@ class LandmarkSmoother:
         if state is not None and not time > state.time:
             raise ValueError(f"time must rise from frame to frame; got {time} s after {state.time} s")
         if state is None or time - state.time > self._settings.longest_gap:
-            still = np.zeros_like(measured)
-            self._state = _State(time, measured, measured, still, still)
-            return np.array(measured)
-        self._state = self._next(state, measured, np.asarray(confidence, np.float64), time)
-        return np.array(self._state.believed)
+            self._state = state = _State(time, measured, _size(measured))
+        else:
+            self._next(state, measured, np.asarray(confidence, np.float64), time)
+            state.time, state.measured = time, measured
+        return np.array(state.believed)
 
-    def _next(self, state: "_State", measured: Points, confidence: Points, time: float) -> "_State":
-        settings, dt = self._settings, time - state.time
-        size = max(float(np.ptp(measured[:, :2], axis=0).max()), 1.0)
-        common_part = _affine_projection(state.believed, confidence, size)
+    def _next(self, state: "_State", measured: Points, confidence: Points, time: float) -> None:
+        settings, dt, size, noise = self._settings, time - state.time, _size(measured), state.noise
+        lingering = math.exp(-dt / settings.own_linger)
 
         # Speeds come from the measurements, which have no lag.
         moved = measured - state.measured
-        moved_together = common_part(moved)
-        moved_alone = moved - moved_together
-        # Half of the points are never busy with an expression: what they do is noise.
-        noise = float(np.median(np.linalg.norm(moved_alone, axis=1)))
-        if state.noise is not None:
-            noise = state.noise + float(_share(1.0, dt)) * (noise - state.noise)
+        common = CommonMotion(state.believed, noise.own, moved)
+        moved_together = common.fit(moved)
+        noise.update(moved - common.displacements(moved_together), moved_together, dt=dt, size=size)
         share = float(_share(settings.common_speed_hz, dt))
-        velocity = state.velocity + share * (moved_together / dt - state.velocity)
-        noise_speed = settings.common_noise * _seeming_speed(noise, share, dt)
-        rest_speed = math.hypot(settings.steady_speed * size, noise_speed)
-        share = float(_share(settings.own_speed_hz, dt))
-        own_velocity = state.own_velocity + share * (moved_alone / dt - state.own_velocity)
-        own_rest_speed = settings.own_noise * _seeming_speed(noise, share, dt)
+        state.velocity = state.velocity + share * (moved_together / dt - state.velocity)
+        steady = _steadiness(state.velocity, settings.steady_speed * size, noise.common / dt, share)
 
-        expected = state.believed + _steadiness(state.velocity, rest_speed) * state.velocity * dt
+        expected = state.believed + common.displacements(steady * state.velocity * dt)
         news = measured - expected
-        news_together = common_part(news)
-        news_alone = news - news_together
+        news_together = common.fit(news)
+        news_alone = news - common.displacements(news_together)
 
-        cutoff = settings.common_gain_hz * _speed(velocity) / size * _steadiness(velocity, rest_speed)
-        together = _share(settings.common_rest_hz + cutoff, dt)
-        together = np.maximum(together, _surprise(news_together, settings.common_surprise * noise))
+        level = settings.common_surprise * noise.common + settings.common_least * size
+        speed = float(np.linalg.norm(steady * state.velocity)) / size
+        passing = np.maximum(
+            _surprise(np.abs(news_together) / level), _share(settings.common_gain_hz * speed, dt)
+        )
+        state.surprise = np.maximum(passing, math.exp(-dt / settings.common_linger) * state.surprise)
+        together = np.maximum(_share(settings.common_rest_hz, dt), state.surprise)
 
-        own_speed = np.linalg.norm(own_velocity, axis=1, keepdims=True)
-        cutoff = settings.own_gain_hz * np.maximum(own_speed - own_rest_speed, 0.0) / size
-        alone = _share(settings.own_rest_hz + cutoff, dt)
-        alone = np.maximum(alone, _surprise(news_alone, settings.own_surprise * noise))
-        trust = np.clip(confidence / settings.full_confidence, settings.least_trust, 1.0)[:, None]
+        state.drift = state.drift + float(_share(settings.drift_hz, dt)) * (news_alone - state.drift)
+        least = settings.own_least * size
+        surprise = np.maximum(
+            _surprise(np.linalg.norm(news_alone, axis=1) / (settings.own_surprise * noise.own + least)),
+            _surprise(np.linalg.norm(state.drift, axis=1) / (settings.own_drift * noise.own + least)),
+        )
+        state.own_surprise = np.maximum(surprise, lingering * state.own_surprise)
+        # Little is believed of the small motions of points that are not seen; the large ones mean something.
+        trust = np.clip(confidence / settings.full_confidence, settings.least_trust, 1.0)
+        alone = np.maximum(_share(settings.own_rest_hz * trust, dt), state.own_surprise)
 
-        believed = expected + together * news_together + trust * alone * news_alone
-        return _State(time, measured, believed, velocity, own_velocity, noise)
+        state.believed = (
+            expected + common.displacements(together * news_together) + alone[:, None] * news_alone
+        )
 
 
-@dataclass(frozen=True)
 class _State:
-    """After a frame; all arrays are (N, 3), in pixels and pixels a second."""
+    """What is known after a frame; pixels and pixels a second."""
 
-    time: float
-    measured: Points
-    believed: Points
-    velocity: Points
-    """Of each point, by the motion that all have in common."""
-    own_velocity: Points
-    """Of each point, apart from that."""
-    noise: float | None = None
-    """By how much points move from frame to frame, apart from that, for no reason; pixels."""
+    def __init__(self, time: float, measured: Points, size: float) -> None:
+        self.time = time
+        self.measured = measured
+        self.believed = measured
+        self.noise = NoiseLevel(len(measured), size)
+        self.velocity: Points = np.zeros((4, 3))
+        """Of the motion that all have in common."""
+        self.surprise: Points = np.zeros((4, 3))
+        """How much of that motion's news is let through for being news, in [0, 1]."""
+        self.drift: Points = np.zeros_like(measured)
+        """(N, 3): the news of each point within the face, averaged over the last frames."""
+        self.own_surprise: Points = np.zeros(len(measured))
+        """(N,): how much of these is let through for being news, in [0, 1]."""
 
 
-class _affine_projection:  # noqa: N801 - used as a function that remembers a factorisation
-    """Displacements (N, 3) of points -> the affine motion in them, by weighted least squares."""
-
-    def __init__(self, points: Points, confidence: Points, size: float) -> None:
-        weights = np.maximum(confidence, 0.05)
-        weights = weights / weights.sum()
-        centered = (points - weights @ points) / size
-        self._basis = np.column_stack([np.ones(len(points)), centered])
-        weighted = self._basis * weights[:, None]
-        ridge = np.diag([0.0, _RIDGE, _RIDGE, _RIDGE])
-        self._solve = np.linalg.solve(self._basis.T @ weighted + ridge, weighted.T)
-
-    def __call__(self, displacements: Points) -> Points:
-        return np.asarray(self._basis @ (self._solve @ displacements), np.float64)
+def _size(points: Points) -> float:
+    return max(float(np.ptp(points[:, :2], axis=0).max()), 1.0)
 
 
 def _share(cutoff_hz: npt.ArrayLike, dt: float) -> Points:
@@ -184,26 +180,17 @@ def _share(cutoff_hz: npt.ArrayLike, dt: float) -> Points:
     return np.asarray(-np.expm1(-2 * math.pi * np.asarray(cutoff_hz, np.float64) * dt))
 
 
-def _speed(velocity: Points) -> float:
-    """The speed of a face whose points move with ``velocity`` (N, 3)."""
-    return math.sqrt(float(np.square(velocity).sum(axis=1).mean()))
+def _steadiness(velocity: Points, rest_speed: float, noise_speed: Points, share: float) -> Points:
+    """In [0, 1): how far velocities stand out from what noise makes of a face at rest.
 
-
-def _steadiness(velocity: Points, rest_speed: float) -> float:
-    """In [0, 1): how far the speed of a face stands out from what noise makes of one at rest."""
-    speed = _speed(velocity)
-    return speed**2 / (speed**2 + rest_speed**2 + 1e-12)
-
-
-def _seeming_speed(noise: float, share: float, dt: float) -> float:
-    """What noise alone, which moves points by ``noise`` from frame to frame, leaves in a low pass of speeds.
-
-    Differences of white noise keep share / sqrt(2 - share) of their size in one that takes in ``share``.
+    Differences of white noise keep share / sqrt(2 - share) of their size in a low pass that takes in
+    ``share``.
     """
-    return noise / dt * share / math.sqrt(2 - share)
+    seeming = 2 * noise_speed * share / math.sqrt(2 - share)
+    squared = np.square(velocity)
+    return np.asarray(squared / (squared + rest_speed**2 + np.square(seeming)), np.float64)
 
 
-def _surprise(news: Points, noise: float) -> Points:
-    """(N, 1) in [0, 1): rises steeply from 0 to 1 where the length of a point's ``news`` passes ``noise``."""
-    ratio = np.sum(np.square(news), axis=1, keepdims=True) / max(noise, 1e-9) ** 2
-    return np.asarray(1 - 1 / (1 + np.square(ratio)), np.float64)
+def _surprise(ratio: Points) -> Points:
+    """In [0, 1): rises steeply from 0 to 1 where ``ratio`` passes 1."""
+    return np.asarray(1 - 1 / (1 + np.square(np.square(ratio))), np.float64)
