@@ -23,6 +23,7 @@ from face_alignment_3d.pose import angles_of, estimate_pose, rotation_by
 from face_alignment_3d.training.datasets.turned import TurnedPhotos, open_turned
 
 _BINS = ((0, 30), (30, 60), (60, 85))
+_ALL = (0, 91)
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,7 +68,7 @@ def main() -> None:
     heads = [rotation_by(*angles).T @ pose.rotation for angles, pose in zip(known, poses, strict=True)]
     found = np.array([face.pose.angles for face in faces])
     print("|yaw|     views  found: yaw pitch roll  labels: yaw pitch roll  (median error, degrees)")
-    for low, high in _BINS:
+    for low, high in (*_BINS, _ALL):
         inside = (np.abs(known[:, 0]) >= low) & (np.abs(known[:, 0]) < high)
         numbers = [np.median(angle_errors(angles, known)[inside], axis=0) for angles in (found, labelled)]
         cells = "  ".join(f"{number:5.2f}" for number in np.concatenate(numbers))
