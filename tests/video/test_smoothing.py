@@ -184,3 +184,60 @@ def test_wrong_calls():
         smoother.update(FACE[:, :2], np.ones(66), time=2.0)
     with pytest.raises(ValueError, match="common_rest_hz must be above 0"):
         Smoothing(common_rest_hz=0.0)
+
+
+def _network_noise(frames, *, noise=0.0006, together=0.0015, seed=0):
+    """(frames, 66, 3) in face sizes: like a network's, which is not white.
+
+    Neighbours err together, jaw and brows err more, the whole face gives and turns, and half of each error
+    stays for the next frame.
+    """
+    generator = np.random.default_rng(seed)
+    apart = np.linalg.norm(FACE[:, None] - FACE[None], axis=-1)
+    mix = np.linalg.cholesky(np.exp(-((apart / 0.15) ** 2)) + 1e-6 * np.eye(66))
+    mix *= np.repeat([3.0, 2.0, 1.0], [17, 10, 39])[:, None]
+    ways = np.column_stack([0.3 * np.ones(66), FACE - FACE.mean(axis=0)])
+    news = noise * np.einsum("ij,tjk->tik", mix, generator.normal(size=(frames, 66, 3)))
+    news += together * np.einsum("ij,tjk->tik", ways, generator.normal(size=(frames, 4, 3)))
+    errors = [news[0]]
+    for new in news[1:]:
+        errors.append(0.5 * errors[-1] + np.sqrt(0.75) * new)
+    return np.array(errors)
+
+
+def _film(motion, *, seed=0, fps=30.0, seconds=8.0):
+    """(truth, measured, smoothed) as of _run, with a network's noise."""
+    smoother = LandmarkSmoother()
+    times = np.arange(round(seconds * fps)) / fps
+    truth = np.array([motion(time) for time in times])
+    measured = truth + _network_noise(len(times), seed=seed)
+    smoothed = [
+        smoother.update(SIZE * points, np.full(66, 0.65), time=time)
+        for points, time in zip(measured, times, strict=True)
+    ]
+    return np.array([truth, measured, np.array(smoothed) / SIZE])[:, round(fps) :]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_networks_jitter_at_rest_is_at_least_5_times_less(seed):
+    truth, measured, smoothed = _film(_at_rest, seed=seed)
+    assert _jitter(measured, truth) > 5 * _jitter(smoothed, truth)
+
+
+# With so little noise, what is lost at the turning points of a shaken head ("no") is more than is gained.
+@pytest.mark.parametrize("motion", sorted(MOTIONS.keys() - {"no"}))
+def test_with_a_networks_noise_there_is_no_lag_and_no_more_error(motion):
+    truth, measured, smoothed = _film(MOTIONS[motion])
+    assert abs(_lag(truth, smoothed)) < 0.3
+    assert _rms(smoothed - truth) <= _rms(measured - truth)
+
+
+def test_a_repeated_frame_now_and_then_does_not_wake_it():
+    noise = _network_noise(240)
+    noise[1::4] = noise[0::4]
+    smoother = LandmarkSmoother()
+    smoothed = [
+        smoother.update(SIZE * (FACE + error), np.full(66, 0.65), time=index / 30) / SIZE
+        for index, error in enumerate(noise)
+    ]
+    assert _jitter(noise[30:], 0) > 4 * _jitter(np.array(smoothed)[30:], 0)
