@@ -43,3 +43,9 @@ def require_coefficients(coefficients: Mapping[str, float]) -> None:
     for name, value in coefficients.items():
         if not (math.isnan(value) or 0 <= value <= 1):
             raise ValueError(f"coefficients must be in [0, 1], or NaN where not known; got {name} = {value}")
+
+
+def in_order(coefficients: Mapping[str, float] | None) -> list[float]:
+    """The 52 values in the order of :data:`COEFFICIENTS`; NaN for what is not there."""
+    known = coefficients or {}
+    return [known.get(name, math.nan) for name in COEFFICIENTS]

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.coefficients.mirroring import mirror_permutation
 from face_alignment_3d.coefficients.reading import LOOKED_AT, Reading
 from face_alignment_3d.coefficients.regressor import Regressor
@@ -21,9 +20,10 @@ from face_alignment_3d.version import __version__
 from face_alignment_3d.weights.safetensors_file import (
     COEFFICIENTS_FORMAT,
     listing,
+    merged_metadata,
     read_metadata,
     unreadable,
-    with_sorted_metadata,
+    write_weight_file,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -51,16 +51,10 @@ def save_coefficients(weights: CoefficientWeights, path: Path, *, metadata: Mapp
     use. Raises :class:`WeightsError` for that, for values that are not finite or do not fit one another, and
     when the file cannot be written.
     """
-    own = _description()
-    if clashing := sorted(own.keys() & metadata.keys()):
-        raise WeightsError(f"metadata may not set {', '.join(clashing)}: the library writes these itself")
+    merged = merged_metadata(_description(), metadata)
     tensors = _tensors(weights)
     _check(tensors, "the coefficients to save")
-    content = safetensors.numpy.save(tensors, {**own, **metadata})
-    try:
-        write_atomically(path, with_sorted_metadata(content))
-    except OSError as error:
-        raise WeightsError(f"cannot write weights to {path}: {error}") from error
+    write_weight_file(path, safetensors.numpy.save(tensors, merged))
 
 
 def load_coefficients(path: Path) -> CoefficientWeights:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from face_alignment_3d.arkit import COEFFICIENTS, require_coefficients
+from face_alignment_3d.arkit import COEFFICIENTS, in_order, require_coefficients
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.pose.head_pose import HeadPose
 
@@ -68,8 +68,7 @@ def write_live_link_csv(
 
 def live_link_row(frame: LiveLinkFrame, *, index: int, frames_per_second: float) -> list[str]:
     """The row of ``frame``, which is number ``index`` from 0, under :data:`LIVE_LINK_COLUMNS`."""
-    coefficients = frame.coefficients or {}
-    known = [coefficients.get(name, math.nan) for name in COEFFICIENTS]
+    known = in_order(frame.coefficients)
     head = (0.0, 0.0, 0.0) if frame.pose is None else tuple(angle / 180 for angle in frame.pose.angles)
     values = [*(0.0 if math.isnan(value) else value for value in known), *head, *(0.0,) * 6]
     # Rates such as 29.97 count whole frames within a second, as the app does.

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import in_order
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.pose.head_pose import HeadPose
@@ -58,12 +58,10 @@ def coefficient_cells(face: Face3D) -> list[float | str]:
 
     Those that are not known are empty.
     """
-    known = coefficients_of(face) or {}
-    values = [known.get(name, math.nan) for name in COEFFICIENTS]
+    values = in_order(coefficients_of(face))
     return ["" if math.isnan(value) else round(value, 6) for value in values]
 
 
 def coefficient_row(face: Face3D) -> npt.NDArray[np.float32]:
     """(52,) in the order of :data:`~face_alignment_3d.arkit.COEFFICIENTS`; NaN where not known."""
-    known = coefficients_of(face) or {}
-    return np.array([known.get(name, math.nan) for name in COEFFICIENTS], np.float32)
+    return np.array(in_order(coefficients_of(face)), np.float32)

@@ -10,7 +10,6 @@ import safetensors
 import safetensors.torch
 import torch
 
-from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.markup import MARKUP_NAME
 from face_alignment_3d.networks.cascade import Cascade
@@ -22,9 +21,10 @@ from face_alignment_3d.weights.manifest import WeightsEntry
 from face_alignment_3d.weights.safetensors_file import (
     COEFFICIENTS_FORMAT,
     listing,
+    merged_metadata,
     read_metadata,
     unreadable,
-    with_sorted_metadata,
+    write_weight_file,
 )
 
 FORMAT: Final = "face-alignment-3d cascade"
@@ -44,20 +44,11 @@ def save_cascade(cascade: Cascade, path: Path, *, preset: str, metadata: Mapping
     Raises :class:`WeightsError` when the cascade is not of that preset, when a weight is not finite or beyond
     the range of fp16, or when the file cannot be written.
     """
-    own = _description(cascade, preset)
-    if clashing := sorted(own.keys() & metadata.keys()):
-        raise WeightsError(f"metadata may not set {', '.join(clashing)}: the library writes these itself")
-    for key, value in metadata.items():
-        if not isinstance(value, str):
-            raise WeightsError(f"metadata must map strings to strings; {key!r} is {value!r}")
+    merged = merged_metadata(_description(cascade, preset), metadata)
     tensors = {name: _to_half(name, tensor) for name, tensor in _stored_tensors(cascade).items()}
     expected = _stored_tensors(_build(preset))
     _check_tensors(expected, tensors, f"the cascade to save as {preset!r}")
-    content = safetensors.torch.save(tensors, {**own, **metadata})
-    try:
-        write_atomically(path, with_sorted_metadata(content))
-    except OSError as error:
-        raise WeightsError(f"cannot write weights to {path}: {error}") from error
+    write_weight_file(path, safetensors.torch.save(tensors, merged))
 
 
 def load_cascade(path: Path, *, device: str | torch.device = "cpu") -> Cascade:

@@ -11,6 +11,7 @@ from typing import Final
 
 import safetensors
 
+from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import WeightsError
 
 #: What a file of face coefficients calls itself, so that whoever expects a cascade can say what it is.
@@ -31,7 +32,31 @@ def read_metadata(path: Path) -> Mapping[str, str]:
         raise unreadable(path, error) from error
 
 
-def with_sorted_metadata(content: bytes) -> bytes:
+def merged_metadata(own: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """What the library says of a file, and what its maker adds.
+
+    Raises :class:`WeightsError` where both say the same key, and for what is not text.
+    """
+    if clashing := sorted(own.keys() & given.keys()):
+        raise WeightsError(f"metadata may not set {', '.join(clashing)}: the library writes these itself")
+    for key, value in given.items():
+        if not isinstance(value, str):
+            raise WeightsError(f"metadata must map strings to strings; {key!r} is {value!r}")
+    return {**own, **given}
+
+
+def write_weight_file(path: Path, content: bytes) -> None:
+    """Writes a safetensors file, whole or not at all; the same tensors and metadata give the same bytes.
+
+    Raises :class:`WeightsError` when it cannot be written.
+    """
+    try:
+        write_atomically(path, _with_sorted_metadata(content))
+    except OSError as error:
+        raise WeightsError(f"cannot write weights to {path}: {error}") from error
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
     """The same safetensors file with its header's metadata in alphabetical order.
 
     The library writes it in the order of a randomly seeded hash table, so that two saves of the same weights
