@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from face_alignment_3d.crop import box_around, crop_around
 
-#: Pixels a side. Over 40 photos of HELEN's training part: the same face with its box moved by 3 % of its
-#: size, darker and with noise, has a likeness of 0.87 and more; two people of 0.36 in the median, and 0.67
-#: in the 95th percentile.
+#: Pixels a side of the picture, and parts a side that it is compared in.
 _SIZE: Final = 16
+_PARTS: Final = 4
+_Looks = npt.NDArray[np.float64]
 
 
 def appearance_of(
@@ -21,11 +21,31 @@ def appearance_of(
     ``roll``, in radians clockwise on screen, levels it. Brightness and contrast make no difference.
     """
     crop = crop_around(box_around(points), size=_SIZE, extension=1.0, angle=roll)
-    pixels = crop.sample(image_rgb).astype(np.float64).reshape(-1)
-    pixels -= pixels.mean()
-    return np.asarray(pixels / max(float(np.linalg.norm(pixels)), 1e-9), np.float64)
+    side = _SIZE // _PARTS
+    pixels = crop.sample(image_rgb).astype(np.float64).reshape(_PARTS, side, _PARTS, side, 3)
+    return unit(pixels.transpose(0, 2, 1, 3, 4).reshape(-1))  # A part after the other.
 
 
-def likeness(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
-    """In [-1, 1]; 1 for the same picture."""
-    return float(first @ second)
+def unit(looks: _Looks) -> _Looks:
+    """``looks`` (768,) with zero mean and length 1."""
+    centred = looks - looks.mean()
+    return np.asarray(centred / max(float(np.linalg.norm(centred)), 1e-9), np.float64)
+
+
+def likeness(first: _Looks, second: _Looks) -> float:
+    """In [-1, 1]; 1 for the same picture.
+
+    The mean of two correlations: of the whole, and of those half of the parts that are most alike, so that
+    something before a part of the face does not count for much. In made films of faces of HELEN's training
+    part that cross, with landmarks off by 2 % of the face's size, 95 % of the pictures of a face in plain
+    view have a likeness of 0.84 and more, of one beside another 0.73, of one partly behind it 0.48; 95 % of
+    those of two people have one of 0.70 and less.
+    """
+    parts = np.sort(np.einsum("ij,ij->i", _unit_parts(first), _unit_parts(second)))
+    return (float(first @ second) + float(parts[len(parts) // 2 :].mean())) / 2
+
+
+def _unit_parts(looks: _Looks) -> _Looks:
+    parts = looks.reshape(_PARTS * _PARTS, -1)
+    centred = parts - parts.mean(axis=1, keepdims=True)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9), np.float64)

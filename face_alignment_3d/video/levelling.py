@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.crop import Crop, box_around
+from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.face import Face3D
 
 #: Degrees. Boxes have no roll, so the aligner sees the face as it leans. Beyond this it is given a levelled
@@ -50,6 +51,20 @@ class Whereabouts:
     """(4,): the box around it, in image pixels."""
     roll: float
     """How far the head leans, in radians, clockwise on screen."""
+
+
+def roll_of(face: Face3D, *, otherwise: float = 0.0) -> float:
+    """How far the head leans, in radians, clockwise on screen; ``otherwise`` where none can tell."""
+    try:
+        return math.radians(face.pose.roll)
+    except LandmarksError:
+        return otherwise
+
+
+def whereabouts_of(face: Face3D) -> Whereabouts:
+    """The place that ``face`` was seen at."""
+    points = np.asarray(face.landmarks, np.float64)
+    return Whereabouts(points, box_around(points), roll_of(face))
 
 
 def align_at(

@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.crop import box_around
-from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.video.appearance import appearance_of, likeness
-from face_alignment_3d.video.levelling import Whereabouts
+from face_alignment_3d.video.appearance import appearance_of, likeness, unit
+from face_alignment_3d.video.levelling import Whereabouts, roll_of
 from face_alignment_3d.video.matching import overlap
 from face_alignment_3d.video.smoothing import LandmarkSmoother, Smoothing
 from face_alignment_3d.video.tracked_face import TrackedFace3D
@@ -92,7 +91,8 @@ class Track:
     def resembles(self, face: Face3D, image_rgb: npt.NDArray[np.uint8]) -> float:
         """How much ``face`` looks like this one, in [-1, 1]."""
         return likeness(
-            self._appearance, appearance_of(image_rgb, face.landmarks, roll=_roll_of(face, self._roll))
+            self._appearance,
+            appearance_of(image_rgb, face.landmarks, roll=roll_of(face, otherwise=self._roll)),
         )
 
     def see(
@@ -111,8 +111,8 @@ class Track:
             moved = (self._points[:, :2].mean(axis=0) - center) / elapsed
             self._velocity = self._velocity + share * (moved - self._velocity)
             look = appearance_of(image_rgb, self._points, roll=self._roll)
-            mixed = self._appearance - math.expm1(-elapsed / _APPEARANCE_MEMORY) * (look - self._appearance)
-            self._appearance = mixed / max(float(np.linalg.norm(mixed)), 1e-9)
+            fresh = -math.expm1(-elapsed / _APPEARANCE_MEMORY)
+            self._appearance = unit(self._appearance + fresh * (look - self._appearance))
         if detected:
             self._score = face.score
         self.hidden_since = None
@@ -137,7 +137,7 @@ class Track:
         self._time = time
         self._points = np.asarray(face.landmarks, np.float64)
         self._box = face.box
-        self._roll = _roll_of(face, 0.0)
+        self._roll = roll_of(face)
 
     def _tracked(self, face: Face3D, time: float) -> TrackedFace3D:
         landmarks = face.landmarks
@@ -151,10 +151,3 @@ class Track:
             track_id=self.track_id,
             coefficient_estimator=face.coefficient_estimator,
         )
-
-
-def _roll_of(face: Face3D, otherwise: float) -> float:
-    try:
-        return math.radians(face.pose.roll)
-    except LandmarksError:
-        return otherwise

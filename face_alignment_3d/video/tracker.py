@@ -11,7 +11,7 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
 from face_alignment_3d.video.cuts import CutDetector
-from face_alignment_3d.video.levelling import FrameAligner, align_at
+from face_alignment_3d.video.levelling import FrameAligner, align_at, whereabouts_of
 from face_alignment_3d.video.matching import cheapest_pairs, overlap
 from face_alignment_3d.video.smoothing import Smoothing
 from face_alignment_3d.video.track import Track
@@ -28,27 +28,36 @@ _GONE: Final = 0.3
 _NEW: Final = 0.4
 #: Below this a face has to be found by the detector as well, when that runs.
 _DOUBTFUL: Final = 0.45
+#: Below this a face that is found may be half covered.
+_PLAIN: Final = 0.5
 
 #: A face that is this far from where it was expected, in its sizes, is another one.
 _FARTHEST_JUMP: Final = 0.6
 #: The same where the network is in doubt: it is between this face and one that has come before it.
 _FARTHEST_DOUBTFUL_JUMP: Final = 0.2
+#: One that leaps this far must look the same: it may be one that has come before it at once.
+_LEAP: Final = 0.2
 #: Two tracks are on the same face when their boxes overlap by this much.
 _SAME_FACE: Final = 0.5
+#: A face is found only where others cover less than about half of it: this much overlap of boxes of one size.
+_HALF_COVERED: Final = 1 / 3
 #: A detection is of a face that is tracked when the boxes overlap by this much.
 _SAME_DETECTION: Final = 0.3
 #: Boxes that overlap by more than this are of faces that are in each other's way.
 _IN_THE_WAY: Final = 0.02
+#: A face that moves by more than this, in its sizes, when it is looked at again, was partly another one.
+_SETTLED: Final = 0.08
 #: How far from the expected place a lost face may return: this many sizes at once, and more with each second.
 _RETURN_DISTANCE: Final = (0.8, 1.5)
 _RETURN_SIZE_RATIO: Final = 1.8
 #: Least likeness of a face that returns to plain view; of one that another one may still cover in part; and
 #: of one that goes on after what looks like a cut.
-_RETURN_LIKENESS: Final = 0.6
-_COVERED_LIKENESS: Final = 0.1
-_CUT_LIKENESS: Final = 0.8
-#: By how much more a face must look like another track than like its own to be given to it.
-_MISTAKEN: Final = 0.25
+_RETURN_LIKENESS: Final = 0.7
+_COVERED_LIKENESS: Final = 0.35
+_CUT_LIKENESS: Final = 0.85
+#: By how much more a face must look like another track than like its own to be given to it; and a covered one
+#: like one lost track than like the others.
+_MISTAKEN: Final = 0.2
 #: Pixels; a smaller face has nothing in it to track.
 _SMALLEST: Final = 10.0
 #: Share of a face's box that is within the frame.
@@ -81,7 +90,7 @@ class VideoAligner3D:
         smooth: bool | Smoothing = True,
         detect_every: float = 1.0,
         search_every: float = 0.2,
-        keep_lost: float = 5.0,
+        keep_lost: float = 10.0,
         fps: float = 30.0,
     ) -> None:
         durations = {"detect_every": detect_every, "search_every": search_every, "keep_lost": keep_lost}
@@ -133,9 +142,11 @@ class VideoAligner3D:
         else:
             found = []
         found = self._confirm(seen, found, time) if found or self._detected_at == time else []
-        returned = self._returned(found, seen, image_rgb, time)
+        found, covered = self._settled(found, seen, image_rgb)
+        returned, in_doubt = self._returned(found, covered, image_rgb, time)
         self._see(seen, returned, image_rgb, time)
-        self._add_new([face for face in found if all(face is not r for _, r in returned)], image_rgb, time)
+        known = [*in_doubt, *(face for _, face in returned)]
+        self._add_new([face for face in found if all(face is not other for other in known)], image_rgb, time)
         return [track.face for track in self._tracks if track.hidden_since is None]
 
     def _checked_time(self, time: float | None) -> float:
@@ -160,7 +171,9 @@ class VideoAligner3D:
             is_there = _is_face(face, image_rgb.shape, least_confidence=_GONE)
             is_doubtful = float(face.confidence.mean()) < _DOUBTFUL
             farthest = _FARTHEST_DOUBTFUL_JUMP if is_doubtful else _FARTHEST_JUMP
-            if is_there and track.surprise(face, time) < farthest:
+            surprise = track.surprise(face, time)
+            is_another = surprise > _LEAP and track.resembles(face, image_rgb) < _RETURN_LIKENESS
+            if is_there and surprise < farthest and not is_another:
                 seen.append((track, face))
             else:
                 self._lose(track, time)
@@ -263,27 +276,52 @@ class VideoAligner3D:
         return [
             face
             for column, (face, box) in enumerate(zip(found, boxes, strict=True))
-            if column not in used and all(overlap(box, other) < _SAME_FACE for other in boxes_seen)
+            if column not in used and all(overlap(box, other) < _HALF_COVERED for other in boxes_seen)
         ]
 
-    def _returned(
-        self, found: Sequence[Face3D], seen: Sequence[tuple[Track, Face3D]], image_rgb: Image, time: float
-    ) -> list[tuple[Track, Face3D]]:
-        """Which of the detections are faces that were lost."""
+    def _settled(
+        self, found: Sequence[Face3D], seen: Sequence[tuple[Track, Face3D]], image_rgb: Image
+    ) -> tuple[list[Face3D], list[bool]]:
+        """The detections that are faces, and whether something may be in their way.
+
+        Where one face is partly behind another the network may see something between the two. Looked at
+        again, from where that seemed to be, it moves on to the one in front.
+        """
         now = [box_around(face.landmarks) for face in [*found, *(face for _, face in seen)]]
-        least = []
-        for i in range(len(found)):
-            covered = any(overlap(now[i], now[j]) > _IN_THE_WAY for j in range(len(now)) if j != i)
-            least.append(_COVERED_LIKENESS if covered else _RETURN_LIKENESS)
-        lost = [track for track in self._tracks if track.hidden_since is not None]
-        costs = [
-            [
-                self._return_cost(track, face, image_rgb, time, least_likeness=likeness)
-                for face, likeness in zip(found, least, strict=True)
-            ]
-            for track in lost
+        covered = [
+            float(found[i].confidence.mean()) < _PLAIN
+            or any(overlap(now[i], now[j]) > _IN_THE_WAY for j in range(len(now)) if j != i)
+            for i in range(len(found))
         ]
-        return [(lost[row], found[column]) for row, column in cheapest_pairs(costs)]
+        places = [whereabouts_of(face) for face, is_covered in zip(found, covered, strict=True) if is_covered]
+        again = iter(align_at(self._aligner, image_rgb, places))
+        kept: list[tuple[Face3D, bool]] = []
+        for face, is_covered in zip(found, covered, strict=True):
+            if not is_covered or _is_where(face, next(again), image_rgb.shape):
+                kept.append((face, is_covered))
+        return [face for face, _ in kept], [is_covered for _, is_covered in kept]
+
+    def _returned(
+        self, found: Sequence[Face3D], covered: Sequence[bool], image_rgb: Image, time: float
+    ) -> tuple[list[tuple[Track, Face3D]], list[Face3D]]:
+        """Which of the detections are lost faces; and those that are one of them, but it is unclear which."""
+        lost = [track for track in self._tracks if track.hidden_since is not None]
+        costs: list[list[float | None]] = [[None] * len(found) for _ in lost]
+        in_doubt = []
+        for column, (face, is_covered) in enumerate(zip(found, covered, strict=True)):
+            least = _COVERED_LIKENESS if is_covered else _RETURN_LIKENESS
+            likely = []
+            for row, track in enumerate(lost):
+                costs[row][column] = self._return_cost(track, face, image_rgb, time, least_likeness=least)
+                if costs[row][column] is not None:
+                    likely.append(track.resembles(face, image_rgb))
+            best, *others = [*sorted(likely, reverse=True), -1.0]
+            if is_covered and best < _RETURN_LIKENESS and others and best < others[0] + _MISTAKEN:
+                in_doubt.append(face)
+        pairs = [(lost[row], found[column]) for row, column in cheapest_pairs(costs)]
+        return [
+            (track, face) for track, face in pairs if all(face is not other for other in in_doubt)
+        ], in_doubt
 
     def _return_cost(
         self, track: Track, face: Face3D, image_rgb: Image, time: float, *, least_likeness: float
@@ -332,3 +370,12 @@ def _is_face(face: Face3D, shape: tuple[int, ...], *, least_confidence: float) -
         return False
     inside = np.clip(box, 0, [shape[1] - 1, shape[0] - 1] * 2)
     return float(np.prod(inside[2:] - inside[:2])) >= _LEAST_VISIBLE * float(width * height)
+
+
+def _is_where(face: Face3D, again: Face3D, shape: tuple[int, ...]) -> bool:
+    """Whether ``again``, from a second look at the place of ``face``, is a face, and at that place."""
+    if not _is_face(again, shape, least_confidence=_NEW):
+        return False
+    first, second = (np.asarray(f.landmarks, np.float64)[:, :2] for f in (face, again))
+    moved = float(np.linalg.norm(second.mean(axis=0) - first.mean(axis=0)))
+    return moved < _SETTLED * float(np.ptp(first, axis=0).max())

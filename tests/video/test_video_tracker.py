@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from made_up_scene import HEIGHT, WIDTH, Actor, Scene
 
+from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.video import VideoAligner3D
 
@@ -96,6 +97,47 @@ def test_a_second_of_occlusion():
     back = next(i for i, frame in enumerate(frames) if i >= 60 and frame)
     assert back / FPS <= 2.0 + 0.2 + 0.04  # The next search finds it.
     assert _identities(frames) == {0: {0}}
+
+
+class _Drawn(Scene):
+    """Where a box is beside the face that it shows, the network gets only most of the way to it."""
+
+    def _in_box(self, box):
+        face = super()._in_box(box)
+        short = np.append(0.3 * ((box[:2] + box[2:]) / 2 - face.landmarks[:, :2].mean(axis=0)), 0.0)
+        return Face3D((face.landmarks + short).astype(np.float32), face.confidence, face.box, None)
+
+
+def test_a_face_that_comes_before_another_at_once_keeps_its_own_id():
+    """The network moves from the face behind to the one in front; the first frame has the right ids."""
+    front = Actor(_still(320, 180), look=1, nearness=1, hidden=lambda t: 1.0 <= t < 2.0)
+    behind = Actor(lambda t: (290 + 150 * max(0.0, 1 - t), 180), look=2)
+    _, frames = _run(_Drawn([front, behind]), 3.0)
+    assert _identities(frames) == {0: {0}, 1: {1}}
+    assert 0 in frames[2 * FPS].values()
+
+
+class _SeesInBetween(Scene):
+    """The detector finds a face between one that is partly covered and the one in front of it."""
+
+    def detect(self, image, *, boxes=None):
+        found = super().detect(image, boxes=boxes)
+        if boxes is None:
+            first, second = (actor.points(self.time) for actor in self.actors)
+            if 0.4 < abs(first[:, 0].mean() - second[:, 0].mean()) / 80 < 0.8:
+                points = (0.4 * first + 0.6 * second).astype(np.float32)
+                found.append(Face3D(points, np.full(66, 0.55, np.float32), box_around(points), 0.9))
+        return found
+
+
+def test_a_face_between_two_is_none():
+    actors = [
+        Actor(_still(320, 180), look=1, nearness=1),
+        Actor(lambda t: (320 + 130 * (t - 1.5), 180), look=2),
+    ]
+    _, frames = _run(_SeesInBetween(actors), 3.0, search_every=0.03)
+    assert _identities(frames) in ({0: {0}, 1: {1}}, {0: {1}, 1: {0}})
+    assert len(frames[-1]) == 2
 
 
 def test_somebody_else_at_the_same_place_is_somebody_else():
