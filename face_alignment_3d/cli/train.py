@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     _Config = TypeVar("_Config", bound=RunConfig)
 
 _DATASET = "KIND=DIR"
+#: Of each stage, what the names of the folder that it starts from and of its own end in.
+_FOLDERS = {
+    "refine": ("", "-refined"),
+    "anneal": ("-refined", "-annealed"),
+    "finish": ("-annealed", "-finished"),
+}
 
 
 def add_parser(subparsers: "_Subparsers") -> None:
@@ -42,9 +48,10 @@ def add_parser(subparsers: "_Subparsers") -> None:
     )
     parser.add_argument("--start", type=Path, metavar="FILE", help="weights to refine, with --made")
     parser.add_argument(
-        "--anneal",
-        action="store_true",
-        help="with --made and --start: the last run, with milder disturbances and more hand-made labels",
+        "--stage",
+        choices=list(_FOLDERS),
+        help="with --made and --start: how to go on from the weights (default: refine); docs/training.md "
+        "describes the three",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
     parser.add_argument(
@@ -114,11 +121,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuses options that do not go together, before anything is read."""
-    if args.anneal and args.made is None:
-        raise DataError("expected --anneal with --made and --start, got it alone")
+    if args.stage is not None and args.made is None:
+        raise DataError("expected --stage with --made and --start, got it alone")
     if args.preset == "paper":
-        if args.anneal:
-            raise DataError("expected --anneal with lite, got it with paper; leave it out")
+        if args.stage is not None:
+            raise DataError("expected --stage with lite, got it with paper; leave it out")
         if args.start is not None:
             raise DataError("expected --start with lite or base, got it with paper; leave it out")
         if args.made is not None and args.data is None:
@@ -190,11 +197,11 @@ def _train_coefficients(args: argparse.Namespace) -> int:
 def _train_joint(
     args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
 ) -> "WeightsEntry | None":
-    from face_alignment_3d.training.config import BASE, LITE, LITE_ANNEALED, LITE_REFINED
+    from face_alignment_3d.training.config import BASE, LITE, STAGES
     from face_alignment_3d.training.recipe import run_joint_recipe
 
-    refined = LITE_ANNEALED if args.anneal else LITE_REFINED
-    preset = {"lite": LITE if args.made is None else refined, "base": BASE}[args.preset]
+    lite = LITE if args.made is None else STAGES[args.stage or "refine"]
+    preset = {"lite": lite, "base": BASE}[args.preset]
     return run_joint_recipe(
         _with_options(preset, args, steps="steps"),
         args.data,
@@ -254,11 +261,11 @@ def _command(args: argparse.Namespace) -> str:
     if args.made is not None:
         words += ["--made", "MADE"]
     if args.start is not None:
-        before, after = ("-refined", "-annealed") if args.anneal else ("", "-refined")
+        before, after = _FOLDERS[args.stage or "refine"]
         words += ["--start", f"{out}{before}/{args.preset}.safetensors"]
         out += after
-    if args.anneal:
-        words += ["--anneal"]
+    if args.stage is not None:
+        words += ["--stage", args.stage]
     for name in ("resnet152", "resnet200"):
         if getattr(args, name) is not None:
             words += [f"--{name}", f"{name}.safetensors"]

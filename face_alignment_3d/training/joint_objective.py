@@ -14,8 +14,6 @@ from face_alignment_3d.training.turned_labels import TurnedLabels
 _PRIOR_BATCH = 256
 _POINT_NOISE = 1.5
 """Crop pixels of noise on true points, where the Z network sees those instead of the cascade's own."""
-_TRUE_POINTS_SHARE = 0.3
-"""Of the samples of which the Z network sees true points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +22,15 @@ class JointObjective:
 
     turned: TurnedLabels
     """What the shape prior learns from beside the photos."""
+    true_points_share: float
+    """Of the samples, those whose true points the Z network sees, with noise."""
     prior_batch: int = _PRIOR_BATCH
     """How many of those a step."""
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
         """Which samples show the Z network true points, their noise, and poses for the shape prior."""
         noise = torch.randn((batch_size, NUM_LANDMARKS, 2), generator=generator) * _POINT_NOISE
-        sees_truth = torch.rand(batch_size, generator=generator) < _TRUE_POINTS_SHARE
+        sees_truth = torch.rand(batch_size, generator=generator) < self.true_points_share
         prior_points, prior_z = self.turned.draw(self.prior_batch, generator)
         return {"noise": noise, "sees_truth": sees_truth, "prior_points": prior_points, "prior_z": prior_z}
 

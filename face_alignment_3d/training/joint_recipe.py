@@ -105,7 +105,7 @@ def joint_plan(config: TrainingConfig, turned: TurnedLabels) -> TrainingPlan:
         seed=config.seed,
         steps=config.steps,
         batch_size=config.batch_size,
-        objective=JointObjective(turned),
+        objective=JointObjective(turned, config.true_points_share),
         weights=asdict(config.losses),
         trained=_PARTS,
         optimiser=lambda cascade: torch.optim.AdamW(

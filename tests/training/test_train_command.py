@@ -1,5 +1,6 @@
 """``face-alignment-3d train`` from the command line to a weight file, on networks and data of test size."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -14,8 +15,9 @@ from synthetic_faces import picture, posed_faces, write_faces, write_models, wri
 
 from face_alignment_3d.cli import main
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training import joint_recipe, paper_recipe
+from face_alignment_3d.training import joint_recipe, paper_recipe, recipe
 from face_alignment_3d.training.chosen_data import load_chosen_data
+from face_alignment_3d.training.config import STAGES
 from face_alignment_3d.training.data import HAND_LABELLED
 from face_alignment_3d.training.paper_config import PAPER
 from face_alignment_3d.training.paper_objective import PaperObjective
@@ -91,6 +93,27 @@ def test_photos_become_the_weights_of_a_compact_preset(tmp_path, capsys, monkeyp
     assert cascade(torch.zeros(1, 3, 64, 64))[0].isfinite().all()
 
 
+@pytest.mark.parametrize(
+    ("options", "stage", "before", "after"),
+    [
+        ([], "refine", "lite", "lite-refined"),
+        (["--stage", "refine"], "refine", "lite", "lite-refined"),
+        (["--stage", "anneal"], "anneal", "lite-refined", "lite-annealed"),
+        (["--stage", "finish"], "finish", "lite-annealed", "lite-finished"),
+    ],
+)
+def test_each_stage_goes_on_from_the_one_before_it(tmp_path, monkeypatch, options, stage, before, after):
+    runs = []
+    monkeypatch.setattr(recipe, "run_joint_recipe", lambda *args, **named: runs.append((args, named)))
+    words = ["--data", "photos", "--made", "made", "--start", "start.safetensors", *options]
+    assert main(["train", "lite", *words, "--out", str(tmp_path), "--device", "cpu", "--seed", "3"]) == 0
+    ((config, *_), named) = runs[0]
+    assert config == dataclasses.replace(STAGES[stage], seed=3)
+    command = "face-alignment-3d train lite --data DATA --made MADE"
+    words = [command, f"--start runs/{before}/lite.safetensors", *options, f"--out runs/{after} --seed 3"]
+    assert named["command"] == " ".join(words)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, monkeypatch, number, code):
     original = PaperObjective.losses
@@ -113,6 +136,8 @@ def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, m
         (["paper", "--dataset", "lsd=x"], "expected one of the kinds"),
         (["paper", "--data", "x", "--start", "y"], "--start with lite"),
         (["paper", "--data", "x", "--made", "y", "--dataset", "3dfaw=z"], "--made or --dataset"),
+        (["paper", "--data", "x", "--made", "y", "--stage", "anneal"], "--stage with lite"),
+        (["lite", "--data", "x", "--stage", "anneal"], "expected --stage with --made and --start"),
         (["lite"], "expected --data DIR"),
         (["lite", "--data", "x", "--made", "y"], "--made and --start together"),
         (["lite", "--data", "x", "--end-to-end"], "--end-to-end with paper only, got lite"),
