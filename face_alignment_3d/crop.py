@@ -4,6 +4,7 @@ Convention: coordinates are pixels and (0, 0) is the *centre* of the top-left pi
 heatmaps alike, so a change of resolution by ``scale`` takes ``x`` to ``(x + 0.5) * scale - 0.5``.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -43,11 +44,17 @@ class Crop:
 
     def _to_image_matrix(self) -> npt.NDArray[np.float64]:
         """(2, 3) affine matrix from crop to image coordinates."""
-        cosine, sine = np.cos(self.angle) * self.scale, np.sin(self.angle) * self.scale
-        linear = np.array([[cosine, -sine], [sine, cosine]])
+        return np.array(self._to_image_rows())
+
+    def _to_image_rows(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        # In plain numbers, as is all that sampling does for itself: NumPy takes ten times as long for so few.
+        x, y, scale = float(self.center_x), float(self.center_y), float(self.scale)
+        cosine, sine = math.cos(self.angle) * scale, math.sin(self.angle) * scale
         middle = (self.size - 1) / 2
-        offset = np.array([self.center_x, self.center_y]) - linear @ np.array([middle, middle])
-        return np.column_stack([linear, offset])
+        return (
+            (cosine, -sine, x - (cosine * middle - sine * middle)),
+            (sine, cosine, y - (sine * middle + cosine * middle)),
+        )
 
     def to_image(self, points_crop: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Maps (..., 2) or (..., 3) points from crop to image pixels; z is only scaled, as x and y are."""
@@ -87,23 +94,30 @@ class Crop:
         The part (h, w, 3) is a view of the image, or its means over blocks where the crop shrinks it by 2 or
         more.
         """
-        matrix = self._to_image_matrix()
-        corners = np.array([[0, 0], [self.size - 1, 0], [0, self.size - 1], [self.size - 1, self.size - 1]])
-        corners_image = self.to_image(corners)
-        # No block need be larger than the image, however large the window.
-        block = max(1, min(int(self.scale), max(image.shape[:2])))
+        rows = self._to_image_rows()
         height, width = image.shape[:2]
-        low = np.floor(corners_image.min(axis=0)) - 2 * block
-        high = np.ceil(corners_image.max(axis=0)) + 2 * block + 1
-        x0, y0 = (int(v) for v in np.clip(low, 0, [width - 1, height - 1]))
-        x1, y1 = (int(v) for v in np.clip(high, [x0 + 1, y0 + 1], [width, height]))
+        # No block need be larger than the image, however large the window.
+        block = max(1, min(int(self.scale), max(height, width)))
+        (x0, x1), (y0, y1) = (
+            self._span(row, 2 * block, extent) for row, extent in zip(rows, (width, height), strict=True)
+        )
         part = image[y0:y1, x0:x1]
         if block > 1:
             part = _block_mean(part, block)
-        matrix[:, 2] -= [x0, y0]
-        matrix[:, 2] = (matrix[:, 2] + 0.5) / block - 0.5
-        matrix[:, :2] /= block
-        return part, matrix
+        matrix = [
+            (a / block, b / block, (offset - start + 0.5) / block - 0.5)
+            for (a, b, offset), start in zip(rows, (x0, y0), strict=True)
+        ]
+        return part, np.array(matrix)
+
+    def _span(self, row: tuple[float, float, float], margin: int, extent: int) -> tuple[int, int]:
+        """What the window and a margin take of an axis of the image: start and stop, one pixel at least."""
+        a, b, offset = row
+        last = self.size - 1
+        corners = (offset, a * last + offset, b * last + offset, a * last + b * last + offset)
+        start = min(max(math.floor(min(corners)) - margin, 0), extent - 1)
+        stop = min(max(math.ceil(max(corners)) + margin + 1, start + 1), extent)
+        return start, stop
 
 
 def _block_mean(image: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.uint8]:
