@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from face_alignment_3d.backends.protocol import Crops
 from face_alignment_3d.devices import choose_device
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.networks.cascade import Cascade
@@ -69,11 +70,11 @@ class TorchBackend:
         return str(self._device)
 
     @torch.inference_mode()
-    def run(self, crops: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """(B, S, S, 3) RGB crops -> points (B, N, 3) in crop pixels and confidence (B, N) in [0, 1]."""
+    def run(self, crops: Crops) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """B RGB crops -> points (B, N, 3) in crop pixels and confidence (B, N) in [0, 1]."""
         # Permuting (B, S, S, 3) gives (B, 3, S, S) in channels-last order, which is faster on CPUs. Bytes go
         # to the device, a quarter of what floats would be.
-        pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).to(self._device)
+        pixels = torch.from_numpy(crops[:]).permute(0, 3, 1, 2).to(self._device)
         with torch.autocast(self._device.type, self._dtype) if self._mixed else nullcontext():
             points, confidence = self._run(pixels)
         return points.float().cpu().numpy(), confidence.float().cpu().numpy()
