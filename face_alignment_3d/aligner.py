@@ -4,18 +4,19 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from itertools import chain, islice, repeat
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.choosing import BackendName, DeviceLike, open_backend
 from face_alignment_3d.boxes import BoxesLike, as_boxes
-from face_alignment_3d.crop import Crop, crop_around
+from face_alignment_3d.crop import crop_around
 from face_alignment_3d.detection.protocol import Detection, FaceDetector
 from face_alignment_3d.errors import BoxError
 from face_alignment_3d.face import Face3D
+from face_alignment_3d.face_views import View, ViewCrops
 from face_alignment_3d.image_batches import ImageBatch, check_is_batch, naming_image
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
 from face_alignment_3d.markup68 import Markup, in_markup, require_markup
@@ -62,7 +63,8 @@ class FaceAligner3D:
 
     With "torch", ``dtype`` "bfloat16" or "float16" runs convolutions in 16 bits (CUDA; see
     :class:`face_alignment_3d.backends.in_torch.TorchBackend`), and ``compile=True`` uses ``torch.compile``.
-    With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all cores.
+    With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all physical cores.
+    From two faces a thread on, each thread crops and aligns faces of its own.
 
     ``coefficients=True`` puts ARKit's face coefficients into each face, as ``Face3D.coefficients``; they are
     computed when they are asked for. A :class:`face_alignment_3d.coefficients.CoefficientEstimator`, such as
@@ -166,7 +168,7 @@ class FaceAligner3D:
 
         Raises :class:`ImageError` and :class:`BoxError` for what cannot be read as an image or as boxes.
         """
-        return self._align([self._views(image, boxes, color)], _BATCH_SIZE)[0]
+        return self._align(self._views(as_rgb(image, color=color), boxes), _BATCH_SIZE)
 
     def detect_batch(
         self,
@@ -188,11 +190,21 @@ class FaceAligner3D:
         given = [None] * len(images) if boxes is None else boxes
         if len(given) != len(images):
             raise BoxError(f"boxes must have one entry an image; got {len(given)} for {len(images)} images")
-        views = []
-        for index, (image, boxes_of_image) in enumerate(zip(images, given, strict=True)):
-            with naming_image(index):
-                views.append(self._views(image, boxes_of_image, color))
-        return self._align(views, batch_size)
+        # A crop can wait for its turn where the caller keeps the photo anyhow. Of others, such as files, a
+        # batch of photos would be in memory.
+        kept = isinstance(images, (list, tuple, np.ndarray))
+        counts: list[int] = []
+
+        def views() -> Iterator[View]:
+            for index, (image, boxes_of_image) in enumerate(zip(images, given, strict=True)):
+                with naming_image(index):
+                    image_rgb = as_rgb(image, color=color)
+                    of_image = self._views(image_rgb, boxes_of_image)
+                waits = kept and isinstance(image, np.ndarray) and np.may_share_memory(image, image_rgb)
+                counts.append(len(of_image))
+                yield from of_image if waits else map(View.sampled, of_image)
+
+        return _dealt(self._align(views(), batch_size), counts)
 
     def align_many(
         self,
@@ -234,25 +246,25 @@ class FaceAligner3D:
         ahead: int,
         workers: int,
     ) -> Iterator[Aligned]:
-        def prepare(task: tuple[ImageLike, BoxesLike | None]) -> list[_View]:
-            return self._views(*task, color)
+        def prepare(task: tuple[ImageLike, BoxesLike | None]) -> list[View]:
+            image, boxes = task
+            return [view.sampled() for view in self._views(as_rgb(image, color=color), boxes)]
 
         index = 0
         for group in overlapped(tasks, prepare, ahead=ahead, workers=workers):
             views = [[] if isinstance(result, Exception) else result for _, result in group]
-            aligned = self._align(views, batch_size)
+            aligned = _dealt(self._align(chain.from_iterable(views), batch_size), map(len, views))
             for ((image, _), result), faces in zip(group, aligned, strict=True):
                 yield Aligned(index, image, faces, result if isinstance(result, Exception) else None)
                 index += 1
 
-    def _views(self, image: ImageLike, boxes: BoxesLike | None, color: ColorOrder) -> list["_View"]:
-        """The faces of an image as the network sees them."""
-        image_rgb = as_rgb(image, color=color)
+    def _views(self, image_rgb: npt.NDArray[np.uint8], boxes: BoxesLike | None) -> list[View]:
+        """The faces of an image as the network is to see them."""
         geometry = self._backend.geometry
         views = []
         for box, score, roll in self._detected(image_rgb) if boxes is None else _given(as_boxes(boxes)):
             crop = crop_around(box, size=geometry.input_size, extension=geometry.crop_extension, angle=roll)
-            views.append(_View(crop.sample(image_rgb), crop, box, score))
+            views.append(View.of(image_rgb, crop, box, score))
         return views
 
     def _detected(self, image_rgb: npt.NDArray[np.uint8]) -> list["_Found"]:
@@ -262,19 +274,17 @@ class FaceAligner3D:
         largest_first = np.argsort(-areas, kind="stable")
         return [(boxes[i], float(detections[i].score), detections[i].roll) for i in largest_first]
 
-    def _align(self, images: list[list["_View"]], batch_size: int) -> list[list[Face3D]]:
-        """The faces of each image's views; the views of all images go through the network together."""
-        views = [view for image in images for view in image]
+    def _align(self, views: Iterable[View], batch_size: int) -> list[Face3D]:
+        """The face of each view; views are taken, and their crops made, for one batch after the other."""
         faces: list[Face3D] = []
-        for start in range(0, len(views), batch_size):
-            chunk = views[start : start + batch_size]
-            points_crop, confidence = self._backend.run(np.stack([view.pixels for view in chunk]))
-            faces += map(self._face, chunk, points_crop, confidence)
-        remaining = iter(faces)
-        return [[next(remaining) for _ in image] for image in images]
+        waiting = iter(views)
+        while batch := list(islice(waiting, batch_size)):
+            points_crop, confidence = self._backend.run(ViewCrops(batch))
+            faces += map(self._face, batch, points_crop, confidence)
+        return faces
 
     def _face(
-        self, view: "_View", points_crop: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]
+        self, view: View, points_crop: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]
     ) -> Face3D:
         landmarks = view.crop.to_image(points_crop).astype(np.float32)
         return Face3D(
@@ -291,13 +301,10 @@ class FaceAligner3D:
 _Found: TypeAlias = tuple[npt.NDArray[np.float32], float | None, float]
 
 
-class _View(NamedTuple):
-    """A face as the network sees it."""
-
-    pixels: npt.NDArray[np.uint8]
-    crop: Crop
-    box: npt.NDArray[np.float32]
-    score: float | None
+def _dealt(faces: Iterable[Face3D], counts: Iterable[int]) -> list[list[Face3D]]:
+    """The first ``counts[0]`` faces, the next ``counts[1]``, and so on."""
+    remaining = iter(faces)
+    return [list(islice(remaining, count)) for count in counts]
 
 
 def _estimator(

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 
 import face_alignment_3d
 from face_alignment_3d import Detection, DeviceError, FaceAligner3D
+from face_alignment_3d.crop import Crop
 from face_alignment_3d.errors import BoxError, ImageError, WeightsError
 from face_alignment_3d.networks.presets import lite
 from face_alignment_3d.weights.loading import save_cascade
@@ -142,6 +144,65 @@ def test_a_batch_may_be_an_array_or_a_tensor(aligner: FaceAligner3D, photo: np.n
     for batch in (images, tensors, tuple(images)):
         result = aligner.get_landmarks_batch(batch, boxes=[[BOX], [BOX]])
         np.testing.assert_allclose(np.stack(result), np.stack(expected), atol=1e-3)
+
+
+class MadeWhenAsked(Sequence):
+    """A sequence whose photos exist only when they are asked for."""
+
+    def __init__(self, photo: np.ndarray, count: int, *, one_buffer: bool) -> None:
+        self.photo, self.count = photo, count
+        self.buffer = np.empty_like(photo) if one_buffer else None
+        self.given: list[weakref.ref] = []
+        self.most_alive = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if index >= self.count:
+            raise IndexError(index)
+        image = np.roll(self.photo, 20 * index, axis=1)
+        if self.buffer is not None:
+            self.buffer[:] = image
+            return self.buffer
+        self.given.append(weakref.ref(image))
+        self.most_alive = max(self.most_alive, sum(ref() is not None for ref in self.given))
+        return image
+
+
+@pytest.mark.parametrize("one_buffer", [False, True])
+def test_photos_that_the_caller_does_not_keep_are_not_kept(
+    aligner: FaceAligner3D, photo: np.ndarray, one_buffer: bool
+) -> None:
+    images = MadeWhenAsked(photo, 6, one_buffer=one_buffer)
+    batch = aligner.get_landmarks_batch(images, boxes=[[BOX]] * 6)
+    assert images.most_alive <= 3  # The next, the one before, and what Python's iterators hold on to.
+    for index, landmarks in enumerate(batch):
+        expected = aligner.get_landmarks(np.roll(photo, 20 * index, axis=1), boxes=[BOX])
+        np.testing.assert_allclose(landmarks, expected, atol=1e-3)
+
+
+def test_crops_are_made_for_one_batch_after_the_other(
+    aligner: FaceAligner3D, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many faces there are, no more crops are in memory than a batch of them."""
+    alive: list[weakref.ref] = []
+    counts = []
+
+    def sample(crop: Crop, image: np.ndarray) -> np.ndarray:
+        pixels = original(crop, image).copy()
+        alive.append(weakref.ref(pixels))
+        counts.append(sum(ref() is not None for ref in alive))
+        return pixels
+
+    original = Crop.sample
+    monkeypatch.setattr(Crop, "sample", sample)
+    photos = [photo, Image.fromarray(photo)] * 3
+    boxes = [BOXES] * 6
+    found = aligner.detect_batch(photos, boxes=boxes, batch_size=4)
+    assert [len(faces) for faces in found] == [4] * 6
+    assert len(counts) == 24
+    assert max(counts) <= 8  # A batch in the network, and one that is being made.
 
 
 def test_images_of_a_batch_without_boxes_are_searched(weights: Path, photo: np.ndarray) -> None:

@@ -52,6 +52,20 @@ def test_a_batch_equals_single_calls(aligner: FaceAligner3D, photo: np.ndarray) 
         np.testing.assert_allclose(aligner.get_landmarks(image, boxes=box), landmarks, atol=1e-3)
 
 
+def test_threads_that_share_a_batch_give_what_one_gives(
+    aligner: FaceAligner3D, lite_graph: Path, photo: np.ndarray
+) -> None:
+    shared = FaceAligner3D(lite_graph, device="cpu", threads=2)
+    boxes = [BOX, [240, 90, 330, 178], [100, 50, 300, 260], [150, 70, 300, 230], [-20, 60, 150, 240]]
+    expected = np.concatenate([aligner.get_landmarks(photo, boxes=[box]) for box in boxes])
+    # Crops of arrays wait until a thread takes them, those of other images do not.
+    np.testing.assert_allclose(shared.get_landmarks(photo, boxes=boxes), expected, atol=1e-3)
+    photos = [photo, Image.fromarray(photo), photo, np.float32(photo) / 255, photo]
+    for batch_size in (2, 4, 32):
+        found = shared.get_landmarks_batch(photos, boxes=[[box] for box in boxes], batch_size=batch_size)
+        np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-3)
+
+
 def test_it_says_what_it_is(aligner: FaceAligner3D, in_torch: FaceAligner3D) -> None:
     assert (aligner.backend, aligner.device) == ("onnx", "cpu")
     assert (in_torch.backend, in_torch.device) == ("torch", "cpu")
