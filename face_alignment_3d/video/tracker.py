@@ -57,7 +57,7 @@ _COVERED_LIKENESS: Final = 0.35
 _CUT_LIKENESS: Final = 0.85
 #: By how much more a face must look like another track than like its own to be given to it; and a covered one
 #: like one lost track than like the others.
-_MISTAKEN: Final = 0.2
+_MISTAKEN: Final = 0.15
 #: Pixels; a smaller face has nothing in it to track.
 _SMALLEST: Final = 10.0
 #: Share of a face's box that is within the frame.
@@ -215,15 +215,13 @@ class VideoAligner3D:
                         pairs[i], pairs[j] = (a, face_b), (b, face_a)
         for lost in [track for track in self._tracks if track.hidden_since is not None]:
             for i, (track, face) in enumerate(pairs):
-                if (
-                    self._return_cost(lost, face, image_rgb, time, least_likeness=_RETURN_LIKENESS)
-                    is not None
-                ):
-                    gain = lost.resembles(face, image_rgb) - track.resembles(face, image_rgb)
-                    if gain > _MISTAKEN:
-                        self._lose(track, time)
-                        pairs[i] = (lost, face)
-                        break
+                if _distance(lost, face, time) is None:
+                    continue
+                likeness = lost.resembles(face, image_rgb)
+                if likeness > max(_RETURN_LIKENESS, track.resembles(face, image_rgb) + _MISTAKEN):
+                    self._lose(track, time)
+                    pairs[i] = (lost, face)
+                    break
         return pairs
 
     def _lose(self, track: Track, time: float) -> None:
@@ -310,30 +308,18 @@ class VideoAligner3D:
         in_doubt = []
         for column, (face, is_covered) in enumerate(zip(found, covered, strict=True)):
             least = _COVERED_LIKENESS if is_covered else _RETURN_LIKENESS
-            likely = []
-            for row, track in enumerate(lost):
-                costs[row][column] = self._return_cost(track, face, image_rgb, time, least_likeness=least)
-                if costs[row][column] is not None:
-                    likely.append(track.resembles(face, image_rgb))
-            best, *others = [*sorted(likely, reverse=True), -1.0]
-            if is_covered and best < _RETURN_LIKENESS and others and best < others[0] + _MISTAKEN:
+            candidates = {
+                row: (distance, track.resembles(face, image_rgb))
+                for row, track in enumerate(lost)
+                if (distance := _distance(track, face, time)) is not None
+            }
+            best, *others = [*sorted((like for _, like in candidates.values()), reverse=True), -1.0]
+            if is_covered and others and best < max(least, others[0] + _MISTAKEN):
                 in_doubt.append(face)
-        pairs = [(lost[row], found[column]) for row, column in cheapest_pairs(costs)]
-        return [
-            (track, face) for track, face in pairs if all(face is not other for other in in_doubt)
-        ], in_doubt
-
-    def _return_cost(
-        self, track: Track, face: Face3D, image_rgb: Image, time: float, *, least_likeness: float
-    ) -> float | None:
-        """Low where ``face`` may well be that of a lost track; None where it cannot be."""
-        at_once, each_second = _RETURN_DISTANCE
-        hidden_for = 0.0 if track.hidden_since is None else time - track.hidden_since
-        distance = track.detour(face, time) / (at_once + each_second * hidden_for)
-        if distance > 1 or track.size_ratio(face) > _RETURN_SIZE_RATIO:
-            return None
-        likeness = track.resembles(face, image_rgb)
-        return None if likeness < least_likeness else distance + 2 * (1 - likeness)
+                continue
+            for row, (distance, like) in candidates.items():
+                costs[row][column] = distance + 2 * (1 - like) if like >= least else None
+        return [(lost[row], found[column]) for row, column in cheapest_pairs(costs)], in_doubt
 
     def _see(
         self,
@@ -370,6 +356,14 @@ def _is_face(face: Face3D, shape: tuple[int, ...], *, least_confidence: float) -
         return False
     inside = np.clip(box, 0, [shape[1] - 1, shape[0] - 1] * 2)
     return float(np.prod(inside[2:] - inside[:2])) >= _LEAST_VISIBLE * float(width * height)
+
+
+def _distance(lost: Track, face: Face3D, time: float) -> float | None:
+    """How far ``face`` is from where a lost one may be, at most 1; None where it cannot be that one."""
+    at_once, each_second = _RETURN_DISTANCE
+    hidden_for = 0.0 if lost.hidden_since is None else time - lost.hidden_since
+    distance = lost.detour(face, time) / (at_once + each_second * hidden_for)
+    return None if distance > 1 or lost.size_ratio(face) > _RETURN_SIZE_RATIO else distance
 
 
 def _is_where(face: Face3D, again: Face3D, shape: tuple[int, ...]) -> bool:
