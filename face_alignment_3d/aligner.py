@@ -181,7 +181,8 @@ class FaceAligner3D:
         """:meth:`detect` of each image, faster: the faces of all images share the runs of the network.
 
         The images may differ in size and kind. ``boxes`` has an entry for each image: (F, 4), or None to let
-        the detector find the faces of that image. ``batch_size`` faces are in the network at a time.
+        the detector find the faces of that image. ``batch_size`` faces go to the network at a time, and no
+        more crops than these are in memory.
 
         Raises as :meth:`detect`, naming the image by its index.
         """
@@ -281,6 +282,7 @@ class FaceAligner3D:
         while batch := list(islice(waiting, batch_size)):
             points_crop, confidence = self._backend.run(ViewCrops(batch))
             faces += map(self._face, batch, points_crop, confidence)
+            del batch  # Its crops need not outlive it while the next ones are made.
         return faces
 
     def _face(
