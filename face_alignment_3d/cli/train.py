@@ -25,6 +25,7 @@ _FOLDERS = {
     "refine": ("", "-refined"),
     "anneal": ("-refined", "-annealed"),
     "finish": ("-annealed", "-finished"),
+    "depth": ("-finished", "-depth"),
 }
 
 
@@ -51,7 +52,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "--stage",
         choices=list(_FOLDERS),
         help="with --made and --start: how to go on from the weights (default: refine); docs/training.md "
-        "describes the three",
+        "describes them",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
     parser.add_argument(

@@ -24,6 +24,8 @@ class JointObjective:
     """What the shape prior learns from beside the photos."""
     true_points_share: float
     """Of the samples, those whose true points the Z network sees, with noise."""
+    depth_alone: bool = False
+    """Without the losses of detection and regression, which do not learn then."""
     prior_batch: int = _PRIOR_BATCH
     """How many of those a step."""
 
@@ -40,7 +42,8 @@ class JointObjective:
         truth, z = batch.points[..., :2], batch.points[..., 2]
         visible = batch.weight_xy * losses.inside(truth, size=geometry.input_size)
         image = cascade.normalise(batch.crops).contiguous(memory_format=torch.channels_last)
-        planar = cascade.locate(image)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.depth_alone):
+            planar = cascade.locate(image)
 
         use_truth = draws["sees_truth"][:, None, None]
         seen = torch.where(use_truth, truth + draws["noise"], planar.points.detach().float())
@@ -50,10 +53,15 @@ class JointObjective:
         prior, _, spread = cascade.depth.get_submodule("prior")(draws["prior_points"])
         prior_difference = (prior.float() * spread - prior_z) / spread
         stride = float(geometry.heatmap_stride)
+        of_depth = {
+            "depth": losses.distance_loss(depth - z, batch.weight_z, unit=stride),
+            "prior": losses.distance_loss(prior_difference, torch.ones_like(prior_z), unit=0.2),
+        }
+        if self.depth_alone:
+            return of_depth
         return {
             "detection": losses.detection_loss(planar.detection_logits, truth, visible, geometry),
             "shape": losses.shape_loss(planar.distribution, truth, visible, geometry),
             "coordinates": losses.distance_loss(planar.points - truth, visible, unit=stride),
-            "depth": losses.distance_loss(depth - z, batch.weight_z, unit=stride),
-            "prior": losses.distance_loss(prior_difference, torch.ones_like(prior_z), unit=0.2),
+            **of_depth,
         }

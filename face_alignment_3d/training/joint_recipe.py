@@ -21,8 +21,6 @@ from face_alignment_3d.training.trainer import Report, Trainer, TrainingPlan
 from face_alignment_3d.training.turned_labels import TurnedLabels
 from face_alignment_3d.training.validation import validate
 
-_PARTS = ("detection", "regression", "depth")
-
 
 def train_joint(
     config: TrainingConfig,
@@ -105,9 +103,11 @@ def joint_plan(config: TrainingConfig, turned: TurnedLabels) -> TrainingPlan:
         seed=config.seed,
         steps=config.steps,
         batch_size=config.batch_size,
-        objective=JointObjective(turned, config.true_points_share),
+        objective=JointObjective(
+            turned, config.true_points_share, depth_alone=tuple(config.trained) == ("depth",)
+        ),
         weights=asdict(config.losses),
-        trained=_PARTS,
+        trained=config.trained,
         optimiser=lambda cascade: torch.optim.AdamW(
             _parameter_groups(cascade, config.weight_decay), lr=config.learning_rate
         ),

@@ -217,6 +217,29 @@ def test_every_loss_falls(data, turned, tmp_path, monkeypatch):
         assert last < 0.9 * first, name
 
 
+def test_the_z_network_learns_alone_beside_the_others_as_they_are(data, turned, tmp_path, monkeypatch):
+    values = []
+
+    def noted(*args):
+        terms = original(*args)
+        values.append({name: value.item() for name, value in terms.items()})
+        return terms
+
+    original = JointObjective.losses
+    monkeypatch.setattr(JointObjective, "losses", noted)
+    config = dataclasses.replace(
+        CONFIG, trained=("depth",), steps=60, batch_size=8, checkpoint_seconds=1e9, validate_every=1000
+    )
+    before = joint_recipe.starting_cascade(config).state_dict()
+    after = _train(config, data, turned, tmp_path)[0].state_dict()
+    for name, tensor in before.items():
+        if not name.startswith("depth."):
+            assert torch.equal(after[name], tensor), name
+    assert any(not torch.equal(after[name], before[name]) for name in before if name.startswith("depth."))
+    assert {*values[0]} == {"depth", "prior"}
+    assert np.mean([v["depth"] for v in values[-8:]]) < 0.9 * np.mean([v["depth"] for v in values[:4]])
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(data, turned, tmp_path):
     report, change = _stopping_at(3)
     with pytest.raises(_StopError):

@@ -100,6 +100,7 @@ def test_photos_become_the_weights_of_a_compact_preset(tmp_path, capsys, monkeyp
         (["--stage", "refine"], "refine", "lite", "lite-refined"),
         (["--stage", "anneal"], "anneal", "lite-refined", "lite-annealed"),
         (["--stage", "finish"], "finish", "lite-annealed", "lite-finished"),
+        (["--stage", "depth"], "depth", "lite-finished", "lite-depth"),
     ],
 )
 def test_each_stage_goes_on_from_the_one_before_it(tmp_path, monkeypatch, options, stage, before, after):
