@@ -71,7 +71,7 @@ class TrainingConfig(RunConfig):
     starts_from: str | None = None
     """SHA-256 of the weight file that the run starts from; None starts from random weights."""
     trained: tuple[str, ...] = ("detection", "regression", "depth")
-    """The parts of the cascade that learn; with "depth" alone the others stay as they are."""
+    """The parts of the cascade that learn; the others stay as they are."""
     true_points_share: float = 0.3
     """Of the samples, those whose true points the Z network sees, with noise, in place of the cascade's."""
     crop_extension: float | None = None

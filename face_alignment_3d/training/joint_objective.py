@@ -1,5 +1,6 @@
 """The losses of the compact presets, whose three parts learn together."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -20,12 +21,12 @@ _POINT_NOISE = 1.5
 class JointObjective:
     """Detection, both losses of the regression, z, and the shape prior inside the Z network."""
 
+    parts: Collection[str]
+    """Of ``"detection"``, ``"regression"`` and ``"depth"``: those that learn, whose losses these are."""
     turned: TurnedLabels
     """What the shape prior learns from beside the photos."""
     true_points_share: float
     """Of the samples, those whose true points the Z network sees, with noise."""
-    depth_alone: bool = False
-    """Without the losses of detection and regression, which do not learn then."""
     prior_batch: int = _PRIOR_BATCH
     """How many of those a step."""
 
@@ -37,31 +38,26 @@ class JointObjective:
         return {"noise": noise, "sees_truth": sees_truth, "prior_points": prior_points, "prior_z": prior_z}
 
     def losses(self, cascade: Cascade, batch: Batch, draws: Draws) -> dict[str, torch.Tensor]:
-        """All losses of one batch, named as in :class:`LossWeights`."""
+        """The losses of the parts of one batch, named as in :class:`LossWeights`."""
         geometry = cascade.geometry
+        stride = float(geometry.heatmap_stride)
         truth, z = batch.points[..., :2], batch.points[..., 2]
         visible = batch.weight_xy * losses.inside(truth, size=geometry.input_size)
         image = cascade.normalise(batch.crops).contiguous(memory_format=torch.channels_last)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.depth_alone):
-            planar = cascade.locate(image)
-
-        use_truth = draws["sees_truth"][:, None, None]
-        seen = torch.where(use_truth, truth + draws["noise"], planar.points.detach().float())
-        depth = cascade.regress_depth(image, seen).float()
-
-        prior_z = draws["prior_z"]
-        prior, _, spread = cascade.depth.get_submodule("prior")(draws["prior_points"])
-        prior_difference = (prior.float() * spread - prior_z) / spread
-        stride = float(geometry.heatmap_stride)
-        of_depth = {
-            "depth": losses.distance_loss(depth - z, batch.weight_z, unit=stride),
-            "prior": losses.distance_loss(prior_difference, torch.ones_like(prior_z), unit=0.2),
-        }
-        if self.depth_alone:
-            return of_depth
-        return {
-            "detection": losses.detection_loss(planar.detection_logits, truth, visible, geometry),
-            "shape": losses.shape_loss(planar.distribution, truth, visible, geometry),
-            "coordinates": losses.distance_loss(planar.points - truth, visible, unit=stride),
-            **of_depth,
-        }
+        planar = cascade.locate(image)
+        terms: dict[str, torch.Tensor] = {}
+        if "detection" in self.parts:
+            terms["detection"] = losses.detection_loss(planar.detection_logits, truth, visible, geometry)
+        if "regression" in self.parts:
+            terms["shape"] = losses.shape_loss(planar.distribution, truth, visible, geometry)
+            terms["coordinates"] = losses.distance_loss(planar.points - truth, visible, unit=stride)
+        if "depth" in self.parts:
+            use_truth = draws["sees_truth"][:, None, None]
+            seen = torch.where(use_truth, truth + draws["noise"], planar.points.detach().float())
+            depth = cascade.regress_depth(image, seen).float()
+            terms["depth"] = losses.distance_loss(depth - z, batch.weight_z, unit=stride)
+            prior_z = draws["prior_z"]
+            prior, _, spread = cascade.depth.get_submodule("prior")(draws["prior_points"])
+            prior_difference = (prior.float() * spread - prior_z) / spread
+            terms["prior"] = losses.distance_loss(prior_difference, torch.ones_like(prior_z), unit=0.2)
+        return terms

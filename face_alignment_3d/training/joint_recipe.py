@@ -103,9 +103,7 @@ def joint_plan(config: TrainingConfig, turned: TurnedLabels) -> TrainingPlan:
         seed=config.seed,
         steps=config.steps,
         batch_size=config.batch_size,
-        objective=JointObjective(
-            turned, config.true_points_share, depth_alone=tuple(config.trained) == ("depth",)
-        ),
+        objective=JointObjective(config.trained, turned, config.true_points_share),
         weights=asdict(config.losses),
         trained=config.trained,
         optimiser=lambda cascade: torch.optim.AdamW(

@@ -85,7 +85,7 @@ def one_step(name, objective, trained, processes, out):
 def all_steps(processes, out):
     """One step of each kind of run."""
     turned = TurnedLabels(posed_faces(30, seed=5)[0])
-    one_step("compact", JointObjective(turned, true_points_share=0.3), ALL, processes, out)
+    one_step("compact", JointObjective(ALL, turned, true_points_share=0.3), ALL, processes, out)
     one_step("paper", PaperObjective(ALL), ALL, processes, out)
 
 

@@ -198,7 +198,9 @@ def test_labels_of_other_faces_are_refused(uninterrupted, data, turned, tmp_path
         _train(CONFIG, data, turned, tmp_path)
 
 
-def test_every_loss_falls(data, turned, tmp_path, monkeypatch):
+@pytest.fixture
+def noted_losses(monkeypatch):
+    """The losses of each step from now on, as {name: value}."""
     values = []
 
     def noted(*args):
@@ -208,25 +210,20 @@ def test_every_loss_falls(data, turned, tmp_path, monkeypatch):
 
     original = JointObjective.losses
     monkeypatch.setattr(JointObjective, "losses", noted)
+    return values
+
+
+def test_every_loss_falls(data, turned, tmp_path, noted_losses):
     config = dataclasses.replace(CONFIG, steps=36, batch_size=8, checkpoint_seconds=1e9, validate_every=1000)
     _train(config, data, turned, tmp_path)
-    assert len(values) == 36
-    assert set(values[0]) == {field.name for field in dataclasses.fields(config.losses)}
-    for name in values[0]:
-        first, last = (np.mean([v[name] for v in part]) for part in (values[:4], values[-8:]))
+    assert len(noted_losses) == 36
+    assert set(noted_losses[0]) == {field.name for field in dataclasses.fields(config.losses)}
+    for name in noted_losses[0]:
+        first, last = (np.mean([v[name] for v in part]) for part in (noted_losses[:4], noted_losses[-8:]))
         assert last < 0.9 * first, name
 
 
-def test_the_z_network_learns_alone_beside_the_others_as_they_are(data, turned, tmp_path, monkeypatch):
-    values = []
-
-    def noted(*args):
-        terms = original(*args)
-        values.append({name: value.item() for name, value in terms.items()})
-        return terms
-
-    original = JointObjective.losses
-    monkeypatch.setattr(JointObjective, "losses", noted)
+def test_the_z_network_learns_alone_beside_the_others_as_they_are(data, turned, tmp_path, noted_losses):
     config = dataclasses.replace(
         CONFIG, trained=("depth",), steps=60, batch_size=8, checkpoint_seconds=1e9, validate_every=1000
     )
@@ -236,8 +233,10 @@ def test_the_z_network_learns_alone_beside_the_others_as_they_are(data, turned, 
         if not name.startswith("depth."):
             assert torch.equal(after[name], tensor), name
     assert any(not torch.equal(after[name], before[name]) for name in before if name.startswith("depth."))
-    assert {*values[0]} == {"depth", "prior"}
-    assert np.mean([v["depth"] for v in values[-8:]]) < 0.9 * np.mean([v["depth"] for v in values[:4]])
+    assert {*noted_losses[0]} == {"depth", "prior"}
+    assert np.mean([v["depth"] for v in noted_losses[-8:]]) < 0.9 * np.mean(
+        [v["depth"] for v in noted_losses[:4]]
+    )
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(data, turned, tmp_path):
