@@ -27,9 +27,9 @@ def appearance_of(
 
 
 def unit(looks: _Looks) -> _Looks:
-    """``looks`` (768,) with zero mean and length 1."""
-    centred = looks - looks.mean()
-    return np.asarray(centred / max(float(np.linalg.norm(centred)), 1e-9), np.float64)
+    """``looks`` (..., n), with zero mean and length 1 along the last axis."""
+    centred = looks - looks.mean(axis=-1, keepdims=True)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-9), np.float64)
 
 
 def likeness(first: _Looks, second: _Looks) -> float:
@@ -46,6 +46,4 @@ def likeness(first: _Looks, second: _Looks) -> float:
 
 
 def _unit_parts(looks: _Looks) -> _Looks:
-    parts = looks.reshape(_PARTS * _PARTS, -1)
-    centred = parts - parts.mean(axis=1, keepdims=True)
-    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9), np.float64)
+    return unit(looks.reshape(_PARTS * _PARTS, -1))

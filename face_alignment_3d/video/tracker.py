@@ -169,11 +169,7 @@ class VideoAligner3D:
         seen = []
         for track, face in zip(tracks, faces, strict=True):
             is_there = _is_face(face, image_rgb.shape, least_confidence=_GONE)
-            is_doubtful = float(face.confidence.mean()) < _DOUBTFUL
-            farthest = _FARTHEST_DOUBTFUL_JUMP if is_doubtful else _FARTHEST_JUMP
-            surprise = track.surprise(face, time)
-            is_another = surprise > _LEAP and track.resembles(face, image_rgb) < _RETURN_LIKENESS
-            if is_there and surprise < farthest and not is_another:
+            if is_there and _goes_on(track, face, image_rgb, time):
                 seen.append((track, face))
             else:
                 self._lose(track, time)
@@ -356,6 +352,15 @@ def _is_face(face: Face3D, shape: tuple[int, ...], *, least_confidence: float) -
         return False
     inside = np.clip(box, 0, [shape[1] - 1, shape[0] - 1] * 2)
     return float(np.prod(inside[2:] - inside[:2])) >= _LEAST_VISIBLE * float(width * height)
+
+
+def _goes_on(track: Track, face: Face3D, image_rgb: Image, time: float) -> bool:
+    """Whether ``face`` is where that of ``track`` can be by now and, after a leap, looks like it."""
+    is_doubtful = float(face.confidence.mean()) < _DOUBTFUL
+    surprise = track.surprise(face, time)
+    if surprise >= (_FARTHEST_DOUBTFUL_JUMP if is_doubtful else _FARTHEST_JUMP):
+        return False
+    return surprise <= _LEAP or track.resembles(face, image_rgb) >= _RETURN_LIKENESS
 
 
 def _distance(lost: Track, face: Face3D, time: float) -> float | None:
