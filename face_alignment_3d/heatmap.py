@@ -6,6 +6,7 @@ heatmaps are (B, N, height, width).
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 
@@ -16,12 +17,9 @@ def render_gaussians(points_heatmap: torch.Tensor, *, size: tuple[int, int], std
     The Gaussian is evaluated at the true, fractional position; a point outside the map leaves its tail in it.
     """
     height, width = size
-    xs = torch.arange(width, dtype=points_heatmap.dtype, device=points_heatmap.device)
-    ys = torch.arange(height, dtype=points_heatmap.dtype, device=points_heatmap.device)
-    exponent = -0.5 / std**2
-    gauss_x = torch.exp(exponent * (xs - points_heatmap[..., 0:1]) ** 2)
-    gauss_y = torch.exp(exponent * (ys - points_heatmap[..., 1:2]) ** 2)
-    return gauss_y[..., :, None] * gauss_x[..., None, :]
+    steps = torch.arange(max(size), dtype=points_heatmap.dtype, device=points_heatmap.device)
+    gauss = torch.exp(-0.5 / std**2 * (steps - points_heatmap[..., None]) ** 2)
+    return gauss[..., 1, :height, None] * gauss[..., 0, None, :width]
 
 
 def render_disks(points_heatmap: torch.Tensor, *, size: tuple[int, int], radius: float) -> torch.Tensor:
@@ -65,59 +63,70 @@ def keep_peak(heatmaps: torch.Tensor, *, radius: float) -> torch.Tensor:
     return distribution
 
 
-def mass_near(distribution: torch.Tensor, points_heatmap: torch.Tensor, *, radius: float) -> torch.Tensor:
-    """The share in [0, 1] of each map's mass within ``radius`` cells of its point: (B, N).
+class Window(NamedTuple):
+    """The k x k cells around each point, by address: to look at these few is far cheaper than at all."""
+
+    address: torch.Tensor
+    """(B, N, k * k) int64: where the cells are in maps flattened to (B, N, height * width)."""
+    offsets_x: torch.Tensor
+    """(B, N, 1, k): cell minus point; infinite for cells beyond the map, whose addresses are others'."""
+    offsets_y: torch.Tensor
+    """(B, N, k, 1)"""
+
+    def cells(self, maps: torch.Tensor) -> torch.Tensor:
+        """The values of the cells in maps (B, N, height, width): (B, N, k, k)."""
+        side = self.offsets_x.shape[-1]
+        values = maps.flatten(-2).gather(-1, self.address)
+        return values.view(*values.shape[:-1], side, side)
+
+
+def window(points_heatmap: torch.Tensor, *, size: tuple[int, int], radius: float) -> Window:
+    """All cells within ``radius`` of points (B, N, 2), at least 1, and as many beyond as make it square.
+
+    ``size`` is (height, width) of the maps.
+
+    Raises ValueError for a smaller radius, with which the four cells around a point may not be among them.
+    """
+    if radius < 1:
+        raise ValueError(f"radius must be at least 1 cell; got {radius}")
+    height, width = size
+    steps = torch.arange(int(2 * radius) + 1, dtype=points_heatmap.dtype, device=points_heatmap.device)
+    cells = torch.ceil(points_heatmap - radius)[..., None] + steps
+    if height == width:
+        inside = cells.clamp(0, width - 1)
+    else:
+        inside = torch.stack(
+            [cells[..., 0, :].clamp(0, width - 1), cells[..., 1, :].clamp(0, height - 1)], -2
+        )
+    offsets = torch.where(cells == inside, cells - points_heatmap[..., None], math.inf)
+    address = (inside[..., 1, :, None] * width + inside[..., 0, None, :]).flatten(-2)
+    # Once more as integers: a point that is not a number must not become an address.
+    address = address.long().clamp(0, height * width - 1)
+    return Window(address, offsets[..., 0, None, :], offsets[..., 1, :, None])
+
+
+def mass_near(distribution: torch.Tensor, around: Window, *, radius: float) -> torch.Tensor:
+    """The share in [0, 1] of each map's mass within ``radius``, at most the window's, of its point: (B, N).
 
     A sharp single peak gives nearly 1, a spread or double one less.
     """
-    first = torch.ceil(points_heatmap - radius)
-    values, offsets_x, offsets_y = _window(distribution, points_heatmap, first, side=int(2 * radius) + 1)
-    near = offsets_x**2 + offsets_y**2 <= radius**2
-    return torch.where(near, values, 0).sum(dim=(-2, -1))
+    near = around.offsets_x**2 + around.offsets_y**2 <= radius**2
+    return torch.where(near, around.cells(distribution), 0).sum(dim=(-2, -1))
 
 
 def sample(
     heatmaps: torch.Tensor,
-    points_heatmap: torch.Tensor,
+    around: Window,
     *,
     transform: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """The bilinear value of each map (B, N, height, width) at its point (B, N, 2): (B, N); 0 beyond it.
+    """The bilinear value of each map (B, N, height, width) at the point of its window: (B, N); 0 beyond it.
 
     With ``transform`` the value of the transformed map: of an elementwise function, that is computed for the
-    four cells around each point alone.
+    cells of the window alone.
     """
-    first = torch.floor(points_heatmap)
-    values, offsets_x, offsets_y = _window(
-        heatmaps, points_heatmap, first, side=2, transform=transform or (lambda cells: cells)
-    )
-    weights = (1 - offsets_y.abs()).clamp_min(0) * (1 - offsets_x.abs()).clamp_min(0)
+    values = around.cells(heatmaps)
+    if transform is not None:
+        values = transform(values)
+    weights = (1 - around.offsets_y.abs()).clamp_min(0) * (1 - around.offsets_x.abs()).clamp_min(0)
     return (values * weights).sum(dim=(-2, -1))
-
-
-def _window(
-    maps: torch.Tensor,
-    points_heatmap: torch.Tensor,
-    first: torch.Tensor,
-    *,
-    side: int,
-    transform: Callable[[torch.Tensor], torch.Tensor] = lambda cells: cells,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """``side`` x ``side`` transformed cells of each map (B, N, height, width), from ``first`` (B, N, 2) on.
-
-    Values (B, N, side, side), and the cells' offsets from the points in x (B, N, 1, side) and y (B, N, side,
-    1): infinite for cells beyond the map, whose values are others'. Looking at these few cells is many times
-    cheaper than masking all.
-    """
-    height, width = maps.shape[-2:]
-    steps = torch.arange(side, dtype=first.dtype, device=first.device)
-    columns = first[..., 0:1] + steps
-    rows = first[..., 1:2] + steps
-    inside_columns, inside_rows = columns.clamp(0, width - 1), rows.clamp(0, height - 1)
-    index = inside_rows[..., :, None] * width + inside_columns[..., None, :]
-    # Once more as integers: a point that is not a number must not become an address.
-    address = index.flatten(-2).long().clamp(0, height * width - 1)
-    cells = maps.flatten(-2).gather(-1, address).reshape(index.shape)
-    offsets_x = torch.where(columns == inside_columns, columns - points_heatmap[..., 0:1], math.inf)
-    offsets_y = torch.where(rows == inside_rows, rows - points_heatmap[..., 1:2], math.inf)
-    return transform(cells), offsets_x[..., None, :], offsets_y[..., :, None]

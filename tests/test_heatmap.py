@@ -131,6 +131,16 @@ def test_expectation_of_one_cell_is_that_cell():
     assert heatmap.expectation(maps).tolist() == [[[7.0, 4.0]]]
 
 
+def _mass_near(maps, points, *, radius):
+    around = heatmap.window(points, size=maps.shape[-2:], radius=radius)
+    return heatmap.mass_near(maps, around, radius=radius)
+
+
+def _sample(maps, points, *, transform=None, radius=1.0):
+    around = heatmap.window(points, size=maps.shape[-2:], radius=radius)
+    return heatmap.sample(maps, around, transform=transform)
+
+
 def test_mass_near_tells_sharp_from_spread_from_double():
     point = torch.tensor([[[32.0, 32.0]]])
     size = (64, 64)
@@ -140,8 +150,7 @@ def test_mass_near_tells_sharp_from_spread_from_double():
     both = [heatmap.render_gaussians(p, size=size, std=1.5) for p in (left, right)]
     double = heatmap.normalise(both[0] + both[1])
     masses = [
-        heatmap.mass_near(maps, heatmap.expectation(maps), radius=3.0).item()
-        for maps in (sharp, spread, double)
+        _mass_near(maps, heatmap.expectation(maps), radius=3.0).item() for maps in (sharp, spread, double)
     ]
     # A Gaussian has 1 - exp(-r^2 / 2 std^2) of its mass within r.
     assert masses[0] == pytest.approx(1 - 0.1353, abs=0.03)
@@ -153,8 +162,8 @@ def test_mass_near_is_a_share():
     generator = torch.Generator().manual_seed(3)
     maps = heatmap.normalise(torch.rand(4, 66, 32, 32, generator=generator) ** 8)
     points = 40 * torch.rand(4, 66, 2, generator=generator) - 4
-    for radius in (0.5, 3.0, 100.0):
-        mass = heatmap.mass_near(maps, points, radius=radius)
+    for radius in (1.0, 3.0, 100.0):
+        mass = _mass_near(maps, points, radius=radius)
         assert mass.shape == (4, 66)
         assert (mass >= 0).all()
         assert (mass <= 1 + 1e-5).all()
@@ -176,7 +185,7 @@ def test_sample_is_bilinear_and_zero_beyond_the_map() -> None:
     ramp = (torch.arange(6.0)[:, None] * 10 + torch.arange(8.0)).expand(1, 4, 6, 8)
     points = torch.tensor([[[2.0, 3.0], [2.25, 3.5], [7.0, 5.0], [-1.5, 2.0]]])
     expected = torch.tensor([[32.0, 37.25, 57.0, 0.0]])
-    torch.testing.assert_close(heatmap.sample(ramp, points), expected)
+    torch.testing.assert_close(_sample(ramp, points), expected)
 
 
 def _everywhere(count=200, size=(9, 14), seed=3):
@@ -200,19 +209,36 @@ def test_mass_near_is_that_of_the_whole_map_masked(radius):
     dx, dy = _offsets(maps, points)
     near = dx[..., None, :] ** 2 + dy[..., :, None] ** 2 <= radius**2
     expected = (maps * near).sum(dim=(-2, -1))
-    torch.testing.assert_close(heatmap.mass_near(maps, points, radius=radius), expected)
+    torch.testing.assert_close(_mass_near(maps, points, radius=radius), expected)
 
 
+@pytest.mark.parametrize("radius", [1.0, 2.5, 20.0])
 @pytest.mark.parametrize("transform", [None, torch.sigmoid])
-def test_sample_is_bilinear_with_nothing_beyond_the_map(transform):
+def test_sample_is_bilinear_with_nothing_beyond_the_map(transform, radius):
     maps, points = _everywhere()
     dx, dy = _offsets(maps, points)
     tents = (1 - dy.abs()).clamp_min(0)[..., :, None] * (1 - dx.abs()).clamp_min(0)[..., None, :]
     expected = ((transform(maps) if transform else maps) * tents).sum(dim=(-2, -1))
-    torch.testing.assert_close(heatmap.sample(maps, points, transform=transform), expected)
+    torch.testing.assert_close(_sample(maps, points, transform=transform, radius=radius), expected)
 
 
 def test_points_that_are_no_numbers_are_no_addresses():
     maps, points = _everywhere(4)
     points[0, 1] = float("nan")
-    assert heatmap.sample(maps, points).shape == heatmap.mass_near(maps, points, radius=2.0).shape == (1, 4)
+    assert _sample(maps, points).shape == _mass_near(maps, points, radius=2.0).shape == (1, 4)
+
+
+def test_a_window_always_has_the_four_cells_around_a_point():
+    with pytest.raises(ValueError, match=r"at least 1 cell; got 0\.5"):
+        heatmap.window(torch.zeros(1, 1, 2), size=(8, 8), radius=0.5)
+
+
+def test_windows_of_square_maps_are_as_of_others():
+    maps, points = _everywhere(size=(12, 12))
+    square = heatmap.window(points, size=(12, 12), radius=2.5)
+    wider = heatmap.window(points, size=(12, 13), radius=2.5)
+    padded = torch.nn.functional.pad(maps, (0, 1))
+    torch.testing.assert_close(
+        heatmap.mass_near(maps, square, radius=2.5), heatmap.mass_near(padded, wider, radius=2.5)
+    )
+    torch.testing.assert_close(heatmap.sample(maps, square), heatmap.sample(padded, wider))

@@ -98,6 +98,7 @@ class Cascade(nn.Module):
         geometry = self.geometry
         points_heatmap = rescale(planar.points, 1 / geometry.heatmap_stride)
         radius = 2 * geometry.regression_std / geometry.heatmap_stride
-        share = heatmap.mass_near(planar.distribution, points_heatmap, radius=radius)
-        detected = heatmap.sample(planar.detection_logits.float(), points_heatmap, transform=torch.sigmoid)
+        around = heatmap.window(points_heatmap, size=geometry.heatmap_size, radius=radius)
+        share = heatmap.mass_near(planar.distribution, around, radius=radius)
+        detected = heatmap.sample(planar.detection_logits.float(), around, transform=torch.sigmoid)
         return (share * detected).clamp(0, 1)

@@ -58,10 +58,10 @@ class CompactDepth(nn.Module):
     def forward(self, image: torch.Tensor, heatmaps: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         """(B, 3, S, S) image, (B, N, S/4, S/4) Gaussians, (B, N, 2) points -> z (B, N).
 
-        Points and z are in crop pixels.
+        Points and z are in crop pixels; where z is 0 means nothing.
         """
         seen = self.trunk(torch.cat([self.stem(image), heatmaps], dim=1)).mean(dim=(2, 3))
         z, hidden, spread = self.prior(points)
         z = z + self.correction(torch.cat([seen, hidden], dim=1))
-        z_crop: torch.Tensor = (z - z.mean(dim=1, keepdim=True)) * spread
+        z_crop: torch.Tensor = z * spread
         return z_crop
