@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     _Config = TypeVar("_Config", bound=RunConfig)
 
 _DATASET = "KIND=DIR"
-#: Of each stage, what the names of the folder that it starts from and of its own end in.
+#: Of each stage: the folder of the weights that it starts from and its own, as the recorded commands name
+#: them, for a preset in place of {}.
 _FOLDERS = {
-    "refine": ("", "-refined"),
-    "anneal": ("-refined", "-annealed"),
-    "finish": ("-annealed", "-finished"),
-    "depth": ("-finished", "-depth"),
+    "refine": ("{}", "{}-refined"),
+    "anneal": ("{}-refined", "{}-annealed"),
+    "finish": ("{}-annealed", "{}-finished"),
+    "depth": ("{}-finished", "{}-depth"),
+    "cut": ("lite-wide-depth", "{}-cut"),
 }
 
 
@@ -39,7 +41,9 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "143 and 130. Under torchrun several GPUs or machines share each batch. docs/training.md describes "
         "the data.",
     )
-    parser.add_argument("preset", choices=["lite", "base", "paper", "coefficients"], help="what to train")
+    parser.add_argument(
+        "preset", choices=["lite", "lite-wide", "base", "paper", "coefficients"], help="what to train"
+    )
     parser.add_argument("--data", type=Path, metavar="DIR", help="photos68/, faces/ and models/")
     parser.add_argument(
         "--made",
@@ -51,8 +55,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--stage",
         choices=list(_FOLDERS),
-        help="with --made and --start: how to go on from the weights (default: refine); docs/training.md "
-        "describes them",
+        help="with --made and --start: how to go on from the weights (default: refine); cut makes lite of "
+        "lite-wide; docs/training.md describes them",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
     parser.add_argument(
@@ -156,8 +160,10 @@ def _check(args: argparse.Namespace) -> None:
         raise DataError(
             "expected --made and --start together, got one of them; docs/training.md has an example"
         )
-    if args.made is not None and args.preset != "lite":
-        raise DataError(f"expected --made and --start with lite, got {args.preset}")
+    if args.made is not None and args.preset not in ("lite", "lite-wide"):
+        raise DataError(f"expected --made and --start with lite or lite-wide, got {args.preset}")
+    if args.stage == "cut" and args.preset != "lite":
+        raise DataError(f"expected --stage cut with lite, got it with {args.preset}")
 
 
 def _check_coefficients(args: argparse.Namespace) -> None:
@@ -202,9 +208,9 @@ def _train_joint(
     from face_alignment_3d.training.recipe import run_joint_recipe
 
     lite = LITE if args.made is None else STAGES[args.stage or "refine"]
-    preset = {"lite": lite, "base": BASE}[args.preset]
+    config = BASE if args.preset == "base" else dataclasses.replace(lite, preset=args.preset)
     return run_joint_recipe(
-        _with_options(preset, args, steps="steps"),
+        _with_options(config, args, steps="steps"),
         args.data,
         args.out,
         processes=processes,
@@ -262,9 +268,12 @@ def _command(args: argparse.Namespace) -> str:
     if args.made is not None:
         words += ["--made", "MADE"]
     if args.start is not None:
-        before, after = _FOLDERS[args.stage or "refine"]
-        words += ["--start", f"{out}{before}/{args.preset}.safetensors"]
-        out += after
+        before, after = (name.format(args.preset) for name in _FOLDERS[args.stage or "refine"])
+        if (args.preset, args.stage) == ("lite", "depth"):
+            before = "lite-cut"
+        of = "lite-wide" if args.stage == "cut" else args.preset
+        words += ["--start", f"runs/{before}/{of}.safetensors"]
+        out = f"runs/{after}"
     if args.stage is not None:
         words += ["--stage", args.stage]
     for name in ("resnet152", "resnet200"):

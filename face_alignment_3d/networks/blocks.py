@@ -16,10 +16,13 @@ def conv_norm_relu(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) 
     return nn.Sequential(*conv_norm(inputs, outputs, kernel, stride), nn.ReLU(inplace=True))
 
 
-def upsample_norm_relu(inputs: int, outputs: int) -> nn.Sequential:
-    """Doubles height and width with a learned 4 x 4 deconvolution."""
+def upsample_norm_relu(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    """Doubles height and width with a learned deconvolution, whose kernel is even.
+
+    With 2 each cell becomes four by itself, for a quarter of the products of 4, which also sees neighbours.
+    """
     return nn.Sequential(
-        nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False),
+        nn.ConvTranspose2d(inputs, outputs, kernel, stride=2, padding=kernel // 2 - 1, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )

@@ -15,21 +15,17 @@ from face_alignment_3d.networks.paper.regression import PaperRegression
 
 
 def lite() -> Cascade:
-    """The shipped default, for CPUs: 128 px crops, at most 0.5 GMAC a face and 12 MB in fp16."""
-    return _compact(
-        input_size=128,
-        crop_extension=1.35,
-        depth_std=4.0,
-        detection_radius=6.0,
-        regression_std=5.0,
-        detection=DetectionWidths(
-            stem=24, features=48, stages=(96, 128, 192), blocks=(1, 1, 2, 2), decoder=64
-        ),
-        regression=(64, 96, 128, 160),
-        depth_stem=(16, 32),
-        depth_stages=(64, 96, 160),
-        depth_prior=256,
-    )
+    """The shipped default, for CPUs: 128 px crops, 0.34 GMAC a face and 7 MB in fp16.
+
+    It is cut out of :func:`lite_wide`, without the blocks that can best be spared and with deconvolutions of
+    a quarter of the size.
+    """
+    return _lite(blocks=(1, 1, 1, 1), deconvolution=2)
+
+
+def lite_wide() -> Cascade:
+    """What ``lite`` was before it was cut: for training alone, 0.46 GMAC a face."""
+    return _lite(blocks=(1, 1, 2, 2), deconvolution=4)
 
 
 def base() -> Cascade:
@@ -41,7 +37,7 @@ def base() -> Cascade:
         detection_radius=8.0,
         regression_std=6.0,
         detection=DetectionWidths(
-            stem=48, features=96, stages=(192, 256, 384), blocks=(2, 3, 3, 3), decoder=128
+            stem=48, features=96, stages=(192, 256, 384), blocks=(2, 3, 3, 3), decoder=128, deconvolution=4
         ),
         regression=(128, 160, 192, 256, 320),
         depth_stem=(32, 64),
@@ -78,8 +74,30 @@ def paper() -> Cascade:
 
 #: Name -> builder of an untrained cascade, from the smallest to the largest.
 PRESETS: Final[Mapping[str, Callable[[], Cascade]]] = MappingProxyType(
-    {"lite": lite, "base": base, "paper": paper}
+    {"lite": lite, "lite-wide": lite_wide, "base": base, "paper": paper}
 )
+
+
+def _lite(*, blocks: tuple[int, int, int, int], deconvolution: int) -> Cascade:
+    return _compact(
+        input_size=128,
+        crop_extension=1.35,
+        depth_std=4.0,
+        detection_radius=6.0,
+        regression_std=5.0,
+        detection=DetectionWidths(
+            stem=24,
+            features=48,
+            stages=(96, 128, 192),
+            blocks=blocks,
+            decoder=64,
+            deconvolution=deconvolution,
+        ),
+        regression=(64, 96, 128, 160),
+        depth_stem=(16, 32),
+        depth_stages=(64, 96, 160),
+        depth_prior=256,
+    )
 
 
 def _compact(
@@ -110,6 +128,11 @@ def _compact(
     return Cascade(
         geometry,
         CompactDetection(NUM_LANDMARKS, detection),
-        CompactRegression(NUM_LANDMARKS, detection.features + detection.decoder, regression),
+        CompactRegression(
+            NUM_LANDMARKS,
+            detection.features + detection.decoder,
+            regression,
+            deconvolution=detection.deconvolution,
+        ),
         CompactDepth(NUM_LANDMARKS, stem=depth_stem, stages=depth_stages, prior=depth_prior),
     )

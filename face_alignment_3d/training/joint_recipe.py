@@ -1,17 +1,18 @@
 """The recipe of the compact presets: all parts at once, with labels that the network makes on the way."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
+from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.training.agreement import teacher_labels
 from face_alignment_3d.training.batches import BatchMaker
 from face_alignment_3d.training.config import TrainingConfig
+from face_alignment_3d.training.cutting import cut_from
 from face_alignment_3d.training.data import TrainingData
 from face_alignment_3d.training.joint_objective import JointObjective
 from face_alignment_3d.training.labels import Labels, load_labels, save_labels
@@ -20,6 +21,9 @@ from face_alignment_3d.training.self_labels import own_labels
 from face_alignment_3d.training.trainer import Report, Trainer, TrainingPlan
 from face_alignment_3d.training.turned_labels import TurnedLabels
 from face_alignment_3d.training.validation import validate
+
+#: How many batches a cut cascade is fitted on.
+_CUTTING_BATCHES = 16
 
 
 def train_joint(
@@ -30,12 +34,13 @@ def train_joint(
     *,
     processes: Processes,
     report: Report,
-    start: Mapping[str, torch.Tensor] | None = None,
+    start: Cascade | None = None,
 ) -> tuple[Cascade, dict[str, float]]:
     """Runs or resumes ``config`` in the folder ``out``; returns the averaged cascade and its validation.
 
-    ``start`` are the weights to start from, by default random ones. With ``data.made`` the labels that were
-    made beforehand are used throughout, else the network labels the taught faces itself on the way.
+    ``start`` is what to start from, by default random weights: a cascade of the same preset, or of
+    ``config.cut_from``, which is cut to it first. With ``data.made`` the labels that were made beforehand are
+    used throughout, else the network labels the taught faces itself on the way.
 
     Raises :class:`DataError` when ``out`` holds files of another run, or when the loss is not finite, and
     :class:`TrainingStopped` when the run is asked to stop. Process 0 alone validates; the others return no
@@ -43,20 +48,31 @@ def train_joint(
     """
     out.mkdir(parents=True, exist_ok=True)
     plan = joint_plan(config, turned)
-    cascade = starting_cascade(config, start)
-    trainer = Trainer(cascade, plan, out / "checkpoint.safetensors", processes=processes)
-    trainer.resume(report)
+    cascade = starting_cascade(config, start if config.cut_from is None else None)
 
-    def until(stop: int, labels: Labels, *, taught_share: float) -> None:
-        maker = BatchMaker(
+    def batches(labels: Labels, *, taught_share: float, part: slice | None) -> BatchMaker:
+        return BatchMaker(
             data.pools(config, labels, taught_share=taught_share),
             cascade.geometry,
             config.geometric,
             config.photometric,
             config.batch_size,
             config.seed,
-            processes.part(config.batch_size),
+            part,
         )
+
+    checkpoint = out / "checkpoint.safetensors"
+    if start is not None and config.cut_from is not None and not checkpoint.exists():
+        if data.made is None:
+            raise DataError("cutting a cascade needs labels that were made beforehand (--made)")
+        maker = batches(data.made.pseudo_labels, taught_share=config.self_labelled_share, part=None)
+        report(f"cutting {config.cut_from} to {config.preset}")
+        cut_from(start, cascade, (maker.batch(step).crops for step in range(_CUTTING_BATCHES)))
+    trainer = Trainer(cascade, plan, checkpoint, processes=processes)
+    trainer.resume(report)
+
+    def until(stop: int, labels: Labels, *, taught_share: float) -> None:
+        maker = batches(labels, taught_share=taught_share, part=processes.part(config.batch_size))
         trainer.until(stop, maker, data.validation, report)
 
     if data.made is not None:
@@ -81,8 +97,8 @@ def train_joint(
     return averaged, validate(averaged, data.validation, bf16=False) if processes.leads else {}
 
 
-def starting_cascade(config: TrainingConfig, start: Mapping[str, torch.Tensor] | None = None) -> Cascade:
-    """The cascade before the first step: ``start``, or random weights that are a function of the seed."""
+def starting_cascade(config: TrainingConfig, start: Cascade | None = None) -> Cascade:
+    """The cascade before the first step: as ``start``, or of random weights, a function of the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         cascade = PRESETS[config.preset]()
@@ -91,7 +107,7 @@ def starting_cascade(config: TrainingConfig, start: Mapping[str, torch.Tensor] |
         # Nearly sure that a landmark is elsewhere, lest the many empty cells swamp the first steps.
         torch.nn.init.constant_(bias, -4.0)
     if start is not None:
-        cascade.load_state_dict(start)
+        cascade.load_state_dict(start.state_dict())
     if config.crop_extension is not None:
         cascade.geometry = replace(cascade.geometry, crop_extension=config.crop_extension)
     return cascade

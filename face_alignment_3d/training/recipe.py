@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
-
 from face_alignment_3d.errors import DataError
+from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.agreement import teacher_labels
 from face_alignment_3d.training.batches import Pool
 from face_alignment_3d.training.chosen_data import load_chosen_data
@@ -43,18 +42,21 @@ def run_joint_recipe(
     """Trains a compact preset on the photos below ``data`` and exports into ``out``.
 
     The same call resumes a run that was stopped. ``command`` is what the manifest will say made the weights.
-    ``made`` is a folder of turned photos and pseudo-labels, ``start`` a weight file of the same preset; both
-    are for a run that refines weights. Returns the manifest's entry, on process 0 alone.
+    ``made`` is a folder of turned photos and pseudo-labels, ``start`` a weight file of the same preset, or of
+    ``config.cut_from``; both are for a run that refines weights. Returns the manifest's entry, on process 0
+    alone.
     """
     if start is not None:
+        if not start.is_file():
+            raise DataError(f"expected a weight file to start from (--start); there is none at {start}")
         config = dataclasses.replace(config, starts_from=sha256_of(start))
     _begin(out, config, processes, report)
     report(f"reading photos below {data}")
-    weights = None if start is None else _weights_to_start_from(start, config)
+    before = None if start is None else _cascade_to_start_from(start, config)
     samples = load_training_data(data, config, made)
     turned = TurnedLabels(load_labels3d(data))
     cascade, errors = train_joint(
-        config, samples, turned, out, start=weights, processes=processes, report=report
+        config, samples, turned, out, start=before, processes=processes, report=report
     )
     if not processes.leads:
         return None
@@ -136,11 +138,11 @@ def _begin(out: Path, config: RunConfig, processes: Processes, report: Report) -
         report("no TensorBoard logs: install face-alignment-3d[train] to have them")
 
 
-def _weights_to_start_from(path: Path, config: TrainingConfig) -> dict[str, torch.Tensor]:
-    preset = read_metadata(path)["preset"]
-    if preset != config.preset:
-        raise DataError(f"expected weights of {config.preset} to start from; {path} has those of {preset}")
-    return load_cascade(path).state_dict()
+def _cascade_to_start_from(path: Path, config: TrainingConfig) -> Cascade:
+    preset, expected = read_metadata(path)["preset"], config.cut_from or config.preset
+    if preset != expected:
+        raise DataError(f"expected weights of {expected} to start from; {path} has those of {preset}")
+    return load_cascade(path)
 
 
 def _described(made: Path | None) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def _meta(name):
 
 
 def test_preset_names():
-    assert list(PRESETS) == ["lite", "base", "paper"]
+    assert list(PRESETS) == ["lite", "lite-wide", "base", "paper"]
 
 
 def test_presets_cannot_be_changed():
@@ -54,7 +54,9 @@ def test_presets_cannot_be_changed():
         PRESETS["other"] = PRESETS["lite"]
 
 
-@pytest.mark.parametrize(("name", "gmac", "megabytes"), [("lite", 0.5, 12), ("base", 10, 60)])
+@pytest.mark.parametrize(
+    ("name", "gmac", "megabytes"), [("lite", 0.35, 8), ("lite-wide", 0.5, 12), ("base", 10, 60)]
+)
 def test_budgets(name, gmac, megabytes):
     cascade = _meta(name)
     assert _gmac(cascade) <= gmac

@@ -1,5 +1,7 @@
 """A cascade of the compact networks that is small enough to train in a test."""
 
+from collections.abc import Callable
+
 import torch
 
 from face_alignment_3d.networks.cascade import Cascade, CascadeGeometry
@@ -20,21 +22,23 @@ GEOMETRY = CascadeGeometry(
 )
 
 
-def small_cascade() -> Cascade:
-    widths = DetectionWidths(stem=4, features=8, stages=(8, 8, 12), blocks=(1, 1, 1, 1), decoder=16)
+def small_cascade(*, blocks: tuple[int, int, int, int] = (1, 1, 1, 1), deconvolution: int = 2) -> Cascade:
+    widths = DetectionWidths(
+        stem=4, features=8, stages=(8, 8, 12), blocks=blocks, decoder=16, deconvolution=deconvolution
+    )
     return Cascade(
         GEOMETRY,
         CompactDetection(66, widths),
-        CompactRegression(66, 24, (16, 16)),
+        CompactRegression(66, 24, (16, 16), deconvolution=deconvolution),
         CompactDepth(66, stem=(4, 8), stages=(8, 12, 16), prior=32),
     )
 
 
-def seeded_cascade(seed: int) -> Cascade:
+def seeded_cascade(seed: int, build: Callable[[], Cascade] = small_cascade) -> Cascade:
     """Random weights, and batch norms that are not the identity."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        cascade = small_cascade()
+        cascade = build()
         for name, buffer in cascade.named_buffers():
             if name.endswith("running_mean"):
                 buffer.normal_(0, 0.1)

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_cascade import small_cascade
+from small_cascade import seeded_cascade, small_cascade
 from synthetic_faces import picture, posed_faces
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training import joint_recipe
+from face_alignment_3d.training.agreement import teacher_labels
 from face_alignment_3d.training.config import TrainingConfig
-from face_alignment_3d.training.data import TaughtImages, TrainingData
+from face_alignment_3d.training.data import MadeData, TaughtImages, TrainingData
 from face_alignment_3d.training.datasets.teachers import TaughtFaces
 from face_alignment_3d.training.joint_objective import JointObjective
 from face_alignment_3d.training.joint_recipe import learning_rate_factor, train_joint
@@ -237,6 +238,45 @@ def test_the_z_network_learns_alone_beside_the_others_as_they_are(data, turned, 
     assert np.mean([v["depth"] for v in noted_losses[-8:]]) < 0.9 * np.mean(
         [v["depth"] for v in noted_losses[:4]]
     )
+
+
+def test_a_wider_cascade_is_cut_once_and_learns_on(data, turned, tmp_path, monkeypatch):
+    wide = seeded_cascade(1, lambda: small_cascade(blocks=(1, 1, 2, 2), deconvolution=4)).eval()
+    data = dataclasses.replace(data, made=MadeData(teacher_labels(data.taught.faces), [], []))
+    config = dataclasses.replace(CONFIG, cut_from="wide", steps=4)
+    cuts = []
+    original = joint_recipe.cut_from
+
+    def noted(given, narrow, batches):
+        original(given, narrow, batches)
+        cuts.append({name: tensor.clone() for name, tensor in narrow.state_dict().items()})
+
+    monkeypatch.setattr(joint_recipe, "cut_from", noted)
+
+    def train(config, out, report=lambda line: None):
+        return train_joint(config, data, turned, out, processes=ALONE, report=report, start=wide)
+
+    lines = []
+    whole, _ = train(config, tmp_path / "whole", lines.append)
+    assert lines[0] == "cutting wide to small"
+    (cut,) = cuts
+    kept = "detection.stem.0.0.weight"
+    assert torch.equal(cut[kept], wide.state_dict()[kept])
+    assert not torch.equal(whole.state_dict()[kept], cut[kept])
+    report, change = _stopping_at(2)
+    with pytest.raises(_StopError):
+        train(dataclasses.replace(config, **change), tmp_path / "resumed", report)
+    resumed, _ = train(config, tmp_path / "resumed")
+    assert len(cuts) == 2
+    assert _equal(resumed, whole)
+
+
+def test_cutting_needs_labels_that_were_made_beforehand(data, turned, tmp_path):
+    config = dataclasses.replace(CONFIG, cut_from="wide")
+    with pytest.raises(DataError, match="--made"):
+        train_joint(
+            config, data, turned, tmp_path, processes=ALONE, report=lambda _: None, start=small_cascade()
+        )
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(data, turned, tmp_path):

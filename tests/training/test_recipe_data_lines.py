@@ -4,8 +4,9 @@ import pytest
 import torch
 from small_cascade import small_cascade
 
+from face_alignment_3d.errors import DataError
 from face_alignment_3d.training import recipe
-from face_alignment_3d.training.config import LITE, LITE_REFINED
+from face_alignment_3d.training.config import LITE, LITE_CUT, LITE_REFINED
 from face_alignment_3d.training.export import DATA, TURNED_DATA
 from face_alignment_3d.training.processes import Processes
 from face_alignment_3d.weights import loading
@@ -34,3 +35,42 @@ def test_the_manifest_names_what_was_learnt_from(tmp_path, monkeypatch, config, 
     assert entry.data == lines
     assert (tmp_path / "run" / entry.file).stat().st_size == entry.bytes
     assert said[-1].startswith(f"wrote {tmp_path / 'run' / entry.file} (")
+
+
+def test_a_start_that_is_not_there_leaves_nothing_behind(tmp_path):
+    with pytest.raises(DataError, match=r"there is none at .*absent\.safetensors"):
+        recipe.run_joint_recipe(
+            LITE_REFINED,
+            tmp_path,
+            tmp_path / "run",
+            processes=Processes(torch.device("cpu")),
+            command="train",
+            report=lambda _: None,
+            made=tmp_path,
+            start=tmp_path / "absent.safetensors",
+        )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [(LITE_REFINED, "lite"), (LITE_CUT, "lite-wide")],
+    ids=["of the same preset", "of the wider one"],
+)
+def test_weights_of_another_preset_are_no_start(tmp_path, monkeypatch, config, expected):
+    presets = {"lite": small_cascade, "lite-wide": small_cascade}
+    monkeypatch.setattr(loading, "PRESETS", presets)
+    other = next(name for name in presets if name != expected)
+    start = tmp_path / "start.safetensors"
+    loading.save_cascade(small_cascade(), start, preset=other, metadata={})
+    with pytest.raises(DataError, match=f"expected weights of {expected} to start from; .* those of {other}"):
+        recipe.run_joint_recipe(
+            config,
+            tmp_path,
+            tmp_path / "run",
+            processes=Processes(torch.device("cpu")),
+            command="train",
+            report=lambda _: None,
+            made=tmp_path,
+            start=start,
+        )

@@ -94,24 +94,29 @@ def test_photos_become_the_weights_of_a_compact_preset(tmp_path, capsys, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("options", "stage", "before", "after"),
+    ("preset", "options", "stage", "before", "after"),
     [
-        ([], "refine", "lite", "lite-refined"),
-        (["--stage", "refine"], "refine", "lite", "lite-refined"),
-        (["--stage", "anneal"], "anneal", "lite-refined", "lite-annealed"),
-        (["--stage", "finish"], "finish", "lite-annealed", "lite-finished"),
-        (["--stage", "depth"], "depth", "lite-finished", "lite-depth"),
+        ("lite-wide", [], "refine", "lite-wide/lite-wide", "lite-wide-refined"),
+        ("lite-wide", ["--stage", "refine"], "refine", "lite-wide/lite-wide", "lite-wide-refined"),
+        ("lite-wide", ["--stage", "anneal"], "anneal", "lite-wide-refined/lite-wide", "lite-wide-annealed"),
+        ("lite-wide", ["--stage", "finish"], "finish", "lite-wide-annealed/lite-wide", "lite-wide-finished"),
+        ("lite-wide", ["--stage", "depth"], "depth", "lite-wide-finished/lite-wide", "lite-wide-depth"),
+        ("lite", ["--stage", "cut"], "cut", "lite-wide-depth/lite-wide", "lite-cut"),
+        ("lite", ["--stage", "depth"], "depth", "lite-cut/lite", "lite-depth"),
+        ("lite", ["--stage", "anneal"], "anneal", "lite-refined/lite", "lite-annealed"),
     ],
 )
-def test_each_stage_goes_on_from_the_one_before_it(tmp_path, monkeypatch, options, stage, before, after):
+def test_each_stage_goes_on_from_the_one_before_it(
+    tmp_path, monkeypatch, preset, options, stage, before, after
+):
     runs = []
     monkeypatch.setattr(recipe, "run_joint_recipe", lambda *args, **named: runs.append((args, named)))
     words = ["--data", "photos", "--made", "made", "--start", "start.safetensors", *options]
-    assert main(["train", "lite", *words, "--out", str(tmp_path), "--device", "cpu", "--seed", "3"]) == 0
+    assert main(["train", preset, *words, "--out", str(tmp_path), "--device", "cpu", "--seed", "3"]) == 0
     ((config, *_), named) = runs[0]
-    assert config == dataclasses.replace(STAGES[stage], seed=3)
-    command = "face-alignment-3d train lite --data DATA --made MADE"
-    words = [command, f"--start runs/{before}/lite.safetensors", *options, f"--out runs/{after} --seed 3"]
+    assert config == dataclasses.replace(STAGES[stage], preset=preset, seed=3)
+    command = f"face-alignment-3d train {preset} --data DATA --made MADE"
+    words = [command, f"--start runs/{before}.safetensors", *options, f"--out runs/{after} --seed 3"]
     assert named["command"] == " ".join(words)
 
 
@@ -143,7 +148,11 @@ def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, m
         (["lite", "--data", "x", "--made", "y"], "--made and --start together"),
         (["lite", "--data", "x", "--end-to-end"], "--end-to-end with paper only, got lite"),
         (["base", "--data", "x", "--resnet152", "y", "--dataset", "3dfaw=z"], "--dataset, --resnet152 with"),
-        (["base", "--data", "x", "--made", "y", "--start", "z"], "with lite, got base"),
+        (["base", "--data", "x", "--made", "y", "--start", "z"], "with lite or lite-wide, got base"),
+        (
+            ["lite-wide", "--data", "x", "--made", "y", "--start", "z", "--stage", "cut"],
+            "expected --stage cut with lite, got it with lite-wide",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_refused(tmp_path, capsys, words, message):

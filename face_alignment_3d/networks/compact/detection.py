@@ -10,13 +10,15 @@ from face_alignment_3d.networks.blocks import conv_norm_relu, residual_stage, up
 
 @dataclass(frozen=True)
 class DetectionWidths:
-    """Channels (and blocks) of each part of :class:`CompactDetection`."""
+    """Channels (and blocks, and kernel) of each part of :class:`CompactDetection`."""
 
     stem: int
     features: int
     stages: tuple[int, int, int]
     blocks: tuple[int, int, int, int]
     decoder: int
+    deconvolution: int
+    """The kernel's side."""
 
 
 class CompactDetection(nn.Module):
@@ -40,8 +42,8 @@ class CompactDetection(nn.Module):
             residual_stage(quarter, eighth, blocks=widths.blocks[3], stride=1),
         )
         self.decoder = nn.Sequential(
-            upsample_norm_relu(eighth, widths.decoder),
-            upsample_norm_relu(widths.decoder, widths.decoder),
+            upsample_norm_relu(eighth, widths.decoder, widths.deconvolution),
+            upsample_norm_relu(widths.decoder, widths.decoder, widths.deconvolution),
         )
         self.score = nn.Conv2d(widths.decoder, landmarks, 1)
 

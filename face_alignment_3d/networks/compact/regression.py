@@ -18,14 +18,16 @@ class Hourglass(nn.Module):
     section 3.1: in place of nearest-neighbour upsampling), beside a skip branch at full resolution.
     """
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
+    def __init__(self, channels: tuple[int, ...], *, deconvolution: int) -> None:
         super().__init__()
         here, below = channels[:2]
         self.down = BasicBlock(here, below, stride=2)
         self.inner: nn.Module = (
-            Hourglass(channels[1:]) if len(channels) > 2 else residual_stage(below, below, blocks=1, stride=1)
+            Hourglass(channels[1:], deconvolution=deconvolution)
+            if len(channels) > 2
+            else residual_stage(below, below, blocks=1, stride=1)
         )
-        self.up = upsample_norm_relu(below, here)
+        self.up = upsample_norm_relu(below, here, deconvolution)
         self.fuse = conv_norm_relu(2 * here, here, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -37,10 +39,12 @@ class Hourglass(nn.Module):
 class CompactRegression(nn.Module):
     """Refines the detection maps into one heatmap a landmark."""
 
-    def __init__(self, landmarks: int, features: int, channels: tuple[int, ...]) -> None:
+    def __init__(
+        self, landmarks: int, features: int, channels: tuple[int, ...], *, deconvolution: int
+    ) -> None:
         super().__init__()
         self.enter = conv_norm_relu(landmarks + features, channels[0], 1)
-        self.hourglass = Hourglass(channels)
+        self.hourglass = Hourglass(channels, deconvolution=deconvolution)
         self.leave = conv_norm_relu(channels[0], channels[0])
         self.score = nn.Conv2d(channels[0], landmarks, 1)
 
