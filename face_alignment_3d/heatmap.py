@@ -72,6 +72,8 @@ class Window(NamedTuple):
     """(B, N, 1, k): cell minus point; infinite for cells beyond the map, whose addresses are others'."""
     offsets_y: torch.Tensor
     """(B, N, k, 1)"""
+    radius: float
+    """All cells within it are among them."""
 
     def cells(self, maps: torch.Tensor) -> torch.Tensor:
         """The values of the cells in maps (B, N, height, width): (B, N, k, k)."""
@@ -102,15 +104,15 @@ def window(points_heatmap: torch.Tensor, *, size: tuple[int, int], radius: float
     address = (inside[..., 1, :, None] * width + inside[..., 0, None, :]).flatten(-2)
     # Once more as integers: a point that is not a number must not become an address.
     address = address.long().clamp(0, height * width - 1)
-    return Window(address, offsets[..., 0, None, :], offsets[..., 1, :, None])
+    return Window(address, offsets[..., 0, None, :], offsets[..., 1, :, None], radius)
 
 
-def mass_near(distribution: torch.Tensor, around: Window, *, radius: float) -> torch.Tensor:
-    """The share in [0, 1] of each map's mass within ``radius``, at most the window's, of its point: (B, N).
+def mass_near(distribution: torch.Tensor, around: Window) -> torch.Tensor:
+    """The share in [0, 1] of each map's mass within the window's radius of its point: (B, N).
 
     A sharp single peak gives nearly 1, a spread or double one less.
     """
-    near = around.offsets_x**2 + around.offsets_y**2 <= radius**2
+    near = around.offsets_x**2 + around.offsets_y**2 <= around.radius**2
     return torch.where(near, around.cells(distribution), 0).sum(dim=(-2, -1))
 
 

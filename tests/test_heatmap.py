@@ -133,7 +133,7 @@ def test_expectation_of_one_cell_is_that_cell():
 
 def _mass_near(maps, points, *, radius):
     around = heatmap.window(points, size=maps.shape[-2:], radius=radius)
-    return heatmap.mass_near(maps, around, radius=radius)
+    return heatmap.mass_near(maps, around)
 
 
 def _sample(maps, points, *, transform=None, radius=1.0):
@@ -238,7 +238,5 @@ def test_windows_of_square_maps_are_as_of_others():
     square = heatmap.window(points, size=(12, 12), radius=2.5)
     wider = heatmap.window(points, size=(12, 13), radius=2.5)
     padded = torch.nn.functional.pad(maps, (0, 1))
-    torch.testing.assert_close(
-        heatmap.mass_near(maps, square, radius=2.5), heatmap.mass_near(padded, wider, radius=2.5)
-    )
+    torch.testing.assert_close(heatmap.mass_near(maps, square), heatmap.mass_near(padded, wider))
     torch.testing.assert_close(heatmap.sample(maps, square), heatmap.sample(padded, wider))

@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     _Config = TypeVar("_Config", bound=RunConfig)
 
 _DATASET = "KIND=DIR"
-#: Of each stage: the folder of the weights that it starts from and its own, as the recorded commands name
-#: them, for a preset in place of {}.
-_FOLDERS = {
-    "refine": ("{}", "{}-refined"),
-    "anneal": ("{}-refined", "{}-annealed"),
-    "finish": ("{}-annealed", "{}-finished"),
-    "depth": ("{}-finished", "{}-depth"),
-    "cut": ("lite-wide-depth", "{}-cut"),
+#: Of each stage: the weights that it starts from and its folder, as the recorded commands name them, for a
+#: preset in place of {0}.
+_PLACES = {
+    "refine": ("{0}/{0}", "{0}-refined"),
+    "anneal": ("{0}-refined/{0}", "{0}-annealed"),
+    "finish": ("{0}-annealed/{0}", "{0}-finished"),
+    "depth": ("{0}-finished/{0}", "{0}-depth"),
+    "cut": ("lite-wide-depth/lite-wide", "{0}-cut"),
 }
+#: The same of a stage of one preset that goes on from elsewhere.
+_PLACES_OF_PRESETS = {("lite", "depth"): ("lite-cut/lite", "lite-depth")}
 
 
 def add_parser(subparsers: "_Subparsers") -> None:
@@ -54,7 +56,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument("--start", type=Path, metavar="FILE", help="weights to refine, with --made")
     parser.add_argument(
         "--stage",
-        choices=list(_FOLDERS),
+        choices=list(_PLACES),
         help="with --made and --start: how to go on from the weights (default: refine); cut makes lite of "
         "lite-wide; docs/training.md describes them",
     )
@@ -268,12 +270,10 @@ def _command(args: argparse.Namespace) -> str:
     if args.made is not None:
         words += ["--made", "MADE"]
     if args.start is not None:
-        before, after = (name.format(args.preset) for name in _FOLDERS[args.stage or "refine"])
-        if (args.preset, args.stage) == ("lite", "depth"):
-            before = "lite-cut"
-        of = "lite-wide" if args.stage == "cut" else args.preset
-        words += ["--start", f"runs/{before}/{of}.safetensors"]
-        out = f"runs/{after}"
+        stage = args.stage or "refine"
+        start, folder = _PLACES_OF_PRESETS.get((args.preset, stage), _PLACES[stage])
+        words += ["--start", f"runs/{start.format(args.preset)}.safetensors"]
+        out = f"runs/{folder.format(args.preset)}"
     if args.stage is not None:
         words += ["--stage", args.stage]
     for name in ("resnet152", "resnet200"):

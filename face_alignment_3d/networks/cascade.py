@@ -99,6 +99,6 @@ class Cascade(nn.Module):
         points_heatmap = rescale(planar.points, 1 / geometry.heatmap_stride)
         radius = 2 * geometry.regression_std / geometry.heatmap_stride
         around = heatmap.window(points_heatmap, size=geometry.heatmap_size, radius=radius)
-        share = heatmap.mass_near(planar.distribution, around, radius=radius)
+        share = heatmap.mass_near(planar.distribution, around)
         detected = heatmap.sample(planar.detection_logits.float(), around, transform=torch.sigmoid)
         return (share * detected).clamp(0, 1)

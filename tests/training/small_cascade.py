@@ -34,6 +34,11 @@ def small_cascade(*, blocks: tuple[int, int, int, int] = (1, 1, 1, 1), deconvolu
     )
 
 
+def wide_cascade() -> Cascade:
+    """What :func:`small_cascade` can be cut from."""
+    return small_cascade(blocks=(1, 1, 2, 2), deconvolution=4)
+
+
 def seeded_cascade(seed: int, build: Callable[[], Cascade] = small_cascade) -> Cascade:
     """Random weights, and batch norms that are not the identity."""
     with torch.random.fork_rng():

@@ -2,13 +2,9 @@ import copy
 
 import pytest
 import torch
-from small_cascade import seeded_cascade, small_cascade
+from small_cascade import seeded_cascade, wide_cascade
 
 from face_alignment_3d.training.cutting import cut_from
-
-
-def wide_cascade():
-    return small_cascade(blocks=(1, 1, 2, 2), deconvolution=4)
 
 
 def crops(count=6, seed=0):

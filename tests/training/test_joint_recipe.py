@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_cascade import seeded_cascade, small_cascade
+from small_cascade import seeded_cascade, small_cascade, wide_cascade
 from synthetic_faces import picture, posed_faces
 
 from face_alignment_3d.errors import DataError
@@ -241,7 +241,7 @@ def test_the_z_network_learns_alone_beside_the_others_as_they_are(data, turned, 
 
 
 def test_a_wider_cascade_is_cut_once_and_learns_on(data, turned, tmp_path, monkeypatch):
-    wide = seeded_cascade(1, lambda: small_cascade(blocks=(1, 1, 2, 2), deconvolution=4)).eval()
+    wide = seeded_cascade(1, wide_cascade).eval()
     data = dataclasses.replace(data, made=MadeData(teacher_labels(data.taught.faces), [], []))
     config = dataclasses.replace(CONFIG, cut_from="wide", steps=4)
     cuts = []

@@ -12,6 +12,18 @@ from face_alignment_3d.training.processes import Processes
 from face_alignment_3d.weights import loading
 
 
+def _run(config, folder, *, report=lambda _: None, **options):
+    return recipe.run_joint_recipe(
+        config,
+        folder,
+        folder / "run",
+        processes=Processes(torch.device("cpu")),
+        command="train",
+        report=report,
+        **options,
+    )
+
+
 @pytest.mark.parametrize(
     ("config", "made", "lines"),
     [(LITE, None, DATA), (LITE_REFINED, Path("made"), (*DATA, *TURNED_DATA))],
@@ -23,15 +35,7 @@ def test_the_manifest_names_what_was_learnt_from(tmp_path, monkeypatch, config, 
         monkeypatch.setattr(recipe, name, lambda *_: None)
     monkeypatch.setattr(recipe, "train_joint", lambda *_, **__: (small_cascade(), {"hand/inner": 3.0}))
     said = []
-    entry = recipe.run_joint_recipe(
-        config,
-        tmp_path,
-        tmp_path / "run",
-        processes=Processes(torch.device("cpu")),
-        command="train",
-        report=said.append,
-        made=made,
-    )
+    entry = _run(config, tmp_path, report=said.append, made=made)
     assert entry.data == lines
     assert (tmp_path / "run" / entry.file).stat().st_size == entry.bytes
     assert said[-1].startswith(f"wrote {tmp_path / 'run' / entry.file} (")
@@ -39,16 +43,7 @@ def test_the_manifest_names_what_was_learnt_from(tmp_path, monkeypatch, config, 
 
 def test_a_start_that_is_not_there_leaves_nothing_behind(tmp_path):
     with pytest.raises(DataError, match=r"there is none at .*absent\.safetensors"):
-        recipe.run_joint_recipe(
-            LITE_REFINED,
-            tmp_path,
-            tmp_path / "run",
-            processes=Processes(torch.device("cpu")),
-            command="train",
-            report=lambda _: None,
-            made=tmp_path,
-            start=tmp_path / "absent.safetensors",
-        )
+        _run(LITE_REFINED, tmp_path, made=tmp_path, start=tmp_path / "absent.safetensors")
     assert not (tmp_path / "run").exists()
 
 
@@ -64,13 +59,4 @@ def test_weights_of_another_preset_are_no_start(tmp_path, monkeypatch, config, e
     start = tmp_path / "start.safetensors"
     loading.save_cascade(small_cascade(), start, preset=other, metadata={})
     with pytest.raises(DataError, match=f"expected weights of {expected} to start from; .* those of {other}"):
-        recipe.run_joint_recipe(
-            config,
-            tmp_path,
-            tmp_path / "run",
-            processes=Processes(torch.device("cpu")),
-            command="train",
-            report=lambda _: None,
-            made=tmp_path,
-            start=start,
-        )
+        _run(config, tmp_path, made=tmp_path, start=start)
