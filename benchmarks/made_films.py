@@ -1,4 +1,4 @@
-"""Films of photos that move along smooth paths, whose landmarks are therefore known in every frame."""
+"""Films of photos that move along smooth paths, and may talk, whose landmarks are known in every frame."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+from made_expressions import Expression, displaced
 from PIL import Image
 
 from face_alignment_3d.markup import FROM_68
@@ -40,6 +41,14 @@ class MovingPhoto:
     photo: Picture
     points: Points
     path: Callable[[float], Pose2D | None]
+    expression: Expression | None = None
+
+    def at(self, time: float) -> tuple[Picture, Points]:
+        """The photo with the expression of that time, and its points."""
+        if self.expression is None:
+            return self.photo, self.points
+        displacement = self.expression(time, self.points)
+        return displaced(self.photo, self.points, displacement), self.points + displacement
 
     def matrix(self, pose: Pose2D) -> Points:
         """(2, 3): from the photo to the frame."""
@@ -55,7 +64,7 @@ class MovingPhoto:
         if pose is None:
             return None
         matrix = self.matrix(pose)
-        return np.asarray(self.points @ matrix[:, :2].T + matrix[:, 2])
+        return np.asarray(self.at(time)[1] @ matrix[:, :2].T + matrix[:, 2])
 
 
 def load_photos(data: Path, count: int, *, name: str = "afw") -> list[tuple[Picture, Points]]:
@@ -83,20 +92,19 @@ def pictures(actors: Sequence[MovingPhoto], seconds: float, *, seed: int = 0) ->
         for actor in actors:
             pose = actor.path(index / FPS)
             if pose is not None:
-                _paste(frame, actor, pose)
+                _paste(frame, actor.at(index / FPS)[0], actor.matrix(pose), pose)
         frame += cv2.randn(np.empty_like(frame), (0, 0, 0), (_NOISE,) * 3)
         yield np.clip(np.rint(frame), 0, 255).astype(np.uint8)
 
 
-def _paste(frame: npt.NDArray[np.float32], actor: MovingPhoto, pose: Pose2D) -> None:
+def _paste(frame: npt.NDArray[np.float32], photo: Picture, matrix: Points, pose: Pose2D) -> None:
     reach = _REACH * pose.size
     x0, y0 = max(0, int(pose.x - reach)), max(0, int(pose.y - reach))
     x1, y1 = min(WIDTH, int(pose.x + reach) + 1), min(HEIGHT, int(pose.y + reach) + 1)
     if x1 <= x0 or y1 <= y0:
         return
-    matrix = actor.matrix(pose)
-    matrix[:, 2] -= [x0, y0]
-    part = cv2.warpAffine(actor.photo, matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_AREA)
+    shifted = matrix - [[0, 0, x0], [0, 0, y0]]
+    part = cv2.warpAffine(photo, shifted, (x1 - x0, y1 - y0), flags=cv2.INTER_AREA)
     xs, ys = np.meshgrid(np.arange(x0, x1) - pose.x, np.arange(y0, y1) - pose.y)
     edge = np.clip((1 - np.hypot(xs / (0.75 * reach), ys / reach)) / 0.12, 0, 1)[..., None]
     under = frame[y0:y1, x0:x1]

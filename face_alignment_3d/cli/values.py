@@ -1,6 +1,7 @@
 """What may stand behind an option, and what is said when it does not."""
 
 import argparse
+import math
 import re
 from typing import NamedTuple
 
@@ -28,13 +29,25 @@ def pixels(text: str) -> int:
 
 def seconds(text: str) -> float:
     """A number above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
+    number = _number(text)
+    if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"expected seconds, above 0; got {text!r}")
     return number
+
+
+def seconds_or_none(text: str) -> float:
+    """A number that is 0 or more."""
+    number = _number(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more; got {text!r}")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def address(text: str) -> Address:

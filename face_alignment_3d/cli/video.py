@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
 from face_alignment_3d.cli.film_output import FilmOutput
+from face_alignment_3d.cli.look_option import add_look_option
 from face_alignment_3d.cli.result_files import FILM_FORMATS
 from face_alignment_3d.cli.values import seconds
 from face_alignment_3d.cli.vmc_stream import VmcStream, add_vmc_option
@@ -58,6 +59,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--smooth", action=argparse.BooleanOptionalAction, default=True, help="calm the landmarks (yes)"
     )
+    add_look_option(parser)
     parser.add_argument(
         "--detect-every",
         type=seconds,
@@ -83,7 +85,11 @@ def run(args: argparse.Namespace) -> int:
         # Live Link is about coefficients: its table would be a pose among zeros.
         aligner = make_aligner(args, coefficients="livelink" in targets)
         tracker = VideoAligner3D(
-            aligner, smooth=args.smooth, detect_every=args.detect_every, fps=float(film.rate)
+            aligner,
+            smooth=args.smooth,
+            look_every=args.look_every,
+            detect_every=args.detect_every,
+            fps=float(film.rate),
         )
         stop = stack.enter_context(StopRequests())
         progress = stack.enter_context(

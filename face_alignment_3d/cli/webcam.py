@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
+from face_alignment_3d.cli.look_option import add_look_option
 from face_alignment_3d.cli.vmc_stream import VmcStream, add_vmc_option
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--mirror", action=argparse.BooleanOptionalAction, default=True, help="like a mirror (yes)"
     )
+    add_look_option(parser)
     add_vmc_option(parser)
     add_aligner_options(parser)
     parser.set_defaults(run=run)
@@ -91,7 +93,7 @@ def _show(camera: "cv2.VideoCapture", args: argparse.Namespace, stream: VmcStrea
     from face_alignment_3d.video import VideoAligner3D
     from face_alignment_3d.video.overlay import draw_tracked
 
-    tracker = VideoAligner3D(make_aligner(args), smooth=args.smooth)
+    tracker = VideoAligner3D(make_aligner(args), smooth=args.smooth, look_every=args.look_every)
     seconds_a_frame, last = 0.0, time.monotonic()
     try:
         while True:

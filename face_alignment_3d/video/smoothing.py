@@ -87,13 +87,21 @@ class LandmarkSmoother:
         self._state = None
 
     def update(
-        self, points: npt.NDArray[np.floating], confidence: npt.NDArray[np.floating], *, time: float
+        self,
+        points: npt.NDArray[np.floating],
+        confidence: npt.NDArray[np.floating],
+        *,
+        time: float,
+        carried: bool = False,
     ) -> Points:
         """Landmarks (N, 3) in pixels, N >= 4, measured at ``time`` (seconds) -> as they are believed to be.
 
-        ``confidence`` is (N,) in [0, 1]. The first landmarks, and those after a gap of more than
-        ``longest_gap``, pass unchanged. Raises :class:`LandmarksError` for another shape or values that are
-        not finite, and ValueError when ``time`` is not after that of the last call.
+        ``confidence`` is (N,) in [0, 1]. ``carried``: these are the last landmarks, moved with the face,
+        noise and all; that lasts without being true, and tells nothing new of how noisy they are. The first
+        landmarks, and those after a gap of more than ``longest_gap``, pass unchanged.
+
+        Raises :class:`LandmarksError` for another shape or values that are not finite, and ValueError when
+        ``time`` is not after that of the last call.
         """
         measured = np.array(points, np.float64)
         if measured.ndim != 2 or measured.shape[1] != 3 or not np.isfinite(measured).all():
@@ -107,11 +115,13 @@ class LandmarkSmoother:
         if state is None or time - state.time > self._settings.longest_gap:
             self._state = state = _State(time, measured, _size(measured))
         else:
-            self._next(state, measured, np.asarray(confidence, np.float64), time)
+            self._next(state, measured, np.asarray(confidence, np.float64), time, carried=carried)
             state.time, state.measured = time, measured
         return np.array(state.believed)
 
-    def _next(self, state: "_State", measured: Points, confidence: Points, time: float) -> None:
+    def _next(
+        self, state: "_State", measured: Points, confidence: Points, time: float, *, carried: bool
+    ) -> None:
         settings, dt, size, noise = self._settings, time - state.time, _size(measured), state.noise
         lingering = math.exp(-dt / settings.own_linger)
 
@@ -119,7 +129,8 @@ class LandmarkSmoother:
         moved = measured - state.measured
         common = CommonMotion(state.believed, noise.own, moved)
         moved_together = common.fit(moved)
-        noise.update(moved - common.displacements(moved_together), moved_together, dt=dt, size=size)
+        if not carried:
+            noise.update(moved - common.displacements(moved_together), moved_together, dt=dt, size=size)
         share = float(_share(settings.common_speed_hz, dt))
         state.velocity = state.velocity + share * (moved_together / dt - state.velocity)
         steady = _steadiness(state.velocity, settings.steady_speed * size, noise.common / dt, share)
@@ -137,7 +148,8 @@ class LandmarkSmoother:
         state.surprise = np.maximum(passing, math.exp(-dt / settings.common_linger) * state.surprise)
         together = np.maximum(_share(settings.common_rest_hz, dt), state.surprise)
 
-        state.drift = state.drift + float(_share(settings.drift_hz, dt)) * (news_alone - state.drift)
+        if not carried:
+            state.drift = state.drift + float(_share(settings.drift_hz, dt)) * (news_alone - state.drift)
         least = settings.own_least * size
         surprise = np.maximum(
             _surprise(np.linalg.norm(news_alone, axis=1) / (settings.own_surprise * noise.own + least)),

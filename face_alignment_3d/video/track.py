@@ -9,6 +9,7 @@ import numpy.typing as npt
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.video.appearance import appearance_of, likeness, unit
+from face_alignment_3d.video.flow import FaceFlow
 from face_alignment_3d.video.levelling import Whereabouts, roll_of
 from face_alignment_3d.video.matching import overlap
 from face_alignment_3d.video.smoothing import LandmarkSmoother, Smoothing
@@ -39,6 +40,10 @@ class Track:
         self.track_id = track_id
         self.hidden_since: float | None = None
         """When it was lost from sight; None while it is seen."""
+        self.looked_at = time
+        """When the network last saw it."""
+        self._flow: FaceFlow | None = None
+        self._carried: Face3D | None = None
         self._smoother = None if smoothing is None else LandmarkSmoother(smoothing)
         self._velocity = np.zeros(2)
         self._place(face, time)
@@ -58,13 +63,21 @@ class Track:
 
     def expected(self, time: float) -> Whereabouts:
         """Where the face should be at ``time``, by the way it moved."""
-        ahead = time - self._time
-        shift = self._velocity * _COASTING * -math.expm1(-ahead / _COASTING)
-        points = self._points + np.append(shift, 0.0)
+        points = self._points + np.append(self._shift(time), 0.0)
         box = box_around(points)
         if overlap(box, self._box) > _SAME_BOX:
             box = self._box
         return Whereabouts(points, box, self._roll)
+
+    def _shift(self, time: float) -> npt.NDArray[np.float64]:
+        return np.asarray(self._velocity * _COASTING * -math.expm1(-(time - self._time) / _COASTING))
+
+    def carry(self, image_rgb: npt.NDArray[np.uint8], time: float) -> Face3D | None:
+        """Where optical flow from the last frame has the face; None where the network has to look."""
+        if self._flow is None:
+            return None
+        self._carried = self._flow.carry(image_rgb, self._shift(time))
+        return self._carried
 
     def surprise(self, face: Face3D, time: float) -> float:
         """How far ``face`` is from where this one is expected, in sizes of it."""
@@ -96,12 +109,19 @@ class Track:
         )
 
     def see(
-        self, face: Face3D, *, time: float, image_rgb: npt.NDArray[np.uint8] | None, detected: bool = False
+        self,
+        face: Face3D,
+        *,
+        time: float,
+        image_rgb: npt.NDArray[np.uint8] | None,
+        detected: bool = False,
+        flow: bool = False,
     ) -> None:
         """Takes in where the face is now. Without an image its motion and looks are not learned from.
 
         That is for faces before or behind others, whose landmarks may be partly the other's. ``detected``:
-        ``face`` comes from the detector, not from where this one was expected.
+        ``face`` comes from the detector, not from where this one was expected. ``flow``: from here on, it
+        may be carried on by optical flow.
         """
         center, elapsed = self._points[:, :2].mean(axis=0), time - self._time
         returned = self.hidden_since is not None
@@ -110,13 +130,23 @@ class Track:
             share = 1.0 if returned else -math.expm1(-elapsed / _VELOCITY_MEMORY)
             moved = (self._points[:, :2].mean(axis=0) - center) / elapsed
             self._velocity = self._velocity + share * (moved - self._velocity)
-            look = appearance_of(image_rgb, self._points, roll=self._roll)
-            fresh = -math.expm1(-elapsed / _APPEARANCE_MEMORY)
-            self._appearance = unit(self._appearance + fresh * (look - self._appearance))
+        if face is not self._carried:
+            since_look, self.looked_at = time - self.looked_at, time
+            self._carried = self._flow = None
+            if image_rgb is not None:
+                self._learn_looks(image_rgb, since_look)
+                self._flow = FaceFlow(face, image_rgb, roll=self._roll) if flow else None
+        elif image_rgb is None:
+            self._flow = None
         if detected:
             self._score = face.score
         self.hidden_since = None
         self._face = self._tracked(face, time)
+
+    def _learn_looks(self, image_rgb: npt.NDArray[np.uint8], elapsed: float) -> None:
+        look = appearance_of(image_rgb, self._points, roll=self._roll)
+        fresh = -math.expm1(-elapsed / _APPEARANCE_MEMORY)
+        self._appearance = unit(self._appearance + fresh * (look - self._appearance))
 
     def confirm(self, face: Face3D) -> None:
         """The detector found it as well, as ``face``."""
@@ -124,8 +154,13 @@ class Track:
 
     def hide(self, time: float) -> None:
         """It is not to be seen now."""
+        self._flow = None
         if self.hidden_since is None:
             self.hidden_since = time
+
+    def hidden_for(self, time: float) -> float:
+        """Seconds since it was lost; 0 while it is seen."""
+        return 0.0 if self.hidden_since is None else time - self.hidden_since
 
     def forget_motion(self) -> None:
         """After a cut: where it was says nothing any more about where it goes."""
@@ -142,7 +177,10 @@ class Track:
     def _tracked(self, face: Face3D, time: float) -> TrackedFace3D:
         landmarks = face.landmarks
         if self._smoother is not None:
-            landmarks = self._smoother.update(landmarks, face.confidence, time=time).astype(np.float32)
+            carried = face is self._carried
+            landmarks = self._smoother.update(landmarks, face.confidence, time=time, carried=carried).astype(
+                np.float32
+            )
         return TrackedFace3D(
             landmarks,
             face.confidence,

@@ -55,9 +55,14 @@ _RETURN_SIZE_RATIO: Final = 1.8
 _RETURN_LIKENESS: Final = 0.7
 _COVERED_LIKENESS: Final = 0.35
 _CUT_LIKENESS: Final = 0.85
+#: Seconds for which a face that is found where one was lost, and looks neither like it nor unlike it, waits
+#: until that is clearer: it may still come out from behind another.
+_UNDECIDED: Final = 2.0
 #: By how much more a face must look like another track than like its own to be given to it; and a covered one
 #: like one lost track than like the others.
 _MISTAKEN: Final = 0.15
+#: Seconds by which time stamps may be off.
+_ROUNDING: Final = 0.0005
 #: Pixels; a smaller face has nothing in it to track.
 _SMALLEST: Final = 10.0
 #: Share of a face's box that is within the frame.
@@ -71,7 +76,9 @@ class VideoAligner3D:
     its ``detect`` and ``detect_batch``. It may be shared; all state is in this object, which is for one film
     and one thread.
 
-    A face that is tracked gets its box from where its landmarks were and how they moved; the detector runs
+    A face that is tracked gets its box from where its landmarks were and how they moved. The network looks at
+    it every ``look_every`` seconds, and at once when it does not move as a rigid body: between looks its
+    landmarks are carried on by optical flow; 0 has the network look at every frame. The detector runs
     every ``detect_every`` seconds to find new faces, and at once when a face is lost, after a cut and, every
     ``search_every`` seconds, while a face is lost or there is none. A lost face keeps its identity for
     ``keep_lost`` seconds: it comes back with it where it is found again near where it should be and looks the
@@ -80,7 +87,7 @@ class VideoAligner3D:
     ``smooth``: True, False, or a :class:`Smoothing` with settings of one's own. ``fps`` is the frame rate for
     frames without time stamps.
 
-    Raises ValueError for durations or a frame rate that are not above 0.
+    Raises ValueError for durations or a frame rate that are not above 0, and a ``look_every`` below 0.
     """
 
     def __init__(
@@ -88,6 +95,7 @@ class VideoAligner3D:
         aligner: FrameAligner,
         *,
         smooth: bool | Smoothing = True,
+        look_every: float = 0.1,
         detect_every: float = 1.0,
         search_every: float = 0.2,
         keep_lost: float = 10.0,
@@ -97,8 +105,11 @@ class VideoAligner3D:
         for name, value in {**durations, "fps": fps}.items():
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"{name} must be above 0 and finite; got {value}")
+        if not (look_every >= 0 and math.isfinite(look_every)):
+            raise ValueError(f"look_every must be finite and at least 0; got {look_every}")
         self._aligner = aligner
         self._smoothing = (Smoothing() if smooth else None) if isinstance(smooth, bool) else smooth
+        self._look_every = look_every
         self._detect_every, self._search_every, self._keep_lost = detect_every, search_every, keep_lost
         self._fps = fps
         self._next_id = 0
@@ -133,7 +144,7 @@ class VideoAligner3D:
         cut = self._cuts.is_cut(image_rgb)
 
         self._tracks = [track for track in self._tracks if not self._is_too_old(track, time)]
-        seen = self._follow(image_rgb, time)
+        seen = self._follow(image_rgb, time, carry=not cut)
         if cut:
             found = self._detect(image_rgb, time)
             seen = self._after_cut(seen, found, image_rgb)
@@ -160,20 +171,31 @@ class VideoAligner3D:
         return float(time)
 
     def _is_too_old(self, track: Track, time: float) -> bool:
-        return track.hidden_since is not None and time - track.hidden_since > self._keep_lost
+        return track.hidden_for(time) > self._keep_lost
 
-    def _follow(self, image_rgb: Image, time: float) -> list[tuple[Track, Face3D]]:
+    def _follow(self, image_rgb: Image, time: float, *, carry: bool) -> list[tuple[Track, Face3D]]:
         """The tracked faces that are where they should be; the others are hidden."""
         tracks = [track for track in self._tracks if track.hidden_since is None]
-        faces = align_at(self._aligner, image_rgb, [track.expected(time) for track in tracks])
+        carried = [self._carried(track, image_rgb, time) if carry else None for track in tracks]
+        unclear = [track for track, face in zip(tracks, carried, strict=True) if face is None]
+        looks = iter(align_at(self._aligner, image_rgb, [track.expected(time) for track in unclear]))
         seen = []
-        for track, face in zip(tracks, faces, strict=True):
-            is_there = _is_face(face, image_rgb.shape, least_confidence=_GONE)
-            if is_there and _goes_on(track, face, image_rgb, time):
-                seen.append((track, face))
-            else:
+        for track, face in zip(tracks, carried, strict=True):
+            look = next(looks) if face is None else None
+            if look is not None and _is_face(look, image_rgb.shape, least_confidence=_GONE):
+                face = look if _goes_on(track, look, image_rgb, time) else None
+            if face is None:
                 self._lose(track, time)
+            else:
+                seen.append((track, face))
         return self._one_track_a_face(seen, image_rgb, time)
+
+    def _carried(self, track: Track, image_rgb: Image, time: float) -> Face3D | None:
+        """The face as optical flow has it; None when it is time for the network to look, or something is."""
+        if time - track.looked_at >= self._look_every - _ROUNDING:
+            return None
+        face = track.carry(image_rgb, time)
+        return face if face is not None and _is_face(face, image_rgb.shape, least_confidence=_GONE) else None
 
     def _one_track_a_face(
         self, seen: list[tuple[Track, Face3D]], image_rgb: Image, time: float
@@ -227,8 +249,7 @@ class VideoAligner3D:
     def _should_detect(self, time: float) -> bool:
         is_complete = bool(self._tracks) and all(track.hidden_since is None for track in self._tracks)
         wait = self._detect_every if is_complete else self._search_every
-        # Half a millisecond for time stamps that are rounded.
-        return time - self._detected_at >= wait - 0.0005
+        return time - self._detected_at >= wait - _ROUNDING
 
     def _detect(self, image_rgb: Image, time: float) -> list[Face3D]:
         self._detected_at = time
@@ -302,6 +323,7 @@ class VideoAligner3D:
         lost = [track for track in self._tracks if track.hidden_since is not None]
         costs: list[list[float | None]] = [[None] * len(found) for _ in lost]
         in_doubt = []
+        undecided: set[tuple[int, int]] = set()
         for column, (face, is_covered) in enumerate(zip(found, covered, strict=True)):
             least = _COVERED_LIKENESS if is_covered else _RETURN_LIKENESS
             candidates = {
@@ -313,9 +335,20 @@ class VideoAligner3D:
             if is_covered and others and best < max(least, others[0] + _MISTAKEN):
                 in_doubt.append(face)
                 continue
+            undecided |= {
+                (row, column) for row, (_, like) in candidates.items() if _COVERED_LIKENESS <= like < least
+            }
             for row, (distance, like) in candidates.items():
                 costs[row][column] = distance + 2 * (1 - like) if like >= least else None
-        return [(lost[row], found[column]) for row, column in cheapest_pairs(costs)], in_doubt
+        pairs = cheapest_pairs(costs)
+        rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
+        waiting = {
+            column
+            for row, column in undecided
+            if row not in rows and column not in columns and lost[row].hidden_for(time) < _UNDECIDED
+        }
+        in_doubt += [found[column] for column in sorted(waiting)]
+        return [(lost[row], found[column]) for row, column in pairs], in_doubt
 
     def _see(
         self,
@@ -332,7 +365,13 @@ class VideoAligner3D:
         for track, face, detected in now:
             others = (box for track_id, box in there.items() if track_id != track.track_id)
             is_free = all(overlap(there[track.track_id], box) < _IN_THE_WAY for box in others)
-            track.see(face, time=time, image_rgb=image_rgb if is_free else None, detected=detected)
+            track.see(
+                face,
+                time=time,
+                image_rgb=image_rgb if is_free else None,
+                detected=detected,
+                flow=self._look_every > 0 and float(face.confidence.mean()) >= _PLAIN,
+            )
 
     def _add_new(self, faces: Sequence[Face3D], image_rgb: Image, time: float) -> None:
         for face in faces:
@@ -366,8 +405,7 @@ def _goes_on(track: Track, face: Face3D, image_rgb: Image, time: float) -> bool:
 def _distance(lost: Track, face: Face3D, time: float) -> float | None:
     """How far ``face`` is from where a lost one may be, at most 1; None where it cannot be that one."""
     at_once, each_second = _RETURN_DISTANCE
-    hidden_for = 0.0 if lost.hidden_since is None else time - lost.hidden_since
-    distance = lost.detour(face, time) / (at_once + each_second * hidden_for)
+    distance = lost.detour(face, time) / (at_once + each_second * lost.hidden_for(time))
     return None if distance > 1 or lost.size_ratio(face) > _RETURN_SIZE_RATIO else distance
 
 

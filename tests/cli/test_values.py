@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from face_alignment_3d.cli.values import Address, address, pixels, seconds
+from face_alignment_3d.cli.values import Address, address, pixels, seconds, seconds_or_none
 
 
 @pytest.mark.parametrize(
@@ -36,5 +36,9 @@ def test_numbers() -> None:
         with pytest.raises(argparse.ArgumentTypeError, match="whole number of pixels"):
             pixels(text)
     for text in ("0", "-1", "nan", "inf", "soon"):
-        with pytest.raises(argparse.ArgumentTypeError, match="seconds"):
+        with pytest.raises(argparse.ArgumentTypeError, match="seconds, above 0"):
             seconds(text)
+    assert seconds_or_none("0") == 0
+    for text in ("-1", "nan", "inf", "soon"):
+        with pytest.raises(argparse.ArgumentTypeError, match="seconds, 0 or more"):
+            seconds_or_none(text)

@@ -232,6 +232,22 @@ def test_with_a_networks_noise_there_is_no_lag_and_no_more_error(motion):
     assert _rms(smoothed - truth) <= _rms(measured - truth)
 
 
+@pytest.mark.parametrize("looks", [2, 3, 6])
+def test_noise_that_is_carried_on_is_calmed_as_well(looks):
+    """As when the network looks at every second, third or sixth frame."""
+    rest = FACE * SIZE
+    generator = np.random.default_rng(7)
+    out, raw, smoother = [], [], LandmarkSmoother()
+    for index in range(300):
+        noisy = rest + generator.normal(0, 0.5, rest.shape)
+        if index % looks == 0:
+            points = noisy
+        raw.append(noisy)
+        out.append(smoother.update(points, np.full(66, 0.65), time=index / 30, carried=index % looks > 0))
+    moved = [_rms(np.diff(points[60:], axis=0)) for points in (raw, out)]
+    assert moved[1] < moved[0] / 5
+
+
 def test_a_repeated_frame_now_and_then_does_not_wake_it():
     noise = _network_noise(240)
     noise[1::4] = noise[0::4]

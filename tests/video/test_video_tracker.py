@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from made_up_scene import HEIGHT, WIDTH, Actor, Scene
+from made_up_scene import HEIGHT, WIDTH, Actor, Scene, shape66
+from moving_picture import picture
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
@@ -49,7 +50,56 @@ def test_faces_keep_their_ids_and_detection_is_rare():
     _, frames = _run(scene, 3.0, detect_every=1.0)
     assert all(frame == frames[0] and len(frame) == 2 for frame in frames)
     assert scene.calls.count("detect") == 3
-    assert scene.calls.count("align 2") == 89  # One call a frame for all faces.
+
+
+@pytest.mark.parametrize(("look_every", "looks"), [(0.0, 89), (0.1, 30), (0.2, 15)])
+def test_looks_are_as_rare_as_they_may_be(look_every, looks):
+    scene = Scene([Actor(_still(150, 180), look=1), Actor(_still(500, 100), look=2)])
+    _run(scene, 3.0, detect_every=1.0, look_every=look_every)
+    assert scene.calls.count("align 2") == looks  # One call for all faces.
+
+
+def test_a_face_that_does_not_stay_as_it_was_is_looked_at_at_once():
+    scene = Scene([Actor(_still(200, 180), size=160, look=1)])
+    tracker = VideoAligner3D(scene, fps=FPS, look_every=0.5)
+    looks = []
+    for index in range(15):
+        frame = scene.frame(index / FPS)
+        if index >= 7:  # Something comes before its lower half.
+            frame[200:260, 130:270] = 90
+        tracker.track(frame)
+        looks.append(scene.calls.count("align 1"))
+    assert looks[5] == looks[6] == 1
+    assert looks[7] == 2
+
+
+def test_between_looks_landmarks_move_with_the_face():
+    class Wall:
+        """A face on a wall that a camera passes."""
+
+        looks = 0
+        matrix = np.eye(2, 3)
+
+        def frame(self, index):
+            self.matrix = np.array([[1.0, 0.0, -2.3 * index], [0.0, 1.0, 0.6 * index]])
+            return picture(self.matrix)
+
+        def points(self):
+            x, y = self.matrix[:, 2]
+            return shape66() * 150 + [380.0 + x, 220.0 + y, 0.0]
+
+        def detect(self, image, *, boxes=None):
+            self.looks += boxes is not None
+            landmarks = self.points().astype(np.float32)
+            return [Face3D(landmarks, np.full(66, 0.65, np.float32), box_around(landmarks), 0.9)]
+
+    wall = Wall()
+    tracker = VideoAligner3D(wall, fps=FPS, look_every=0.2, smooth=False)
+    for index in range(25):
+        (face,) = tracker.track(wall.frame(index))
+        assert np.abs(face.landmarks - wall.points()).max() < 0.5
+        assert face.track_id == 0
+    assert wall.looks == 4
 
 
 def test_a_new_face_is_found_within_the_interval():
@@ -222,6 +272,33 @@ def test_trackers_share_nothing():
     assert first == second
 
 
+def _seen_half_covered(until):
+    """The ids in each frame of a face that is away for half a second and then, for a time, half covered."""
+    scene = Scene([Actor(_still(200, 180), size=160, look=1, hidden=lambda t: 0.5 < t < 1.0)])
+    tracker = VideoAligner3D(scene, fps=FPS, smooth=False)
+    ids = []
+    for index in range(4 * FPS):
+        frame = scene.frame(index / FPS)
+        if 1.0 <= index / FPS < until:
+            frame[100:262, 120:210] = [200, 30, 90]
+        ids.append([face.track_id for face in tracker.track(frame)])
+    return ids
+
+
+def test_a_face_that_may_be_a_lost_one_waits_until_that_is_clear():
+    ids = _seen_half_covered(until=1.5)
+    assert ids[5] == ids[-1] == [0]
+    assert all(now in ([], [0]) for now in ids)
+    assert ids[FPS + 2] == []
+    assert ids[round(1.8 * FPS)] == [0]
+
+
+def test_it_does_not_wait_for_long():
+    ids = _seen_half_covered(until=9.0)
+    assert ids[round(2.3 * FPS)] == []
+    assert ids[-1] == [1]
+
+
 def test_reset_forgets_faces_and_time():
     scene = Scene([Actor(_still(200, 180), look=1)])
     tracker, _ = _run(scene, 0.2, start=5.0)
@@ -246,7 +323,7 @@ def test_smoothing_can_be_off():
     noisy = Scene([Actor(_still(200, 180), look=1)], noise=0.01)
     spread = {}
     for smooth in (True, False):
-        tracker = VideoAligner3D(noisy, smooth=smooth, fps=FPS)
+        tracker = VideoAligner3D(noisy, smooth=smooth, fps=FPS, look_every=0)
         x = [tracker.track(noisy.frame(i / FPS))[0].landmarks[:, 0] for i in range(40)]
         spread[smooth] = np.std(np.diff(x[10:], axis=0))
     assert spread[False] > 5 * spread[True]
@@ -272,3 +349,9 @@ def test_time_must_rise(time):
 def test_wrong_options(options):
     with pytest.raises(ValueError, match="must be above 0 and finite"):
         VideoAligner3D(Scene([]), **options)
+
+
+@pytest.mark.parametrize("look_every", [-0.1, math.nan, math.inf])
+def test_wrong_intervals_between_looks(look_every):
+    with pytest.raises(ValueError, match="look_every must be finite and at least 0"):
+        VideoAligner3D(Scene([]), look_every=look_every)

@@ -1,0 +1,17 @@
+"""The option of how often the network looks at a face that is followed."""
+
+import argparse
+
+from face_alignment_3d.cli.values import seconds_or_none
+
+
+def add_look_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--look-every``."""
+    parser.add_argument(
+        "--look-every",
+        type=seconds_or_none,
+        default=0.1,
+        metavar="SECONDS",
+        help="the longest that optical flow carries a face before the network looks again (0.1); 0: the "
+        "network sees every frame, which takes several times as long",
+    )
