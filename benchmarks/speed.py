@@ -23,11 +23,13 @@ from typing import Any
 
 from circumstances import circumstances
 from timing import contenders
+from timing.between_cores import round_trip_nanoseconds
 from timing.chart import draw_chart
 from timing.contenders import GROUPS, TASKS, Contender
 from timing.floor import floor_milliseconds, gmac_of, gmac_per_second
 from timing.measuring import Failure, Measurement, measure_starts, measure_task
 from timing.photos import Photo, write_photos
+from timing.spread import Spread
 from timing.table import markdown, told
 from timing.targets import START_BOXES, START_PHOTO, promises, split
 from timing.turns import QUICK, Effort
@@ -123,6 +125,7 @@ def main() -> None:
 
     failures: list[Failure] = []
     measurements: list[Measurement] = []
+    apart: dict[str, list[float | None]] = {}
     with tempfile.TemporaryDirectory() as folder:
         # ONNX files are made here when they are not in the cache, so that no start has that in it.
         photos = write_photos(
@@ -132,7 +135,9 @@ def main() -> None:
         rates = measure_rates(threads, photos, effort, failures)
         for task, name in TASKS.items():
             print(name)
+            apart[task] = [round_trip_nanoseconds()]
             found = measure_task(task, present, photos, effort, failed=failures.append)
+            apart[task].append(round_trip_nanoseconds())
             measurements += found
             for measurement in found:
                 say(measurement)
@@ -142,6 +147,12 @@ def main() -> None:
     floors = {place: floor_milliseconds(gmac, rates[place]) for place in rates}
     promised = promises(measurements, starts, floors.get(most), most)
     notes = notes_of(present, absent, failures, gmac, rates)
+    trips = [trip for pair in apart.values() for trip in pair if trip is not None]
+    if trips:
+        notes.append(
+            "Round trip between the two CPUs, before and after each row, in Python: "
+            f"{told(Spread.of(trips))} ns. Two threads on one face are slower when it is long."
+        )
     tables = markdown(measurements, starts, promised, floors=floors, notes=notes, promised=most)
     print("\n" + tables)
     content = {
@@ -153,6 +164,7 @@ def main() -> None:
         "unit": "milliseconds; of a batch, per face; seconds of starts",
         "notes": notes,
         "floor": {"gmac_a_face": round(gmac, 4), "gmac_a_second": rates, "milliseconds": floors},
+        "cpu_round_trips_ns": apart,
         "measurements": [asdict(m) for m in measurements],
         "starts": [asdict(s) for s in starts],
         "promises": [{**asdict(p), "met": p.met} for p in promised],
