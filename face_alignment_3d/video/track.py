@@ -20,6 +20,8 @@ _VELOCITY_MEMORY: Final = 0.08
 _APPEARANCE_MEMORY: Final = 0.5
 #: Seconds after which a face that is not seen has lost most of its speed.
 _COASTING: Final = 2.0
+#: Seconds without a question after which the next one begins anew.
+_DOUBT_ENDS: Final = 1.0
 #: A box that overlaps the last one this much is not worth a new crop: at rest the network then sees the very
 #: same window, and the landmarks do not move with it.
 _SAME_BOX: Final = 0.94
@@ -42,6 +44,7 @@ class Track:
         """When it was lost from sight; None while it is seen."""
         self.looked_at = time
         """When the network last saw it."""
+        self._doubted = (time, -math.inf)
         self._flow: FaceFlow | None = None
         self._carried: Face3D | None = None
         self._smoother = None if smoothing is None else LandmarkSmoother(smoothing)
@@ -161,6 +164,12 @@ class Track:
     def hidden_for(self, time: float) -> float:
         """Seconds since it was lost; 0 while it is seen."""
         return 0.0 if self.hidden_since is None else time - self.hidden_since
+
+    def doubted_for(self, time: float) -> float:
+        """Seconds for which it has been asked, again and again, whether a face that was found is this one."""
+        since, last = self._doubted
+        self._doubted = (since if time - last < _DOUBT_ENDS else time, time)
+        return time - self._doubted[0]
 
     def forget_motion(self) -> None:
         """After a cut: where it was says nothing any more about where it goes."""

@@ -54,6 +54,9 @@ _RETURN_SIZE_RATIO: Final = 1.8
 #: of one that goes on after what looks like a cut.
 _RETURN_LIKENESS: Final = 0.7
 _COVERED_LIKENESS: Final = 0.35
+#: A face that was lost for more than these seconds can be anywhere, so it must look the same beyond doubt.
+_LONG_GONE: Final = 10.0
+_LONG_GONE_LIKENESS: Final = 0.85
 _CUT_LIKENESS: Final = 0.85
 #: Seconds for which a face that is found where one was lost, and looks neither like it nor unlike it, waits
 #: until that is clearer: it may still come out from behind another.
@@ -98,7 +101,7 @@ class VideoAligner3D:
         look_every: float = 0.1,
         detect_every: float = 1.0,
         search_every: float = 0.2,
-        keep_lost: float = 10.0,
+        keep_lost: float = 30.0,
         fps: float = 30.0,
     ) -> None:
         durations = {"detect_every": detect_every, "search_every": search_every, "keep_lost": keep_lost}
@@ -335,17 +338,18 @@ class VideoAligner3D:
             if is_covered and others and best < max(least, others[0] + _MISTAKEN):
                 in_doubt.append(face)
                 continue
-            undecided |= {
-                (row, column) for row, (_, like) in candidates.items() if _COVERED_LIKENESS <= like < least
-            }
             for row, (distance, like) in candidates.items():
-                costs[row][column] = distance + 2 * (1 - like) if like >= least else None
+                hidden_for = lost[row].hidden_for(time)
+                if like >= (least if hidden_for <= _LONG_GONE else _LONG_GONE_LIKENESS):
+                    costs[row][column] = distance + 2 * (1 - like)
+                elif like >= (_COVERED_LIKENESS if hidden_for < _UNDECIDED else _RETURN_LIKENESS - _MISTAKEN):
+                    undecided.add((row, column))
         pairs = cheapest_pairs(costs)
         rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
         waiting = {
             column
-            for row, column in undecided
-            if row not in rows and column not in columns and lost[row].hidden_for(time) < _UNDECIDED
+            for row, column in sorted(undecided)
+            if row not in rows and column not in columns and lost[row].doubted_for(time) < _UNDECIDED
         }
         in_doubt += [found[column] for column in sorted(waiting)]
         return [(lost[row], found[column]) for row, column in pairs], in_doubt

@@ -272,6 +272,20 @@ def test_trackers_share_nothing():
     assert first == second
 
 
+@pytest.mark.parametrize(("look", "identity"), [(1, {0}), (2, {1})])
+def test_who_comes_back_after_long_keeps_an_identity_only_by_looks(look, identity):
+    """Long enough to have gone anywhere: nothing but looks can tell."""
+    scene = Scene(
+        [
+            Actor(_still(150, 180), look=1, hidden=lambda t: t > 0.5),
+            Actor(_still(450, 150), look=look, hidden=lambda t: t < 12.5),
+        ]
+    )
+    _, frames = _run(scene, 14.0)
+    assert _identities(frames) == {0: {0}, 1: identity}
+    assert frames[round(13.2 * FPS)]
+
+
 def _seen_half_covered(until):
     """The ids in each frame of a face that is away for half a second and then, for a time, half covered."""
     scene = Scene([Actor(_still(200, 180), size=160, look=1, hidden=lambda t: 0.5 < t < 1.0)])
