@@ -1,6 +1,7 @@
 """One face through time: where it was, how it moves, what it looks like."""
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,10 @@ _VELOCITY_MEMORY: Final = 0.08
 _APPEARANCE_MEMORY: Final = 0.5
 #: Seconds after which a face that is not seen has lost most of its speed.
 _COASTING: Final = 2.0
+#: How much of a look is believed where flow agrees with it, and from how far apart on, in face sizes, it does
+#: not.
+_NEWS: Final = 0.5
+_FAR_APART: Final = 0.015
 #: Seconds without a question after which the next one begins anew.
 _DOUBT_ENDS: Final = 1.0
 #: A box that overlaps the last one this much is not worth a new crop: at rest the network then sees the very
@@ -76,10 +81,11 @@ class Track:
         return np.asarray(self._velocity * _COASTING * -math.expm1(-(time - self._time) / _COASTING))
 
     def carry(self, image_rgb: npt.NDArray[np.uint8], time: float) -> Face3D | None:
-        """Where optical flow from the last frame has the face; None where the network has to look."""
-        if self._flow is None:
-            return None
-        self._carried = self._flow.carry(image_rgb, self._shift(time))
+        """Where optical flow from the last frame has the face; None where the network has to look.
+
+        Call it for each frame, those that the network looks at as well, but for cuts.
+        """
+        self._carried = None if self._flow is None else self._flow.carry(image_rgb, self._shift(time))
         return self._carried
 
     def surprise(self, face: Face3D, time: float) -> float:
@@ -128,14 +134,17 @@ class Track:
         """
         center, elapsed = self._points[:, :2].mean(axis=0), time - self._time
         returned = self.hidden_since is not None
+        carried = face is self._carried
+        if self._carried is not None and self._smoother is not None:
+            face = face if carried else _between(self._carried, face)
         self._place(face, time)
         if image_rgb is not None:
             share = 1.0 if returned else -math.expm1(-elapsed / _VELOCITY_MEMORY)
             moved = (self._points[:, :2].mean(axis=0) - center) / elapsed
             self._velocity = self._velocity + share * (moved - self._velocity)
-        if face is not self._carried:
+        if not carried:
             since_look, self.looked_at = time - self.looked_at, time
-            self._carried = self._flow = None
+            self._flow = None
             if image_rgb is not None:
                 self._learn_looks(image_rgb, since_look)
                 self._flow = FaceFlow(face, image_rgb, roll=self._roll) if flow else None
@@ -144,7 +153,8 @@ class Track:
         if detected:
             self._score = face.score
         self.hidden_since = None
-        self._face = self._tracked(face, time)
+        self._carried = None
+        self._face = self._tracked(face, time, carried=carried)
 
     def _learn_looks(self, image_rgb: npt.NDArray[np.uint8], elapsed: float) -> None:
         look = appearance_of(image_rgb, self._points, roll=self._roll)
@@ -157,7 +167,7 @@ class Track:
 
     def hide(self, time: float) -> None:
         """It is not to be seen now."""
-        self._flow = None
+        self._flow = self._carried = None
         if self.hidden_since is None:
             self.hidden_since = time
 
@@ -183,10 +193,9 @@ class Track:
         self._box = face.box
         self._roll = roll_of(face)
 
-    def _tracked(self, face: Face3D, time: float) -> TrackedFace3D:
+    def _tracked(self, face: Face3D, time: float, *, carried: bool = False) -> TrackedFace3D:
         landmarks = face.landmarks
         if self._smoother is not None:
-            carried = face is self._carried
             landmarks = self._smoother.update(landmarks, face.confidence, time=time, carried=carried).astype(
                 np.float32
             )
@@ -198,3 +207,14 @@ class Track:
             track_id=self.track_id,
             coefficient_estimator=face.coefficient_estimator,
         )
+
+
+def _between(carried: Face3D, look: Face3D) -> Face3D:
+    """``look`` with landmarks nearer to where flow had them: the noise of a look is then half of its own.
+
+    Points that are far apart are the look's.
+    """
+    apart = look.landmarks - carried.landmarks
+    far = _FAR_APART * float(np.ptp(look.landmarks[:, :2], axis=0).max())
+    share = 1 - (1 - _NEWS) * np.exp(-np.square(apart).sum(axis=1, keepdims=True) / far**2)
+    return replace(look, landmarks=carried.landmarks + (share * apart).astype(np.float32))

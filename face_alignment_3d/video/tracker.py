@@ -195,9 +195,9 @@ class VideoAligner3D:
 
     def _carried(self, track: Track, image_rgb: Image, time: float) -> Face3D | None:
         """The face as optical flow has it; None when it is time for the network to look, or something is."""
+        face = track.carry(image_rgb, time)
         if time - track.looked_at >= self._look_every - _ROUNDING:
             return None
-        face = track.carry(image_rgb, time)
         return face if face is not None and _is_face(face, image_rgb.shape, least_confidence=_GONE) else None
 
     def _one_track_a_face(

@@ -343,6 +343,18 @@ def test_smoothing_can_be_off():
     assert spread[False] > 5 * spread[True]
 
 
+def test_flow_makes_still_faces_calmer_not_less_calm():
+    error, moves = {}, {}
+    for look_every in (0.0, 0.1):
+        scene = Scene([Actor(_still(200, 180), size=160, look=1)], noise=0.002)
+        tracker = VideoAligner3D(scene, fps=FPS, look_every=look_every)
+        points = np.array([tracker.track(scene.frame(i / FPS))[0].landmarks for i in range(90)])[30:]
+        error[look_every] = np.abs(points - scene.actors[0].points(0.0)).mean()
+        moves[look_every] = np.std(np.diff(points, axis=0))
+    assert moves[0.1] < moves[0.0]
+    assert error[0.1] < 1.2 * error[0.0]  # From a third as many looks.
+
+
 def test_still_faces_are_seen_through_the_same_window():
     scene = Scene([Actor(_still(200, 180), look=1)], noise=0.004)
     tracker = VideoAligner3D(scene, fps=FPS)
