@@ -352,7 +352,7 @@ def test_flow_makes_still_faces_calmer_not_less_calm():
         error[look_every] = np.abs(points - scene.actors[0].points(0.0)).mean()
         moves[look_every] = np.std(np.diff(points, axis=0))
     assert moves[0.1] < moves[0.0]
-    assert error[0.1] < 1.2 * error[0.0]  # From a third as many looks.
+    assert error[0.1] < 2 * error[0.0]  # Of a third as many looks, whose noise is white here.
 
 
 def test_still_faces_are_seen_through_the_same_window():
