@@ -23,7 +23,7 @@ from typing import Any
 
 from circumstances import circumstances
 from timing import contenders
-from timing.between_cores import round_trip_nanoseconds
+from timing.between_cores import Nearness
 from timing.chart import draw_chart
 from timing.contenders import GROUPS, TASKS, Contender
 from timing.floor import floor_milliseconds, gmac_of, gmac_per_second
@@ -71,13 +71,19 @@ def say(measurement: Measurement) -> None:
 
 
 def measure_rates(
-    threads: Sequence[int], photos: dict[int, Photo], effort: Effort, failures: list[Failure]
+    threads: Sequence[int],
+    photos: dict[int, Photo],
+    effort: Effort,
+    failures: list[Failure],
+    nearness: Nearness,
 ) -> dict[str, dict[str, float]]:
     """Place -> routine -> 10^9 multiply-adds a second."""
     machine = list(contenders.arithmetic(threads))
     rates: dict[str, dict[str, float]] = {}
     for task in machine[0].tasks:
-        for measured in measure_task(task, machine, photos, effort, failed=failures.append):
+        for measured in measure_task(
+            task, machine, photos, effort, failed=failures.append, before=nearness.wait
+        ):
             rate = gmac_per_second(float(str(measured.said["macs"])), measured.spread.median)
             rates.setdefault(measured.place, {})[task] = round(rate, 2)
             print(f"  {task}, {measured.place}: {rate:.1f} GMAC/s", flush=True)
@@ -94,6 +100,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=Effort.rounds, help="turns of each contender a task")
     parser.add_argument(
         "--seconds", type=float, default=Effort.seconds, help="of calls for each contender a task, roughly"
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help="to wait, in all, for CPUs that are near each other; 0: measure wherever they are",
     )
     parser.add_argument(
         "--compile-peer", action="store_true", help="torch.compile for face-alignment: minutes the first time"
@@ -125,19 +138,17 @@ def main() -> None:
 
     failures: list[Failure] = []
     measurements: list[Measurement] = []
-    apart: dict[str, list[float | None]] = {}
+    nearness = Nearness(patience=args.patience)
     with tempfile.TemporaryDirectory() as folder:
         # ONNX files are made here when they are not in the cache, so that no start has that in it.
         photos = write_photos(
             Path(folder), FaceAligner3D(args.weights, backend="onnx", device="cpu", threads=1)
         )
         print("arithmetic")
-        rates = measure_rates(threads, photos, effort, failures)
+        rates = measure_rates(threads, photos, effort, failures, nearness)
         for task, name in TASKS.items():
             print(name)
-            apart[task] = [round_trip_nanoseconds()]
-            found = measure_task(task, present, photos, effort, failed=failures.append)
-            apart[task].append(round_trip_nanoseconds())
+            found = measure_task(task, present, photos, effort, failed=failures.append, before=nearness.wait)
             measurements += found
             for measurement in found:
                 say(measurement)
@@ -147,11 +158,12 @@ def main() -> None:
     floors = {place: floor_milliseconds(gmac, rates[place]) for place in rates}
     promised = promises(measurements, starts, floors.get(most), most)
     notes = notes_of(present, absent, failures, gmac, rates)
-    trips = [trip for pair in apart.values() for trip in pair if trip is not None]
-    if trips:
+    if nearness.round_trips_ns:
         notes.append(
-            "Round trip between the two CPUs, before and after each row, in Python: "
-            f"{told(Spread.of(trips))} ns. Two threads on one face are slower when it is long."
+            "Round trip between the two CPUs as bursts began, in Python: "
+            f"{told(Spread.of(nearness.round_trips_ns))} ns; {nearness.far} of "
+            f"{len(nearness.round_trips_ns)} began with CPUs far from each other, after "
+            f"{nearness.waited:.0f} s of waiting for near ones in all (docs/speed.md)."
         )
     tables = markdown(measurements, starts, promised, floors=floors, notes=notes, promised=most)
     print("\n" + tables)
@@ -164,7 +176,12 @@ def main() -> None:
         "unit": "milliseconds; of a batch, per face; seconds of starts",
         "notes": notes,
         "floor": {"gmac_a_face": round(gmac, 4), "gmac_a_second": rates, "milliseconds": floors},
-        "cpu_round_trips_ns": apart,
+        "between_cpus": {
+            "patience": nearness.patience,
+            "waited": nearness.waited,
+            "bursts": len(nearness.round_trips_ns),
+            "far": nearness.far,
+        },
         "measurements": [asdict(m) for m in measurements],
         "starts": [asdict(s) for s in starts],
         "promises": [{**asdict(p), "met": p.met} for p in promised],

@@ -1,14 +1,58 @@
 """How far apart two CPUs are: the time of a byte from one to the other and back.
 
 Two threads that share the layers of a network hand it over a hundred times a face. On a virtual machine two
-CPUs may be neighbours now and on other chips a minute later, which nothing else tells.
+CPUs may be neighbours now and on other chips ten seconds later, which nothing else tells.
 """
 
 import mmap
 import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 _TRIPS = 2000
+#: Round trips of more than this multiple of the shortest are between CPUs that are far from each other.
+_FAR = 1.5
+#: Tries in which the shortest is found, and seconds between tries.
+_TRIES, _PAUSE = 20, 0.5
+
+
+@dataclass
+class Nearness:
+    """Waits for the two CPUs to be near each other: ``patience`` seconds in all, some of them at once."""
+
+    patience: float
+    at_once: float = 10.0
+    measure: Callable[[], float | None] = lambda: round_trip_nanoseconds()
+    pause: Callable[[float], None] = time.sleep
+    round_trips_ns: list[float] = field(default_factory=list)
+    """Those with which bursts began."""
+    waited: float = 0.0
+    _shortest: float | None = None
+
+    def wait(self) -> None:
+        """Returns when they are near, or when patience ends; at once where it cannot be told."""
+        if self.patience <= 0 or (trip := self.measure()) is None:
+            return
+        if self._shortest is None:
+            self._shortest = trip
+            for _ in range(_TRIES):
+                self.pause(_PAUSE)
+                self._shortest = min(self._shortest, self.measure() or trip)
+        most = min(self.at_once, self.patience - self.waited)
+        since = self.waited
+        while trip > _FAR * self._shortest and self.waited - since < most:
+            self.pause(_PAUSE)
+            self.waited += _PAUSE
+            trip = self.measure() or trip
+            self._shortest = min(self._shortest, trip)
+        self.round_trips_ns.append(trip)
+
+    @property
+    def far(self) -> int:
+        """How many bursts began with CPUs far from each other all the same."""
+        shortest = self._shortest or 0.0
+        return sum(trip > _FAR * shortest for trip in self.round_trips_ns)
 
 
 def round_trip_nanoseconds() -> float | None:

@@ -59,8 +59,12 @@ def measure_task(
     effort: Effort,
     *,
     failed: Callable[[Failure], None],
+    before: Callable[[], None] = lambda: None,
 ) -> list[Measurement]:
-    """``task`` by those of ``contenders`` that have it; ``failed`` is told of those that could not do it."""
+    """``task`` by those of ``contenders`` that have it; ``failed`` is told of those that could not do it.
+
+    Each turn begins with ``before``.
+    """
     with contextlib.ExitStack() as stack:
         workers, said = {}, {}
         for contender in contenders:
@@ -75,7 +79,7 @@ def measure_task(
                 continue
             workers[contender] = worker
         by_name = {contender.name: worker for contender, worker in workers.items()}
-        samples = take_turns(by_name, effort)
+        samples = take_turns(by_name, effort, before=before)
     faces = faces_of(task)
     return [
         Measurement(

@@ -1,7 +1,7 @@
 """Contenders take turns, so that a noisy moment of the machine hits all of them."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -57,9 +57,11 @@ def schedule(milliseconds: float, effort: Effort) -> list[int]:
     return [int(index in chosen) for index in range(effort.rounds)]
 
 
-def take_turns(workers: Mapping[str, Timed], effort: Effort) -> dict[str, Samples]:
-    """The samples of each worker. Each turn begins with a call that is not counted, after which caches hold
-    what they would hold in steady use; calls of over a second do without."""
+def take_turns(
+    workers: Mapping[str, Timed], effort: Effort, *, before: Callable[[], None] = lambda: None
+) -> dict[str, Samples]:
+    """The samples of each worker. Each turn begins with ``before`` and a call that is not counted, after
+    which caches hold what they would hold in steady use; calls of over a second do without."""
     pilots = {name: _pilot(worker) for name, worker in workers.items()}
     plans = {name: schedule(pilot, effort) for name, pilot in pilots.items()}
     samples = {name: Samples() for name in workers}
@@ -67,6 +69,7 @@ def take_turns(workers: Mapping[str, Timed], effort: Effort) -> dict[str, Sample
         for name, worker in workers.items():
             if calls := plans[name][index]:
                 time.sleep(_PAUSE_SECONDS)
+                before()
                 samples[name].add(*worker.time(calls, untimed=int(pilots[name] < 1000)))
     return samples
 
