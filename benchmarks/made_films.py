@@ -43,12 +43,13 @@ class MovingPhoto:
     path: Callable[[float], Pose2D | None]
     expression: Expression | None = None
 
-    def at(self, time: float) -> tuple[Picture, Points]:
-        """The photo with the expression of that time, and its points."""
-        if self.expression is None:
-            return self.photo, self.points
-        displacement = self.expression(time, self.points)
-        return displaced(self.photo, self.points, displacement), self.points + displacement
+    def displacement(self, time: float) -> Points:
+        """(66, 2): where the expression of that time has the points, from where they are in the photo."""
+        return np.zeros_like(self.points) if self.expression is None else self.expression(time, self.points)
+
+    def picture(self, time: float) -> Picture:
+        """The photo with the expression of that time."""
+        return displaced(self.photo, self.points, self.displacement(time))
 
     def matrix(self, pose: Pose2D) -> Points:
         """(2, 3): from the photo to the frame."""
@@ -64,7 +65,7 @@ class MovingPhoto:
         if pose is None:
             return None
         matrix = self.matrix(pose)
-        return np.asarray(self.at(time)[1] @ matrix[:, :2].T + matrix[:, 2])
+        return np.asarray((self.points + self.displacement(time)) @ matrix[:, :2].T + matrix[:, 2])
 
 
 def load_photos(data: Path, count: int, *, name: str = "afw") -> list[tuple[Picture, Points]]:
@@ -92,7 +93,7 @@ def pictures(actors: Sequence[MovingPhoto], seconds: float, *, seed: int = 0) ->
         for actor in actors:
             pose = actor.path(index / FPS)
             if pose is not None:
-                _paste(frame, actor.at(index / FPS)[0], actor.matrix(pose), pose)
+                _paste(frame, actor.picture(index / FPS), actor.matrix(pose), pose)
         frame += cv2.randn(np.empty_like(frame), (0, 0, 0), (_NOISE,) * 3)
         yield np.clip(np.rint(frame), 0, 255).astype(np.uint8)
 

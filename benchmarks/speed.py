@@ -157,14 +157,7 @@ def main() -> None:
     gmac = gmac_of(args.weights)
     floors = {place: floor_milliseconds(gmac, rates[place]) for place in rates}
     promised = promises(measurements, starts, floors.get(most), most)
-    notes = notes_of(present, absent, failures, gmac, rates)
-    if nearness.round_trips_ns:
-        notes.append(
-            "Round trip between the two CPUs as bursts began, in Python: "
-            f"{told(Spread.of(nearness.round_trips_ns))} ns; {nearness.far} of "
-            f"{len(nearness.round_trips_ns)} began with CPUs far from each other, after "
-            f"{nearness.waited:.0f} s of waiting for near ones in all (docs/speed.md)."
-        )
+    notes = notes_of(present, absent, failures, gmac, rates, nearness)
     tables = markdown(measurements, starts, promised, floors=floors, notes=notes, promised=most)
     print("\n" + tables)
     content = {
@@ -203,6 +196,7 @@ def notes_of(
     failures: Sequence[Failure],
     gmac: float,
     rates: dict[str, dict[str, float]],
+    nearness: Nearness,
 ) -> list[str]:
     """What a reader has to know to read the tables."""
     fastest = ", ".join(f"{max(routines.values()):.0f} with {place}" for place, routines in rates.items())
@@ -213,6 +207,13 @@ def notes_of(
     notes += dict.fromkeys(f"{c.label}: {c.note}." for c in present if c.note)
     notes += [f"{group}: not measured: {reason}." for group, reason in absent.items()]
     notes += [f"{f.contender}, {f.task}: failed: {f.error}" for f in failures]
+    if nearness.round_trips_ns:
+        notes.append(
+            "Round trip between the two CPUs as bursts began, in Python: "
+            f"{told(Spread.of(nearness.round_trips_ns))} ns; {nearness.far} of "
+            f"{len(nearness.round_trips_ns)} began with CPUs far from each other, after "
+            f"{nearness.waited:.0f} s of waiting for near ones in all (docs/speed.md)."
+        )
     return notes
 
 

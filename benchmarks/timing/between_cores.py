@@ -39,9 +39,8 @@ class Nearness:
             for _ in range(_TRIES):
                 self.pause(_PAUSE)
                 self._shortest = min(self._shortest, self.measure() or trip)
-        most = min(self.at_once, self.patience - self.waited)
-        since = self.waited
-        while trip > _FAR * self._shortest and self.waited - since < most:
+        until = min(self.waited + self.at_once, self.patience)
+        while trip > _FAR * self._shortest and self.waited < until:
             self.pause(_PAUSE)
             self.waited += _PAUSE
             trip = self.measure() or trip

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from face_alignment_3d.crop import Crop, box_around, crop_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import INNER
+from face_alignment_3d.video.face_size import size_of
 
 Points = npt.NDArray[np.float64]
 _Mask = npt.NDArray[np.bool_]
@@ -96,7 +97,7 @@ def moved_with(points: Points, inner: Points, *, lost: _Mask) -> Points | None:
     """
     if np.count_nonzero(lost) > _MOST_ASTRAY:
         return None
-    size = max(float(np.ptp(points[:, :2], axis=0).max()), 1.0)
+    size = size_of(points)
     shape = (points - points[INNER].mean(axis=0)) / size
     every = np.column_stack([np.ones(len(points)), shape])
     basis, displaced = every[INNER], inner - points[INNER, :2]

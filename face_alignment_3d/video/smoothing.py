@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.video.common_motion import CommonMotion, Points
+from face_alignment_3d.video.face_size import size_of
 from face_alignment_3d.video.noise_level import NoiseLevel
 
 
@@ -113,7 +114,7 @@ class LandmarkSmoother:
         if state is not None and not time > state.time:
             raise ValueError(f"time must rise from frame to frame; got {time} s after {state.time} s")
         if state is None or time - state.time > self._settings.longest_gap:
-            self._state = state = _State(time, measured, _size(measured))
+            self._state = state = _State(time, measured, size_of(measured))
         else:
             self._next(state, measured, np.asarray(confidence, np.float64), time, carried=carried)
             state.time, state.measured = time, measured
@@ -122,7 +123,7 @@ class LandmarkSmoother:
     def _next(
         self, state: "_State", measured: Points, confidence: Points, time: float, *, carried: bool
     ) -> None:
-        settings, dt, size, noise = self._settings, time - state.time, _size(measured), state.noise
+        settings, dt, size, noise = self._settings, time - state.time, size_of(measured), state.noise
         lingering = math.exp(-dt / settings.own_linger)
 
         # Speeds come from the measurements, which have no lag.
@@ -181,10 +182,6 @@ class _State:
         """(N, 3): the news of each point within the face, averaged over the last frames."""
         self.own_surprise: Points = np.zeros(len(measured))
         """(N,): how much of these is let through for being news, in [0, 1]."""
-
-
-def _size(points: Points) -> float:
-    return max(float(np.ptp(points[:, :2], axis=0).max()), 1.0)
 
 
 def _share(cutoff_hz: npt.ArrayLike, dt: float) -> Points:

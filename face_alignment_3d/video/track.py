@@ -10,6 +10,7 @@ import numpy.typing as npt
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.video.appearance import appearance_of, likeness, unit
+from face_alignment_3d.video.face_size import size_of
 from face_alignment_3d.video.flow import FaceFlow
 from face_alignment_3d.video.levelling import Whereabouts, roll_of
 from face_alignment_3d.video.matching import overlap
@@ -62,7 +63,7 @@ class Track:
     @property
     def size(self) -> float:
         """The longer side of the face's box."""
-        return float(np.ptp(self._points[:, :2], axis=0).max())
+        return size_of(self._points)
 
     @property
     def face(self) -> TrackedFace3D:
@@ -83,7 +84,7 @@ class Track:
     def carry(self, image_rgb: npt.NDArray[np.uint8], time: float) -> Face3D | None:
         """Where optical flow from the last frame has the face; None where the network has to look.
 
-        Call it for each frame, those that the network looks at as well, but for cuts.
+        Call it for each frame but cuts; for those of a look too, where faces are smoothed.
         """
         self._carried = None if self._flow is None else self._flow.carry(image_rgb, self._shift(time))
         return self._carried
@@ -92,7 +93,7 @@ class Track:
         """How far ``face`` is from where this one is expected, in sizes of it."""
         expected = self.expected(time).points[:, :2].mean(axis=0)
         found = np.asarray(face.landmarks, np.float64)[:, :2].mean(axis=0)
-        return float(np.linalg.norm(found - expected)) / max(self.size, 1.0)
+        return float(np.linalg.norm(found - expected)) / self.size
 
     def detour(self, face: Face3D, time: float) -> float:
         """How far ``face`` is from all places where this one can be without having turned, in sizes of it.
@@ -103,12 +104,12 @@ class Track:
         way = self.expected(time).points[:, :2].mean(axis=0) - start
         offset = np.asarray(face.landmarks, np.float64)[:, :2].mean(axis=0) - start
         along = float(np.clip(offset @ way / max(float(way @ way), 1e-9), 0, 1))
-        return float(np.linalg.norm(offset - along * way)) / max(self.size, 1.0)
+        return float(np.linalg.norm(offset - along * way)) / self.size
 
     def size_ratio(self, face: Face3D) -> float:
         """How many times larger ``face`` is, or smaller; at least 1."""
-        other = max(float(np.ptp(face.landmarks[:, :2], axis=0).max()), 1.0)
-        return max(other / max(self.size, 1.0), self.size / other)
+        ratio = size_of(face.landmarks) / self.size
+        return max(ratio, 1 / ratio)
 
     def resembles(self, face: Face3D, image_rgb: npt.NDArray[np.uint8]) -> float:
         """How much ``face`` looks like this one, in [-1, 1]."""
@@ -135,21 +136,20 @@ class Track:
         center, elapsed = self._points[:, :2].mean(axis=0), time - self._time
         returned = self.hidden_since is not None
         carried = face is self._carried
-        if self._carried is not None and self._smoother is not None:
-            face = face if carried else _between(self._carried, face)
+        if self._carried is not None and not carried and self._smoother is not None:
+            face = _between(self._carried, face)
         self._place(face, time)
         if image_rgb is not None:
             share = 1.0 if returned else -math.expm1(-elapsed / _VELOCITY_MEMORY)
             moved = (self._points[:, :2].mean(axis=0) - center) / elapsed
             self._velocity = self._velocity + share * (moved - self._velocity)
+        if image_rgb is None:
+            self._flow = None
         if not carried:
             since_look, self.looked_at = time - self.looked_at, time
-            self._flow = None
             if image_rgb is not None:
                 self._learn_looks(image_rgb, since_look)
                 self._flow = FaceFlow(face, image_rgb, roll=self._roll) if flow else None
-        elif image_rgb is None:
-            self._flow = None
         if detected:
             self._score = face.score
         self.hidden_since = None
@@ -215,6 +215,6 @@ def _between(carried: Face3D, look: Face3D) -> Face3D:
     Points that are far apart are the look's.
     """
     apart = look.landmarks - carried.landmarks
-    far = _FAR_APART * float(np.ptp(look.landmarks[:, :2], axis=0).max())
+    far = _FAR_APART * size_of(look.landmarks)
     share = 1 - (1 - _NEWS) * np.exp(-np.square(apart).sum(axis=1, keepdims=True) / far**2)
     return replace(look, landmarks=carried.landmarks + (share * apart).astype(np.float32))

@@ -11,6 +11,7 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
 from face_alignment_3d.video.cuts import CutDetector
+from face_alignment_3d.video.face_size import size_of
 from face_alignment_3d.video.levelling import FrameAligner, align_at, whereabouts_of
 from face_alignment_3d.video.matching import cheapest_pairs, overlap
 from face_alignment_3d.video.smoothing import Smoothing
@@ -54,10 +55,10 @@ _RETURN_SIZE_RATIO: Final = 1.8
 #: of one that goes on after what looks like a cut.
 _RETURN_LIKENESS: Final = 0.7
 _COVERED_LIKENESS: Final = 0.35
+_CUT_LIKENESS: Final = 0.85
 #: A face that was lost for more than these seconds can be anywhere, so it must look the same beyond doubt.
 _LONG_GONE: Final = 10.0
 _LONG_GONE_LIKENESS: Final = 0.85
-_CUT_LIKENESS: Final = 0.85
 #: Seconds for which a face that is found where one was lost, and looks neither like it nor unlike it, waits
 #: until that is clearer: it may still come out from behind another.
 _UNDECIDED: Final = 2.0
@@ -184,9 +185,10 @@ class VideoAligner3D:
         looks = iter(align_at(self._aligner, image_rgb, [track.expected(time) for track in unclear]))
         seen = []
         for track, face in zip(tracks, carried, strict=True):
-            look = next(looks) if face is None else None
-            if look is not None and _is_face(look, image_rgb.shape, least_confidence=_GONE):
-                face = look if _goes_on(track, look, image_rgb, time) else None
+            if face is None:
+                look = next(looks)
+                is_there = _is_face(look, image_rgb.shape, least_confidence=_GONE)
+                face = look if is_there and _goes_on(track, look, image_rgb, time) else None
             if face is None:
                 self._lose(track, time)
             else:
@@ -195,9 +197,12 @@ class VideoAligner3D:
 
     def _carried(self, track: Track, image_rgb: Image, time: float) -> Face3D | None:
         """The face as optical flow has it; None when it is time for the network to look, or something is."""
-        face = track.carry(image_rgb, time)
-        if time - track.looked_at >= self._look_every - _ROUNDING:
+        is_due = time - track.looked_at >= self._look_every - _ROUNDING
+        if is_due and self._smoothing is None:
             return None
+        face = track.carry(image_rgb, time)
+        if is_due:
+            return None  # The track keeps it: smoothing weighs the look against it.
         return face if face is not None and _is_face(face, image_rgb.shape, least_confidence=_GONE) else None
 
     def _one_track_a_face(
@@ -348,7 +353,7 @@ class VideoAligner3D:
         rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
         waiting = {
             column
-            for row, column in sorted(undecided)
+            for row, column in undecided
             if row not in rows and column not in columns and lost[row].doubted_for(time) < _UNDECIDED
         }
         in_doubt += [found[column] for column in sorted(waiting)]
@@ -419,4 +424,4 @@ def _is_where(face: Face3D, again: Face3D, shape: tuple[int, ...]) -> bool:
         return False
     first, second = (np.asarray(f.landmarks, np.float64)[:, :2] for f in (face, again))
     moved = float(np.linalg.norm(second.mean(axis=0) - first.mean(axis=0)))
-    return moved < _SETTLED * float(np.ptp(first, axis=0).max())
+    return moved < _SETTLED * size_of(first)
