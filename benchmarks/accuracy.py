@@ -17,19 +17,19 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from circumstances import circumstances
+from provenance import circumstances
 from peers.mediapipe_faces import VERSION, MediaPipe, installed
 from tqdm import tqdm
 
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.crop import box_around
-from face_alignment_3d.training.evaluation import Evaluation, evaluate
-from face_alignment_3d.training.evaluation_markdown import comparison_markdown, markdown
-from face_alignment_3d.training.evaluation_report import FoundReport, Report
-from face_alignment_3d.training.evaluation_sets import open_labelled
-from face_alignment_3d.training.evaluation_summary import summarise_found
-from face_alignment_3d.training.evaluation_table import table
-from face_alignment_3d.training.evaluation_truth import LabelledSet
+from face_alignment_3d.training.evaluation.evaluate import Evaluation, evaluate
+from face_alignment_3d.training.evaluation.markdown import comparison_markdown, markdown
+from face_alignment_3d.training.evaluation.report import FoundReport, Report
+from face_alignment_3d.training.evaluation.sets import open_labelled
+from face_alignment_3d.training.evaluation.summary import summarise_found
+from face_alignment_3d.training.evaluation.table import table
+from face_alignment_3d.training.evaluation.truth import LabelledSet
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.json"
 CHUNK = 32

@@ -21,9 +21,9 @@ from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
 from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data import HAND_LABELLED
-from face_alignment_3d.training.datasets.photos68 import open_photos68
-from face_alignment_3d.training.evaluation import FOUND_OVERLAP
+from face_alignment_3d.training.data.datasets.photos68 import open_photos68
+from face_alignment_3d.training.data.training_data import HAND_LABELLED
+from face_alignment_3d.training.evaluation.evaluate import FOUND_OVERLAP
 
 Photo = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
 

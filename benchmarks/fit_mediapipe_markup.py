@@ -17,14 +17,13 @@ import numpy.typing as npt
 from peers.mediapipe_faces import VERTICES_66, VERTICES_68, Z_SCALE, MediaPipe, installed
 
 from face_alignment_3d.crop import box_around
-from face_alignment_3d.training import metrics
-from face_alignment_3d.training.config import LITE
-from face_alignment_3d.training.data import HAND_LABELLED
-from face_alignment_3d.training.datasets.photos68 import open_photos68
-from face_alignment_3d.training.evaluation import best_overlap
-from face_alignment_3d.training.evaluation_truth import truth_by_hand
-from face_alignment_3d.training.face_model import load_face_model
-from face_alignment_3d.training.lifting import lift
+from face_alignment_3d.training.data.datasets.photos68 import open_photos68
+from face_alignment_3d.training.data.training_data import HAND_LABELLED
+from face_alignment_3d.training.evaluation.evaluate import best_overlap, metrics
+from face_alignment_3d.training.evaluation.truth import truth_by_hand
+from face_alignment_3d.training.labels.face_model import load_face_model
+from face_alignment_3d.training.labels.lifting import lift
+from face_alignment_3d.training.recipes.config import LITE
 
 CHUNK = 32
 EVERY = 4

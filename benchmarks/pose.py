@@ -20,7 +20,7 @@ import numpy.typing as npt
 from face_alignment_3d import Face3D, FaceAligner3D
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.pose import angles_of, estimate_pose, rotation_by
-from face_alignment_3d.training.datasets.turned import TurnedPhotos, open_turned
+from face_alignment_3d.training.data.datasets.novel_views import TurnedPhotos, open_turned
 
 _BINS = ((0, 30), (30, 60), (60, 85))
 _ALL = (0, 91)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from circumstances import circumstances
+from provenance import circumstances
 
 RESULTS = Path(__file__).resolve().parent / "results" / "reproduction.json"
 STEPS = 100

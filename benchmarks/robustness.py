@@ -17,13 +17,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from circumstances import circumstances
+from provenance import circumstances
 
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.crop import Crop, box_around, rescale
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.evaluation_sets import open_dataset
-from face_alignment_3d.training.metrics import failure_rate, inner_nme
+from face_alignment_3d.training.evaluation.metrics import failure_rate, inner_nme
+from face_alignment_3d.training.evaluation.sets import open_dataset
 
 RESULTS = Path(__file__).resolve().parent / "results" / "robustness.json"
 

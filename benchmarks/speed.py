@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from circumstances import circumstances
+from provenance import circumstances
 from timing import contenders
 from timing.between_cores import Nearness
 from timing.chart import draw_chart

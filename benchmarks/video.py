@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from circumstances import circumstances
+from provenance import circumstances
 from made_expressions import talking
 from made_films import FPS, MovingPhoto, Pose2D, load_photos, pictures, write_film
 from peers.environment import peer_python
@@ -31,7 +31,7 @@ from peers.mediapipe_faces import VERSION as MEDIAPIPE
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.markup import GROUPS
 from face_alignment_3d.video import TrackedFace3D, VideoAligner3D
-from face_alignment_3d.video.film import Film
+from face_alignment_3d.video.reader import Film
 
 RESULTS = Path(__file__).resolve().parent / "results" / "video.json"
 WARM_UP = FPS  # Frames that are not timed.

@@ -8,7 +8,7 @@ import skimage.data
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.export import LiveLinkFrame, write_live_link_csv
 from face_alignment_3d.video import VideoAligner3D
-from face_alignment_3d.video.film import Film
+from face_alignment_3d.video.reader import Film
 
 
 def frames():

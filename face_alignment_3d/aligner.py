@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.backends.choosing import BackendName, DeviceLike, open_backend
+from face_alignment_3d.backends.factory import BackendName, DeviceLike, open_backend
 from face_alignment_3d.boxes import BoxesLike, as_boxes
 from face_alignment_3d.crop import crop_around
 from face_alignment_3d.detection.protocol import Detection, FaceDetector
@@ -23,8 +23,8 @@ from face_alignment_3d.markup68 import Markup, in_markup, require_markup
 from face_alignment_3d.overlapping import overlapped
 
 if TYPE_CHECKING:
-    from face_alignment_3d.backends.in_torch import Precision
-    from face_alignment_3d.coefficients.estimator import CoefficientEstimator
+    from face_alignment_3d.backends.torch_backend import Precision
+    from face_alignment_3d.blendshapes.estimator import CoefficientEstimator
 
 _BATCH_SIZE: Final = 32
 _AHEAD: Final = 8
@@ -62,12 +62,12 @@ class FaceAligner3D:
     :class:`face_alignment_3d.detection.mtcnn.MTCNNDetector` of the same runtime, made when first needed.
 
     With "torch", ``dtype`` "bfloat16" or "float16" runs convolutions in 16 bits (CUDA; see
-    :class:`face_alignment_3d.backends.in_torch.TorchBackend`), and ``compile=True`` uses ``torch.compile``.
+    :class:`face_alignment_3d.backends.torch_backend.TorchBackend`), and ``compile=True`` uses ``torch.compile``.
     With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all physical cores.
     From two faces a thread on, each thread crops and aligns faces of its own.
 
     ``coefficients=True`` puts ARKit's face coefficients into each face, as ``Face3D.coefficients``; they are
-    computed when they are asked for. A :class:`face_alignment_3d.coefficients.CoefficientEstimator`, such as
+    computed when they are asked for. A :class:`face_alignment_3d.blendshapes.CoefficientEstimator`, such as
     one that is calibrated to somebody, is used as it is.
 
     ``offline=True`` forbids downloading weights; None leaves that to the environment.
@@ -316,7 +316,7 @@ def _estimator(
         return coefficients
     if not coefficients:
         return None
-    from face_alignment_3d.coefficients.estimator import CoefficientEstimator
+    from face_alignment_3d.blendshapes.estimator import CoefficientEstimator
 
     return CoefficientEstimator(offline=offline)
 

@@ -13,8 +13,8 @@ from face_alignment_3d.pose.measures import FaceMeasures, measure_face
 from face_alignment_3d.pose.perspective import MEAN_INTERPUPILLARY_MM, PerspectivePose, solve_perspective
 
 if TYPE_CHECKING:
-    from face_alignment_3d.coefficients.estimator import CoefficientEstimator
-    from face_alignment_3d.coefficients.result import FaceCoefficients
+    from face_alignment_3d.blendshapes.estimator import CoefficientEstimator
+    from face_alignment_3d.blendshapes.result import FaceCoefficients
 
 
 @dataclass(frozen=True, eq=False)

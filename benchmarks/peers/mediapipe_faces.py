@@ -13,7 +13,7 @@ from peers.environment import peer_python
 
 from face_alignment_3d.crop import box_around, crop_around
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.evaluation import best_overlap
+from face_alignment_3d.training.evaluation.evaluate import best_overlap
 
 VERSION = "0.10.21"  # Carries its networks inside the wheel.
 _WORKER = Path(__file__).resolve().parent / "mediapipe_worker.py"

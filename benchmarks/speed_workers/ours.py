@@ -43,7 +43,7 @@ class Ours:
         """One face that is cropped already, in the runtime: pixels in, points out."""
         import numpy as np
 
-        from face_alignment_3d.backends.choosing import open_backend
+        from face_alignment_3d.backends.factory import open_backend
         from face_alignment_3d.crop import crop_around
 
         backend = open_backend(

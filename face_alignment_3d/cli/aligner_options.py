@@ -40,7 +40,7 @@ def make_aligner(args: argparse.Namespace, *, coefficients: bool = False) -> "Fa
     offline = True if args.offline else None
     detector = None
     if args.min_face is not None:
-        from face_alignment_3d.backends.choosing import choose
+        from face_alignment_3d.backends.factory import choose
         from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
         detector = MTCNNDetector(

@@ -55,11 +55,11 @@ def add_parser(subparsers: "_Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluates, prints the table and writes what was asked for."""
     from face_alignment_3d import FaceAligner3D
-    from face_alignment_3d.training.circumstances import circumstances
-    from face_alignment_3d.training.evaluation import evaluate
-    from face_alignment_3d.training.evaluation_files import write_evaluation
-    from face_alignment_3d.training.evaluation_sets import open_labelled
-    from face_alignment_3d.training.evaluation_table import table
+    from face_alignment_3d.training.engine.provenance import circumstances
+    from face_alignment_3d.training.evaluation.evaluate import evaluate
+    from face_alignment_3d.training.evaluation.files import write_evaluation
+    from face_alignment_3d.training.evaluation.sets import open_labelled
+    from face_alignment_3d.training.evaluation.table import table
 
     labelled = open_labelled(args.dataset, data=args.data, made=args.made, limit=args.limit)
     aligner = FaceAligner3D(args.weights, device=args.device)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from face_alignment_3d.errors import DataError
 
 if TYPE_CHECKING:
-    from face_alignment_3d.training.config import RunConfig
-    from face_alignment_3d.training.processes import Processes
+    from face_alignment_3d.training.engine.processes import Processes
+    from face_alignment_3d.training.recipes.config import RunConfig
     from face_alignment_3d.weights.manifest import WeightsEntry
 
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -104,8 +104,8 @@ def run(args: argparse.Namespace) -> int:
     """Trains; progress goes to stdout, a line now and then. 143 after SIGTERM, 130 after Ctrl-C."""
     import cv2
 
-    from face_alignment_3d.training.interruption import TrainingStopped
-    from face_alignment_3d.training.processes import joined_processes
+    from face_alignment_3d.training.engine.interruption import TrainingStopped
+    from face_alignment_3d.training.engine.processes import joined_processes
 
     _check(args)
     if args.preset == "coefficients":
@@ -180,8 +180,8 @@ def _check_coefficients(args: argparse.Namespace) -> None:
 
 
 def _train_coefficients(args: argparse.Namespace) -> int:
-    from face_alignment_3d.training.coefficients.fitting import CoefficientConfig
-    from face_alignment_3d.training.coefficients.recipe import run_coefficient_recipe
+    from face_alignment_3d.training.blendshapes.fitting import CoefficientConfig
+    from face_alignment_3d.training.blendshapes.recipe import run_coefficient_recipe
 
     config = CoefficientConfig()
     if args.seed is not None:
@@ -206,8 +206,8 @@ def _train_coefficients(args: argparse.Namespace) -> int:
 def _train_joint(
     args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
 ) -> "WeightsEntry | None":
-    from face_alignment_3d.training.config import BASE, LITE, STAGES
-    from face_alignment_3d.training.recipe import run_joint_recipe
+    from face_alignment_3d.training.recipes.config import BASE, LITE, STAGES
+    from face_alignment_3d.training.recipes.recipe import run_joint_recipe
 
     lite = LITE if args.made is None else STAGES[args.stage or "refine"]
     config = BASE if args.preset == "base" else dataclasses.replace(lite, preset=args.preset)
@@ -226,8 +226,8 @@ def _train_joint(
 def _train_paper(
     args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
 ) -> "WeightsEntry | None":
-    from face_alignment_3d.training.paper_config import END_TO_END, PAPER
-    from face_alignment_3d.training.recipe import run_paper_recipe
+    from face_alignment_3d.training.recipes.paper_config import END_TO_END, PAPER
+    from face_alignment_3d.training.recipes.recipe import run_paper_recipe
 
     config = _with_options(PAPER, args, steps="stage_steps")
     if args.end_to_end:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
-from face_alignment_3d.cli.film_output import FilmOutput
-from face_alignment_3d.cli.look_option import add_look_option
+from face_alignment_3d.cli.alignment_interval_option import add_look_option
 from face_alignment_3d.cli.result_files import FILM_FORMATS
 from face_alignment_3d.cli.values import seconds
+from face_alignment_3d.cli.video_output import FilmOutput
 from face_alignment_3d.cli.vmc_stream import VmcStream, add_vmc_option
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from face_alignment_3d.errors import VideoError
     from face_alignment_3d.interruption import StopRequests
     from face_alignment_3d.video import VideoAligner3D
-    from face_alignment_3d.video.film import Film
+    from face_alignment_3d.video.reader import Film
 
     targets = _targets(args)
     with ExitStack() as stack:

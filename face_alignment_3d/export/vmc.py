@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final
 
 from face_alignment_3d.arkit import require_coefficients
-from face_alignment_3d.coefficients.mirroring import mirrored_name
+from face_alignment_3d.blendshapes.mirroring import mirrored_name
 from face_alignment_3d.errors import FaceAlignmentError
 from face_alignment_3d.pose.head_pose import HeadPose
 

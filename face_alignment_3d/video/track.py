@@ -12,7 +12,7 @@ from face_alignment_3d.face import Face3D
 from face_alignment_3d.video.appearance import appearance_of, likeness, unit
 from face_alignment_3d.video.face_size import size_of
 from face_alignment_3d.video.flow import FaceFlow
-from face_alignment_3d.video.levelling import Whereabouts, roll_of
+from face_alignment_3d.video.leveling import Whereabouts, roll_of
 from face_alignment_3d.video.matching import overlap
 from face_alignment_3d.video.smoothing import LandmarkSmoother, Smoothing
 from face_alignment_3d.video.tracked_face import TrackedFace3D

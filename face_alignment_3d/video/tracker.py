@@ -12,7 +12,7 @@ from face_alignment_3d.face import Face3D
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
 from face_alignment_3d.video.cuts import CutDetector
 from face_alignment_3d.video.face_size import size_of
-from face_alignment_3d.video.levelling import FrameAligner, align_at, whereabouts_of
+from face_alignment_3d.video.leveling import FrameAligner, align_at, whereabouts_of
 from face_alignment_3d.video.matching import cheapest_pairs, overlap
 from face_alignment_3d.video.smoothing import Smoothing
 from face_alignment_3d.video.track import Track

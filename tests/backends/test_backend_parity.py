@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from face_alignment_3d.backends.in_onnxruntime import OnnxBackend
-from face_alignment_3d.backends.in_torch import TorchBackend
+from face_alignment_3d.backends.onnx_backend import OnnxBackend
 from face_alignment_3d.backends.protocol import Backend
+from face_alignment_3d.backends.torch_backend import TorchBackend
 from face_alignment_3d.crop import box_around, crop_around
 from face_alignment_3d.weights.loading import load_cascade
 from face_alignment_3d.weights.store import resolve_weights

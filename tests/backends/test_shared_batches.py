@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from face_alignment_3d.backends import in_onnxruntime
-from face_alignment_3d.backends.in_onnxruntime import OnnxBackend
+from face_alignment_3d.backends import onnx_backend as in_onnxruntime
+from face_alignment_3d.backends.onnx_backend import OnnxBackend
 from face_alignment_3d.errors import ImageError
 
 #: Crop pixels. How a batch is divided decides in which order products are summed up. (Where this was written

@@ -3,5 +3,4 @@
 import sys
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS.parent / "benchmarks"), str(TESTS / "training")]
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))

@@ -3,12 +3,12 @@
 import accuracy
 import numpy as np
 import pytest
-from known_errors import KnownAligner, labelled_set, labels, lifted_of, write_photos
-from synthetic_faces import posed_faces
 
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.evaluation import evaluate
-from face_alignment_3d.training.evaluation_truth import LabelledSet, truth_in_3d
+from face_alignment_3d.training.evaluation.evaluate import evaluate
+from face_alignment_3d.training.evaluation.truth import LabelledSet, truth_in_3d
+from tests.training.known_errors import KnownAligner, labelled_set, labels, lifted_of, write_photos
+from tests.training.synthetic_faces import posed_faces
 
 ERRORS = (1.0, 2.0, 3.0)
 

@@ -16,7 +16,7 @@ from face_alignment_3d.cli import main
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training import evaluation_sets
+from face_alignment_3d.training.evaluation import sets as evaluation_sets
 
 COUNT = 3
 
@@ -164,7 +164,7 @@ def test_what_cannot_be_done(
 
 
 def test_help_names_the_data_sets(capsys: pytest.CaptureFixture[str]) -> None:
-    from face_alignment_3d.training.evaluation_sets import AFLW2000, DATASETS, TURNED
+    from face_alignment_3d.training.evaluation.sets import AFLW2000, DATASETS, TURNED
 
     with pytest.raises(SystemExit):
         main(["evaluate", "--help"])

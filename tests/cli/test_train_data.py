@@ -2,27 +2,22 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-# The made-up faces live with the tests of the training.
-sys.path.append(str(Path(__file__).parents[1] / "training"))
-
-from round_head import write_head_model
-from small_cascade import seeded_cascade
-from synthetic_faces import posed_faces, write_faces, write_models, write_photos68
-
 from face_alignment_3d.cli import main
 from face_alignment_3d.cli.main import _parser
-from face_alignment_3d.training.datasets.teachers import open_taught_faces
-from face_alignment_3d.training.datasets.turned import open_turned
-from face_alignment_3d.training.labels import load_labels
-from face_alignment_3d.training.lifted_labels import load_lifted
+from face_alignment_3d.training.data.datasets.novel_views import open_turned
+from face_alignment_3d.training.data.datasets.teachers import open_taught_faces
+from face_alignment_3d.training.labels.labels import load_labels
+from face_alignment_3d.training.labels.lifted_labels import load_lifted
 from face_alignment_3d.weights import loading
+from tests.training.round_head import write_head_model
+from tests.training.small_cascade import seeded_cascade
+from tests.training.synthetic_faces import posed_faces, write_faces, write_models, write_photos68
 
 FACES = 6
 

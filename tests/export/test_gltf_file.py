@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import trimesh
-from known_faces import known_face, poseless_face
 from pygltflib import GLTF2
 from scipy.spatial.transform import Rotation
 
@@ -15,6 +14,7 @@ from face_alignment_3d.export import write_gltf
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NAMES
 from face_alignment_3d.pose.perspective import millimetres_per_unit
+from tests.export.known_faces import known_face, poseless_face
 
 _SIZE = {"height": 480, "width": 640}
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from known_faces import known_face
 
 from face_alignment_3d.arkit import COEFFICIENTS, require_coefficients
 from face_alignment_3d.export import LiveLinkFrame, write_live_link_csv
+from tests.export.known_faces import known_face
 
 
 def test_names() -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from known_faces import known_face, poseless_face
 from scipy.spatial.transform import Rotation
 
 from face_alignment_3d.export import PhotoFaces, write_openface_csv
 from face_alignment_3d.markup68 import to_68
 from face_alignment_3d.pose import Camera
+from tests.export.known_faces import known_face, poseless_face
 
 _CAMERA = Camera(fx=800, fy=800, cx=319.5, cy=239.5, width=640, height=480)
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from known_faces import known_face, poseless_face
 from plyfile import PlyData
 
 from face_alignment_3d.export import PhotoFaces, write_npz, write_obj, write_ply, write_pts
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.markup68 import Markup, lines_in, to_68
-from face_alignment_3d.training.datasets.ibug_pts import read_pts
+from face_alignment_3d.training.data.datasets.ibug_pts import read_pts
+from tests.export.known_faces import known_face, poseless_face
 
 
 @pytest.fixture

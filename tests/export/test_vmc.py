@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from known_faces import known_face
 from pythonosc.osc_packet import OscPacket
 from scipy.spatial.transform import Rotation
 
 from face_alignment_3d.errors import FaceAlignmentError
 from face_alignment_3d.export import VMCSender
 from face_alignment_3d.pose import HeadPose, rotation_by
+from tests.export.known_faces import known_face
 
 
 @pytest.fixture

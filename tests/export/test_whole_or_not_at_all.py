@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from known_faces import known_face
 
 from face_alignment_3d.export import (
     LiveLinkFrame,
@@ -15,6 +14,7 @@ from face_alignment_3d.export import (
     write_live_link_csv,
     write_openface_csv,
 )
+from tests.export.known_faces import known_face
 
 _PHOTO = PhotoFaces("a.jpg", 480, 640, [known_face()])
 

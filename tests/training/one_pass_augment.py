@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from face_alignment_3d.markup import MIRROR
-from face_alignment_3d.training.augment import upright_crop
+from face_alignment_3d.training.data.augment import upright_crop
 
 
 def augment_in_one_pass(sample, draw, size, extension, geometric, chances):

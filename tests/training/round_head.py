@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.profiling.head_model import HeadModel
+from face_alignment_3d.training.novel_views.head_model import HeadModel
 
 RADII = np.array([7.0, 9.5, 8.5])
 _ROWS, _COLUMNS = 41, 80

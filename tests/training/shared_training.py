@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from small_cascade import small_cascade
-from small_paper_cascade import small_paper_cascade
-from synthetic_faces import picture, posed_faces
 
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.augment import Geometric
-from face_alignment_3d.training.batches import BatchMaker, Pool
-from face_alignment_3d.training.interruption import TrainingStopped
-from face_alignment_3d.training.joint_objective import JointObjective
-from face_alignment_3d.training.paper_objective import PaperObjective
-from face_alignment_3d.training.photometric import Photometric
-from face_alignment_3d.training.processes import joined_processes
-from face_alignment_3d.training.sample import Sample
-from face_alignment_3d.training.trainer import Trainer, TrainingPlan
-from face_alignment_3d.training.turned_labels import TurnedLabels
+from face_alignment_3d.training.data.augment import Geometric
+from face_alignment_3d.training.data.photometric import Photometric
+from face_alignment_3d.training.data.sample import Sample
+from face_alignment_3d.training.engine.batches import BatchMaker, Pool
+from face_alignment_3d.training.engine.interruption import TrainingStopped
+from face_alignment_3d.training.engine.processes import joined_processes
+from face_alignment_3d.training.engine.trainer import Trainer, TrainingPlan
+from face_alignment_3d.training.labels.random_pose_labels import TurnedLabels
+from face_alignment_3d.training.objectives.joint_objective import JointObjective
+from face_alignment_3d.training.objectives.paper_objective import PaperObjective
+from tests.training.small_cascade import small_cascade
+from tests.training.small_paper_cascade import small_paper_cascade
+from tests.training.synthetic_faces import picture, posed_faces
 
 BATCH = 4
 STOPPED_AFTER = 3

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from face_alignment_3d.networks.cascade import Cascade, CascadeGeometry
-from face_alignment_3d.networks.paper import initialisation
+from face_alignment_3d.networks.paper import initialization as initialisation
 from face_alignment_3d.networks.paper.blocks import Bottleneck, PreActivationBottleneck
 
 GEOMETRY = CascadeGeometry(

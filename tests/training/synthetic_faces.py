@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from face_alignment_3d.training.face_model import FaceModel
+from face_alignment_3d.training.labels.face_model import FaceModel
 
 COEFFICIENT_STD = np.array([0.10, 0.10, 0.12, 0.10, 0.12, 0.12])
 

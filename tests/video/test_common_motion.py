@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from made_up_scene import shape66
 
 from face_alignment_3d.video.common_motion import CommonMotion
+from tests.video.made_up_scene import shape66
 
 FACE = 150 * shape66()
 NOISE = np.ones(66)

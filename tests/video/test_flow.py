@@ -3,14 +3,14 @@
 import cv2
 import numpy as np
 import pytest
-from made_up_scene import shape66
-from moving_picture import picture
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import GROUPS, INNER
 from face_alignment_3d.pose.rotation import rotation_by
 from face_alignment_3d.video.flow import FaceFlow, moved_with
+from tests.video.made_up_scene import shape66
+from tests.video.moving_picture import picture
 
 SIZE = 180.0
 MIDDLE = np.array([320.0, 240.0])

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from made_up_scene import shape66
 
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.video import LandmarkSmoother, Smoothing
+from tests.video.made_up_scene import shape66
 
 FACE = shape66()
 SIZE = 150.0

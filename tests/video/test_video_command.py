@@ -15,20 +15,20 @@ import pandas as pd
 import pytest
 import skimage.data
 import trimesh
-from films import read_pictures, read_times, sound_seconds, write_film
 from pygltflib import GLTF2
 from pythonosc.osc_packet import OscPacket
 from scipy.spatial.transform import Rotation
 
 import face_alignment_3d
 from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.blendshapes import FaceCoefficients
 from face_alignment_3d.cli import main
 from face_alignment_3d.cli.result_files import FILM_FORMATS
-from face_alignment_3d.coefficients import FaceCoefficients
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NAMES
 from face_alignment_3d.pose import rotation_by
 from face_alignment_3d.pose.mean_face import MEAN_FACE
+from tests.video.videos import read_pictures, read_times, sound_seconds, write_film
 
 TIMES = [0, 33, 70, 100, 300, 333, 500, 533]
 ROOT = Path(__file__).resolve().parents[2]
@@ -284,8 +284,8 @@ def test_a_kill_leaves_no_broken_film(tmp_path):
     write_film(tmp_path / "clip.mp4", range(0, 3000, 33))
     (tmp_path / "out.mp4").write_text("before")
     code = (
-        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]\n"
-        "import os, face_alignment_3d, test_video_command as t\n"
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}]\n"
+        "import os, face_alignment_3d, tests.video.test_video_command as t\n"
         "from face_alignment_3d.cli import main\n"
         "face_alignment_3d.FaceAligner3D = t.OneFace\n"
         "t.OneFace.after = staticmethod(lambda: os.kill(os.getpid(), 9))\n"

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from made_up_scene import HEIGHT, WIDTH, Actor, Scene, shape66
-from moving_picture import picture
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.video import VideoAligner3D
+from tests.video.made_up_scene import HEIGHT, WIDTH, Actor, Scene, shape66
+from tests.video.moving_picture import picture
 
 FPS = 30
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from face_alignment_3d.arkit import COEFFICIENTS
-from face_alignment_3d.coefficients import FaceCoefficients
+from face_alignment_3d.blendshapes import FaceCoefficients
 from face_alignment_3d.pose import rotation_by
 from face_alignment_3d.pose.mean_face import MEAN_FACE
 from face_alignment_3d.video import TrackedFace3D

@@ -2,7 +2,7 @@
 
 import pytest
 
-from face_alignment_3d.coefficients.weights_file import load_coefficients
+from face_alignment_3d.blendshapes.weights_file import load_coefficients
 from face_alignment_3d.weights.integrity import verify
 from face_alignment_3d.weights.loading import load_cascade
 from face_alignment_3d.weights.manifest import load_manifest

@@ -3,7 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from face_alignment_3d.cli.train_data import lift, profile, pseudo_label
+from face_alignment_3d.cli.train_data import lift, pseudo_label
+from face_alignment_3d.cli.train_data import synthesize_views as profile
 
 if TYPE_CHECKING:
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

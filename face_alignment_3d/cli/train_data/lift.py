@@ -43,10 +43,10 @@ def run(args: argparse.Namespace) -> int:
     """Lifts one set after the other; prints a table for each."""
     from face_alignment_3d.atomic import write_atomically
     from face_alignment_3d.export import write_png
-    from face_alignment_3d.training.datasets.photos68 import open_photos68
-    from face_alignment_3d.training.face_model import load_face_model
-    from face_alignment_3d.training.lifted_labels import lift_photos, save_lifted
-    from face_alignment_3d.training.lifting_report import lifting_report, lifting_sheet, lifting_table
+    from face_alignment_3d.training.data.datasets.photos68 import open_photos68
+    from face_alignment_3d.training.labels.face_model import load_face_model
+    from face_alignment_3d.training.labels.lifted_labels import lift_photos, save_lifted
+    from face_alignment_3d.training.labels.lifting_report import lifting_report, lifting_sheet, lifting_table
 
     # All sets first, so that a misspelt one is found before the work on the others.
     opened = {name: open_photos68(args.data, name) for name in dict.fromkeys(args.dataset)}

@@ -12,8 +12,8 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     import torch
 
-    from face_alignment_3d.training.datasets.teachers import TaughtFaces
-    from face_alignment_3d.training.pseudo_labels import Network
+    from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
+    from face_alignment_3d.training.labels.pseudo_labels import Network
 
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -54,20 +54,20 @@ def run(args: argparse.Namespace) -> int:
     from face_alignment_3d.devices import choose_device
     from face_alignment_3d.export import write_png
     from face_alignment_3d.markup import FROM_68
-    from face_alignment_3d.training.face_model import load_face_model
-    from face_alignment_3d.training.pseudo_label_report import (
+    from face_alignment_3d.training.labels.face_model import load_face_model
+    from face_alignment_3d.training.labels.pseudo_label_report import (
         pseudo_label_report,
         pseudo_label_sheet,
         pseudo_label_table,
     )
-    from face_alignment_3d.training.pseudo_labels import (
+    from face_alignment_3d.training.labels.pseudo_labels import (
         describe_source,
         is_made,
         make_pseudo_labels,
         remove_parts,
         save_pseudo_labels,
     )
-    from face_alignment_3d.training.views import ensemble_views
+    from face_alignment_3d.training.labels.views import ensemble_views
 
     # Photos are read on threads of their own; OpenCV's would only fight with them and with torch's.
     cv2.setNumThreads(1)
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 def _networks(weights: list[str], device: "torch.device") -> "list[Network]":
     import torch
 
-    from face_alignment_3d.training.pseudo_labels import Network
+    from face_alignment_3d.training.labels.pseudo_labels import Network
     from face_alignment_3d.weights.integrity import sha256_of
     from face_alignment_3d.weights.loading import load_cascade
     from face_alignment_3d.weights.store import resolve_weights
@@ -111,9 +111,9 @@ def _networks(weights: list[str], device: "torch.device") -> "list[Network]":
 
 def _faces(data: Path, limit: int | None) -> "TaughtFaces":
     from face_alignment_3d.errors import DataError
-    from face_alignment_3d.training.datasets.teachers import open_taught_faces
-    from face_alignment_3d.training.evenly_spread import evenly_spread
-    from face_alignment_3d.training.taught_photos import select
+    from face_alignment_3d.training.data.datasets.teachers import open_taught_faces
+    from face_alignment_3d.training.data.subsample import evenly_spread
+    from face_alignment_3d.training.data.teacher_labelled_photos import select
 
     if limit is not None and limit < 1:
         raise DataError(f"expected a limit of at least 1 face; got {limit}")

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from face_alignment_3d.networks.paper import initialisation
+from face_alignment_3d.networks.paper import initialization as initialisation
 from face_alignment_3d.networks.paper.blocks import PreActivationBottleneck
 
 # The paper's Table 1. The original ResNet-200 (He et al. 2016) has 36 in place of 38: weights trained for it

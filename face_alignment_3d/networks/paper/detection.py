@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from face_alignment_3d.networks.paper import initialisation
+from face_alignment_3d.networks.paper import initialization as initialisation
 from face_alignment_3d.networks.paper.blocks import Bottleneck
 
 _BLOCKS = (3, 8, 36, 3)

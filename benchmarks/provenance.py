@@ -1,0 +1,11 @@
+"""What a benchmark's numbers belong to: command, date, machine, versions and weights."""
+
+import sys
+from typing import Any
+
+from face_alignment_3d.training.engine import provenance as measured
+
+
+def circumstances(weights: str) -> dict[str, Any]:
+    """As what :mod:`json` takes; ``weights`` is a name of the manifest or a path."""
+    return measured.circumstances(["python", *sys.argv], weights)

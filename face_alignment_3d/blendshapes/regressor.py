@@ -1,0 +1,42 @@
+"""The network that reads coefficients from canonical points, in NumPy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.markup import MIRROR
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Regressor:
+    """A perceptron with SiLU between its layers; equivariant to mirroring by construction.
+
+    It takes ICT-FaceKit's landmarks, as :class:`~face_alignment_3d.blendshapes.reading.Reading` makes them.
+    """
+
+    mean: Floats
+    """(66, 3): canonical units; taken off the points."""
+    spread: Floats
+    """(66, 3): what the points are divided by then."""
+    layers: tuple[tuple[Floats, Floats], ...]
+    """Weight (out, in) and bias (out,) of each layer; the first takes 198 numbers, the last gives C."""
+    mirror: npt.NDArray[np.int64]
+    """(C,): which coefficient is which on the mirrored face."""
+
+    def predict(self, points_canonical: npt.NDArray[np.floating]) -> Floats:
+        """(N, 66, 3) -> (N, C), neither clipped nor calibrated: about 0 to 1, and somewhat beyond."""
+        points = np.asarray(points_canonical, np.float64)
+        mirrored = points[:, MIRROR] * [-1.0, 1.0, 1.0]
+        mean: Floats = (self._forward(points) + self._forward(mirrored)[:, self.mirror]) / 2
+        return mean
+
+    def _forward(self, points: Floats) -> Floats:
+        values = ((points - self.mean) / self.spread).reshape(len(points), -1)
+        for index, (weight, bias) in enumerate(self.layers):
+            if index:
+                values = values / (1 + np.exp(-values))
+            values = values @ weight.T + bias
+        return values

@@ -1,7 +1,0 @@
-"""ARKit's face coefficients from 66 landmarks; docs/coefficients.md has what each is worth."""
-
-from face_alignment_3d.coefficients.estimator import CoefficientEstimator
-from face_alignment_3d.coefficients.result import FaceCoefficients
-from face_alignment_3d.coefficients.visibility import NOT_VISIBLE, VISIBLE
-
-__all__ = ["NOT_VISIBLE", "VISIBLE", "CoefficientEstimator", "FaceCoefficients"]

@@ -1,0 +1,143 @@
+"""A whole run, from ICT-FaceKit and photos to a weight file. Reads top to bottom."""
+
+import datetime
+import json
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+
+from face_alignment_3d.aligner import FaceAligner3D
+from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.atomic import write_atomically
+from face_alignment_3d.blendshapes.mirroring import mirror_permutation
+from face_alignment_3d.blendshapes.regressor import Regressor
+from face_alignment_3d.blendshapes.visibility import VISIBLE
+from face_alignment_3d.blendshapes.weights_file import CoefficientWeights, save_coefficients
+from face_alignment_3d.markup import MARKUP_NAME
+from face_alignment_3d.pose.head_pose import canonical_points
+from face_alignment_3d.training.blendshapes.expression_model import ExpressionModel, load_expression_model
+from face_alignment_3d.training.blendshapes.fitting import CoefficientConfig, Report, fit
+from face_alignment_3d.training.blendshapes.measured_reading import measure_reading
+from face_alignment_3d.training.blendshapes.measuring import (
+    Worth,
+    summary,
+    worth_on_faces,
+    worth_on_photos,
+)
+from face_alignment_3d.training.blendshapes.photos import Photos, read_photos
+from face_alignment_3d.training.blendshapes.samples import training_faces, unseen_faces
+from face_alignment_3d.weights.integrity import sha256_of
+from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
+from face_alignment_3d.weights.store import resolve_weights
+
+NAME: Final = "coefficients"
+
+#: ICT-FaceKit is free; the photos, by which its points and the network's are told apart, are not.
+LICENCE: Final = "non-commercial research (terms of the training photos; see MODEL_CARD.md)"
+
+DATA: Final = (
+    "ICT-FaceKit (MIT licence): identities and expressions at the landmarks",
+    "HELEN train and LFPW train (1,535 photos, 300-W annotation): offset of the markup, openness of the eyes",
+)
+
+_NOISE: Final = 0.01
+#: The unseen faces come from a stream of random numbers of their own.
+_UNSEEN_STREAM: Final = 1
+
+
+def run_coefficient_recipe(
+    config: CoefficientConfig, data: Path, out: Path, *, landmarks: str, command: str, report: Report
+) -> WeightsEntry:
+    """Trains on ``data`` and writes ``coefficients.safetensors``, its manifest and a table into ``out``.
+
+    ``landmarks`` are the weights of the landmark network whose points are to be read. Raises
+    :class:`DataError` when data are missing, :class:`WeightsError` when weights are.
+    """
+    # The batches are too small to share, and the same number of threads gives the same weights.
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    model = load_expression_model(data)
+    network = resolve_weights(landmarks)
+    photos = read_photos(data, FaceAligner3D(network, backend="torch", device="cpu"))
+    report(f"read {len(photos.training.paths)} photos, and {len(photos.held_out.paths)} to measure with")
+    weights, worths = train(model, photos, config, report=report)
+    metrics = {**summary(worths), **worth_on_photos(weights.reading, weights.regressor, photos.held_out)}
+    metrics = {name: round(value, 4) for name, value in metrics.items() if math.isfinite(value)}
+
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{NAME}.safetensors"
+    today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
+    save_coefficients(
+        weights,
+        path,
+        metadata={
+            "licence": LICENCE,
+            "training_command": command,
+            "seed": str(config.seed),
+            "landmark_weights_sha256": sha256_of(network),
+            "date": today,
+        },
+    )
+    entry = WeightsEntry(
+        name=NAME,
+        kind="coefficients",
+        preset=None,
+        file=path.name,
+        sha256=sha256_of(path),
+        bytes=path.stat().st_size,
+        url=None,
+        embedded=True,
+        input_size=None,
+        markup=MARKUP_NAME,
+        licence=LICENCE,
+        data=DATA,
+        training_command=command,
+        seed=config.seed,
+        metrics=metrics,
+        date=today,
+    )
+    write_manifest({entry.name: entry}, out / f"{NAME}.manifest.json")
+    content = {"metrics": metrics, "coefficients": [asdict(worth) for worth in worths]}
+    write_atomically(out / f"{NAME}.report.json", (json.dumps(content, indent=2) + "\n").encode())
+    write_atomically(out / f"{NAME}.report.md", table(worths).encode())
+    return entry
+
+
+def train(
+    model: ExpressionModel, photos: Photos, config: CoefficientConfig, *, report: Report
+) -> tuple[CoefficientWeights, tuple[Worth, ...]]:
+    """The weights, and what each of the 52 coefficients is worth on unseen faces with 1 % noise."""
+    resting = model.faces(np.zeros((1, len(model.identity))), np.zeros((1, len(COEFFICIENTS))))
+    neutral = canonical_points(resting)[0]
+    reading = measure_reading(photos.training, neutral)
+    faces = training_faces(model, config.samples, np.random.default_rng(config.seed))
+    report(f"made {config.samples} faces")
+    of_all = fit(faces, config, report=report)
+    rng = np.random.default_rng([config.seed, _UNSEEN_STREAM])
+    worths = worth_on_faces(of_all, unseen_faces(model, config.unseen, rng, noise=_NOISE))
+    return CoefficientWeights(reading, _visible_part(of_all), neutral), worths
+
+
+def table(worths: tuple[Worth, ...]) -> str:
+    """Markdown, a line for each coefficient that the model has."""
+    lines = ["| coefficient | given | correlation | mean absolute error |", "|---|---|---|---|"]
+    for worth in worths:
+        if worth.name != "tongueOut":
+            given = "yes" if worth.visible else "NaN"
+            lines.append(
+                f"| {worth.name} | {given} | {worth.correlation:.2f} | {worth.mean_absolute_error:.3f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _visible_part(regressor: Regressor) -> Regressor:
+    """Without the outputs that nobody is given."""
+    kept = [COEFFICIENTS.index(name) for name in VISIBLE]
+    weight, bias = regressor.layers[-1]
+    layers = (*regressor.layers[:-1], (weight[kept], bias[kept]))
+    return replace(regressor, layers=layers, mirror=mirror_permutation(VISIBLE))

@@ -1,0 +1,95 @@
+"""Faces with known coefficients, as canonical points."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.markup import NUM_LANDMARKS
+from face_alignment_3d.pose.head_pose import canonical_points
+from face_alignment_3d.pose.rotation import rotation_by
+from face_alignment_3d.training.blendshapes.expression_model import ExpressionModel
+from face_alignment_3d.training.blendshapes.landmark_noise import realistic_noise, white_noise
+from face_alignment_3d.training.blendshapes.mixes import sample_mixes
+
+Floats = npt.NDArray[np.float64]
+
+#: Faces at a time, so that memory stays small.
+_CHUNK: Final = 10_000
+#: Share of the training faces that are closer to the mean face than people are. After calibration all are.
+_CALMER: Final = 0.3
+#: Largest yaw, pitch and roll of the heads, degrees.
+_TURNS: Final = (80.0, 40.0, 60.0)
+_LARGEST_NOISE: Final = 0.02
+#: People without expression are seen in the mean of this many frames.
+RESTING_FRAMES: Final = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """N faces."""
+
+    points: npt.NDArray[np.float32]
+    """(N, 66, 3): canonical, of landmarks that were posed and disturbed."""
+    coefficients: npt.NDArray[np.float32]
+    """(N, 52)"""
+    resting: npt.NDArray[np.float32]
+    """(N, 66, 3): the same people without expression; (0, 66, 3) where that was not asked for."""
+
+
+def training_faces(model: ExpressionModel, count: int, rng: np.random.Generator) -> Faces:
+    """Faces as the regressor is to learn them: all identities, noise of 0 to 2 %."""
+
+    def noise(count: int) -> Floats:
+        return realistic_noise(count, rng, largest=_LARGEST_NOISE)
+
+    return _faces(model, count, rng, noise, calmer=_CALMER, with_resting=False)
+
+
+def unseen_faces(model: ExpressionModel, count: int, rng: np.random.Generator, *, noise: float) -> Faces:
+    """Faces to measure with: identities as they are, white noise of one standard deviation.
+
+    ``noise`` is in inter-ocular distances, for each of x, y and z.
+    """
+
+    def white(count: int) -> Floats:
+        return white_noise(count, rng, deviation=noise)
+
+    return _faces(model, count, rng, white, calmer=0.0, with_resting=True)
+
+
+def _faces(
+    model: ExpressionModel,
+    count: int,
+    rng: np.random.Generator,
+    noise: Callable[[int], Floats],
+    *,
+    calmer: float,
+    with_resting: bool,
+) -> Faces:
+    points, coefficients = [], []
+    resting = [np.zeros((0, NUM_LANDMARKS, 3), np.float32)]
+    for start in range(0, count, _CHUNK):
+        size = min(_CHUNK, count - start)
+        identity = rng.standard_normal((size, len(model.identity)))
+        is_calmer = rng.random((size, 1)) < calmer
+        identity *= np.where(is_calmer, rng.random((size, 1)), 1.0)
+        mixes = sample_mixes(size, rng)
+        faces = model.faces(identity, mixes) + noise(size)
+        points.append(canonical_points(_posed(faces, rng)).astype(np.float32))
+        coefficients.append(mixes.astype(np.float32))
+        if with_resting:
+            faces = model.faces(identity, np.zeros_like(mixes)) + noise(size) / np.sqrt(RESTING_FRAMES)
+            resting.append(canonical_points(_posed(faces, rng)).astype(np.float32))
+    return Faces(np.concatenate(points), np.concatenate(coefficients), np.concatenate(resting))
+
+
+def _posed(faces: Floats, rng: np.random.Generator) -> Floats:
+    """As in a photo: the way back to canonical points is part of what is learned."""
+    turns = rng.uniform(-1.0, 1.0, (len(faces), 3)) * _TURNS
+    rotations = np.stack([rotation_by(*turn) for turn in turns])
+    size = rng.uniform(30.0, 400.0, (len(faces), 1, 1))
+    posed: Floats = size * faces @ np.swapaxes(rotations, 1, 2) + rng.uniform(-500, 500, (len(faces), 1, 3))
+    return posed

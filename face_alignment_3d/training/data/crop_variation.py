@@ -1,0 +1,27 @@
+"""How the paper's crops vary."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from face_alignment_3d.training.data.augment import Placement
+
+
+@dataclass(frozen=True)
+class UniformVariation:
+    """Uniform rotation, scale and extension (paper, section 4), crops centred on the face box."""
+
+    roll: float = 35.0
+    """At most so many degrees either way."""
+    scale: tuple[float, float] = (0.85, 1.15)
+    """Least and largest factor of the face's size in the crop."""
+    extension: tuple[float, float] = (1.20 / 1.25, 1.0)
+    """Least and largest extension of the face box, over the one that the network works with: 20 to 25 %."""
+    mirror: bool = True
+
+    def draw(self, generator: np.random.Generator) -> Placement:
+        """Three uniform draws."""
+        degrees = generator.uniform(-self.roll, self.roll)
+        enlarged = generator.uniform(*self.scale)
+        extension = generator.uniform(*self.extension)
+        return Placement(float(np.deg2rad(degrees)), (0.0, 0.0), float(extension / enlarged))

@@ -1,0 +1,79 @@
+"""Photos turned out of plane (``turned/<set>/*.jpg`` and ``turned/<set>.npz``), with their 3D labels."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.images import as_rgb
+from face_alignment_3d.training.data.archives import read_arrays, require_files, require_shape
+from face_alignment_3d.training.data.sample import Sample
+
+Floats = npt.NDArray[np.float32]
+
+#: The set of turned photos of faces that have pseudo-labels.
+PSEUDO_LABELLED = "pseudo"
+
+_KEYS = ("names", "sources", "points66", "yaw", "pitch", "roll")
+
+
+@dataclass(frozen=True, eq=False)
+class TurnedPhotos:
+    """The index of one set: V views, their 3D labels and poses, no images yet."""
+
+    directory: Path
+    names: tuple[str, ...]
+    sources: tuple[str, ...]
+    """(V,): the photo that each was made from."""
+    points: Floats
+    """(V, 66, 3) in pixels of the view; x right, y down, z away from the camera, zero mean."""
+    yaw: Floats
+    """(V,) degrees, positive where the nose points to the image's right."""
+    pitch: Floats
+    roll: Floats
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def image(self, index: int) -> npt.NDArray[np.uint8]:
+        return as_rgb(self.directory / f"{self.names[index]}.jpg")
+
+    def sample(self, index: int) -> Sample:
+        """View ``index`` as training sees it, all of its points believed."""
+        ones = np.ones(len(self.points[index]), dtype=np.float32)
+        name = f"{self.directory.name}/{self.names[index]}"
+        return Sample(name, self.image(index), self.points[index], ones, ones)
+
+    def digest(self) -> str:
+        """SHA-256 over names, labels, poses and the photos' bytes: which views a number was measured on."""
+        digest = hashlib.sha256("\n".join(self.names).encode())
+        for array in (self.points, self.yaw, self.pitch, self.roll):
+            digest.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
+        for name in self.names:
+            digest.update((self.directory / f"{name}.jpg").read_bytes())
+        return digest.hexdigest()
+
+
+def view_source(path: str) -> str:
+    """The name that the views of a photo with this path below its data set go by."""
+    return path.replace("/", "_").rpartition(".")[0]
+
+
+def open_turned(made: Path, name: str) -> TurnedPhotos:
+    """Opens ``made/turned/<name>.npz`` and checks that its photos are there; else raises DataError."""
+    index = made / "turned" / f"{name}.npz"
+    directory = made / "turned" / name
+    arrays = read_arrays(index, _KEYS)
+    names = tuple(str(n) for n in arrays["names"])
+    require_shape(index, "points66", arrays["points66"], (len(names), 66, 3))
+    for key in ("yaw", "pitch", "roll"):
+        require_shape(index, key, arrays[key], (len(names),))
+    require_files(directory, [f"{n}.jpg" for n in names], index=index)
+    return TurnedPhotos(
+        directory,
+        names,
+        tuple(str(s) for s in arrays["sources"]),
+        *(arrays[key].astype(np.float32) for key in ("points66", "yaw", "pitch", "roll")),
+    )

@@ -1,0 +1,35 @@
+"""What every data set that can be trained on offers."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.training.data.sample import Sample
+
+
+class Dataset(Protocol):
+    """The index of a set of labelled photos. It holds names, no pixels; a photo is read when it is asked for.
+
+    Everything it yields is in the library's frame. Its methods may be called from several threads.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name a face, in a fixed order: the photo's path without suffix, below the set's folder."""
+        ...
+
+    def __len__(self) -> int:
+        """How many faces there are."""
+        ...
+
+    def image(self, index: int) -> npt.NDArray[np.uint8]:
+        """The photo of face ``index``: (H, W, 3) RGB. Raises ImageError, which names the file."""
+        ...
+
+    def sample(self, index: int) -> Sample:
+        """Face ``index``, labelled, in pixels of the whole photo.
+
+        Raises DataError or ImageError, which name the file.
+        """
+        ...

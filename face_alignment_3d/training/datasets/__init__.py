@@ -1,1 +1,0 @@
-"""One file a data set; all yield :class:`face_alignment_3d.training.sample.Sample`."""

@@ -1,0 +1,69 @@
+"""From a finished run to a file that users load, and the manifest entry that goes with it."""
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+
+from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.training.recipes.config import RunConfig
+from face_alignment_3d.weights.loading import entry_for_file, save_cascade
+from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
+
+#: The photos decide the terms of the weights, whatever the code's licence.
+LICENCE = "non-commercial research (terms of the training photos; see MODEL_CARD.md)"
+
+#: What every run on the photos of the data folder learns from, a line for each set.
+DATA = (
+    "HELEN train (870 photos, 300-W annotation)",
+    "LFPW train (805 photos, 300-W annotation)",
+    "YouTube Faces frames, UTKFace, All-Age-Faces, StyleGAN2 portraits, facial expressions and turned faces "
+    "of those sets and LFW (14,741 photos; labels of 3DDFA_V2 and MediaPipe, then the network's own)",
+    "Basel Face Model 68-point basis and AFLW2000-3D labels (no photos)",
+)
+#: What a run with turned photos learns from besides.
+TURNED_DATA = ("views of these photos turned out of plane, drawn with the head model ICT-FaceKit",)
+
+
+def export_weights(
+    cascade: Cascade,
+    config: RunConfig,
+    out: Path,
+    *,
+    steps: int,
+    command: str,
+    errors: Mapping[str, float],
+    data: tuple[str, ...] = DATA,
+) -> WeightsEntry:
+    """Writes ``<preset>.safetensors`` and ``<preset>.manifest.json`` into ``out``; returns the entry.
+
+    ``steps`` are those of all stages together, ``data`` a line for each set that was trained on. ``errors``
+    are what the run measured on its held-out samples, by name, percent.
+    """
+    path = out / f"{config.preset}.safetensors"
+    today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
+    save_cascade(
+        cascade,
+        path,
+        preset=config.preset,
+        metadata={
+            "licence": LICENCE,
+            "training_command": command,
+            "seed": str(config.seed),
+            "steps": str(steps),
+            "date": today,
+        },
+    )
+    entry = entry_for_file(
+        path,
+        name=config.preset,
+        url=None,
+        embedded=True,
+        licence=LICENCE,
+        data=data,
+        training_command=command,
+        seed=config.seed,
+        metrics={f"held-out {name} (%)": round(value, 3) for name, value in errors.items()},
+        date=today,
+    )
+    write_manifest({entry.name: entry}, out / f"{config.preset}.manifest.json")
+    return entry

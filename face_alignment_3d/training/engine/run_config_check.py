@@ -1,0 +1,61 @@
+"""One folder, one run: a note of the configuration that a run was started with."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from face_alignment_3d.atomic import write_atomically
+from face_alignment_3d.errors import DataError
+from face_alignment_3d.training.recipes.config import RunConfig
+
+#: What may change between a stop and a resume: nothing that the weights so far were made with.
+_FREE_TO_CHANGE: Final = ("steps", "validate_every", "checkpoint_seconds", "full_precision_from")
+
+
+def claim_folder(out: Path, config: RunConfig) -> None:
+    """Notes the configuration in ``out/config.json``; refuses a folder that holds a run of another.
+
+    A setting that an older version did not know counts as having had its default. Stages may be appended.
+
+    Raises :class:`DataError`, which names the settings that differ.
+    """
+    path = out / "config.json"
+    wanted = _plain(config)
+    if path.exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(
+                f"{path} is not JSON ({error}); give another --out or delete that folder"
+            ) from error
+        found = _completed(found, _plain(type(config)(preset=config.preset)))
+        different = sorted(
+            key
+            for key in wanted
+            if key not in _FREE_TO_CHANGE and not _goes_on(key, found.get(key), wanted[key])
+        )
+        if different:
+            raise DataError(
+                f"{out} holds a run with another {', '.join(different)}; resume it with the same "
+                "settings, or give another --out"
+            )
+    write_atomically(path, (json.dumps(wanted, indent=2) + "\n").encode())
+
+
+def _plain(config: RunConfig) -> dict[str, Any]:
+    """As JSON has it: tuples are lists."""
+    plain: dict[str, Any] = json.loads(json.dumps(config.as_dict()))
+    return plain
+
+
+def _completed(found: Any, defaults: Any) -> Any:
+    """``found`` with what it lacks from ``defaults``, and so for the mappings inside."""
+    if not isinstance(found, dict) or not isinstance(defaults, dict):
+        return found
+    return {**defaults, **{key: _completed(value, defaults.get(key)) for key, value in found.items()}}
+
+
+def _goes_on(key: str, found: Any, wanted: Any) -> bool:
+    if key == "stages" and isinstance(found, list):
+        return bool(wanted[: len(found)] == found)
+    return bool(found == wanted)

@@ -1,0 +1,1 @@
+"""What weights are worth: predictions against labels, and the report on them."""

@@ -1,0 +1,127 @@
+"""Evaluation through the public aligner: what a user would get, against the labels of a set."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.crop import box_around
+from face_alignment_3d.detection.overlap import intersection_over_union
+from face_alignment_3d.errors import DataError
+from face_alignment_3d.face import Face3D
+from face_alignment_3d.training.data.perturbation import DISTURBANCES, Disturbance
+from face_alignment_3d.training.evaluation.report import Report
+from face_alignment_3d.training.evaluation.summary import summarise
+from face_alignment_3d.training.evaluation.truth import LabelledSet
+
+#: A labelled face counts as found when a detection's box overlaps its reference box by more than this (IoU).
+FOUND_OVERLAP: Final = 0.4
+#: Photos in memory at a time.
+_CHUNK: Final = 32
+
+
+class Aligner(Protocol):
+    """What an evaluation asks of an aligner: the one method of :class:`face_alignment_3d.FaceAligner3D`."""
+
+    def detect_batch(
+        self,
+        images: Sequence[npt.NDArray[np.uint8]],
+        *,
+        boxes: Sequence[npt.NDArray[np.float32] | None] | None = None,
+    ) -> list[list[Face3D]]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """All that an aligner said of N photos with one labelled face each."""
+
+    given: tuple[Face3D, ...]
+    """(N,): from the reference boxes."""
+    disturbed: Mapping[Disturbance, npt.NDArray[np.float32]]
+    """(N, 66, 3) landmarks each, from spoilt reference boxes."""
+    found: tuple[Face3D | None, ...]
+    """(N,): of the faces that the aligner's own detector found, the one that overlaps the reference box most;
+    None where that is too little."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The predictions, and what they come to."""
+
+    predictions: Predictions
+    report: Report
+
+
+def evaluate(
+    aligner: Aligner,
+    labelled: LabelledSet,
+    *,
+    seed: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> Evaluation:
+    """Aligns each photo with its reference box, spoilt copies of it, and the aligner's own detector.
+
+    The reference box is the bounding box of the 66 labelled points. ``seed`` decides where boxes are shifted.
+    ``progress`` is called with the number of photos just done.
+
+    Raises :class:`DataError` when there are no photos and :class:`face_alignment_3d.errors.ImageError` for a
+    photo that cannot be read.
+    """
+    if not len(labelled.truth):
+        raise DataError("expected at least one photo to evaluate on; got none")
+    predictions = _predict(aligner, labelled, seed, progress or (lambda done: None))
+    report = summarise(
+        labelled.truth, given=predictions.given, found=predictions.found, disturbed=predictions.disturbed
+    )
+    return Evaluation(predictions, report)
+
+
+def best_match(
+    faces: Sequence[Face3D], reference_box: npt.NDArray[np.floating], *, overlap: float = FOUND_OVERLAP
+) -> Face3D | None:
+    """The face whose box overlaps the reference box (4,) most; None if no IoU is above ``overlap``."""
+    if not faces:
+        return None
+    best = best_overlap(np.stack([face.box for face in faces]), reference_box, overlap=overlap)
+    return None if best is None else faces[best]
+
+
+def best_overlap(
+    boxes: npt.NDArray[np.floating],
+    reference_box: npt.NDArray[np.floating],
+    *,
+    overlap: float = FOUND_OVERLAP,
+) -> int | None:
+    """The index of the one of (F >= 1, 4) boxes that :func:`best_match` would take, or None."""
+    overlaps = intersection_over_union(boxes, reference_box[None])[:, 0]
+    best = int(overlaps.argmax())
+    return best if overlaps[best] > overlap else None
+
+
+def _predict(
+    aligner: Aligner, labelled: LabelledSet, seed: int, progress: Callable[[int], object]
+) -> Predictions:
+    reference = box_around(labelled.truth.points)
+    given: list[Face3D] = []
+    found: list[Face3D | None] = []
+    disturbed: dict[Disturbance, list[npt.NDArray[np.float32]]] = {how: [] for how in DISTURBANCES}
+    for start in range(0, len(reference), _CHUNK):
+        indices = range(start, min(start + _CHUNK, len(reference)))
+        images = [labelled.image(index) for index in indices]
+        # The exact box and its spoilt copies are faces of the same photo, so that one call does them all.
+        boxes = [
+            np.stack([reference[i], *(how.apply(reference[i], seed=(seed, i)) for how in DISTURBANCES)])
+            for i in indices
+        ]
+        for faces in aligner.detect_batch(images, boxes=boxes):
+            given.append(faces[0])
+            for how, face in zip(DISTURBANCES, faces[1:], strict=True):
+                disturbed[how].append(face.landmarks)
+        detected = aligner.detect_batch(images)
+        found += [best_match(faces, reference[i]) for i, faces in zip(indices, detected, strict=True)]
+        progress(len(indices))
+    return Predictions(
+        tuple(given), {how: np.stack(landmarks) for how, landmarks in disturbed.items()}, tuple(found)
+    )

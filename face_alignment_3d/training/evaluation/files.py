@@ -1,0 +1,84 @@
+"""An evaluation as files: numbers, tables and pictures."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.atomic import write_atomically
+from face_alignment_3d.export import write_png
+from face_alignment_3d.training.evaluation.curves import INNER_ERROR, draw_error_curves
+from face_alignment_3d.training.evaluation.evaluate import Evaluation
+from face_alignment_3d.training.evaluation.markdown import markdown
+from face_alignment_3d.training.evaluation.report import FAILURE, Report
+from face_alignment_3d.training.evaluation.truth import LabelledSet
+from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
+
+#: How many of the worst faces are shown.
+WORST: Final = 40
+_GTE_LIMIT: Final = 16.0
+
+
+def write_evaluation(
+    directory: Path, evaluation: Evaluation, labelled: LabelledSet, circumstances: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Writes what an evaluation says into ``directory``, which is made; returns the names of the files.
+
+    report.json has ``circumstances`` (what :mod:`json` takes) and every number; table.md is for a README;
+    curve.png has the cumulative inner errors, gte_curve.png those in 3D, where there are labels for it; and
+    worst.png shows the worst faces. Raises OSError where the folder cannot be written to.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    report = evaluation.report
+    content = {**circumstances, **report.as_dict()}
+    write_atomically(
+        directory / "report.json", (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+    )
+    write_atomically(directory / "table.md", markdown({labelled.name: report}).encode())
+    pictures = {"curve.png": _inner_curves(report)}
+    if report.three_d is not None:
+        pictures["gte_curve.png"] = draw_error_curves(
+            {axes: report.gte_given(axes) for axes in report.three_d.gte["eyes_3d"]},
+            limit=_GTE_LIMIT,
+            threshold=None,
+            what="GTE, % of the outer-eye distance in 3D, given boxes"
+            + ("" if labelled.truth.has_depth else ", against a fit"),
+        )
+    pictures["worst.png"] = worst_faces(evaluation, labelled)
+    for name, picture in pictures.items():
+        write_png(directory / name, picture)
+    return ("report.json", "table.md", *pictures)
+
+
+def worst_faces(
+    evaluation: Evaluation, labelled: LabelledSet, *, count: int = WORST
+) -> npt.NDArray[np.uint8]:
+    """A contact sheet of the ``count`` faces with the largest errors from the reference boxes, worst first.
+
+    By the GTE over x, y, z where the labels have a z; by the inner error where they do not.
+    """
+    faces = evaluation.report.faces
+    in_3d = labelled.truth.has_depth
+    errors = evaluation.report.gte_given("xyz") if in_3d else evaluation.report.inner_given()
+    return contact_sheet(
+        [
+            Tile(
+                labelled.image(i),
+                evaluation.predictions.given[i],
+                labelled.truth.points[i, :, :2],
+                f"{errors[i]:.1f} %  yaw {faces[i].yaw:.0f}  {Path(faces[i].name).name}",
+            )
+            for i in (int(index) for index in np.argsort(-errors, kind="stable")[:count])
+        ]
+    )
+
+
+def _inner_curves(report: Report) -> npt.NDArray[np.uint8]:
+    return draw_error_curves(
+        {"given boxes": report.inner_given(), "own detector": report.inner_found()},
+        threshold=FAILURE,
+        what=INNER_ERROR + (" in 3D" if report.normaliser == "eyes_3d" else ""),
+    )

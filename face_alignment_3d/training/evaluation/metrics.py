@@ -1,0 +1,153 @@
+"""Errors of landmarks, as functions of arrays. Percentages unless said otherwise."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.markup import INNER, OUTER_EYE_CORNERS
+from face_alignment_3d.training.labels.face_model import umeyama
+
+Points = npt.NDArray[np.floating]
+Errors = npt.NDArray[np.float64]
+Axes: TypeAlias = Literal["xyz", "xy", "x", "y", "z"]
+Normaliser: TypeAlias = Literal["eyes_2d", "eyes_3d"]
+
+
+def eye_distance(points: Points) -> Errors:
+    """(F, 66, D) -> (F,): distance between the outer eye corners, over the D coordinates given."""
+    right, left = OUTER_EYE_CORNERS
+    distances: Errors = np.linalg.norm(points[:, right].astype(np.float64) - points[:, left], axis=-1)
+    return distances
+
+
+def point_errors(predicted: Points, truth: Points) -> Errors:
+    """(F, 66, D) twice -> (F, 66) Euclidean distances."""
+    distances: Errors = np.linalg.norm(predicted.astype(np.float64) - truth, axis=-1)
+    return distances
+
+
+def inner_nme(predicted: Points, truth: Points, *, normaliser: Normaliser = "eyes_2d") -> Errors:
+    """Mean error in x, y of the 49 inner points over the true outer-eye distance: (F,), percent.
+
+    ``predicted`` and ``truth`` are (F, 66, 2) or (F, 66, 3); ``"eyes_3d"`` needs a ``truth`` with z. Seen
+    from the side the eyes are close together in 2D, so that only the distance in 3D measures the face.
+    """
+    errors: Errors = point_errors(predicted[..., :2], truth[..., :2])[:, INNER].mean(axis=1)
+    return 100 * errors / _normaliser(truth, normaliser)
+
+
+def all_points_nme(predicted: Points, truth: Points, *, normaliser: Normaliser = "eyes_2d") -> Errors:
+    """As :func:`inner_nme`, over all 66 points."""
+    errors: Errors = point_errors(predicted[..., :2], truth[..., :2]).mean(axis=1)
+    return 100 * errors / _normaliser(truth, normaliser)
+
+
+def box_nme(predicted: Points, truth: Points) -> Errors:
+    """Mean error in x, y of all points over the root of the area of their true bounding box: (F,), percent.
+
+    ``predicted`` and ``truth`` are (F, 66, 2) or (F, 66, 3). This is the NME of AFLW2000-3D.
+    """
+    low, high = truth[..., :2].min(axis=1), truth[..., :2].max(axis=1)
+    extent = (high - low).astype(np.float64)
+    errors: Errors = point_errors(predicted[..., :2], truth[..., :2]).mean(axis=1)
+    errors *= 100 / np.sqrt(extent[:, 0] * extent[:, 1])
+    return errors
+
+
+def depth_error(predicted: Points, truth: Points) -> Errors:
+    """(F, 66, 3) twice -> (F,): mean |z| error, both centred, over the outer-eye distance in 3D, percent."""
+    difference = predicted[..., 2].astype(np.float64) - truth[..., 2]
+    difference = difference - difference.mean(axis=1, keepdims=True)
+    errors: Errors = 100 * np.abs(difference).mean(axis=1) / eye_distance(truth)
+    return errors
+
+
+def failure_rate(errors: Errors, *, threshold: float = 8.0) -> float:
+    """The percentage of faces whose error is above ``threshold``."""
+    return float(100 * np.mean(errors > threshold))
+
+
+def cumulative_share(errors: Errors, thresholds: Errors) -> Errors:
+    """The cumulative error curve: the percentage of (F,) errors that are at most each of (T,) thresholds."""
+    return 100 * np.searchsorted(np.sort(errors), thresholds, side="right") / len(errors)
+
+
+def area_under_curve(errors: Errors, *, threshold: float = 8.0) -> float:
+    """The area under the cumulative error curve from 0 to ``threshold``, in percent of the whole rectangle.
+
+    Exact, not sampled: a face adds the part of the range that lies above its error; infinite errors add none.
+    """
+    return float(100 * np.clip(1 - errors / threshold, 0, None).mean())
+
+
+def gte(
+    predicted: Points, truth: Points, *, axes: Axes = "xyz", normaliser: Normaliser = "eyes_3d"
+) -> Errors:
+    """Ground truth error of the 3DFAW challenge: (F, 66, 3) twice -> (F,), percent; the score is its mean.
+
+    The mean over the points of the distance along ``axes``, over the true distance between the outer eye
+    corners. That distance is taken in x, y, z (``"eyes_3d"``) or in x, y (``"eyes_2d"``); on a turned head
+    the latter is shorter and the error larger, so say which one a number has. z is centred in prediction and
+    truth, as its origin is arbitrary.
+    """
+    difference = predicted.astype(np.float64) - truth
+    difference[..., 2] -= difference[..., 2].mean(axis=1, keepdims=True)
+    used = ["xyz".index(axis) for axis in axes]
+    distances: Errors = np.linalg.norm(difference[..., used], axis=-1).mean(axis=1)
+    return 100 * distances / _normaliser(truth, normaliser)
+
+
+def cvgtce(predicted: Points, other_view: Points, *, normaliser: Normaliser = "eyes_3d") -> Errors:
+    """Cross-view ground truth consistency error: (F, 66, 3) twice -> (F,), percent; the score is its mean.
+
+    ``other_view`` is the truth of another view of the same subject. The prediction is laid over it by the
+    best similarity (scale, rotation, translation; Umeyama), and what is left counts as in :func:`gte`.
+    """
+    target = other_view.astype(np.float64)
+    scale, rotation, translation = umeyama(predicted.astype(np.float64), target)
+    moved = scale[:, None, None] * np.einsum("fpi,fji->fpj", predicted, rotation) + translation[:, None]
+    distances: Errors = point_errors(moved, target).mean(axis=1)
+    return 100 * distances / _normaliser(target, normaliser)
+
+
+def cross_view_errors(
+    predicted: Points, truth: Points, subjects: Sequence[str], *, normaliser: Normaliser = "eyes_3d"
+) -> Errors:
+    """:func:`cvgtce` of each face, the mean over all other views of its subject: (F,), percent.
+
+    ``predicted`` and ``truth`` are (F, 66, 3); ``subjects`` (F,) says who each face is. NaN where a subject
+    has one view only.
+    """
+    who = np.unique(np.asarray(subjects), return_inverse=True)[1].reshape(-1)
+    view, other = np.nonzero((who[:, None] == who[None]) & ~np.eye(len(who), dtype=bool))
+    errors = np.full(len(who), math.nan)
+    if view.size:
+        pairs = cvgtce(predicted[view], truth[other], normaliser=normaliser)
+        counts = np.bincount(view, minlength=len(who))
+        sums = np.bincount(view, weights=pairs, minlength=len(who))
+        errors[counts > 0] = sums[counts > 0] / counts[counts > 0]
+    return errors
+
+
+def rank_correlation(first: Errors, second: Errors) -> float:
+    """Spearman's rank correlation of two (F,) arrays, in [-1, 1]; NaN where one of them does not vary.
+
+    Equal values share the mean of their ranks.
+    """
+    ranks = np.stack([_ranks(first), _ranks(second)])
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(ranks, axis=1).prod()
+    return float(ranks[0] @ ranks[1] / lengths) if lengths > 0 else math.nan
+
+
+def _normaliser(truth: Points, normaliser: Normaliser) -> Errors:
+    return eye_distance(truth if normaliser == "eyes_3d" else truth[..., :2])
+
+
+def _ranks(values: Errors) -> Errors:
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Errors = (np.cumsum(counts) - (counts - 1) / 2)[group]
+    return ranks

@@ -1,0 +1,154 @@
+"""The labelled sets that an evaluation can name."""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.errors import DataError
+from face_alignment_3d.training.data.datasets.aflw2000 import open_aflw2000
+from face_alignment_3d.training.data.datasets.novel_views import TurnedPhotos, open_turned
+from face_alignment_3d.training.data.datasets.photos68 import Photos68, open_photos68
+from face_alignment_3d.training.data.subsample import evenly_spread
+from face_alignment_3d.training.data.training_data import HAND_LABELLED
+from face_alignment_3d.training.evaluation.truth import LabelledSet, truth_by_hand, truth_in_3d
+from face_alignment_3d.training.labels.face_model import load_face_model
+from face_alignment_3d.training.labels.lifting import lift
+from face_alignment_3d.training.recipes.config import LITE
+
+#: The photos that training keeps for validation. Every choice is made on these, so that AFW stays unseen.
+HOLDOUT: Final = "holdout"
+#: Sets with hand-made points in 2D.
+DATASETS: Final = (HOLDOUT, "afw", *HAND_LABELLED)
+#: The set of Zhu et al. with 3D labels, for those who have it.
+AFLW2000: Final = "aflw2000"
+#: What the name of a set of photos ends with that `train-data profile` has turned out of plane.
+TURNED: Final = "-turned"
+#: Degrees of |yaw|. Beyond 85 a turned photo shows too little that was in the photo it was made from.
+YAW_EDGES_TURNED: Final = (0.0, 30.0, 60.0, 85.0)
+
+
+def open_labelled(
+    name: str, *, data: Path | None, made: Path | None = None, limit: int | None = None
+) -> LabelledSet:
+    """Opens the set called ``name``; at most ``limit`` photos, spread evenly over it.
+
+    The ``DATASETS`` have hand-made points in 2D and lie below ``data``; a face model is fitted to them for
+    the yaw and z. ``"<set>-turned"`` has labels in 3D and is what `train-data profile` put below ``made``;
+    ``"holdout-turned"`` are the views of the photos that training keeps for validation.
+    ``"aflw2000"`` is AFLW2000-3D; ``data`` is its own folder then.
+
+    Raises :class:`DataError` for other names, a folder that is needed and not given, a limit below 1, and
+    data that are missing or broken.
+    """
+    if limit is not None and limit < 1:
+        raise DataError(f"expected a limit of at least 1 photo; got {limit}")
+    if name.endswith(TURNED):
+        made = _required(made, "--made, the folder that `train-data profile` wrote", name)
+        return _turned(data, made, name, limit)
+    if name == AFLW2000:
+        return _aflw2000(_required(data, "--data, the folder with its photos and .mat files", name), limit)
+    if name not in DATASETS:
+        known = ", ".join([*DATASETS, HOLDOUT + TURNED, f"afw{TURNED}", AFLW2000])
+        raise DataError(f"expected one of the data sets {known}; got {name!r}")
+    data = _required(data, "--data, the folder that holds photos68/ and models/", name)
+    photos = open_dataset(data, name)
+    digest = digest_of(photos)
+    photos = _spread(photos, limit)
+    lifted = lift(photos.points68, load_face_model(data))
+    return LabelledSet(name, truth_by_hand(photos.names, photos.points68, lifted), photos.image, digest)
+
+
+def open_dataset(data: Path, name: str, *, limit: int | None = None) -> Photos68:
+    """Opens one of ``DATASETS`` below ``data``; at most ``limit`` photos, spread evenly over the set.
+
+    ``"holdout"`` is exactly what :func:`face_alignment_3d.training.data.training_data.load_training_data` keeps out of
+    training. Raises :class:`DataError` for other names, a limit below 1, and data that are missing or broken.
+    """
+    if name not in DATASETS:
+        raise DataError(f"expected one of the data sets {', '.join(DATASETS)}; got {name!r}")
+    if limit is not None and limit < 1:
+        raise DataError(f"expected a limit of at least 1 photo; got {limit}")
+    photos = _holdout(data) if name == HOLDOUT else open_photos68(data, name)
+    return _spread(photos, limit)
+
+
+def digest_of(photos: Photos68) -> str:
+    """SHA-256 over the names, the hand-made points and the files of a set."""
+    digest = hashlib.sha256()
+    for name, points in zip(photos.names, photos.points68, strict=True):
+        digest.update(name.encode())
+        digest.update(points.astype("<f4").tobytes())
+        digest.update((photos.directory / f"{name}.jpg").read_bytes())
+    return digest.hexdigest()
+
+
+def _required(directory: Path | None, what: str, name: str) -> Path:
+    if directory is None:
+        raise DataError(f"expected {what}, for {name}; got none")
+    return directory
+
+
+def _turned(data: Path | None, made: Path, name: str, limit: int | None) -> LabelledSet:
+    if name == HOLDOUT + TURNED:
+        photos = _holdout_views(_required(data, "--data, the folder that holds photos68/", name), made)
+    else:
+        photos = open_turned(made, name.removesuffix(TURNED))
+    truth = truth_in_3d(
+        photos.names, photos.points, photos.yaw, yaw_edges=YAW_EDGES_TURNED, subjects=photos.sources
+    )
+    return LabelledSet(name, truth, photos.image, photos.digest()).spread(limit)
+
+
+def _holdout_views(data: Path, made: Path) -> TurnedPhotos:
+    withheld = set(_holdout(data).names)
+    sets = [open_turned(made, name) for name in HAND_LABELLED]
+    chosen = [
+        (views, i)
+        for views in sets
+        for i, source in enumerate(views.sources)
+        if f"{views.directory.name}/{source}" in withheld and abs(views.yaw[i]) <= YAW_EDGES_TURNED[-1]
+    ]
+    if not chosen:
+        raise DataError(
+            f"expected views of held-out photos below {made / 'turned'}; found none: make all again"
+        )
+
+    def column(key: str) -> npt.NDArray[np.float32]:
+        return np.stack([getattr(views, key)[i] for views, i in chosen]).astype(np.float32)
+
+    return TurnedPhotos(
+        made / "turned",
+        tuple(f"{views.directory.name}/{views.names[i]}" for views, i in chosen),
+        tuple(f"{views.directory.name}/{views.sources[i]}" for views, i in chosen),
+        *(column(key) for key in ("points", "yaw", "pitch", "roll")),
+    )
+
+
+def _aflw2000(directory: Path, limit: int | None) -> LabelledSet:
+    photos = open_aflw2000(directory)
+    indices = range(len(photos))
+    digest = hashlib.sha256()
+    for index in indices:
+        digest.update(photos.names[index].encode())
+        digest.update(photos.labels[index].read_bytes())
+        digest.update(photos.photos[index].read_bytes())
+    points = np.stack([photos.points(index) for index in indices])
+    yaw = np.array([photos.pose(index)[1] for index in indices])
+    truth = truth_in_3d(photos.names, points, yaw)
+    return LabelledSet(AFLW2000, truth, photos.image, digest.hexdigest()).spread(limit)
+
+
+def _spread(photos: Photos68, limit: int | None) -> Photos68:
+    chosen = evenly_spread(len(photos.names), limit)
+    return Photos68(photos.directory, tuple(photos.names[i] for i in chosen), photos.points68[chosen])
+
+
+def _holdout(data: Path) -> Photos68:
+    sets = [open_photos68(data, name) for name in HAND_LABELLED]
+    every = slice(None, None, LITE.holdout_every)
+    names = [f"{photos.directory.name}/{name}" for photos in sets for name in photos.names]
+    points68 = np.concatenate([photos.points68 for photos in sets])
+    return Photos68(data / "photos68", tuple(names[every]), points68[every])

@@ -1,0 +1,140 @@
+"""What the predictions of an evaluation are compared with, whatever the kind of labels a set has."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.errors import DataError
+from face_alignment_3d.markup import FROM_68, NUM_LANDMARKS
+from face_alignment_3d.training.data.datasets.photos68 import MAX_RESIDUAL, labelled_points
+from face_alignment_3d.training.data.subsample import evenly_spread
+from face_alignment_3d.training.evaluation.metrics import Normaliser
+from face_alignment_3d.training.labels.lifting import Lifted
+
+#: Degrees of |yaw| between the groups of faces of a set with 2D labels, which has few turned ones.
+YAW_EDGES_2D: Final = (0.0, 15.0, 30.0, 45.0, 180.0)
+#: The groups of AFLW2000-3D.
+YAW_EDGES_3D: Final = (0.0, 30.0, 60.0, 90.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The labels of N photos with one labelled face each, in the library's frame and pixels of the photo."""
+
+    names: tuple[str, ...]
+    points: npt.NDArray[np.float64]
+    """(N, 66, 2) where people marked the photo, (N, 66, 3) where the labels have a z: what errors in x and y
+    are measured against. Their bounding boxes are the reference boxes."""
+    points3d: npt.NDArray[np.float64]
+    """(N, 66, 3): what errors in 3D are measured against; ``points`` itself, or a fit to it."""
+    believed: npt.NDArray[np.bool_]
+    """(N,): where ``points3d`` is good enough to compare with."""
+    yaw: npt.NDArray[np.float64]
+    """(N,) degrees; positive when the nose points to the image's right."""
+    yaw_edges: tuple[float, ...]
+    """Degrees of |yaw| where a group of faces ends and the next one starts; the last belongs to its group."""
+    subjects: tuple[str, ...] | None
+    """(N,): who each photo shows, where a set has several views of one face; else None."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether the labels themselves have a z; otherwise ``points3d`` is a fit to them."""
+        return bool(self.points.shape[-1] == 3)
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """The eye distance that errors in x and y are given over: the one that the labels have."""
+        return "eyes_3d" if self.has_depth else "eyes_2d"
+
+    def subset(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Truth":
+        """The photos that ``chosen`` (N,) is true for, or whose indices it has."""
+        indices = np.arange(len(self))[chosen]
+        return replace(
+            self,
+            names=tuple(self.names[i] for i in indices),
+            points=self.points[indices],
+            points3d=self.points3d[indices],
+            believed=self.believed[indices],
+            yaw=self.yaw[indices],
+            subjects=None if self.subjects is None else tuple(self.subjects[i] for i in indices),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSet:
+    """Photos and their truth: what an evaluation runs on."""
+
+    name: str
+    truth: Truth
+    image: Callable[[int], npt.NDArray[np.uint8]]
+    """Reads the photo of an index: (H, W, 3) RGB."""
+    digest: str
+    """SHA-256 over the labels and photos of the whole set, so that a report says what it was measured on."""
+
+    def spread(self, limit: int | None) -> "LabelledSet":
+        """At most ``limit`` of the photos, evenly spread over the set; all of them for None.
+
+        Raises :class:`DataError` for a limit below 1.
+        """
+        if limit is not None and limit < 1:
+            raise DataError(f"expected a limit of at least 1 photo; got {limit}")
+        if limit is None or limit >= len(self.truth):
+            return self
+        chosen = evenly_spread(len(self.truth), limit)
+        image = self.image
+        return replace(self, truth=self.truth.subset(chosen), image=lambda index: image(int(chosen[index])))
+
+
+def truth_by_hand(names: Sequence[str], points68: npt.NDArray[np.floating], lifted: Lifted) -> Truth:
+    """From hand-made points (N, 68, 2) and :func:`face_alignment_3d.training.labels.lifting.lift` of them.
+
+    The fit gives the yaw, z and the hidden jaw; it is believed where it agrees with the hand-made points.
+    Raises :class:`DataError` when ``lifted`` has other faces.
+    """
+    expected = (len(names), 68, 3)
+    if lifted.points.shape != expected:
+        raise DataError(
+            f"expected lifted points of shape {expected}; got {lifted.points.shape}: lift these photos"
+        )
+    return Truth(
+        names=tuple(names),
+        points=points68[:, FROM_68].astype(np.float64),
+        points3d=labelled_points(points68.astype(np.float32), lifted).astype(np.float64),
+        believed=lifted.residual <= MAX_RESIDUAL,
+        yaw=lifted.yaw,
+        yaw_edges=YAW_EDGES_2D,
+        subjects=None,
+    )
+
+
+def truth_in_3d(
+    names: Sequence[str],
+    points: npt.NDArray[np.floating],
+    yaw: npt.NDArray[np.floating],
+    *,
+    yaw_edges: tuple[float, ...] = YAW_EDGES_3D,
+    subjects: Sequence[str] | None = None,
+) -> Truth:
+    """From labels with z, (N, 66, 3), and yaw (N,) in degrees. Raises :class:`DataError` for other shapes."""
+    expected = (len(names), NUM_LANDMARKS, 3)
+    if points.shape != expected or yaw.shape != (len(names),):
+        raise DataError(
+            f"expected points of shape {expected} and yaw ({len(names)},); got {points.shape} and "
+            f"{yaw.shape}: make or get the labels again"
+        )
+    labels = points.astype(np.float64)
+    return Truth(
+        names=tuple(names),
+        points=labels,
+        points3d=labels,
+        believed=np.ones(len(names), dtype=bool),
+        yaw=yaw.astype(np.float64),
+        yaw_edges=yaw_edges,
+        subjects=None if subjects is None else tuple(subjects),
+    )

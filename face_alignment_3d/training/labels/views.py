@@ -1,0 +1,96 @@
+"""Several looks at the same faces: crops that differ as a detector's errors and a head's pose make them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.errors import DataError
+from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.training.data.augment import upright_crop
+from face_alignment_3d.training.engine.inference import predict
+from face_alignment_3d.training.labels.labels import Floats, scaled
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to crop a face."""
+
+    mirrored: bool = False
+    degrees: float = 0.0
+    """In-plane turn of the crop, clockwise as seen on screen."""
+    shift: tuple[float, float] = (0.0, 0.0)
+    """Of the box, in fractions of its longer side: right, down."""
+    scale: float = 1.0
+    """Of the box's side."""
+
+
+#: Quick, for labels that are made within a run.
+THREE_VIEWS: Final = (
+    View(),
+    View(True, -10.0, (-0.03, 0.03), 1.05),
+    View(True, 10.0, (0.04, -0.03), 0.95),
+)
+
+#: For labels that are made once: as many mirrored as not, and errors that cancel in the mean.
+_EIGHT_VIEWS: Final = (
+    View(),
+    View(True),
+    View(False, -12.0, (-0.03, 0.03), 1.06),
+    View(True, 12.0, (0.04, -0.03), 0.94),
+    View(False, 8.0, (0.03, 0.02), 0.92),
+    View(True, -8.0, (-0.04, -0.02), 1.10),
+    View(False, 0.0, (-0.02, -0.04), 1.03),
+    View(True, 5.0, (0.02, 0.04), 0.97),
+)
+_MOST_VIEWS: Final = 64
+
+
+def ensemble_views(count: int = len(_EIGHT_VIEWS)) -> tuple[View, ...]:
+    """``count`` views, always the same ones: eight chosen ones, then random ones, every other one mirrored.
+
+    Raises :class:`DataError` unless ``count`` is from 2 to 64: one view agrees with itself whatever it says.
+    """
+    if not 2 <= count <= _MOST_VIEWS:
+        raise DataError(f"expected 2 to {_MOST_VIEWS} views, so that they can disagree; got {count}")
+    generator = np.random.default_rng(0)
+    views = list(_EIGHT_VIEWS[:count])
+    while len(views) < count:
+        degrees, x, y, log_scale = (float(v) for v in generator.uniform(-1, 1, 4))
+        shift = (0.04 * x, 0.04 * y)
+        views.append(View(len(views) % 2 == 1, 12.0 * degrees, shift, float(np.exp(0.09 * log_scale))))
+    return tuple(views)
+
+
+def look(
+    cascade: Cascade,
+    view: View,
+    points: Floats,
+    images: Sequence[npt.NDArray[np.uint8]],
+    scales: Floats,
+    *,
+    bf16: bool = False,
+) -> Floats:
+    """What ``cascade`` says of N faces in one view: (N, 66, 3) in the pixels of ``points``.
+
+    ``points`` (N, 66, 3) say where the faces are; ``images`` are the photos shrunk by ``scales`` (N,) of
+    what those pixels refer to.
+    """
+    geometry = cascade.geometry
+    crops = [
+        upright_crop(
+            scaled(face, float(factor)),
+            size=geometry.input_size,
+            extension=geometry.crop_extension,
+            angle=float(np.deg2rad(view.degrees)),
+            shift=view.shift,
+            scale=view.scale,
+        )
+        for face, factor in zip(points, scales, strict=True)
+    ]
+    found = predict(cascade, images, crops, mirrored=view.mirrored, bf16=bf16)
+    if not len(found):
+        return found
+    return np.stack([scaled(face, 1 / float(factor)) for face, factor in zip(found, scales, strict=True)])

@@ -1,0 +1,43 @@
+"""The depth of each pixel of a photo that shows a head."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.training.novel_views.gaps import fill
+from face_alignment_3d.training.novel_views.surface import draw
+
+Map = npt.NDArray[np.float32]
+
+
+def head_depth(
+    skin: npt.NDArray[np.float32], quads: npt.NDArray[np.int32], *, size: tuple[int, int]
+) -> tuple[Map, npt.NDArray[np.bool_]]:
+    """Depth (h, w) of the nearest skin, in pixels away from the camera, and where (h, w) the head is.
+
+    ``skin`` (V, 3) in pixels of the photo. The holes of eyes and mouth are closed, and beside the head
+    the depth of its rim goes on.
+    """
+    corners = skin[quads]
+    facing = corners[_towards_camera(corners)]
+    depth = draw(facing, facing[:, :, 2:], size=size, thickness=1.0).values[:, :, 0]
+    drawn = np.ones(size, dtype=bool)
+    drawn[depth == 0] = False
+    head = _without_holes(drawn)
+    # The outermost pixels are seen at a grazing angle, and their depth is uncertain.
+    inner = drawn & (cv2.erode(head.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    return np.asarray(cv2.medianBlur(fill(depth, inner), 3), dtype=np.float32), head
+
+
+def _towards_camera(corners: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """(Q,): whether quads (Q, 4, 3) show their outer side, so that no hole shows the back of the head."""
+    across, along = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
+    turning: npt.NDArray[np.bool_] = across[:, 0] * along[:, 1] - across[:, 1] * along[:, 0] < 0
+    return turning
+
+
+def _without_holes(seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    outlines, _ = cv2.findContours(seen.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    mask = np.zeros(seen.shape, dtype=np.uint8)
+    cv2.drawContours(mask, outlines, -1, (1,), thickness=cv2.FILLED)
+    return mask > 0

@@ -1,0 +1,63 @@
+"""The losses of the compact presets, whose three parts learn together."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+
+from face_alignment_3d.markup import NUM_LANDMARKS
+from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.training.engine.batches import Batch
+from face_alignment_3d.training.labels.random_pose_labels import TurnedLabels
+from face_alignment_3d.training.objectives import losses
+from face_alignment_3d.training.objectives.objective import Draws
+
+_PRIOR_BATCH = 256
+_POINT_NOISE = 1.5
+"""Crop pixels of noise on true points, where the Z network sees those instead of the cascade's own."""
+
+
+@dataclass(frozen=True, eq=False)
+class JointObjective:
+    """Detection, both losses of the regression, z, and the shape prior inside the Z network."""
+
+    parts: Collection[str]
+    """Of ``"detection"``, ``"regression"`` and ``"depth"``: those that learn, whose losses these are."""
+    turned: TurnedLabels
+    """What the shape prior learns from beside the photos."""
+    true_points_share: float
+    """Of the samples, those whose true points the Z network sees, with noise."""
+    prior_batch: int = _PRIOR_BATCH
+    """How many of those a step."""
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
+        """Which samples show the Z network true points, their noise, and poses for the shape prior."""
+        noise = torch.randn((batch_size, NUM_LANDMARKS, 2), generator=generator) * _POINT_NOISE
+        sees_truth = torch.rand(batch_size, generator=generator) < self.true_points_share
+        prior_points, prior_z = self.turned.draw(self.prior_batch, generator)
+        return {"noise": noise, "sees_truth": sees_truth, "prior_points": prior_points, "prior_z": prior_z}
+
+    def losses(self, cascade: Cascade, batch: Batch, draws: Draws) -> dict[str, torch.Tensor]:
+        """The losses of the parts of one batch, named as in :class:`LossWeights`."""
+        geometry = cascade.geometry
+        stride = float(geometry.heatmap_stride)
+        truth, z = batch.points[..., :2], batch.points[..., 2]
+        visible = batch.weight_xy * losses.inside(truth, size=geometry.input_size)
+        image = cascade.normalise(batch.crops).contiguous(memory_format=torch.channels_last)
+        planar = cascade.locate(image)
+        terms: dict[str, torch.Tensor] = {}
+        if "detection" in self.parts:
+            terms["detection"] = losses.detection_loss(planar.detection_logits, truth, visible, geometry)
+        if "regression" in self.parts:
+            terms["shape"] = losses.shape_loss(planar.distribution, truth, visible, geometry)
+            terms["coordinates"] = losses.distance_loss(planar.points - truth, visible, unit=stride)
+        if "depth" in self.parts:
+            use_truth = draws["sees_truth"][:, None, None]
+            seen = torch.where(use_truth, truth + draws["noise"], planar.points.detach().float())
+            depth = cascade.regress_depth(image, seen).float()
+            terms["depth"] = losses.distance_loss(depth - z, batch.weight_z, unit=stride)
+            prior_z = draws["prior_z"]
+            prior, _, spread = cascade.depth.get_submodule("prior")(draws["prior_points"])
+            prior_difference = (prior.float() * spread - prior_z) / spread
+            terms["prior"] = losses.distance_loss(prior_difference, torch.ones_like(prior_z), unit=0.2)
+        return terms

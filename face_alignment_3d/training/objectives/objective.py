@@ -1,0 +1,24 @@
+"""What a cascade can be trained for."""
+
+from typing import Protocol
+
+import torch
+
+from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.training.engine.batches import Batch
+
+Draws = dict[str, torch.Tensor]
+
+
+class Objective(Protocol):
+    """The losses of a batch.
+
+    Every loss is a mean over samples (or over what is drawn a step), so that the mean of the losses of a
+    batch's equal parts is the loss of the batch: several processes rely on it.
+    """
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
+        """All random numbers of one step, for the whole batch, on the CPU; the processes share them out."""
+
+    def losses(self, cascade: Cascade, batch: Batch, draws: Draws) -> dict[str, torch.Tensor]:
+        """The losses by name, unweighted; ``batch`` and ``draws`` lie on the cascade's device."""

@@ -1,0 +1,1 @@
+"""A trained cascade, made narrower."""

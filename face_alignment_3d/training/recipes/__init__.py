@@ -1,0 +1,1 @@
+"""Whole runs, from folders of data to a weight file, and their settings."""

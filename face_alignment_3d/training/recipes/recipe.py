@@ -1,0 +1,153 @@
+"""A whole run, from folders of data to a weight file. Reads top to bottom."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from face_alignment_3d.errors import DataError
+from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.training.data.chosen_data import load_chosen_data
+from face_alignment_3d.training.data.sample import Sample
+from face_alignment_3d.training.data.training_data import load_training_data
+from face_alignment_3d.training.engine.batches import Pool
+from face_alignment_3d.training.engine.export import DATA, TURNED_DATA, export_weights
+from face_alignment_3d.training.engine.processes import Processes
+from face_alignment_3d.training.engine.run_config_check import claim_folder
+from face_alignment_3d.training.engine.tensorboard_logger import tensorboard_is_installed
+from face_alignment_3d.training.engine.trainer import Report
+from face_alignment_3d.training.labels.agreement import teacher_labels
+from face_alignment_3d.training.labels.face_model import load_labels3d
+from face_alignment_3d.training.labels.random_pose_labels import TurnedLabels
+from face_alignment_3d.training.recipes.config import RunConfig, TrainingConfig
+from face_alignment_3d.training.recipes.joint_recipe import train_joint
+from face_alignment_3d.training.recipes.paper_config import PaperConfig
+from face_alignment_3d.training.recipes.paper_recipe import stage_steps, train_paper
+from face_alignment_3d.weights.integrity import sha256_of
+from face_alignment_3d.weights.loading import load_cascade
+from face_alignment_3d.weights.manifest import WeightsEntry
+from face_alignment_3d.weights.safetensors_file import read_metadata
+
+
+def run_joint_recipe(
+    config: TrainingConfig,
+    data: Path,
+    out: Path,
+    *,
+    processes: Processes,
+    command: str,
+    report: Report,
+    made: Path | None = None,
+    start: Path | None = None,
+) -> WeightsEntry | None:
+    """Trains a compact preset on the photos below ``data`` and exports into ``out``.
+
+    The same call resumes a run that was stopped. ``command`` is what the manifest will say made the weights.
+    ``made`` is a folder of turned photos and pseudo-labels, ``start`` a weight file of the same preset, or of
+    ``config.cut_from``; both are for a run that refines weights. Returns the manifest's entry, on process 0
+    alone.
+    """
+    if start is not None:
+        if not start.is_file():
+            raise DataError(f"expected a weight file to start from (--start); there is none at {start}")
+        config = dataclasses.replace(config, starts_from=sha256_of(start))
+    _begin(out, config, processes, report)
+    report(f"reading photos below {data}")
+    before = None if start is None else _cascade_to_start_from(start, config)
+    samples = load_training_data(data, config, made)
+    turned = TurnedLabels(load_labels3d(data))
+    cascade, errors = train_joint(
+        config, samples, turned, out, start=before, processes=processes, report=report
+    )
+    if not processes.leads:
+        return None
+    described = _described(made)
+    entry = export_weights(
+        cascade, config, out, steps=config.steps, command=command, errors=errors, data=described
+    )
+    report(_wrote(out, entry))
+    return entry
+
+
+def run_paper_recipe(
+    config: PaperConfig,
+    out: Path,
+    *,
+    processes: Processes,
+    command: str,
+    report: Report,
+    data: Path | None = None,
+    made: Path | None = None,
+    datasets: Sequence[tuple[str, Path]] = (),
+    resnet152: Path | None = None,
+    resnet200: Path | None = None,
+) -> WeightsEntry | None:
+    """Trains the paper's networks stage by stage and exports into ``out``.
+
+    The samples come from the photos below ``data``, or from ``datasets`` (kinds and folders) alone, where
+    there are any; ``data`` then only serves to give z to those without. The rest is as for
+    :func:`run_joint_recipe` and :func:`train_paper`.
+    """
+    config = dataclasses.replace(
+        config,
+        resnet152=None if resnet152 is None else sha256_of(resnet152),
+        resnet200=None if resnet200 is None else sha256_of(resnet200),
+    )
+    _begin(out, config, processes, report)
+    report("reading the data sets")
+    pools, validation = _paper_samples(config, data, made, datasets)
+    cascade, errors = train_paper(
+        config,
+        pools,
+        validation,
+        out,
+        processes=processes,
+        report=report,
+        resnet152=resnet152,
+        resnet200=resnet200,
+    )
+    if not processes.leads:
+        return None
+    steps = sum(stage_steps(config, stage, pools) for stage in config.stages)
+    described = tuple(f"{kind} (the user's own copy)" for kind, _ in datasets) or _described(made)
+    entry = export_weights(cascade, config, out, steps=steps, command=command, errors=errors, data=described)
+    report(_wrote(out, entry))
+    return entry
+
+
+def _paper_samples(
+    config: PaperConfig, data: Path | None, made: Path | None, datasets: Sequence[tuple[str, Path]]
+) -> tuple[list[Pool], Mapping[str, Sequence[Sample]]]:
+    if datasets:
+        return load_chosen_data(datasets, config, models=data)
+    if data is None:
+        raise DataError("expected a folder of photos (--data) or data sets (--dataset); got neither")
+    samples = load_training_data(data, config, made)
+    if samples.made is None:
+        labels, share = teacher_labels(samples.taught.faces), config.taught_share
+    else:
+        labels, share = samples.made.pseudo_labels, config.self_labelled_share
+    return samples.pools(config, labels, taught_share=share), samples.validation
+
+
+def _begin(out: Path, config: RunConfig, processes: Processes, report: Report) -> None:
+    if processes.leads:
+        out.mkdir(parents=True, exist_ok=True)
+        claim_folder(out, config)
+    processes.wait()
+    if not tensorboard_is_installed():
+        report("no TensorBoard logs: install face-alignment-3d[train] to have them")
+
+
+def _cascade_to_start_from(path: Path, config: TrainingConfig) -> Cascade:
+    preset, expected = read_metadata(path)["preset"], config.cut_from or config.preset
+    if preset != expected:
+        raise DataError(f"expected weights of {expected} to start from; {path} has those of {preset}")
+    return load_cascade(path)
+
+
+def _described(made: Path | None) -> tuple[str, ...]:
+    return DATA if made is None else (*DATA, *TURNED_DATA)
+
+
+def _wrote(out: Path, entry: WeightsEntry) -> str:
+    return f"wrote {out / entry.file} ({entry.bytes / 1e6:.1f} MB) and its manifest entry"

@@ -1,0 +1,334 @@
+import dataclasses
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from face_alignment_3d.errors import DataError
+from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
+from face_alignment_3d.training.data.sample import Sample
+from face_alignment_3d.training.data.training_data import MadeData, TaughtImages, TrainingData
+from face_alignment_3d.training.engine.processes import Processes
+from face_alignment_3d.training.engine.validation import validate
+from face_alignment_3d.training.labels.agreement import teacher_labels
+from face_alignment_3d.training.labels.labels import scaled
+from face_alignment_3d.training.labels.random_pose_labels import TurnedLabels
+from face_alignment_3d.training.objectives.joint_objective import JointObjective
+from face_alignment_3d.training.recipes import joint_recipe
+from face_alignment_3d.training.recipes.config import TrainingConfig
+from face_alignment_3d.training.recipes.joint_recipe import learning_rate_factor, train_joint
+from tests.training.small_cascade import seeded_cascade, small_cascade, wide_cascade
+from tests.training.synthetic_faces import picture, posed_faces
+
+ALONE = Processes(torch.device("cpu"))
+CONFIG = TrainingConfig(
+    preset="small",
+    steps=12,
+    batch_size=4,
+    warmup_steps=4,
+    learning_rate=4e-3,
+    self_label_at=0.5,
+    precision="fp32",
+    validate_every=5,
+    checkpoint_seconds=-1.0,  # After each step.
+)
+
+
+@pytest.fixture(autouse=True)
+def _small_preset(monkeypatch):
+    monkeypatch.setattr(joint_recipe, "PRESETS", {"small": small_cascade})
+
+
+def _samples(count, seed):
+    points = posed_faces(count, seed=seed)[0][:, FROM_68].astype(np.float32)
+    points[..., 2] -= points[..., 2].mean(axis=1, keepdims=True)
+    ones = np.ones(66, dtype=np.float32)
+    return [Sample(f"{seed}/{i}", picture(face), face, ones, ones) for i, face in enumerate(points)]
+
+
+@pytest.fixture(scope="module")
+def data():
+    taught = _samples(6, seed=2)
+    points = np.stack([sample.points for sample in taught])
+    scales = np.array([1.0, 0.5, 1.0, 1.0, 1.0, 1.0], dtype=np.float32)
+    faces = TaughtFaces(
+        Path("faces"),
+        tuple(sample.name for sample in taught),
+        np.stack([scaled(p, 1 / s) for p, s in zip(points, scales, strict=True)]),
+        points,
+        np.zeros(6, dtype=np.float32),
+        np.full(6, 0.01, dtype=np.float32),
+    )
+    images = TaughtImages(faces, [sample.image for sample in taught], scales)
+    return TrainingData(
+        _samples(6, seed=1), images, {"hand": _samples(3, seed=3), "turned": _samples(2, seed=4)}
+    )
+
+
+@pytest.fixture(scope="module")
+def turned():
+    return TurnedLabels(posed_faces(30, seed=5)[0])
+
+
+class _StopError(Exception):
+    pass
+
+
+def _stopping_at(step):
+    """A report that ends the run, as a kill would, at the validation after ``step``."""
+
+    def report(line):
+        if "hand/inner" in line:
+            raise _StopError
+
+    return report, {"validate_every": step}
+
+
+def _train(config, data, turned, out, report=lambda line: None):
+    return train_joint(config, data, turned, out, processes=ALONE, report=report)
+
+
+def _equal(first, second):
+    states = first.state_dict(), second.state_dict()
+    return all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data, turned, tmp_path_factory):
+    """The folder of a whole run, its averaged cascade and its errors."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(joint_recipe, "PRESETS", {"small": small_cascade})
+        out = tmp_path_factory.mktemp("runs") / "new" / "folder"
+        return out, *_train(CONFIG, data, turned, out)
+
+
+def test_a_run_ends_with_an_averaged_cascade_and_its_errors(uninterrupted):
+    out, cascade, errors = uninterrupted
+    assert {path.name for path in out.iterdir()} - {"tensorboard"} == {
+        "checkpoint.safetensors",
+        "self_labels.npz",
+    }
+    assert not cascade.training
+    assert all(tensor.isfinite().all() for tensor in cascade.state_dict().values())
+    assert all(np.isfinite(value) for value in errors.values())
+
+
+def test_a_finished_run_is_not_trained_again(uninterrupted, data, turned):
+    out, cascade, errors = uninterrupted
+    before = (out / "checkpoint.safetensors").read_bytes()
+    again, same_errors = _train(CONFIG, data, turned, out)
+    assert _equal(again, cascade)
+    assert same_errors == errors
+    assert (out / "checkpoint.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("step", [2, 6, 9], ids=["before", "at", "after the switch to its own labels"])
+def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, data, turned, tmp_path, step):
+    out, cascade, errors = uninterrupted
+    report, change = _stopping_at(step)
+    threads = threading.active_count()
+    with pytest.raises(_StopError):
+        _train(dataclasses.replace(CONFIG, **change), data, turned, tmp_path, report)
+    assert threading.active_count() == threads
+    lines = []
+    resumed, resumed_errors = _train(CONFIG, data, turned, tmp_path, lines.append)
+    assert f"resumed at step {step}" in lines[0]
+    assert _equal(resumed, cascade)
+    assert resumed_errors == errors
+    # The parameters themselves, their average and the optimiser, bit by bit.
+    for name in ("checkpoint.safetensors", "self_labels.npz"):
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_the_callers_random_state_is_left_alone(uninterrupted, data, turned):
+    out, *_ = uninterrupted
+    torch.manual_seed(123)
+    before = torch.random.get_rng_state()
+    _train(CONFIG, data, turned, out)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_another_seed_is_another_run(uninterrupted, data, turned, tmp_path):
+    _, cascade, _ = uninterrupted
+    other, _ = _train(dataclasses.replace(CONFIG, seed=2), data, turned, tmp_path)
+    assert not _equal(other, cascade)
+
+
+def test_own_labels_are_made_once_at_the_switch_and_read_on_resume(data, turned, tmp_path, monkeypatch):
+    made = []
+
+    def counted(*args, **kwargs):
+        made.append(args)
+        return original(*args, **kwargs)
+
+    original = joint_recipe.own_labels
+    monkeypatch.setattr(joint_recipe, "own_labels", counted)
+    report, change = _stopping_at(8)
+    with pytest.raises(_StopError):
+        _train(dataclasses.replace(CONFIG, **change), data, turned, tmp_path, report)
+    assert len(made) == 1
+    labels = (tmp_path / "self_labels.npz").read_bytes()
+    _train(CONFIG, data, turned, tmp_path)
+    assert len(made) == 1
+    assert (tmp_path / "self_labels.npz").read_bytes() == labels
+
+
+def test_labels_of_an_earlier_run_are_not_used(uninterrupted, data, turned, tmp_path):
+    """Whoever deletes the checkpoint alone starts anew."""
+    out, cascade, _ = uninterrupted
+    stale = tmp_path / "self_labels.npz"
+    np.savez(stale, points=np.zeros((6, 66, 3)), weight_xy=np.ones((6, 66)), weight_z=np.ones((6, 66)))
+    again, _ = _train(CONFIG, data, turned, tmp_path)
+    assert _equal(again, cascade)
+    assert stale.read_bytes() == (out / "self_labels.npz").read_bytes()
+
+
+def test_labels_of_other_faces_are_refused(uninterrupted, data, turned, tmp_path):
+    out, *_ = uninterrupted
+    (tmp_path / "checkpoint.safetensors").write_bytes((out / "checkpoint.safetensors").read_bytes())
+    np.savez(
+        tmp_path / "self_labels.npz",
+        points=np.zeros((7, 66, 3)),
+        weight_xy=np.ones((7, 66)),
+        weight_z=np.ones((7, 66)),
+    )
+    with pytest.raises(DataError, match=r"self_labels\.npz"):
+        _train(CONFIG, data, turned, tmp_path)
+
+
+@pytest.fixture
+def noted_losses(monkeypatch):
+    """The losses of each step from now on, as {name: value}."""
+    values = []
+
+    def noted(*args):
+        terms = original(*args)
+        values.append({name: value.item() for name, value in terms.items()})
+        return terms
+
+    original = JointObjective.losses
+    monkeypatch.setattr(JointObjective, "losses", noted)
+    return values
+
+
+def test_every_loss_falls(data, turned, tmp_path, noted_losses):
+    config = dataclasses.replace(CONFIG, steps=36, batch_size=8, checkpoint_seconds=1e9, validate_every=1000)
+    _train(config, data, turned, tmp_path)
+    assert len(noted_losses) == 36
+    assert set(noted_losses[0]) == {field.name for field in dataclasses.fields(config.losses)}
+    for name in noted_losses[0]:
+        first, last = (np.mean([v[name] for v in part]) for part in (noted_losses[:4], noted_losses[-8:]))
+        assert last < 0.9 * first, name
+
+
+def test_the_z_network_learns_alone_beside_the_others_as_they_are(data, turned, tmp_path, noted_losses):
+    config = dataclasses.replace(
+        CONFIG, trained=("depth",), steps=60, batch_size=8, checkpoint_seconds=1e9, validate_every=1000
+    )
+    before = joint_recipe.starting_cascade(config).state_dict()
+    after = _train(config, data, turned, tmp_path)[0].state_dict()
+    for name, tensor in before.items():
+        if not name.startswith("depth."):
+            assert torch.equal(after[name], tensor), name
+    assert any(not torch.equal(after[name], before[name]) for name in before if name.startswith("depth."))
+    assert {*noted_losses[0]} == {"depth", "prior"}
+    assert np.mean([v["depth"] for v in noted_losses[-8:]]) < 0.9 * np.mean(
+        [v["depth"] for v in noted_losses[:4]]
+    )
+
+
+def test_a_wider_cascade_is_cut_once_and_learns_on(data, turned, tmp_path, monkeypatch):
+    wide = seeded_cascade(1, wide_cascade).eval()
+    data = dataclasses.replace(data, made=MadeData(teacher_labels(data.taught.faces), [], []))
+    config = dataclasses.replace(CONFIG, cut_from="wide", steps=4)
+    cuts = []
+    original = joint_recipe.cut_from
+
+    def noted(given, narrow, batches):
+        original(given, narrow, batches)
+        cuts.append({name: tensor.clone() for name, tensor in narrow.state_dict().items()})
+
+    monkeypatch.setattr(joint_recipe, "cut_from", noted)
+
+    def train(config, out, report=lambda line: None):
+        return train_joint(config, data, turned, out, processes=ALONE, report=report, start=wide)
+
+    lines = []
+    whole, _ = train(config, tmp_path / "whole", lines.append)
+    assert lines[0] == "cutting wide to small"
+    (cut,) = cuts
+    kept = "detection.stem.0.0.weight"
+    assert torch.equal(cut[kept], wide.state_dict()[kept])
+    assert not torch.equal(whole.state_dict()[kept], cut[kept])
+    report, change = _stopping_at(2)
+    with pytest.raises(_StopError):
+        train(dataclasses.replace(config, **change), tmp_path / "resumed", report)
+    resumed, _ = train(config, tmp_path / "resumed")
+    assert len(cuts) == 2
+    assert _equal(resumed, whole)
+
+
+def test_cutting_needs_labels_that_were_made_beforehand(data, turned, tmp_path):
+    config = dataclasses.replace(CONFIG, cut_from="wide")
+    with pytest.raises(DataError, match="--made"):
+        train_joint(
+            config, data, turned, tmp_path, processes=ALONE, report=lambda _: None, start=small_cascade()
+        )
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(data, turned, tmp_path):
+    report, change = _stopping_at(3)
+    with pytest.raises(_StopError):
+        _train(dataclasses.replace(CONFIG, **change), data, turned, tmp_path, report)
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    broken = [dataclasses.replace(s, points=s.points * np.float32([1, 1, "nan"])) for s in data.hand]
+    with pytest.raises(DataError, match=r"not finite at step 3 \(.*depth nan.*checkpoint is kept"):
+        _train(CONFIG, dataclasses.replace(data, hand=broken), turned, tmp_path)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_half_precision_trains_too(data, turned, tmp_path):
+    config = dataclasses.replace(CONFIG, precision="bf16", steps=4, full_precision_from=0.75)
+    cascade, _ = _train(config, data, turned, tmp_path)
+    assert all(tensor.isfinite().all() for tensor in cascade.state_dict().values())
+    assert all(p.dtype == torch.float32 for p in cascade.parameters())
+
+
+def test_validation_reports_every_set_that_is_not_empty(data):
+    cascade = small_cascade().eval()
+    errors = validate(cascade, {**data.validation, "none": []}, bf16=False)
+    assert list(errors) == [f"{s}/{e}" for s in ("hand", "turned") for e in ("inner", "failures", "box", "z")]
+    assert all(value > 0 for value in errors.values())
+
+
+def test_validation_of_the_truth_is_zero(data, monkeypatch):
+    samples = data.validation["hand"]
+    monkeypatch.setattr(
+        "face_alignment_3d.training.engine.validation.predict",
+        lambda cascade, images, crops, bf16: np.stack([sample.points for sample in samples]),
+    )
+    errors = validate(small_cascade(), {"hand": samples}, bf16=False)
+    assert errors == {"hand/inner": 0, "hand/failures": 0, "hand/box": 0, "hand/z": 0}
+
+
+def test_progress_lines_say_where_the_run_is(data, turned, tmp_path):
+    lines = []
+    config = dataclasses.replace(CONFIG, steps=50, batch_size=1, self_label_at=1.0, checkpoint_seconds=1e9)
+    _train(dataclasses.replace(config, validate_every=1000), data, turned, tmp_path, lines.append)
+    progress = [line for line in lines if line.startswith("step 50/50")]
+    assert len(progress) == 1
+    for word in ("detection", "shape", "coordinates", "depth", "prior", "samples/s", "min left"):
+        assert word in progress[0]
+
+
+def test_learning_rate_warms_up_and_decays():
+    config = dataclasses.replace(CONFIG, steps=1000, warmup_steps=100)
+    factors = np.array([learning_rate_factor(step, config) for step in range(1000)])
+    np.testing.assert_allclose(factors[:100], np.arange(1, 101) / 100)
+    assert (np.diff(factors[100:]) < 0).all()
+    assert factors[100] == pytest.approx(1)
+    assert factors[550] == pytest.approx(0.505, abs=1e-3)
+    assert factors[-1] == pytest.approx(0.01, abs=1e-3)

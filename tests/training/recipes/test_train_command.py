@@ -1,0 +1,173 @@
+"""``face-alignment-3d train`` from the command line to a weight file, on networks and data of test size."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from face_alignment_3d.cli import main
+from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training.data.chosen_data import load_chosen_data
+from face_alignment_3d.training.data.training_data import HAND_LABELLED
+from face_alignment_3d.training.objectives.paper_objective import PaperObjective
+from face_alignment_3d.training.recipes import joint_recipe, paper_recipe, recipe
+from face_alignment_3d.training.recipes.config import STAGES
+from face_alignment_3d.training.recipes.paper_config import PAPER
+from face_alignment_3d.weights import loading
+from tests.training.small_cascade import small_cascade
+from tests.training.small_paper_cascade import small_paper_cascade
+from tests.training.synthetic_faces import picture, posed_faces, write_faces, write_models, write_photos68
+
+COUNT = 14
+
+
+@pytest.fixture(scope="module")
+def threedfaw(tmp_path_factory):
+    """A set as 3DFAW is distributed."""
+    root = tmp_path_factory.mktemp("3dfaw")
+    for part in ("train_img", "train_lm"):
+        (root / part).mkdir()
+    for index, face in enumerate(posed_faces(COUNT, seed=3, yaw=20.0, pitch=5.0, roll=0.0)[0]):
+        Image.fromarray(picture(face)).save(root / "train_img" / f"{index:02}.jpg", quality=95)
+        rows = [",".join(map(str, point)) for point in face[FROM_68]]
+        (root / "train_lm" / f"{index:02}_lm.csv").write_text("\n".join(rows))
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _small_networks(monkeypatch):
+    for module in (paper_recipe, loading):
+        monkeypatch.setattr(module, "PRESETS", {"paper": small_paper_cascade})
+    for variable in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def _train(out, *options):
+    command = ["train", "paper", "--out", str(out), "--device", "cpu", "--precision", "fp32", *options]
+    return main([str(word) for word in command])
+
+
+def test_a_data_set_becomes_a_weight_file(threedfaw, tmp_path, capsys):
+    options = ("--dataset", f"3dfaw={threedfaw}", "--steps", "2", "--end-to-end")
+    assert _train(tmp_path / "run", *options) == 0
+    shown = capsys.readouterr().out
+    for stage in ("detection", "regression", "joint", "depth", "end_to_end"):
+        assert f"stage {stage}: 2 steps" in shown
+    entry = json.loads((tmp_path / "run" / "paper.manifest.json").read_text())["weights"][0]
+    assert entry["data"] == ["3dfaw (the user's own copy)"]
+    assert entry["training_command"] == (
+        "face-alignment-3d train paper --dataset 3dfaw=DATASET --end-to-end --out runs/paper --steps 2 "
+        "--precision fp32"
+    )
+    cascade = loading.load_cascade(tmp_path / "run" / "paper.safetensors")
+    points, _ = cascade(torch.zeros(1, 3, 64, 64))
+    assert points.isfinite().all()
+    before = (tmp_path / "run" / "paper.safetensors").read_bytes()
+    assert _train(tmp_path / "run", *options) == 0
+    assert "stage" not in capsys.readouterr().out.replace("stages", "")
+    assert (tmp_path / "run" / "paper.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("preset", ["lite", "base"])
+def test_photos_become_the_weights_of_a_compact_preset(tmp_path, capsys, monkeypatch, preset):
+    for module in (joint_recipe, loading):
+        monkeypatch.setattr(module, "PRESETS", {preset: small_cascade})
+    data = tmp_path / "data"
+    write_models(data, posed_faces(60, seed=5)[0])
+    for seed, name in enumerate(HAND_LABELLED):
+        write_photos68(data, name, posed_faces(2, seed=seed)[0])
+    write_faces(data, posed_faces(4, seed=9)[0], yaw=[0, 40, 0, 0])
+    command = ["train", preset, "--data", data, "--out", tmp_path / "run", "--device", "cpu", "--steps", "2"]
+    assert main([str(word) for word in command]) == 0
+    assert "held-out hand/inner" in capsys.readouterr().out
+    entry = json.loads((tmp_path / "run" / f"{preset}.manifest.json").read_text())["weights"][0]
+    assert entry["training_command"] == (
+        f"face-alignment-3d train {preset} --data DATA --out runs/{preset} --steps 2"
+    )
+    cascade = loading.load_cascade(tmp_path / "run" / f"{preset}.safetensors")
+    assert cascade(torch.zeros(1, 3, 64, 64))[0].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("preset", "options", "stage", "before", "after"),
+    [
+        ("lite-wide", [], "refine", "lite-wide/lite-wide", "lite-wide-refined"),
+        ("lite-wide", ["--stage", "refine"], "refine", "lite-wide/lite-wide", "lite-wide-refined"),
+        ("lite-wide", ["--stage", "anneal"], "anneal", "lite-wide-refined/lite-wide", "lite-wide-annealed"),
+        ("lite-wide", ["--stage", "finish"], "finish", "lite-wide-annealed/lite-wide", "lite-wide-finished"),
+        ("lite-wide", ["--stage", "depth"], "depth", "lite-wide-finished/lite-wide", "lite-wide-depth"),
+        ("lite", ["--stage", "cut"], "cut", "lite-wide-depth/lite-wide", "lite-cut"),
+        ("lite", ["--stage", "depth"], "depth", "lite-cut/lite", "lite-depth"),
+        ("lite", ["--stage", "anneal"], "anneal", "lite-refined/lite", "lite-annealed"),
+    ],
+)
+def test_each_stage_goes_on_from_the_one_before_it(
+    tmp_path, monkeypatch, preset, options, stage, before, after
+):
+    runs = []
+    monkeypatch.setattr(recipe, "run_joint_recipe", lambda *args, **named: runs.append((args, named)))
+    words = ["--data", "photos", "--made", "made", "--start", "start.safetensors", *options]
+    assert main(["train", preset, *words, "--out", str(tmp_path), "--device", "cpu", "--seed", "3"]) == 0
+    ((config, *_), named) = runs[0]
+    assert config == dataclasses.replace(STAGES[stage], preset=preset, seed=3)
+    command = f"face-alignment-3d train {preset} --data DATA --made MADE"
+    words = [command, f"--start runs/{before}.safetensors", *options, f"--out runs/{after} --seed 3"]
+    assert named["command"] == " ".join(words)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, monkeypatch, number, code):
+    original = PaperObjective.losses
+
+    def stopped(self, cascade, batch, draws):
+        os.kill(os.getpid(), number)
+        return original(self, cascade, batch, draws)
+
+    monkeypatch.setattr(PaperObjective, "losses", stopped)
+    assert _train(tmp_path, "--dataset", f"3dfaw={threedfaw}", "--steps", "2") == code
+    assert "after step 1, which is saved; the same command goes on" in capsys.readouterr().err
+    assert (tmp_path / "detection.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["paper"], "--data DIR or --dataset KIND=DIR"),
+        (["paper", "--dataset", "3dfaw"], "--dataset KIND=DIR, got '3dfaw'"),
+        (["paper", "--dataset", "lsd=x"], "expected one of the kinds"),
+        (["paper", "--data", "x", "--start", "y"], "--start with lite"),
+        (["paper", "--data", "x", "--made", "y", "--dataset", "3dfaw=z"], "--made or --dataset"),
+        (["paper", "--data", "x", "--made", "y", "--stage", "anneal"], "--stage with lite"),
+        (["lite", "--data", "x", "--stage", "anneal"], "expected --stage with --made and --start"),
+        (["lite"], "expected --data DIR"),
+        (["lite", "--data", "x", "--made", "y"], "--made and --start together"),
+        (["lite", "--data", "x", "--end-to-end"], "--end-to-end with paper only, got lite"),
+        (["base", "--data", "x", "--resnet152", "y", "--dataset", "3dfaw=z"], "--dataset, --resnet152 with"),
+        (["base", "--data", "x", "--made", "y", "--start", "z"], "with lite or lite-wide, got base"),
+        (
+            ["lite-wide", "--data", "x", "--made", "y", "--start", "z", "--stage", "cut"],
+            "expected --stage cut with lite, got it with lite-wide",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(tmp_path, capsys, words, message):
+    assert main(["train", *words, "--out", str(tmp_path / "run"), "--device", "cpu"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_data_set_is_split_and_read_when_drawn(threedfaw):
+    pools, validation = load_chosen_data([("3dfaw", threedfaw), ("3dfaw", threedfaw)], PAPER)
+    assert [len(pool.samples) for pool in pools] == [12, 12]
+    assert [pool.share for pool in pools] == [0.5, 0.5]
+    names = [{pool.samples[index].name for index in range(12)} for pool in pools]
+    held_out = {sample.name for sample in validation["3dfaw"]}
+    assert len(held_out) == 2
+    assert names[0] == names[1]
+    assert not names[0] & held_out
+    assert [sample.name for sample in pools[0].samples[:2]] == [pools[0].samples[i].name for i in (0, 1)]
+    np.testing.assert_allclose(pools[0].odds, 1 / 12)
