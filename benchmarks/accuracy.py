@@ -1,11 +1,12 @@
 """The accuracy that the model card states, beside MediaPipe's on the same photos with the same metrics.
 
-    python benchmarks/accuracy.py --data ../shared/data --made MADE
+    python benchmarks/accuracy.py --data ../shared/data --derived-data DERIVED
 
-Measures AFW upright (hand-made points) and, with --made, turned out of plane (3D labels, made by
-`face-alignment-3d train-data profile`). AFW is in no training set. Choose nothing by these numbers: --dataset
-holdout is for that. MediaPipe takes no boxes, so it has two lines: on the photo with its own detector, and on
-a crop around the given box. It runs in an environment of its own below build/peers, made the first time.
+Measures AFW upright (hand-made points) and, with --derived-data, turned out of plane (3D labels, made by
+`face-alignment-3d train-data synthesize-views`). AFW is in no training set. Choose nothing by these numbers:
+--dataset holdout is for that. MediaPipe takes no boxes, so it has two lines: on the photo with its own
+detector, and on a crop around the given box. It runs in an environment of its own below build/peers, made the
+first time.
 
 Prints the numbers and writes them to benchmarks/results/accuracy.json, with the weights' SHA-256 and the
 machine, and as Markdown to accuracy.md beside it.
@@ -17,8 +18,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from provenance import circumstances
 from peers.mediapipe_faces import VERSION, MediaPipe, installed
+from provenance import provenance
 from tqdm import tqdm
 
 from face_alignment_3d import FaceAligner3D
@@ -27,7 +28,7 @@ from face_alignment_3d.training.evaluation.evaluate import Evaluation, evaluate
 from face_alignment_3d.training.evaluation.markdown import comparison_markdown, markdown
 from face_alignment_3d.training.evaluation.report import FoundReport, Report
 from face_alignment_3d.training.evaluation.sets import open_labelled
-from face_alignment_3d.training.evaluation.summary import summarise_found
+from face_alignment_3d.training.evaluation.summary import summarize_found
 from face_alignment_3d.training.evaluation.table import table
 from face_alignment_3d.training.evaluation.truth import LabelledSet
 
@@ -39,15 +40,15 @@ BOTH_BY_TENTH = ("shift and scale", 0.1)
 def stated(report: Report, dataset: str) -> dict[str, float]:
     """The numbers for the manifest and the model card; each name says data set, boxes, measure and unit."""
     detector = report.detector
-    eyes = "" if report.normaliser == "eyes_2d" else " over the 3D eye distance"
-    (spoilt,) = (row for row in report.disturbed if (row.kind, row.level) == BOTH_BY_TENTH)
+    eyes = "" if report.normalizer == "eyes_2d" else " over the 3D eye distance"
+    (perturbed,) = (row for row in report.perturbed if (row.kind, row.level) == BOTH_BY_TENTH)
     numbers = {
         f"given boxes, inner-49 NME{eyes}, %": report.given.inner_mean,
         "given boxes, failures over 8 %, %": report.given.failures,
         f"given boxes, all-66 2D NME{eyes}, %": report.given.all_points_mean,
         "given boxes, all-66 2D NME over the box, %": report.given.box_mean,
         "given boxes, AUC to 8 %, %": report.given.area_under_curve,
-        "boxes shifted and scaled by 10 %, change of NME, %": spoilt.relative_change,
+        "boxes shifted and scaled by 10 %, change of NME, %": perturbed.relative_change,
         "own detector, faces found, %": detector.found,
         "confidence against error, rank correlation": report.confidence.points,
     }
@@ -55,7 +56,7 @@ def stated(report: Report, dataset: str) -> dict[str, float]:
         numbers[f"own detector, inner-49 NME{eyes} of the faces found, %"] = detector.errors.inner_mean
         numbers["own detector, change of NME against given boxes, %"] = detector.relative_change
     if report.three_d is not None and report.three_d.labels == "set":
-        numbers["given boxes, GTE xyz (3D normaliser), %"] = report.three_d.gte["eyes_3d"]["xyz"]
+        numbers["given boxes, GTE xyz (3D normalizer), %"] = report.three_d.gte["eyes_3d"]["xyz"]
         for group in report.yaw.groups:
             if group.errors is not None:
                 label = f"given boxes, all-66 2D NME over the box, yaw {group.low:g}-{group.high:g}, %"
@@ -79,14 +80,14 @@ def compare(evaluation: Evaluation, labelled: LabelledSet, mediapipe: MediaPipe)
         f"MediaPipe {VERSION}, own detector": in_photos,
         f"MediaPipe {VERSION}, crop around the given box": in_crops,
     }
-    reports = {label: summarise_found(truth, landmarks) for label, landmarks in lines.items()}
+    reports = {label: summarize_found(truth, landmarks) for label, landmarks in lines.items()}
     # A peer that misses the hard faces has the smaller mean: the same faces, both ways.
     for label, theirs in (("own detector", in_photos), ("crop", in_crops)):
         kept = np.array([points is not None for points in theirs])
         if kept.any():
             ours = [face.landmarks for face, keep in zip(said.given, kept, strict=True) if keep]
             name = f"given boxes, on the faces that MediaPipe found ({label})"
-            reports[name] = summarise_found(truth.subset(kept), ours)
+            reports[name] = summarize_found(truth.subset(kept), ours)
     return reports
 
 
@@ -95,7 +96,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with photos68/ and models/")
-    parser.add_argument("--made", type=Path, help="folder that `train-data profile` wrote; adds afw-turned")
+    parser.add_argument(
+        "--derived-data",
+        type=Path,
+        help="folder that `train-data synthesize-views` wrote; adds afw-novel-views",
+    )
     parser.add_argument("--weights", default="lite", help="name of the manifest, or a file")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dataset", action="append", help="others than AFW, to try this script without it")
@@ -108,14 +113,14 @@ def main() -> None:
     args = parser.parse_args()
 
     aligner = FaceAligner3D(args.weights, device=args.device)
-    names = args.dataset or (["afw"] if args.made is None else ["afw", "afw-turned"])
+    names = args.dataset or (["afw"] if args.derived_data is None else ["afw", "afw-novel-views"])
     command = None if args.without_mediapipe else installed(args.mediapipe_python)
     reports: dict[str, Report] = {}
     sets: dict[str, object] = {}
     metrics: dict[str, float] = {}
     comparisons = []
     for name in names:
-        labelled = open_labelled(name, data=args.data, made=args.made, limit=args.limit)
+        labelled = open_labelled(name, data=args.data, derived_data=args.derived_data, limit=args.limit)
         with tqdm(total=len(labelled.truth), unit="photo", file=sys.stderr, disable=None) as bar:
             evaluation = evaluate(aligner, labelled, progress=bar.update)
         report = reports[name] = evaluation.report
@@ -135,7 +140,7 @@ def main() -> None:
     for label, number in metrics.items():
         print(f"{label}: {number:.2f}")
     content = {
-        **circumstances(args.weights),
+        **provenance(args.weights),
         "device": args.device,
         "limit": args.limit,
         "metrics": metrics,

@@ -1,12 +1,12 @@
-"""How well face coefficients are told, on made faces of known coefficients and on held-out photos.
+"""How well blendshapes are told, on made faces of known blendshapes and on held-out photos.
 
-    python benchmarks/coefficients.py --data DATA [--weights coefficients] [--landmarks lite] [--noise 0.01]
+    python benchmarks/blendshapes.py --data DATA [--weights blendshapes] [--landmarks lite] [--noise 0.01]
 
 Made faces are ICT-FaceKit's, of identities that the regressor never saw, with white noise. Photos are those
 of HELEN train and LFPW train that training holds out; AFW is not touched. Prints a table, the same after
 calibration with the mean of ten frames of each face at rest, and what the photos give, and draws
-``build/coefficients.png``: the photos with the strongest smiles, open mouths, shut eyes, raised brows,
-puckers and frowns, and some with next to nothing, each with its largest coefficients.
+``build/blendshapes.png``: the photos with the strongest smiles, open mouths, shut eyes, raised brows,
+puckers and frowns, and some with next to nothing, each with its largest blendshapes.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.blendshapes.visibility import VISIBLE
-from face_alignment_3d.blendshapes.weights_file import CoefficientWeights, load_coefficients
+from face_alignment_3d.blendshapes.weights_file import BlendshapeModel, load_blendshape_model
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.export import write_png
 from face_alignment_3d.images import as_rgb
@@ -48,7 +48,7 @@ _ROWS = (
 Floats = npt.NDArray[np.float64]
 
 
-def coefficients_of(weights: CoefficientWeights, photos: PhotoLandmarks) -> Floats:
+def blendshapes_of(weights: BlendshapeModel, photos: PhotoLandmarks) -> Floats:
     """(N, V) in [0, 1], as the estimator gives them."""
     raw = weights.regressor.predict(weights.reading.read(canonical_points(photos.landmarks)))
     return np.clip(raw, 0.0, 1.0)
@@ -85,12 +85,12 @@ def main() -> None:
     """Measures, prints and draws."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, metavar="DATA")
-    parser.add_argument("--weights", default="coefficients", metavar="NAME|FILE")
+    parser.add_argument("--weights", default="blendshapes", metavar="NAME|FILE")
     parser.add_argument("--landmarks", default="lite", metavar="NAME|FILE")
     parser.add_argument("--noise", type=float, default=0.01, help="in inter-ocular distances (0.01)")
-    parser.add_argument("--out", type=Path, default=Path("build/coefficients.png"), metavar="FILE")
+    parser.add_argument("--out", type=Path, default=Path("build/blendshapes.png"), metavar="FILE")
     args = parser.parse_args()
-    weights = load_coefficients(resolve_weights(args.weights))
+    weights = load_blendshape_model(resolve_weights(args.weights))
     model = load_expression_model(args.data)
     faces = unseen_faces(model, _FACES, np.random.default_rng(_SEED), noise=args.noise)
     worths = worth_on_faces(weights.regressor, faces, names=VISIBLE)
@@ -104,7 +104,7 @@ def main() -> None:
     for name, value in {**summary(worths), **measured}.items():
         print(f"{name}: {value:.3f}")
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_png(args.out, sheet(photos.held_out, coefficients_of(weights, photos.held_out)))
+    write_png(args.out, sheet(photos.held_out, blendshapes_of(weights, photos.held_out)))
     print(f"photos: {args.out}")
 
 

@@ -19,7 +19,8 @@ from peers.mediapipe_faces import VERTICES_66, VERTICES_68, Z_SCALE, MediaPipe, 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.training.data.datasets.photos68 import open_photos68
 from face_alignment_3d.training.data.training_data import HAND_LABELLED
-from face_alignment_3d.training.evaluation.evaluate import best_overlap, metrics
+from face_alignment_3d.training.evaluation import metrics
+from face_alignment_3d.training.evaluation.evaluate import best_overlap
 from face_alignment_3d.training.evaluation.truth import truth_by_hand
 from face_alignment_3d.training.labels.face_model import load_face_model
 from face_alignment_3d.training.labels.lifting import lift
@@ -74,8 +75,8 @@ def fit_depth(meshes: Floats, points68: Floats, data: Path) -> None:
     """Prints the best factor for z, and the errors of z with several."""
     lifted = lift(points68, load_face_model(data))
     truth = truth_by_hand([str(i) for i in range(len(meshes))], points68, lifted)
-    faces = meshes[:, VERTICES_66][truth.believed]
-    labels = truth.points3d[truth.believed]
+    faces = meshes[:, VERTICES_66][truth.valid]
+    labels = truth.points3d[truth.valid]
     z = faces[..., 2] - faces[..., 2].mean(axis=1, keepdims=True)
     best = float((z * labels[..., 2]).sum() / np.square(z).sum())
     for label, factor in (("as it is", 1.0), ("best factor", best), ("in use", Z_SCALE)):

@@ -1,4 +1,4 @@
-"""Films of photos that move along smooth paths, and may talk, whose landmarks are known in every frame."""
+"""Videos of photos that move along smooth paths, and may talk, whose landmarks are known in every frame."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from PIL import Image
 from face_alignment_3d.markup import FROM_68
 
 HEIGHT, WIDTH, FPS = 720, 1280, 30
-#: Of the sensor, in grey levels; and of the encoder: coarser ones take the noise away from what is at rest.
+#: Of the sensor, in gray levels; and of the encoder: coarser ones take the noise away from what is at rest.
 _NOISE, _CRF = 6.0, "20"
 #: The part of a photo that is pasted, in sizes of its face.
 _REACH = 0.85
@@ -112,14 +112,14 @@ def _paste(frame: npt.NDArray[np.float32], photo: Picture, matrix: Points, pose:
     under += edge.astype(np.float32) * (part - under)
 
 
-def write_film(path: Path, frames: Iterator[Picture]) -> Path:
-    """An H.264 film of ``frames``."""
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream("libx264", rate=FPS, options={"crf": _CRF, "preset": "veryfast"})
+def write_video(path: Path, frames: Iterator[Picture]) -> Path:
+    """An H.264 video of ``frames``."""
+    with av.open(str(path), "w") as video:
+        stream = video.add_stream("libx264", rate=FPS, options={"crf": _CRF, "preset": "veryfast"})
         stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
         for index, picture in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, FPS)
-            film.mux(stream.encode(frame))
-        film.mux(stream.encode(None))
+            video.mux(stream.encode(frame))
+        video.mux(stream.encode(None))
     return path

@@ -1,9 +1,9 @@
 """How exact head poses and canonical points are, on photos turned by known angles.
 
-    python benchmarks/pose.py --made MADE [--dataset afw] [--weights lite] [--limit N]
+    python benchmarks/pose.py --derived-data DERIVED [--dataset afw] [--weights lite] [--limit N]
 
-``MADE`` is what ``face-alignment-3d train-data profile`` wrote. The views are those of AFW, which nothing is
-trained on, unless ``--dataset`` says otherwise.
+``DERIVED`` is what ``face-alignment-3d train-data synthesize-views`` wrote. The views are those of AFW, which
+nothing is trained on, unless ``--dataset`` says otherwise.
 Each view is aligned in its given box. Prints, by |yaw|, the median errors of yaw, pitch and roll of the
 landmarks found, and of the labels themselves, which shows what the fit of a mean face alone costs; the median
 pitch, with its sign, by which the labels' poses differ from the known ones; and how far the canonical
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from face_alignment_3d import Face3D, FaceAligner3D
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.pose import angles_of, estimate_pose, rotation_by
-from face_alignment_3d.training.data.datasets.novel_views import TurnedPhotos, open_turned
+from face_alignment_3d.training.data.datasets.novel_views import NovelViews, open_novel_views
 
 _BINS = ((0, 30), (30, 60), (60, 85))
 _ALL = (0, 91)
@@ -28,7 +28,7 @@ _ALL = (0, 91)
 Floats = npt.NDArray[np.float64]
 
 
-def known_angles(views: TurnedPhotos) -> Floats:
+def known_angles(views: NovelViews) -> Floats:
     """(V, 3) yaw, pitch, roll in degrees."""
     return np.stack([views.yaw, views.pitch, views.roll], axis=1).astype(np.float64)
 
@@ -51,12 +51,12 @@ def disagreement(canonical: Floats, sources: list[str]) -> Floats:
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--made", type=Path, required=True, metavar="MADE")
+    parser.add_argument("--derived-data", type=Path, required=True, metavar="DERIVED")
     parser.add_argument("--dataset", default="afw", metavar="SET")
     parser.add_argument("--weights", default="lite")
     parser.add_argument("--limit", type=int, help="the first N views")
     args = parser.parse_args()
-    views = open_turned(args.made, args.dataset)
+    views = open_novel_views(args.derived_data, args.dataset)
     chosen = range(len(views))[: args.limit]
     aligner = FaceAligner3D(args.weights)
     faces: list[Face3D] = []

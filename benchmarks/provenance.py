@@ -6,6 +6,6 @@ from typing import Any
 from face_alignment_3d.training.engine import provenance as measured
 
 
-def circumstances(weights: str) -> dict[str, Any]:
+def provenance(weights: str) -> dict[str, Any]:
     """As what :mod:`json` takes; ``weights`` is a name of the manifest or a path."""
-    return measured.circumstances(["python", *sys.argv], weights)
+    return measured.provenance(["python", *sys.argv], weights)

@@ -1,7 +1,7 @@
 """Puts a trained weight file into the package: the file, and its manifest entry with the benchmark's numbers.
 
 python benchmarks/release.py runs/lite --accuracy benchmarks/results/accuracy.json
-python benchmarks/release.py runs/coefficients --preset coefficients
+python benchmarks/release.py runs/blendshapes --preset blendshapes
 """
 
 import argparse

@@ -3,8 +3,8 @@
     python benchmarks/reproduce.py --data ../shared/data              # compares with the recorded results
     python benchmarks/reproduce.py --data ../shared/data --record     # records them anew
 
-Runs ``train-data lift``, ``train-data pseudo-label`` and ``train-data profile`` on some dozen photos and
-``train lite`` for 100 steps, into a temporary folder: some minutes on two cores. Points may differ by
+Runs ``train-data lift``, ``train-data pseudo-label`` and ``train-data synthesize-views`` on some dozen photos
+and ``train lite`` for 100 steps, into a temporary folder: some minutes on two cores. Points may differ by
 0.1 px from the recorded ones, and held-out errors by a tenth, for other processors and other versions of
 torch and OpenCV round differently.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from provenance import circumstances
+from provenance import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results" / "reproduction.json"
 STEPS = 100
@@ -32,17 +32,28 @@ def command(*words: object) -> None:
 
 def make(data: Path, out: Path) -> dict[str, Any]:
     """Runs the commands; what they made, as short lists of numbers."""
-    made = out / "made"
-    command("train-data", "lift", "--data", data, "--out", made, "--dataset", "lfpw_train")
-    command("train-data", "pseudo-label", "--data", data, "--out", made, "--weights", "lite", "--limit", 48)
+    derived_data = out / "derived"
+    command("train-data", "lift", "--data", data, "--out", derived_data, "--dataset", "lfpw_train")
     command(
-        *("train-data", "profile", "--data", data, "--out", made),
+        "train-data",
+        "pseudo-label",
+        "--data",
+        data,
+        "--out",
+        derived_data,
+        "--weights",
+        "lite",
+        "--limit",
+        48,
+    )
+    command(
+        *("train-data", "synthesize-views", "--data", data, "--out", derived_data),
         *("--dataset", "lfpw_train", "--limit", 12),
     )
     command("train", "lite", "--data", data, "--out", out / "lite", "--steps", STEPS, "--device", "cpu")
-    lifted = np.load(made / "lifted" / "lfpw_train.npz")["labels66"]
-    labelled = np.load(made / "pseudo_labels.npz")["points"]
-    turned = np.load(made / "turned" / "lfpw_train.npz")
+    lifted = np.load(derived_data / "lifted" / "lfpw_train.npz")["labels66"]
+    labelled = np.load(derived_data / "pseudo_labels.npz")["points"]
+    turned = np.load(derived_data / "novel_views" / "lfpw_train.npz")
     entry = json.loads((out / "lite" / "lite.manifest.json").read_text(encoding="utf-8"))
     (weights,) = entry["weights"]
     return {
@@ -95,7 +106,7 @@ def main() -> None:
         found = make(args.data, Path(folder))
     if args.record:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({**circumstances("lite"), **found}, indent=1) + "\n"
+        text = json.dumps({**provenance("lite"), **found}, indent=1) + "\n"
         RESULTS.write_text(text, encoding="utf-8")
         print(f"wrote {RESULTS}")
         return

@@ -2,7 +2,7 @@
 
     python benchmarks/robustness.py --data ../shared/data
 
-Spoils each held-out photo, gives the box around the hand-made points, and prints the mean error of the 49
+Corrupts each held-out photo, gives the box around the hand-made points, and prints the mean error of the 49
 inner points over the outer-eye distance. Lengths are in percent of the longer side of the face's box.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from provenance import circumstances
+from provenance import provenance
 
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.crop import Crop, box_around, rescale
@@ -32,39 +32,39 @@ Points = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Spoiling:
+class Corruption:
     """One way to make a photo worse: (photo, points) -> (photo, points)."""
 
     name: str
     apply: Callable[[Image, Points], tuple[Image, Points]]
 
 
-def lean(degrees: float) -> Spoiling:
+def lean(degrees: float) -> Corruption:
     def apply(image: Image, points: Points) -> tuple[Image, Points]:
         height, width = image.shape[:2]
         side = math.ceil(math.hypot(height, width))
         turn = Crop((width - 1) / 2, (height - 1) / 2, side, side, math.radians(degrees))
         return turn.sample(image), turn.to_crop(points)
 
-    return Spoiling(f"leaning by {degrees:.0f} degrees", apply)
+    return Corruption(f"leaning by {degrees:.0f} degrees", apply)
 
 
-def blur(percent: float) -> Spoiling:
+def blur(percent: float) -> Corruption:
     def apply(image: Image, points: Points) -> tuple[Image, Points]:
         return cv2.GaussianBlur(image, (0, 0), percent / 100 * face_side(points)), points
 
-    return Spoiling(f"blurred, standard deviation {percent:g} %", apply)
+    return Corruption(f"blurred, standard deviation {percent:g} %", apply)
 
 
-def motion(percent: float) -> Spoiling:
+def motion(percent: float) -> Corruption:
     def apply(image: Image, points: Points) -> tuple[Image, Points]:
         length = round(percent / 100 * face_side(points)) // 2 * 2 + 1
         return cv2.filter2D(image, -1, np.full((1, length), 1 / length)), points
 
-    return Spoiling(f"smeared sideways over {percent:g} %", apply)
+    return Corruption(f"smeared sideways over {percent:g} %", apply)
 
 
-def shrink(side: int) -> Spoiling:
+def shrink(side: int) -> Corruption:
     def apply(image: Image, points: Points) -> tuple[Image, Points]:
         factor = min(1.0, side / face_side(points))
         width, height = (max(1, round(length * factor)) for length in (image.shape[1], image.shape[0]))
@@ -72,26 +72,26 @@ def shrink(side: int) -> Spoiling:
         scales = (width / image.shape[1], height / image.shape[0])
         return small, np.stack([rescale(points[:, k], scales[k]) for k in (0, 1)], axis=1)
 
-    return Spoiling(f"faces of {side} px at most", apply)
+    return Corruption(f"faces of {side} px at most", apply)
 
 
-def darken(factor: float) -> Spoiling:
+def darken(factor: float) -> Corruption:
     def apply(image: Image, points: Points) -> tuple[Image, Points]:
         return np.rint(image * factor).astype(np.uint8), points
 
-    return Spoiling(f"darkened to {100 * factor:g} %", apply)
+    return Corruption(f"darkened to {100 * factor:g} %", apply)
 
 
-def noise(std: float) -> Spoiling:
+def noise(std: float) -> Corruption:
     def apply(image: Image, points: Points) -> tuple[Image, Points]:
         generator = np.random.default_rng(zlib.crc32(image.tobytes()))
         noisy = image + generator.normal(0, std, image.shape)
         return np.clip(np.rint(noisy), 0, 255).astype(np.uint8), points
 
-    return Spoiling(f"noise, standard deviation {std:g} of 255", apply)
+    return Corruption(f"noise, standard deviation {std:g} of 255", apply)
 
 
-SPOILINGS = (
+CORRUPTIONS = (
     *(lean(degrees) for degrees in (0, 15, 30, 45, 60, 75, 90, 105, 120)),
     *(blur(percent) for percent in (1, 2, 4)),
     *(motion(percent) for percent in (5, 10)),
@@ -119,17 +119,17 @@ def main() -> None:
     photos = open_dataset(args.data, args.dataset)
     aligner = FaceAligner3D(args.weights, device="cpu")
     results = {}
-    for spoiling in SPOILINGS:
+    for corruption in CORRUPTIONS:
         predicted, truth = [], []
         for index, points68 in enumerate(photos.points68):
-            image, points = spoiling.apply(photos.image(index), points68[FROM_68])
+            image, points = corruption.apply(photos.image(index), points68[FROM_68])
             predicted.append(aligner.get_landmarks(image, boxes=[box_around(points)])[0, :, :2])
             truth.append(points)
         errors = inner_nme(np.stack(predicted), np.stack(truth))
         failed = failure_rate(errors)
-        results[spoiling.name] = {"inner": round(float(errors.mean()), 4), "failures": round(failed, 4)}
-        print(f"{spoiling.name}: {errors.mean():.2f} %, failures over 8 % {failed:.1f} %", flush=True)
-    content = {**circumstances(args.weights), "dataset": args.dataset, "percent": results}
+        results[corruption.name] = {"inner": round(float(errors.mean()), 4), "failures": round(failed, 4)}
+        print(f"{corruption.name}: {errors.mean():.2f} %, failures over 8 % {failed:.1f} %", flush=True)
+    content = {**provenance(args.weights), "dataset": args.dataset, "percent": results}
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(f"wrote {args.output}")

@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from provenance import circumstances
+from provenance import provenance
 from timing import contenders
 from timing.between_cores import Nearness
 from timing.chart import draw_chart
@@ -185,7 +185,7 @@ def main() -> None:
 
 def about_this_run(weights: str) -> dict[str, Any]:
     """Command, date, machine, versions and weights."""
-    content = circumstances(weights)
+    content = provenance(weights)
     content["versions"]["onnxruntime"] = metadata.version("onnxruntime")
     return content
 

@@ -1,10 +1,10 @@
-"""Films: the time of a frame, jitter, lag and error, identity switches, memory, and MediaPipe beside it.
+"""Videos: the time of a frame, jitter, lag and error, identity switches, memory, and MediaPipe beside it.
 
     python benchmarks/video.py --data ../shared/data
 
-The films, 1280 x 720 at 30 frames a second, are photos of AFW, which no weights are trained on, moving along
-smooth paths, and in one film talking and blinking, with noise and compression; so every frame has points that
-are known. Prints a table and writes
+The videos, 1280 x 720 at 30 frames a second, are photos of AFW, which no weights are trained on, moving along
+smooth paths, and in one video talking and blinking, with noise and compression; so every frame has points
+that are known. Prints a table and writes
 benchmarks/results/video.json. MediaPipe runs in its own environment (made at the first run; --no-peer leaves
 it out). Run it on a machine that does nothing else.
 """
@@ -22,25 +22,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from provenance import circumstances
 from made_expressions import talking
-from made_films import FPS, MovingPhoto, Pose2D, load_photos, pictures, write_film
+from made_videos import FPS, MovingPhoto, Pose2D, load_photos, pictures, write_video
 from peers.environment import peer_python
 from peers.mediapipe_faces import VERSION as MEDIAPIPE
+from provenance import provenance
 
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.markup import GROUPS
 from face_alignment_3d.video import TrackedFace3D, VideoAligner3D
-from face_alignment_3d.video.reader import Film
+from face_alignment_3d.video.reader import VideoReader
 
 RESULTS = Path(__file__).resolve().parent / "results" / "video.json"
 WARM_UP = FPS  # Frames that are not timed.
 SIZE = 180.0
 EXPRESSIVE = [*GROUPS["right_eye"], *GROUPS["left_eye"], *GROUPS["outer_lips"], *GROUPS["inner_lips"]]
-#: How films are followed: as they are by default, with the network at every frame, and with nothing but that.
+#: How videos are followed: as they are by default, with the network at every frame, and with nothing but
+#: that.
 WAYS: dict[str, dict[str, Any]] = {
-    "network alone": {"look_every": 0.0, "smooth": False},
-    "network at every frame": {"look_every": 0.0},
+    "network alone": {"alignment_interval": 0.0, "smooth": False},
+    "network at every frame": {"alignment_interval": 0.0},
     "by default": {},
 }
 SWITCH_DISTANCE = 0.5  # A face belongs to the photo whose points are on average within this many sizes.
@@ -101,13 +102,13 @@ def at_rest(photos: Photos) -> list[MovingPhoto]:
 
 
 def follow(
-    aligner: FaceAligner3D, film_path: Path, **way: Any
+    aligner: FaceAligner3D, video_path: Path, **way: Any
 ) -> tuple[np.ndarray, list[list[TrackedFace3D]]]:
     """Milliseconds of each frame, decoding excluded, and its faces."""
     tracker = VideoAligner3D(aligner, **way)
     milliseconds, faces = [], []
-    with Film(film_path) as film:
-        frames = film.frames()
+    with VideoReader(video_path) as video:
+        frames = video.frames()
         # A second at a time: the decoder's threads work ahead, and must not do so while a frame is timed.
         while second := list(islice(frames, FPS)):
             for frame in second:
@@ -177,11 +178,11 @@ def switches(actors: Sequence[MovingPhoto], faces: Sequence[Sequence[TrackedFace
     return {"identity_switches": count, "identities": len(ids), "faces_seen": seen}
 
 
-def memory_growth(aligner: FaceAligner3D, film_path: Path, frames: int) -> dict[str, float]:
+def memory_growth(aligner: FaceAligner3D, video_path: Path, frames: int) -> dict[str, float]:
     """Resident memory after ``frames`` frames, over what it is after a tenth of them."""
     tracker = VideoAligner3D(aligner)
-    with Film(film_path) as film:
-        stock = [frame.image_rgb for frame, _ in zip(film.frames(), range(2 * FPS), strict=False)]
+    with VideoReader(video_path) as video:
+        stock = [frame.image_rgb for frame, _ in zip(video.frames(), range(2 * FPS), strict=False)]
     there_and_back = stock + stock[-2:0:-1]  # Without a jump, which would be taken for a cut.
     before = 0.0
     for index in range(frames):
@@ -198,12 +199,12 @@ def resident_megabytes() -> float:
     return int(line.split()[1]) / 1024
 
 
-def mediapipe(film: Path, faces: int, *, python: str) -> dict[str, float]:
+def mediapipe(video: Path, faces: int, *, python: str) -> dict[str, float]:
     """The same numbers of MediaPipe's video mode, in its own environment."""
     interpreter = peer_python(f"mediapipe-{MEDIAPIPE}", [f"mediapipe=={MEDIAPIPE}"], python=python)
     worker = Path(__file__).resolve().parent / "peers" / "mediapipe_video_worker.py"
     done = subprocess.run(
-        [str(interpreter), str(worker), str(film), str(faces)],
+        [str(interpreter), str(worker), str(video), str(faces)],
         check=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -221,7 +222,7 @@ def main() -> None:
     parser.add_argument("--photos", default="afw", help="which of photos68/; another to try this script")
     parser.add_argument("--weights", default="lite", help="name of the manifest, or a file")
     parser.add_argument("--backend", default="auto", choices=("auto", "torch", "onnx"))
-    parser.add_argument("--seconds", type=float, default=20.0, help="of the films that are timed")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of the videos that are timed")
     parser.add_argument("--crossing-seconds", type=float, default=60.0)
     parser.add_argument("--memory-frames", type=int, default=5000)
     parser.add_argument("--no-peer", action="store_true", help="without MediaPipe")
@@ -238,7 +239,7 @@ def main() -> None:
         print(f"{name:44}" + ", ".join(f"{key} {value}" for key, value in numbers.items()), flush=True)
 
     with tempfile.TemporaryDirectory() as name:
-        films = Path(name)
+        videos = Path(name)
         casts = {
             "one face": one_face(photos),
             "four faces": four_faces(photos),
@@ -246,7 +247,7 @@ def main() -> None:
             "talking": one_talking(photos),
         }
         paths = {
-            what: write_film(films / f"{what}.mp4", pictures(cast, args.seconds))
+            what: write_video(videos / f"{what}.mp4", pictures(cast, args.seconds))
             for what, cast in casts.items()
         }
         for what in ("one face", "four faces", "talking"):
@@ -263,10 +264,10 @@ def main() -> None:
                 _, faces = follow(aligner, paths[what], **options)
                 note(f"quality of {what}, {way}", quality(casts[what], faces))
         cast = four_crossing(photos)
-        path = write_film(films / "crossing.mp4", pictures(cast, args.crossing_seconds))
+        path = write_video(videos / "crossing.mp4", pictures(cast, args.crossing_seconds))
         note("four crossing and hiding", switches(cast, follow(aligner, path)[1]))
         note("memory", memory_growth(aligner, paths["one face"], args.memory_frames))
-    content = {**circumstances(args.weights), "frame": [720, 1280], "fps": FPS, "results": results}
+    content = {**provenance(args.weights), "frame": [720, 1280], "fps": FPS, "results": results}
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(f"wrote {args.output}")

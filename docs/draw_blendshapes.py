@@ -1,4 +1,4 @@
-"""What coefficients move, drawn for the documentation: python docs/draw_coefficients.py --data DATA [FILE]"""
+"""What blendshapes move, drawn for the documentation: python docs/draw_blendshapes.py --data DATA [FILE]"""
 
 import argparse
 from pathlib import Path
@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.blendshapes.visibility import VISIBLE
-from face_alignment_3d.blendshapes.weights_file import load_coefficients
+from face_alignment_3d.blendshapes.weights_file import load_blendshape_model
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.draw import draw_landmarks
 from face_alignment_3d.export import write_png
@@ -37,12 +37,12 @@ def main() -> None:
     """Draws the mean face with each expression, and what is told from its points."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, metavar="DATA")
-    default = Path(__file__).parent / "images" / "coefficients.png"
+    default = Path(__file__).parent / "images" / "blendshapes.png"
     parser.add_argument("file", nargs="?", type=Path, default=default)
     args = parser.parse_args()
     model = load_expression_model(args.data)
-    regressor = load_coefficients(resolve_weights("coefficients", offline=True)).regressor
-    mixes = np.array([[shown.get(name, 0.0) for name in COEFFICIENTS] for shown in _SHOWN])
+    regressor = load_blendshape_model(resolve_weights("blendshapes", offline=True)).regressor
+    mixes = np.array([[shown.get(name, 0.0) for name in BLENDSHAPES] for shown in _SHOWN])
     points = canonical_points(model.faces(np.zeros((len(mixes), len(model.identity))), mixes))
     told = np.clip(regressor.predict(points), 0.0, 1.0)
     tiles = [_tile(shape, values) for shape, values in zip(points, told, strict=True)]

@@ -1,6 +1,6 @@
 """An exported face from three sides, drawn for the documentation: python docs/draw_exports.py [FILE]
 
-The points are those that plyfile reads from the PLY file, with the colours in it.
+The points are those that plyfile reads from the PLY file, with the colors in it.
 """
 
 import math
@@ -29,14 +29,14 @@ def main() -> None:
         write_ply(file, PhotoFaces("astronaut.png", photo.shape[0], photo.shape[1], faces))
         vertices = PlyData.read(file)["vertex"]
         points = np.column_stack([vertices[axis] for axis in "xyz"])
-        colours = np.column_stack([vertices[name] for name in ("red", "green", "blue")])
+        colors = np.column_stack([vertices[name] for name in ("red", "green", "blue")])
     points = points - (points.min(axis=0) + points.max(axis=0)) / 2
     scale = (SIZE / 2 - MARGIN) / float(np.linalg.norm(points, axis=1).max())
-    views = [drawn(points * scale, colours, yaw) for yaw in (0, 45, 90)]
+    views = [drawn(points * scale, colors, yaw) for yaw in (0, 45, 90)]
     write_png(target, np.concatenate(views, axis=1))
 
 
-def drawn(points: np.ndarray, colours: np.ndarray, yaw: float) -> np.ndarray:
+def drawn(points: np.ndarray, colors: np.ndarray, yaw: float) -> np.ndarray:
     """Points with y up and z towards the viewer, turned by ``yaw`` degrees, far ones first."""
     angle = math.radians(yaw)
     x = math.cos(angle) * points[:, 0] - math.sin(angle) * points[:, 2]
@@ -44,8 +44,8 @@ def drawn(points: np.ndarray, colours: np.ndarray, yaw: float) -> np.ndarray:
     picture = np.full((SIZE, SIZE, 3), 24, np.uint8)
     for index in np.argsort(depth):
         center = np.rint((SIZE / 2 + np.array([x[index], -points[index, 1]])) * 2**SHIFT).astype(int)
-        colour = tuple(int(value) for value in colours[index])
-        cv2.circle(picture, center.tolist(), 4 << SHIFT, colour, -1, cv2.LINE_AA, SHIFT)
+        color = tuple(int(value) for value in colors[index])
+        cv2.circle(picture, center.tolist(), 4 << SHIFT, color, -1, cv2.LINE_AA, SHIFT)
     return picture
 
 

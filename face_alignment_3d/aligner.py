@@ -16,7 +16,7 @@ from face_alignment_3d.crop import crop_around
 from face_alignment_3d.detection.protocol import Detection, FaceDetector
 from face_alignment_3d.errors import BoxError
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.face_views import View, ViewCrops
+from face_alignment_3d.face_views import FaceView, FaceViewCrops
 from face_alignment_3d.image_batches import ImageBatch, check_is_batch, naming_image
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
 from face_alignment_3d.markup68 import Markup, in_markup, require_markup
@@ -24,14 +24,14 @@ from face_alignment_3d.overlapping import overlapped
 
 if TYPE_CHECKING:
     from face_alignment_3d.backends.torch_backend import Precision
-    from face_alignment_3d.blendshapes.estimator import CoefficientEstimator
+    from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
 
 _BATCH_SIZE: Final = 32
 _AHEAD: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Aligned:
+class AlignmentResult:
     """What became of one image of a stream."""
 
     index: int
@@ -62,12 +62,12 @@ class FaceAligner3D:
     :class:`face_alignment_3d.detection.mtcnn.MTCNNDetector` of the same runtime, made when first needed.
 
     With "torch", ``dtype`` "bfloat16" or "float16" runs convolutions in 16 bits (CUDA; see
-    :class:`face_alignment_3d.backends.torch_backend.TorchBackend`), and ``compile=True`` uses ``torch.compile``.
-    With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all physical cores.
-    From two faces a thread on, each thread crops and aligns faces of its own.
+    :class:`face_alignment_3d.backends.torch_backend.TorchBackend`), and ``compile=True`` uses
+    ``torch.compile``. With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all
+    physical cores. From two faces a thread on, each thread crops and aligns faces of its own.
 
-    ``coefficients=True`` puts ARKit's face coefficients into each face, as ``Face3D.coefficients``; they are
-    computed when they are asked for. A :class:`face_alignment_3d.blendshapes.CoefficientEstimator`, such as
+    ``blendshapes=True`` puts ARKit's blendshapes into each face, as ``Face3D.blendshapes``; they are
+    computed when they are asked for. A :class:`face_alignment_3d.blendshapes.BlendshapeEstimator`, such as
     one that is calibrated to somebody, is used as it is.
 
     ``offline=True`` forbids downloading weights; None leaves that to the environment.
@@ -88,7 +88,7 @@ class FaceAligner3D:
         compile: bool = False,
         threads: int | None = None,
         detector: FaceDetector | None = None,
-        coefficients: "bool | CoefficientEstimator" = False,
+        blendshapes: "bool | BlendshapeEstimator" = False,
         offline: bool | None = None,
     ) -> None:
         self._backend = open_backend(
@@ -102,7 +102,7 @@ class FaceAligner3D:
         )
         self._threads = threads
         self._given_detector = detector
-        self._coefficient_estimator = _estimator(coefficients, offline)
+        self._blendshape_estimator = _estimator(blendshapes, offline)
 
     @property
     def backend(self) -> str:
@@ -135,7 +135,7 @@ class FaceAligner3D:
     ) -> npt.NDArray[np.float32]:
         """The landmarks alone: float32 (F, 66, 3), (0, 66, 3) without a face. Otherwise as :meth:`detect`.
 
-        ``markup="68"`` gives (F, 68, 3): the inner mouth corners 60 and 64 are derived from their neighbours,
+        ``markup="68"`` gives (F, 68, 3): the inner mouth corners 60 and 64 are derived from their neighbors,
         see :func:`face_alignment_3d.markup68.to_68`. Raises ValueError for another markup.
         """
         require_markup(markup)
@@ -164,7 +164,7 @@ class FaceAligner3D:
         arrays. ``boxes`` (F, 4) are x0, y0, x1, y1 in image pixels, tight around each face from the brows to
         the chin and from jaw to jaw; None lets the detector find them. Faces come in the order of ``boxes``;
         those of the detector by the area of their box, largest first. Coordinates are image pixels, (0, 0)
-        the centre of the top-left pixel; see :class:`Face3D`.
+        the center of the top-left pixel; see :class:`Face3D`.
 
         Raises :class:`ImageError` and :class:`BoxError` for what cannot be read as an image or as boxes.
         """
@@ -196,14 +196,14 @@ class FaceAligner3D:
         kept = isinstance(images, (list, tuple, np.ndarray))
         counts: list[int] = []
 
-        def views() -> Iterator[View]:
+        def views() -> Iterator[FaceView]:
             for index, (image, boxes_of_image) in enumerate(zip(images, given, strict=True)):
                 with naming_image(index):
                     image_rgb = as_rgb(image, color=color)
                     of_image = self._views(image_rgb, boxes_of_image)
                 waits = kept and isinstance(image, np.ndarray) and np.may_share_memory(image, image_rgb)
                 counts.append(len(of_image))
-                yield from of_image if waits else map(View.sampled, of_image)
+                yield from of_image if waits else map(FaceView.sampled, of_image)
 
         return _dealt(self._align(views(), batch_size), counts)
 
@@ -216,8 +216,8 @@ class FaceAligner3D:
         batch_size: int = _BATCH_SIZE,
         ahead: int = _AHEAD,
         workers: int = 2,
-    ) -> Iterator[Aligned]:
-        """:meth:`detect` of a stream of any length: one :class:`Aligned` for each image, in order.
+    ) -> Iterator[AlignmentResult]:
+        """:meth:`detect` of a stream of any length: one :class:`AlignmentResult` for each image, in order.
 
         Reading, detection and cropping of the next images go on in ``workers`` threads while the network runs
         and while the caller uses a result. At most ``ahead`` images are in work or waiting, and as many are
@@ -226,8 +226,8 @@ class FaceAligner3D:
         time.
 
         An image that cannot be read, whose boxes are wrong or in which detection fails is reported in
-        :attr:`Aligned.error` and the stream goes on. ``boxes`` is as long as ``images``. A detector that
-        cannot be used from several threads needs ``workers=1``.
+        :attr:`AlignmentResult.error` and the stream goes on. ``boxes`` is as long as ``images``. A detector
+        that cannot be used from several threads needs ``workers=1``.
 
         Both iterables are read in the caller's thread, up to ``ahead`` images before their result is used; an
         exception of theirs is raised when the results before it have been given.
@@ -246,8 +246,8 @@ class FaceAligner3D:
         batch_size: int,
         ahead: int,
         workers: int,
-    ) -> Iterator[Aligned]:
-        def prepare(task: tuple[ImageLike, BoxesLike | None]) -> list[View]:
+    ) -> Iterator[AlignmentResult]:
+        def prepare(task: tuple[ImageLike, BoxesLike | None]) -> list[FaceView]:
             image, boxes = task
             return [view.sampled() for view in self._views(as_rgb(image, color=color), boxes)]
 
@@ -256,16 +256,16 @@ class FaceAligner3D:
             views = [[] if isinstance(result, Exception) else result for _, result in group]
             aligned = _dealt(self._align(chain.from_iterable(views), batch_size), map(len, views))
             for ((image, _), result), faces in zip(group, aligned, strict=True):
-                yield Aligned(index, image, faces, result if isinstance(result, Exception) else None)
+                yield AlignmentResult(index, image, faces, result if isinstance(result, Exception) else None)
                 index += 1
 
-    def _views(self, image_rgb: npt.NDArray[np.uint8], boxes: BoxesLike | None) -> list[View]:
+    def _views(self, image_rgb: npt.NDArray[np.uint8], boxes: BoxesLike | None) -> list[FaceView]:
         """The faces of an image as the network is to see them."""
         geometry = self._backend.geometry
         views = []
         for box, score, roll in self._detected(image_rgb) if boxes is None else _given(as_boxes(boxes)):
-            crop = crop_around(box, size=geometry.input_size, extension=geometry.crop_extension, angle=roll)
-            views.append(View.of(image_rgb, crop, box, score))
+            crop = crop_around(box, size=geometry.input_size, crop_scale=geometry.crop_scale, angle=roll)
+            views.append(FaceView.of(image_rgb, crop, box, score))
         return views
 
     def _detected(self, image_rgb: npt.NDArray[np.uint8]) -> list["_Found"]:
@@ -275,22 +275,22 @@ class FaceAligner3D:
         largest_first = np.argsort(-areas, kind="stable")
         return [(boxes[i], float(detections[i].score), detections[i].roll) for i in largest_first]
 
-    def _align(self, views: Iterable[View], batch_size: int) -> list[Face3D]:
+    def _align(self, views: Iterable[FaceView], batch_size: int) -> list[Face3D]:
         """The face of each view; views are taken, and their crops made, for one batch after the other."""
         faces: list[Face3D] = []
         waiting = iter(views)
         while batch := list(islice(waiting, batch_size)):
-            points_crop, confidence = self._backend.run(ViewCrops(batch))
+            points_crop, confidence = self._backend.run(FaceViewCrops(batch))
             faces += map(self._face, batch, points_crop, confidence)
             del batch  # Its crops need not outlive it while the next ones are made.
         return faces
 
     def _face(
-        self, view: View, points_crop: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]
+        self, view: FaceView, points_crop: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]
     ) -> Face3D:
         landmarks = view.crop.to_image(points_crop).astype(np.float32)
         return Face3D(
-            landmarks, confidence, view.box, view.score, coefficient_estimator=self._coefficient_estimator
+            landmarks, confidence, view.box, view.score, blendshape_estimator=self._blendshape_estimator
         )
 
     def _stacked(self, faces: list[Face3D], markup: Markup) -> npt.NDArray[np.float32]:
@@ -310,15 +310,15 @@ def _dealt(faces: Iterable[Face3D], counts: Iterable[int]) -> list[list[Face3D]]
 
 
 def _estimator(
-    coefficients: "bool | CoefficientEstimator", offline: bool | None
-) -> "CoefficientEstimator | None":
-    if not isinstance(coefficients, bool):
-        return coefficients
-    if not coefficients:
+    blendshapes: "bool | BlendshapeEstimator", offline: bool | None
+) -> "BlendshapeEstimator | None":
+    if not isinstance(blendshapes, bool):
+        return blendshapes
+    if not blendshapes:
         return None
-    from face_alignment_3d.blendshapes.estimator import CoefficientEstimator
+    from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
 
-    return CoefficientEstimator(offline=offline)
+    return BlendshapeEstimator(offline=offline)
 
 
 def _given(boxes: npt.NDArray[np.float32]) -> list[_Found]:

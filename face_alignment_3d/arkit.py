@@ -1,4 +1,4 @@
-"""The names of ARKit's 52 face coefficients."""
+"""The names of ARKit's 52 blendshapes."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ def _eye(side: str) -> tuple[str, ...]:
 
 
 #: In the order of the columns of Live Link Face. "Left" and "Right" are the subject's own.
-COEFFICIENTS: Final = (
+BLENDSHAPES: Final = (
     *_eye("Left"),
     *_eye("Right"),
     *("jawForward", "jawRight", "jawLeft", "jawOpen"),
@@ -32,20 +32,20 @@ COEFFICIENTS: Final = (
     "tongueOut",
 )
 
-_KNOWN: Final = frozenset(COEFFICIENTS)
+_KNOWN: Final = frozenset(BLENDSHAPES)
 
 
-def require_coefficients(coefficients: Mapping[str, float]) -> None:
+def require_blendshapes(blendshapes: Mapping[str, float]) -> None:
     """Raises ValueError unless all names are ARKit's and all values are in [0, 1] or NaN, for not known."""
-    unknown = sorted(set(coefficients) - _KNOWN)
+    unknown = sorted(set(blendshapes) - _KNOWN)
     if unknown:
-        raise ValueError(f"coefficients must have ARKit's names, such as jawOpen; got {', '.join(unknown)}")
-    for name, value in coefficients.items():
+        raise ValueError(f"blendshapes must have ARKit's names, such as jawOpen; got {', '.join(unknown)}")
+    for name, value in blendshapes.items():
         if not (math.isnan(value) or 0 <= value <= 1):
-            raise ValueError(f"coefficients must be in [0, 1], or NaN where not known; got {name} = {value}")
+            raise ValueError(f"blendshapes must be in [0, 1], or NaN where not known; got {name} = {value}")
 
 
-def in_order(coefficients: Mapping[str, float] | None) -> list[float]:
-    """The 52 values in the order of :data:`COEFFICIENTS`; NaN for what is not there."""
-    known = coefficients or {}
-    return [known.get(name, math.nan) for name in COEFFICIENTS]
+def in_order(blendshapes: Mapping[str, float] | None) -> list[float]:
+    """The 52 values in the order of :data:`BLENDSHAPES`; NaN for what is not there."""
+    known = blendshapes or {}
+    return [known.get(name, math.nan) for name in BLENDSHAPES]

@@ -1,6 +1,6 @@
 """The square window that a network sees, and both directions of the map between it and the image.
 
-Convention: coordinates are pixels and (0, 0) is the *centre* of the top-left pixel, in images, crops and
+Convention: coordinates are pixels and (0, 0) is the *center* of the top-left pixel, in images, crops and
 heatmaps alike, so a change of resolution by ``scale`` takes ``x`` to ``(x + 0.5) * scale - 0.5``.
 """
 
@@ -132,10 +132,10 @@ def _block_mean(image: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.uint
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def crop_around(box: npt.NDArray[np.floating], *, size: int, extension: float, angle: float = 0.0) -> Crop:
-    """The square around a face box (x0, y0, x1, y1): same centre, its longer side times ``extension``."""
+def crop_around(box: npt.NDArray[np.floating], *, size: int, crop_scale: float, angle: float = 0.0) -> Crop:
+    """The square around a face box (x0, y0, x1, y1): same center, its longer side times ``crop_scale``."""
     x0, y0, x1, y1 = (float(v) for v in box)
-    return Crop((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) * extension, size, angle)
+    return Crop((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) * crop_scale, size, angle)
 
 
 def box_around(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Landmarks and poses drawn on a picture: face parts as lines, depth as colour, the head's axes."""
+"""Landmarks and poses drawn on a picture: face parts as lines, depth as color, the head's axes."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from face_alignment_3d.face import Face3D
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
 from face_alignment_3d.markup import CLOSED_GROUPS, GROUPS
 
-#: RGB from far to near, ever lighter, so that the order shows in grey print too. None is dark enough to
+#: RGB from far to near, ever lighter, so that the order shows in gray print too. None is dark enough to
 #: drown in the outline.
 _DEPTH_COLORS: Final = np.array(
     [(60, 100, 255), (205, 100, 230), (255, 150, 100), (255, 242, 120)], np.float64
@@ -23,7 +23,7 @@ _DEPTH_COLORS: Final = np.array(
 _OUTLINE_COLOR: Final = (12, 14, 24)
 _BOX_COLOR: Final = (225, 225, 225)
 
-#: The head's axes in the canonical frame, and their colours: out of the nose, to the subject's left, down.
+#: The head's axes in the canonical frame, and their colors: out of the nose, to the subject's left, down.
 _POSE_AXES: Final = (
     ((0.0, 0.0, -1.0), (90, 150, 255)),
     ((1.0, 0.0, 0.0), (255, 95, 85)),
@@ -56,7 +56,7 @@ def draw_landmarks(
 ) -> npt.NDArray[np.uint8]:
     """A new RGB picture (H, W, 3) uint8 of ``image`` with the faces' landmarks on it.
 
-    The 66 points are joined by face part and coloured by their depth within the face, from blue (far) to
+    The 66 points are joined by face part and colored by their depth within the face, from blue (far) to
     yellow (near), with a dark outline that keeps them apart from any background. Widths follow the face's
     size. ``boxes`` adds each face's box as a thin frame. ``image`` and ``color`` are as in
     :func:`face_alignment_3d.images.as_rgb`, which raises :class:`ImageError` for what is no image.

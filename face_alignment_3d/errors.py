@@ -37,4 +37,4 @@ class DataError(FaceAlignmentError):
 
 
 class VideoError(FaceAlignmentError):
-    """A film cannot be read or written."""
+    """A video cannot be read or written."""

@@ -13,13 +13,13 @@ from face_alignment_3d.pose.measures import FaceMeasures, measure_face
 from face_alignment_3d.pose.perspective import MEAN_INTERPUPILLARY_MM, PerspectivePose, solve_perspective
 
 if TYPE_CHECKING:
-    from face_alignment_3d.blendshapes.estimator import CoefficientEstimator
-    from face_alignment_3d.blendshapes.result import FaceCoefficients
+    from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
+    from face_alignment_3d.blendshapes.result import Blendshapes
 
 
 @dataclass(frozen=True, eq=False)
 class Face3D:
-    """One face in one image. All coordinates are image pixels; (0, 0) is the centre of the top-left pixel.
+    """One face in one image. All coordinates are image pixels; (0, 0) is the center of the top-left pixel.
 
     What follows from the landmarks is computed when it is first asked for.
     """
@@ -38,8 +38,8 @@ class Face3D:
     score: float | None
     """The detector's score in [0, 1], or None when the box was the caller's."""
 
-    coefficient_estimator: "CoefficientEstimator | None" = field(default=None, kw_only=True, repr=False)
-    """What :attr:`coefficients` come from; None when they were not asked for."""
+    blendshape_estimator: "BlendshapeEstimator | None" = field(default=None, kw_only=True, repr=False)
+    """What :attr:`blendshapes` come from; None when they were not asked for."""
 
     @cached_property
     def pose(self) -> HeadPose:
@@ -61,13 +61,13 @@ class Face3D:
         return points
 
     @cached_property
-    def coefficients(self) -> "FaceCoefficients | None":
-        """ARKit's 52 face coefficients, from these landmarks; None when they were not asked for.
+    def blendshapes(self) -> "Blendshapes | None":
+        """ARKit's 52 blendshapes, from these landmarks; None when they were not asked for.
 
         A mapping of ARKit's name -> value in [0, 1]; NaN for those that 66 points do not show. Ask for them
-        with ``FaceAligner3D(coefficients=True)``. Raises as :attr:`pose` does.
+        with ``FaceAligner3D(blendshapes=True)``. Raises as :attr:`pose` does.
         """
-        return None if self.coefficient_estimator is None else self.coefficient_estimator.estimate(self)
+        return None if self.blendshape_estimator is None else self.blendshape_estimator.estimate(self)
 
     @cached_property
     def measures(self) -> FaceMeasures:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from face_alignment_3d.crop import Crop
 
 
-class View(NamedTuple):
+class FaceView(NamedTuple):
     """A face of a photo, to be cropped."""
 
     crop: Crop
@@ -24,20 +24,20 @@ class View(NamedTuple):
     @classmethod
     def of(
         cls, image_rgb: npt.NDArray[np.uint8], crop: Crop, box: npt.NDArray[np.float32], score: float | None
-    ) -> "View":
+    ) -> "FaceView":
         """The view of ``crop`` in ``image_rgb`` (H, W, 3)."""
         return cls(crop, box, score, partial(crop.sample, image_rgb))
 
-    def sampled(self) -> "View":
+    def sampled(self) -> "FaceView":
         """This view with its crop made now, so that it no longer needs the photo."""
         pixels = self.pixels()
         return self._replace(pixels=lambda: pixels)
 
 
-class ViewCrops:
+class FaceViewCrops:
     """The crops of a batch of views (:class:`face_alignment_3d.backends.protocol.Crops`)."""
 
-    def __init__(self, views: Sequence[View]) -> None:
+    def __init__(self, views: Sequence[FaceView]) -> None:
         self._views = views
 
     def __len__(self) -> int:

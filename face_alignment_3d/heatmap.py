@@ -1,6 +1,6 @@
 """Heatmaps and points: an inverse pair, sub-pixel in both directions.
 
-Convention: ``points_heatmap`` are (B, N, 2) x, y in heatmap cells, (0, 0) the centre of the top-left cell;
+Convention: ``points_heatmap`` are (B, N, 2) x, y in heatmap cells, (0, 0) the center of the top-left cell;
 heatmaps are (B, N, height, width).
 """
 
@@ -23,12 +23,12 @@ def render_gaussians(points_heatmap: torch.Tensor, *, size: tuple[int, int], std
 
 
 def render_disks(points_heatmap: torch.Tensor, *, size: tuple[int, int], radius: float) -> torch.Tensor:
-    """Binary maps: 1 in cells whose centre is within ``radius`` of the point (paper, section 3.1), else 0."""
+    """Binary maps: 1 in cells whose center is within ``radius`` of the point (paper, section 3.1), else 0."""
     peak_one = render_gaussians(points_heatmap, size=size, std=1.0)
     return (peak_one >= math.exp(-0.5 * radius**2)).to(points_heatmap.dtype)
 
 
-def normalise(heatmaps: torch.Tensor) -> torch.Tensor:
+def normalize(heatmaps: torch.Tensor) -> torch.Tensor:
     """Scales non-negative maps (B, N, height, width) so that each sums to 1."""
     return heatmaps / heatmaps.sum(dim=(-2, -1), keepdim=True).clamp_min(1e-12)
 
@@ -47,10 +47,10 @@ def expectation(distribution: torch.Tensor) -> torch.Tensor:
 
 
 def keep_peak(heatmaps: torch.Tensor, *, radius: float) -> torch.Tensor:
-    """Zeroes what is negative or further than ``radius`` cells from each map's peak, and normalises to sum 1.
+    """Zeroes what is negative or further than ``radius`` cells from each map's peak, and normalizes to sum 1.
 
     For maps that were regressed freely (preset ``paper``), whose far noise would pull the mean. The window is
-    centred twice: on the highest cell, then on the mean around it, so that it cuts the peak evenly.
+    centered twice: on the highest cell, then on the mean around it, so that it cuts the peak evenly.
     """
     height, width = heatmaps.shape[-2:]
     positive = heatmaps.clamp_min(0)
@@ -58,7 +58,7 @@ def keep_peak(heatmaps: torch.Tensor, *, radius: float) -> torch.Tensor:
     center = torch.stack([highest % width, highest // width], dim=-1).to(heatmaps.dtype)
     for _ in range(3):
         window = render_disks(center, size=(height, width), radius=radius)
-        distribution = normalise(positive * window)
+        distribution = normalize(positive * window)
         center = expectation(distribution)
     return distribution
 

@@ -1,6 +1,6 @@
 """Whatever a user calls an image -> RGB uint8.
 
-The only file that knows about paths, EXIF, Pillow modes, grey, alpha, BGR, 16 bits, floats and tensors.
+The only file that knows about paths, EXIF, Pillow modes, gray, alpha, BGR, 16 bits, floats and tensors.
 """
 
 import os
@@ -60,7 +60,7 @@ def as_rgb(image: ImageLike, *, color: ColorOrder = "rgb") -> npt.NDArray[np.uin
     - A torch tensor (1, H, W) or (3, H, W) on any device, of the same types.
 
     Floats are in [0, 1]; values that round to 0 or 255, such as 1.0001, are clipped and others refused, for
-    there is no telling what they mean. Alpha is dropped: the colours under transparent pixels show.
+    there is no telling what they mean. Alpha is dropped: the colors under transparent pixels show.
 
     ``color`` is the channel order of arrays and tensors with 3 or 4 channels. Files and PIL images know
     their own order, so it does not concern them.

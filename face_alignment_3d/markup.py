@@ -41,7 +41,7 @@ GROUPS: Final = MappingProxyType(
 #: Parts whose last point joins their first.
 CLOSED_GROUPS: Final = frozenset({"right_eye", "left_eye", "outer_lips", "inner_lips"})
 
-#: The outer eye corners (subject's right, left); their distance is the usual normaliser of errors.
+#: The outer eye corners (subject's right, left); their distance is the usual normalizer of errors.
 OUTER_EYE_CORNERS: Final = (36, 45)
 
 #: All points but the jaw line: brows, nose, eyes and mouth (49 points).

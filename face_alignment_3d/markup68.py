@@ -13,12 +13,12 @@ Markup: TypeAlias = Literal["66", "68"]
 
 MARKUPS: Final[tuple[Markup, ...]] = ("66", "68")
 
-#: How far from the outer mouth corner the inner one lies on the way to the middle of its two neighbours on
+#: How far from the outer mouth corner the inner one lies on the way to the middle of its two neighbors on
 #: the inner lips: the least-squares fit to both corners of the 1,675 hand-labelled faces of HELEN train
 #: and LFPW train. Points derived so are 1.8 % of the outer-eye distance from the hand-made ones on average.
 _INWARDS: Final = 0.194
 
-# For each derived point, in 66-point indices: the outer corner, and its neighbours on the inner lips.
+# For each derived point, in 66-point indices: the outer corner, and its neighbors on the inner lips.
 _SOURCES: Final = ((48, 60, 65), (54, 62, 63))
 
 
@@ -26,7 +26,7 @@ def to_68(points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """(..., 66, D) points -> (..., 68, D) in the same frame and of the same floating type.
 
     Points 60 and 64, the inner mouth corners, are not found but derived: each lies 19.4 % of the way from the
-    outer mouth corner to the middle of its two neighbours on the inner lips. The others are what they were.
+    outer mouth corner to the middle of its two neighbors on the inner lips. The others are what they were.
     Raises :class:`LandmarksError` for another number of points.
     """
     given = np.asarray(points)

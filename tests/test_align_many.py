@@ -68,7 +68,7 @@ def test_a_failed_image_does_not_stop_the_others(
     assert len(wrong_box[1].faces) == 1
 
 
-def test_colour_order_is_passed_on(aligner: FaceAligner3D, photo: np.ndarray) -> None:
+def test_color_order_is_passed_on(aligner: FaceAligner3D, photo: np.ndarray) -> None:
     (item,) = aligner.align_many([photo[..., ::-1]], boxes=[[BOX]], color="bgr")
     expected = aligner.get_landmarks(photo, boxes=[BOX])[0]
     np.testing.assert_allclose(item.faces[0].landmarks, expected, atol=1e-4)

@@ -50,7 +50,7 @@ def test_z_scales_as_x_and_y_do():
     np.testing.assert_allclose(crop.to_crop(image)[:, 2], points[:, 2])
 
 
-def test_centre_of_the_window_is_the_centre_of_the_crop():
+def test_center_of_the_window_is_the_center_of_the_crop():
     crop = Crop(33.3, 44.4, 100.0, 64, 1.0)
     np.testing.assert_allclose(crop.to_image(np.array([31.5, 31.5])), [33.3, 44.4])
 
@@ -64,7 +64,7 @@ def test_positive_angle_uprights_a_face_that_leans_clockwise():
     np.testing.assert_allclose(chin - forehead, [0.0, 20.0], atol=1e-9)
 
 
-def test_rescale_keeps_pixel_centres_and_is_its_own_inverse():
+def test_rescale_keeps_pixel_centers_and_is_its_own_inverse():
     points = np.array([[-0.5, 0.0], [0.5, 7.25]])
     np.testing.assert_allclose(rescale(points, 2.0), [[-0.5, 0.5], [1.5, 15.0]])
     np.testing.assert_allclose(rescale(rescale(points, 3.7), 1 / 3.7), points, atol=1e-12)
@@ -134,7 +134,7 @@ def test_identity_crop_is_bit_exact():
 
 def test_window_of_whole_pixels_is_bit_exact():
     image = np.random.default_rng(2).integers(0, 256, (60, 70, 3), dtype=np.uint8)
-    crop = crop_around(np.array([9.5, 19.5, 41.5, 51.5]), size=32, extension=1.0)
+    crop = crop_around(np.array([9.5, 19.5, 41.5, 51.5]), size=32, crop_scale=1.0)
     np.testing.assert_array_equal(crop.sample(image), image[20:52, 10:42])
 
 
@@ -213,7 +213,7 @@ def test_box_around_is_the_bounding_box():
 
 
 def test_crop_around_extends_the_longer_side():
-    crop = crop_around(np.array([10.0, 20.0, 40.0, 80.0]), size=128, extension=1.35, angle=0.2)
+    crop = crop_around(np.array([10.0, 20.0, 40.0, 80.0]), size=128, crop_scale=1.35, angle=0.2)
     assert (crop.center_x, crop.center_y) == (25.0, 50.0)
     assert crop.side == pytest.approx(81.0)
     assert (crop.size, crop.angle) == (128, 0.2)

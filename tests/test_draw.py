@@ -79,7 +79,7 @@ def test_takes_images_as_the_aligner_does() -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 4.0, 15.0])
 @pytest.mark.parametrize("background", [0, 128, 255])
-def test_points_have_their_depths_colour_on_any_background(scale: float, background: int) -> None:
+def test_points_have_their_depths_color_on_any_background(scale: float, background: int) -> None:
     points = _points(scale)
     side = round(200 * scale)
     drawn = draw_landmarks(np.full((side, side, 3), background, np.uint8), [_face(points)])
@@ -106,17 +106,17 @@ def test_sub_pixel_positions(shift: float, scale: float) -> None:
 
 
 def test_no_offset_a_mirrored_face_is_the_mirrored_drawing() -> None:
-    grey = np.full((200, 200, 3), 128, np.uint8)
+    gray = np.full((200, 200, 3), 128, np.uint8)
     points = _points()
     mirrored = points[MIRROR] * [-1, 1, 1] + [199, 0, 0]
     grid = np.arange(200)
 
     def center(drawn: npt.NDArray[np.uint8]) -> float:
-        columns = _changed(grey, drawn).sum(axis=0)
+        columns = _changed(gray, drawn).sum(axis=0)
         return float(columns @ grid / columns.sum())
 
-    straight = center(draw_landmarks(grey, [_face(points)]))
-    flipped = center(draw_landmarks(grey, [_face(mirrored)]))
+    straight = center(draw_landmarks(gray, [_face(points)]))
+    flipped = center(draw_landmarks(gray, [_face(mirrored)]))
     assert straight + flipped == pytest.approx(199, abs=0.05)
 
 
@@ -143,15 +143,15 @@ def test_parts_are_joined_within_and_apart_between() -> None:
 def test_widths_follow_the_face() -> None:
     shares = []
     for scale in (1.0, 3.0, 10.0):
-        grey = np.full((round(200 * scale),) * 2 + (3,), 128, np.uint8)
-        shares.append((_changed(grey, draw_landmarks(grey, [_face(_points(scale))])) > 40).mean())
+        gray = np.full((round(200 * scale),) * 2 + (3,), 128, np.uint8)
+        shares.append((_changed(gray, draw_landmarks(gray, [_face(_points(scale))])) > 40).mean())
     assert max(shares) / min(shares) < 1.25
 
 
 def test_lines_stand_out_from_any_background() -> None:
     for background in (0, 60, 128, 200, 255):
-        grey = np.full((200, 200, 3), background, np.uint8)
-        drawn = draw_landmarks(grey, [_face(_points())]).astype(int)
+        gray = np.full((200, 200, 3), background, np.uint8)
+        drawn = draw_landmarks(gray, [_face(_points())]).astype(int)
         for x, y in np.rint(_points()[:17, :2]).astype(int):
             around = drawn[y - 5 : y + 6, x - 5 : x + 6].sum(axis=2)
             assert np.ptp(around) > 250  # The line or its outline against the background.
@@ -164,7 +164,7 @@ def test_tiny_faces_stay_visible() -> None:
     assert np.median(_changed(white, drawn)[y, x]) > 80
 
 
-def test_depth_colours_get_lighter_towards_the_viewer() -> None:
+def test_depth_colors_get_lighter_towards_the_viewer() -> None:
     colors = depth_colors(np.linspace(5, -5, 50)) / 255
     linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
     luminance = linear @ [0.2126, 0.7152, 0.0722]
@@ -172,7 +172,7 @@ def test_depth_colours_get_lighter_towards_the_viewer() -> None:
     assert luminance[0] > 0.15
 
 
-def test_flat_faces_have_one_colour() -> None:
+def test_flat_faces_have_one_color() -> None:
     assert len(np.unique(depth_colors(np.zeros(66)), axis=0)) == 1
 
 

@@ -1,4 +1,4 @@
-"""The head's axes are drawn where they point, in their colours."""
+"""The head's axes are drawn where they point, in their colors."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def _face(yaw: float = 0, pitch: float = 0, roll: float = 0) -> Face3D:
 
 
 def _center(drawn: np.ndarray, channel: int) -> np.ndarray:
-    """Where the axis of the colour is, from the eyes' middle: its mean pixel."""
+    """Where the axis of the color is, from the eyes' middle: its mean pixel."""
     other = drawn.astype(int)[:, :, [c for c in range(3) if c != channel]].max(axis=2)
     y, x = np.nonzero(drawn[:, :, channel].astype(int) - other > 60)
     return np.array([x.mean(), y.mean()]) - [200, 180]

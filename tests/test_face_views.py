@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 
 from face_alignment_3d.crop import Crop
-from face_alignment_3d.face_views import View, ViewCrops
+from face_alignment_3d.face_views import FaceView, FaceViewCrops
 
 BOX = np.float32([10, 20, 40, 50])
 CROPS = [Crop(25.0 + i, 35.0, 40.0, 32, 0.1 * i) for i in range(5)]
@@ -18,7 +18,7 @@ def _photo() -> np.ndarray:
 
 def test_slices_are_the_crops() -> None:
     photo = _photo()
-    crops = ViewCrops([View.of(photo, crop, BOX, None) for crop in CROPS])
+    crops = FaceViewCrops([FaceView.of(photo, crop, BOX, None) for crop in CROPS])
     expected = np.stack([crop.sample(photo) for crop in CROPS])
     assert len(crops) == 5
     np.testing.assert_array_equal(crops[:], expected)
@@ -29,7 +29,7 @@ def test_slices_are_the_crops() -> None:
 def test_a_view_keeps_the_photo_until_it_is_sampled() -> None:
     photo = _photo()
     gone = weakref.ref(photo)
-    view = View.of(photo, CROPS[1], BOX, 0.5)
+    view = FaceView.of(photo, CROPS[1], BOX, 0.5)
     expected = CROPS[1].sample(photo)
     del photo
     gc.collect()

@@ -17,7 +17,7 @@ def _points(count, size, margin, seed=0):
 def test_expectation_inverts_render_in_the_interior(size, std):
     points = _points(30, size, margin=5 * std)
     maps = heatmap.render_gaussians(points, size=(size, size), std=std)
-    decoded = heatmap.expectation(heatmap.normalise(maps))
+    decoded = heatmap.expectation(heatmap.normalize(maps))
     torch.testing.assert_close(decoded, points, atol=0.01, rtol=0)
 
 
@@ -64,7 +64,7 @@ def test_decoding_is_shift_equivariant():
     maps[..., 10:19, 12:21] = patch
     moved = maps.roll((7, 5), dims=(-2, -1))
     shift = torch.tensor([5.0, 7.0], dtype=torch.float64)
-    for decode in (heatmap.normalise, lambda m: heatmap.keep_peak(m, radius=4.0)):
+    for decode in (heatmap.normalize, lambda m: heatmap.keep_peak(m, radius=4.0)):
         before, after = heatmap.expectation(decode(maps)), heatmap.expectation(decode(moved))
         torch.testing.assert_close(after, before + shift)
 
@@ -80,7 +80,7 @@ def test_far_noise_does_not_move_keep_peak(size, std):
     clean_decoded = heatmap.expectation(heatmap.keep_peak(maps, radius=3 * std))
     noisy_decoded = heatmap.expectation(heatmap.keep_peak(noisy, radius=3 * std))
     torch.testing.assert_close(noisy_decoded, clean_decoded)
-    plain = heatmap.expectation(heatmap.normalise(noisy.clamp_min(0)))
+    plain = heatmap.expectation(heatmap.normalize(noisy.clamp_min(0)))
     assert (plain - points).abs().max() > 1  # the noise is strong enough to matter
 
 
@@ -120,9 +120,9 @@ def test_disks_of_float32_keep_the_cells_on_the_circle():
     assert disk.sum() == sum(x * x + y * y <= 49 for x in range(-8, 9) for y in range(-8, 9))
 
 
-def test_normalise_sums_to_one():
+def test_normalize_sums_to_one():
     maps = torch.rand(2, 3, 7, 9)
-    torch.testing.assert_close(heatmap.normalise(maps).sum(dim=(-2, -1)), torch.ones(2, 3))
+    torch.testing.assert_close(heatmap.normalize(maps).sum(dim=(-2, -1)), torch.ones(2, 3))
 
 
 def test_expectation_of_one_cell_is_that_cell():
@@ -144,11 +144,11 @@ def _sample(maps, points, *, transform=None, radius=1.0):
 def test_mass_near_tells_sharp_from_spread_from_double():
     point = torch.tensor([[[32.0, 32.0]]])
     size = (64, 64)
-    sharp = heatmap.normalise(heatmap.render_gaussians(point, size=size, std=1.5))
-    spread = heatmap.normalise(heatmap.render_gaussians(point, size=size, std=6.0))
+    sharp = heatmap.normalize(heatmap.render_gaussians(point, size=size, std=1.5))
+    spread = heatmap.normalize(heatmap.render_gaussians(point, size=size, std=6.0))
     left, right = point - torch.tensor([12.0, 0.0]), point + torch.tensor([12.0, 0.0])
     both = [heatmap.render_gaussians(p, size=size, std=1.5) for p in (left, right)]
-    double = heatmap.normalise(both[0] + both[1])
+    double = heatmap.normalize(both[0] + both[1])
     masses = [
         _mass_near(maps, heatmap.expectation(maps), radius=3.0).item() for maps in (sharp, spread, double)
     ]
@@ -160,7 +160,7 @@ def test_mass_near_tells_sharp_from_spread_from_double():
 
 def test_mass_near_is_a_share():
     generator = torch.Generator().manual_seed(3)
-    maps = heatmap.normalise(torch.rand(4, 66, 32, 32, generator=generator) ** 8)
+    maps = heatmap.normalize(torch.rand(4, 66, 32, 32, generator=generator) ** 8)
     points = 40 * torch.rand(4, 66, 2, generator=generator) - 4
     for radius in (1.0, 3.0, 100.0):
         mass = _mass_near(maps, points, radius=radius)
@@ -176,7 +176,7 @@ def test_gradients_of_render_and_expectation():
         return heatmap.render_gaussians(p, size=(7, 6), std=1.4)
 
     assert torch.autograd.gradcheck(render, (points,))
-    assert torch.autograd.gradcheck(lambda p: heatmap.expectation(heatmap.normalise(render(p))), (points,))
+    assert torch.autograd.gradcheck(lambda p: heatmap.expectation(heatmap.normalize(render(p))), (points,))
     maps = torch.rand(1, 2, 5, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(heatmap.expectation, (maps,))
 

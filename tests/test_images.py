@@ -98,7 +98,7 @@ def test_a_broken_exif_block_does_not_hide_the_picture(
     np.testing.assert_array_equal(as_rgb(tmp_path / "x.png"), picture)
 
 
-def test_16_bit_grey_png(tmp_path: Path) -> None:
+def test_16_bit_gray_png(tmp_path: Path) -> None:
     values = np.array([[0, 257, 128, 129, 32768, 65535]], np.uint16)
     Image.fromarray(values).save(tmp_path / "deep.png")
     expected = np.rint(values / 257).astype(np.uint8)
@@ -107,7 +107,7 @@ def test_16_bit_grey_png(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read[:, :, channel], expected)
 
 
-def test_16_bit_colour_png(tmp_path: Path) -> None:
+def test_16_bit_color_png(tmp_path: Path) -> None:
     import cv2
 
     levels = np.array([[[0, 100, 255], [7, 8, 9]]], np.uint16)
@@ -147,14 +147,14 @@ def test_above_pillows_limit_is_refused_before_decoding(
 @pytest.mark.parametrize(
     "mode", ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"]
 )
-def test_pil_modes_of_a_grey_picture(mode: str) -> None:
-    grey = np.zeros((4, 6), np.uint8)
-    grey[:, 3:] = 255
-    image = Image.fromarray(grey)
+def test_pil_modes_of_a_gray_picture(mode: str) -> None:
+    gray = np.zeros((4, 6), np.uint8)
+    gray[:, 3:] = 255
+    image = Image.fromarray(gray)
     if mode in ("RGBa", "La"):
         image = image.convert({"RGBa": "RGBA", "La": "LA"}[mode])
     read = as_rgb(image.convert(mode))
-    np.testing.assert_array_equal(read, np.repeat(grey[:, :, None], 3, axis=2))
+    np.testing.assert_array_equal(read, np.repeat(gray[:, :, None], 3, axis=2))
 
 
 @pytest.mark.parametrize("mode", ["I", "I;16", "I;16B", "F"])
@@ -211,7 +211,7 @@ def test_array_types_agree(picture: npt.NDArray[np.uint8]) -> None:
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1)])
 @pytest.mark.parametrize("color", ["rgb", "bgr"])
-def test_grey_arrays(picture: npt.NDArray[np.uint8], shape: tuple[int, ...], color: str) -> None:
+def test_gray_arrays(picture: npt.NDArray[np.uint8], shape: tuple[int, ...], color: str) -> None:
     read = as_rgb(picture[:, :, 0].reshape(shape), color=color)  # type: ignore[arg-type]
     np.testing.assert_array_equal(read, np.repeat(picture[:, :, :1], 3, axis=2))
     assert read.flags.c_contiguous

@@ -18,7 +18,7 @@ from face_alignment_3d.training.evaluation.evaluate import best_overlap
 VERSION = "0.10.21"  # Carries its networks inside the wheel.
 _WORKER = Path(__file__).resolve().parent / "mediapipe_worker.py"
 #: The crop for MediaPipe's own detector: the longer side of the box times this.
-CROP_EXTENSION = 2.0
+CROP_SCALE = 2.0
 _CROP_SIZE = 384
 
 # fmt: off
@@ -92,7 +92,7 @@ class MediaPipe:
 
     def in_crops(self, images: Sequence[Image], boxes: Points) -> list[Points | None]:
         """As :meth:`in_photos`, but MediaPipe sees square crops around the reference boxes (N, 4) only."""
-        crops = [crop_around(box, size=_CROP_SIZE, extension=CROP_EXTENSION) for box in boxes]
+        crops = [crop_around(box, size=_CROP_SIZE, crop_scale=CROP_SCALE) for box in boxes]
         meshes = self.meshes([crop.sample(image) for crop, image in zip(crops, images, strict=True)])
         return [
             _labelled(crop.to_image(mesh), box) for crop, mesh, box in zip(crops, meshes, boxes, strict=True)

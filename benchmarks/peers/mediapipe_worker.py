@@ -2,7 +2,7 @@
 
 Each line of the standard input is {"photos": FILE, "answers": FILE}. ``photos`` is an .npz of RGB arrays
 photo_0, photo_1 and so on; ``answers`` is written as an .npz of ``counts`` (photos,), the faces found in each
-photo, and ``meshes`` (faces, 478, 3). Coordinates are pixels, (0, 0) the centre of the top-left one, z away
+photo, and ``meshes`` (faces, 478, 3). Coordinates are pixels, (0, 0) the center of the top-left one, z away
 from the camera in the scale of x: MediaPipe gives x and z as fractions of the width, y of the height. The
 answer to a line is {"answers": FILE} or {"error": TEXT}.
 """

@@ -55,7 +55,7 @@ class Ours:
         )
         geometry = backend.geometry
         crop = crop_around(
-            np.array(request["boxes"][0]), size=geometry.input_size, extension=geometry.crop_extension
+            np.array(request["boxes"][0]), size=geometry.input_size, crop_scale=geometry.crop_scale
         )
         pixels = crop.sample(np.load(request["photo"]))[None]
 

@@ -1,7 +1,7 @@
 """How far apart two CPUs are: the time of a byte from one to the other and back.
 
 Two threads that share the layers of a network hand it over a hundred times a face. On a virtual machine two
-CPUs may be neighbours now and on other chips ten seconds later, which nothing else tells.
+CPUs may be neighbors now and on other chips ten seconds later, which nothing else tells.
 """
 
 import mmap

@@ -1,7 +1,7 @@
-"""ARKit's face coefficients from 66 landmarks; docs/coefficients.md has what each is worth."""
+"""ARKit's blendshapes from 66 landmarks; docs/blendshapes.md has what each is worth."""
 
-from face_alignment_3d.blendshapes.estimator import CoefficientEstimator
-from face_alignment_3d.blendshapes.result import FaceCoefficients
+from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
+from face_alignment_3d.blendshapes.result import Blendshapes
 from face_alignment_3d.blendshapes.visibility import NOT_VISIBLE, VISIBLE
 
-__all__ = ["NOT_VISIBLE", "VISIBLE", "CoefficientEstimator", "FaceCoefficients"]
+__all__ = ["NOT_VISIBLE", "VISIBLE", "BlendshapeEstimator", "Blendshapes"]

@@ -1,4 +1,4 @@
-"""Landmarks in, face coefficients out."""
+"""Landmarks in, blendshapes out."""
 
 import os
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.blendshapes.calibration import predict_calibrated
-from face_alignment_3d.blendshapes.result import FaceCoefficients
+from face_alignment_3d.blendshapes.result import Blendshapes
 from face_alignment_3d.blendshapes.visibility import VISIBLE
-from face_alignment_3d.blendshapes.weights_file import load_coefficients
+from face_alignment_3d.blendshapes.weights_file import load_blendshape_model
 from face_alignment_3d.weights.store import resolve_weights
 
 if TYPE_CHECKING:
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-_COLUMNS = [COEFFICIENTS.index(name) for name in VISIBLE]
+_COLUMNS = [BLENDSHAPES.index(name) for name in VISIBLE]
 
 
-class CoefficientEstimator:
-    """Reads ARKit's face coefficients from the landmarks of a face.
+class BlendshapeEstimator:
+    """Reads ARKit's blendshapes from the landmarks of a face.
 
-    ``weights`` is a name in the manifest ("coefficients" lies inside the package) or the path of a file that
-    ``face-alignment-3d train coefficients`` wrote. ``offline=True`` forbids downloading; None leaves that to
+    ``weights`` is a name in the manifest ("blendshapes" lies inside the package) or the path of a file that
+    ``face-alignment-3d train blendshapes`` wrote. ``offline=True`` forbids downloading; None leaves that to
     the environment. Needs NumPy alone. It never changes, so one may be used from several threads.
 
-    Raises :class:`WeightsError` when the weights cannot be had or are not those of face coefficients.
+    Raises :class:`WeightsError` when the weights cannot be had or are not those of blendshapes.
     """
 
     def __init__(
-        self, weights: str | os.PathLike[str] = "coefficients", *, offline: bool | None = None
+        self, weights: str | os.PathLike[str] = "blendshapes", *, offline: bool | None = None
     ) -> None:
-        self._weights = load_coefficients(resolve_weights(weights, offline=offline))
+        self._weights = load_blendshape_model(resolve_weights(weights, offline=offline))
         self._resting: Floats | None = None
 
     @property
@@ -43,8 +43,8 @@ class CoefficientEstimator:
         """Whether it knows what somebody's face looks like without expression."""
         return self._resting is not None
 
-    def estimate(self, face: "Face3D") -> FaceCoefficients:
-        """The coefficients of a face, from its landmarks alone.
+    def estimate(self, face: "Face3D") -> Blendshapes:
+        """The blendshapes of a face, from its landmarks alone.
 
         Raises :class:`LandmarksError` when the landmarks have no pose.
         """
@@ -54,23 +54,23 @@ class CoefficientEstimator:
         else:
             neutral = self._weights.neutral
             raw = predict_calibrated(regressor, points, resting=self._resting, neutral=neutral)[0]
-        values = np.full(len(COEFFICIENTS), np.nan)
+        values = np.full(len(BLENDSHAPES), np.nan)
         values[_COLUMNS] = np.clip(raw, 0.0, 1.0)
-        return FaceCoefficients(values)
+        return Blendshapes(values)
 
-    def calibrated(self, neutral: "Face3D | Sequence[Face3D]") -> "CoefficientEstimator":
+    def calibrated(self, neutral: "Face3D | Sequence[Face3D]") -> "BlendshapeEstimator":
         """An estimator for one person, who is shown without expression in one or several faces.
 
         How that face differs from the mean face is then taken off the landmarks, so that it is not taken for
         an expression: the neutral face gets 0 throughout, and 1 can still be reached. Several frames of it,
-        half a second of film, give a better one than a single frame. This estimator stays as it is.
+        half a second of video, give a better one than a single frame. This estimator stays as it is.
 
         Raises ValueError without a face and :class:`LandmarksError` when one has no pose.
         """
         faces = list(neutral) if isinstance(neutral, Sequence) else [neutral]
         if not faces:
             raise ValueError("calibration needs at least one face without expression; got none")
-        other = object.__new__(CoefficientEstimator)
+        other = object.__new__(BlendshapeEstimator)
         other._weights = self._weights
         other._resting = self._read(faces).mean(axis=0)
         return other

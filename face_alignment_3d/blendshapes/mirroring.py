@@ -1,4 +1,4 @@
-"""Which coefficient is which on the mirrored face."""
+"""Which blendshape is which on the mirrored face."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +10,7 @@ _SIDES: Final = (("Left", "Right"), ("Right", "Left"))
 
 
 def mirrored_name(name: str) -> str:
-    """The coefficient on the other side of the face, or itself: ``eyeBlinkLeft`` -> ``eyeBlinkRight``."""
+    """The blendshape on the other side of the face, or itself: ``eyeBlinkLeft`` -> ``eyeBlinkRight``."""
     for side, other in _SIDES:
         if name.endswith(side):
             return name.removesuffix(side) + other
@@ -24,5 +24,5 @@ def mirror_permutation(names: Sequence[str]) -> npt.NDArray[np.int64]:
     """
     position = {name: index for index, name in enumerate(names)}
     if alone := [name for name in names if mirrored_name(name) not in position]:
-        raise ValueError(f"coefficients must come with those of the other side; alone are {', '.join(alone)}")
+        raise ValueError(f"blendshapes must come with those of the other side; alone are {', '.join(alone)}")
     return np.array([position[mirrored_name(name)] for name in names])

@@ -1,4 +1,4 @@
-"""The network that reads coefficients from canonical points, in NumPy."""
+"""The network that reads blendshapes from canonical points, in NumPy."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Regressor:
     layers: tuple[tuple[Floats, Floats], ...]
     """Weight (out, in) and bias (out,) of each layer; the first takes 198 numbers, the last gives C."""
     mirror: npt.NDArray[np.int64]
-    """(C,): which coefficient is which on the mirrored face."""
+    """(C,): which blendshape is which on the mirrored face."""
 
     def predict(self, points_canonical: npt.NDArray[np.floating]) -> Floats:
         """(N, 66, 3) -> (N, C), neither clipped nor calibrated: about 0 to 1, and somewhat beyond."""

@@ -1,10 +1,10 @@
-"""Which of ARKit's coefficients 66 points show."""
+"""Which of ARKit's blendshapes 66 points show."""
 
 from typing import Final
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 
-#: Those that are NaN, because the 66 points do not tell them: see docs/coefficients.md for each.
+#: Those that are NaN, because the 66 points do not tell them: see docs/blendshapes.md for each.
 NOT_VISIBLE: Final = frozenset(
     {
         *(f"eyeLook{way}{side}" for way in ("Up", "Down", "In", "Out") for side in ("Left", "Right")),
@@ -14,4 +14,4 @@ NOT_VISIBLE: Final = frozenset(
 )
 
 #: Those that are estimated, in ARKit's order.
-VISIBLE: Final = tuple(name for name in COEFFICIENTS if name not in NOT_VISIBLE)
+VISIBLE: Final = tuple(name for name in BLENDSHAPES if name not in NOT_VISIBLE)

@@ -1,4 +1,4 @@
-"""Face coefficients to a weight file and back: safetensors, self-describing, strict; without torch."""
+"""Blendshapes to a weight file and back: safetensors, self-describing, strict; without torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.markup import MARKUP_NAME, NUM_LANDMARKS
 from face_alignment_3d.version import __version__
 from face_alignment_3d.weights.safetensors_file import (
-    COEFFICIENTS_FORMAT,
+    BLENDSHAPES_FORMAT,
     listing,
     merged_metadata,
     read_metadata,
@@ -34,8 +34,8 @@ _WIDTH_OF: Final = "layers.0.bias"
 
 
 @dataclass(frozen=True, eq=False)
-class CoefficientWeights:
-    """All that estimating coefficients needs to know."""
+class BlendshapeModel:
+    """All that estimating blendshapes needs to know."""
 
     reading: Reading
     regressor: Regressor
@@ -44,35 +44,35 @@ class CoefficientWeights:
     """(66, 3): ICT-FaceKit's mean face without expression, canonical."""
 
 
-def save_coefficients(weights: CoefficientWeights, path: Path, *, metadata: Mapping[str, str]) -> None:
+def save_blendshape_model(weights: BlendshapeModel, path: Path, *, metadata: Mapping[str, str]) -> None:
     """Writes ``weights`` to ``path``, whole or not at all, as float32; the same bytes each time.
 
-    ``metadata`` is stored beside the fields that :func:`load_coefficients` checks, whose names it may not
+    ``metadata`` is stored beside the fields that :func:`load_blendshape_model` checks, whose names it may not
     use. Raises :class:`WeightsError` for that, for values that are not finite or do not fit one another, and
     when the file cannot be written.
     """
     merged = merged_metadata(_description(), metadata)
     tensors = _tensors(weights)
-    _check(tensors, "the coefficients to save")
+    _check(tensors, "the blendshapes to save")
     write_weight_file(path, safetensors.numpy.save(tensors, merged))
 
 
-def load_coefficients(path: Path) -> CoefficientWeights:
-    """Reads what :func:`save_coefficients` wrote.
+def load_blendshape_model(path: Path) -> BlendshapeModel:
+    """Reads what :func:`save_blendshape_model` wrote.
 
-    Raises :class:`WeightsError` when the file is missing, is not safetensors, is not of face coefficients or
+    Raises :class:`WeightsError` when the file is missing, is not safetensors, is not of blendshapes or
     of a format that this version reads, or lacks, exceeds or reshapes any tensor.
     """
     metadata = read_metadata(path)
-    if metadata.get("format") != COEFFICIENTS_FORMAT:
+    if metadata.get("format") != BLENDSHAPES_FORMAT:
         raise WeightsError(
-            f"{path} does not hold face coefficients: its metadata should have format "
-            f"{COEFFICIENTS_FORMAT!r}; it has {metadata.get('format')!r}"
+            f"{path} does not hold blendshapes: its metadata should have format "
+            f"{BLENDSHAPES_FORMAT!r}; it has {metadata.get('format')!r}"
         )
     for key, value in _description().items():
         if key != "library_version" and metadata.get(key) != value:
             raise WeightsError(
-                f"{path}: this version of the library reads face coefficients with {key} {value!r}; the file "
+                f"{path}: this version of the library reads blendshapes with {key} {value!r}; the file "
                 f"has {metadata.get(key)!r}. Use weights made for this version"
             )
     try:
@@ -82,7 +82,7 @@ def load_coefficients(path: Path) -> CoefficientWeights:
     _check(tensors, str(path))
     values = {name: np.asarray(tensor, np.float64) for name, tensor in tensors.items()}
     layers = tuple((values[f"layers.{i}.weight"], values[f"layers.{i}.bias"]) for i in range(_LAYERS))
-    return CoefficientWeights(
+    return BlendshapeModel(
         Reading(values["reading.offset"], values["reading.lid_weight"], float(values["reading.lid_bias"][0])),
         Regressor(values["mean"], values["spread"], layers, mirror_permutation(VISIBLE)),
         values["neutral"],
@@ -91,15 +91,15 @@ def load_coefficients(path: Path) -> CoefficientWeights:
 
 def _description() -> dict[str, str]:
     return {
-        "format": COEFFICIENTS_FORMAT,
+        "format": BLENDSHAPES_FORMAT,
         "format_version": FORMAT_VERSION,
         "markup": MARKUP_NAME,
-        "coefficients": ",".join(VISIBLE),
+        "blendshapes": ",".join(VISIBLE),
         "library_version": __version__,
     }
 
 
-def _tensors(weights: CoefficientWeights) -> dict[str, npt.NDArray[np.float32]]:
+def _tensors(weights: BlendshapeModel) -> dict[str, npt.NDArray[np.float32]]:
     tensors = {
         "reading.offset": weights.reading.offset,
         "reading.lid_weight": weights.reading.lid_weight,

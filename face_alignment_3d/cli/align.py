@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     for kind in formats:
         if kind in TABLE_FORMATS:
             table = args.output / TABLE_FORMATS[kind]
-            write_table(kind, table, results, coefficients=args.coefficients)
+            write_table(kind, table, results, blendshapes=args.blendshapes)
             written.append(table)
     failed = len(photos) - len(results)
     print(_summary(results, failed, written, args.output))

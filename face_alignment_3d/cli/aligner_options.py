@@ -11,10 +11,8 @@ if TYPE_CHECKING:
 
 
 def add_aligner_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--coefficients``, ``--device``, ``--backend``, ``--weights``, ``--offline``, ``--min-face``."""
-    parser.add_argument(
-        "--coefficients", action="store_true", help="estimate ARKit's 52 face coefficients as well"
-    )
+    """Adds ``--blendshapes``, ``--device``, ``--backend``, ``--weights``, ``--offline``, ``--min-face``."""
+    parser.add_argument("--blendshapes", action="store_true", help="estimate ARKit's 52 blendshapes as well")
     parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
     parser.add_argument(
         "--backend",
@@ -30,10 +28,10 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def make_aligner(args: argparse.Namespace, *, coefficients: bool = False) -> "FaceAligner3D":
+def make_aligner(args: argparse.Namespace, *, blendshapes: bool = False) -> "FaceAligner3D":
     """The aligner that the options of :func:`add_aligner_options` choose.
 
-    ``coefficients`` estimates them even where nobody asked for them.
+    ``blendshapes`` estimates them even where nobody asked for them.
     """
     from face_alignment_3d import FaceAligner3D
 
@@ -51,6 +49,6 @@ def make_aligner(args: argparse.Namespace, *, coefficients: bool = False) -> "Fa
         backend=args.backend,
         device=args.device,
         detector=detector,
-        coefficients=args.coefficients or coefficients,
+        blendshapes=args.blendshapes or blendshapes,
         offline=offline,
     )

@@ -5,10 +5,10 @@ import argparse
 from face_alignment_3d.cli.values import seconds_or_none
 
 
-def add_look_option(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--look-every``."""
+def add_alignment_interval_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--alignment-interval``."""
     parser.add_argument(
-        "--look-every",
+        "--alignment-interval",
         type=seconds_or_none,
         default=0.1,
         metavar="SECONDS",

@@ -25,7 +25,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "--dataset",
         default="holdout",
         metavar="NAME",
-        help="holdout (the default), afw, helen_train, lfpw_train; holdout-turned, afw-turned; aflw2000",
+        help="holdout (the default), afw, helen_train, lfpw_train; holdout-novel-views, afw-novel-views; "
+        "aflw2000",
     )
     parser.add_argument(
         "--data",
@@ -34,10 +35,10 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help="the folder that holds photos68/ and models/; for aflw2000 the folder of that set",
     )
     parser.add_argument(
-        "--made",
+        "--derived-data",
         type=Path,
         metavar="DIR",
-        help="for turned sets: the folder that `train-data profile` wrote turned/ to",
+        help="for turned sets: the folder that `train-data synthesize-views` wrote novel_views/ to",
     )
     parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="see `weights list` (lite)")
     parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
@@ -55,13 +56,13 @@ def add_parser(subparsers: "_Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluates, prints the table and writes what was asked for."""
     from face_alignment_3d import FaceAligner3D
-    from face_alignment_3d.training.engine.provenance import circumstances
+    from face_alignment_3d.training.engine.provenance import provenance
     from face_alignment_3d.training.evaluation.evaluate import evaluate
     from face_alignment_3d.training.evaluation.files import write_evaluation
     from face_alignment_3d.training.evaluation.sets import open_labelled
     from face_alignment_3d.training.evaluation.table import table
 
-    labelled = open_labelled(args.dataset, data=args.data, made=args.made, limit=args.limit)
+    labelled = open_labelled(args.dataset, data=args.data, derived_data=args.derived_data, limit=args.limit)
     aligner = FaceAligner3D(args.weights, device=args.device)
     with tqdm(total=len(labelled.truth), unit="photo", file=sys.stderr, disable=None) as bar:
         evaluation = evaluate(aligner, labelled, progress=bar.update)
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     print(table(evaluation.report))
     if args.output is not None:
         belongs_to = {
-            **circumstances(_command(args), args.weights),
+            **provenance(_command(args), args.weights),
             "dataset": args.dataset,
             "dataset_sha256": labelled.digest,
             "limit": args.limit,
@@ -84,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
 def _command(args: argparse.Namespace) -> list[str]:
     """What was asked for, as it can be typed again."""
     command = ["face-alignment-3d", "evaluate"]
-    for option in ("dataset", "data", "made", "weights", "device", "limit", "output"):
+    for option in ("dataset", "data", "derived_data", "weights", "device", "limit", "output"):
         value = getattr(args, option)
         if value is not None:
-            command += [f"--{option}", str(value)]
+            command += [f"--{option.replace('_', '-')}", str(value)]
     return command

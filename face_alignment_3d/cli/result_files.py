@@ -24,8 +24,8 @@ TABLE_FORMATS: Final = {"csv": "landmarks.csv", "openface": "openface.csv"}
 
 FORMATS: Final = (*PHOTO_FORMATS, *TABLE_FORMATS)
 
-#: Formats of a film's faces. What their files are called is in face_alignment_3d.video.records.
-FILM_FORMATS: Final = ("json", "csv", "npz", "openface", "livelink", "gltf")
+#: Formats of a video's faces. What their files are called is in face_alignment_3d.video.records.
+VIDEO_FORMATS: Final = ("json", "csv", "npz", "openface", "livelink", "gltf")
 
 #: Formats that hold one face a file; the second face of ``a.jpg`` goes to ``a.face1.pts``.
 _ONE_FACE: Final = frozenset({"pts", "gltf"})
@@ -44,16 +44,16 @@ def write_photo(kind: str, target: Path, photo: "PhotoFaces", *, markup: str | N
 
 
 def write_table(
-    kind: str, target: Path, photos: "Sequence[PhotoFaces]", *, coefficients: bool = False
+    kind: str, target: Path, photos: "Sequence[PhotoFaces]", *, blendshapes: bool = False
 ) -> None:
     """Writes the faces of all photos to ``target`` in the format ``kind``.
 
-    ``coefficients`` adds columns for them where the format may have such.
+    ``blendshapes`` adds columns for them where the format may have such.
     """
     from face_alignment_3d import export
 
     if kind == "csv":
-        export.write_csv(target, photos, coefficients=coefficients)
+        export.write_csv(target, photos, blendshapes=blendshapes)
     else:
         export.write_openface_csv(target, photos)
 

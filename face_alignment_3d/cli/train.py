@@ -25,12 +25,12 @@ _DATASET = "KIND=DIR"
 _PLACES = {
     "refine": ("{0}/{0}", "{0}-refined"),
     "anneal": ("{0}-refined/{0}", "{0}-annealed"),
-    "finish": ("{0}-annealed/{0}", "{0}-finished"),
-    "depth": ("{0}-finished/{0}", "{0}-depth"),
-    "cut": ("lite-wide-depth/lite-wide", "{0}-cut"),
+    "finetune": ("{0}-annealed/{0}", "{0}-finetuned"),
+    "depth": ("{0}-finetuned/{0}", "{0}-depth"),
+    "prune": ("lite-wide-depth/lite-wide", "{0}-pruned"),
 }
 #: The same of a stage of one preset that goes on from elsewhere.
-_PLACES_OF_PRESETS = {("lite", "depth"): ("lite-cut/lite", "lite-depth")}
+_PLACES_OF_PRESETS = {("lite", "depth"): ("lite-pruned/lite", "lite-depth")}
 
 
 def add_parser(subparsers: "_Subparsers") -> None:
@@ -44,21 +44,21 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "the data.",
     )
     parser.add_argument(
-        "preset", choices=["lite", "lite-wide", "base", "paper", "coefficients"], help="what to train"
+        "preset", choices=["lite", "lite-wide", "base", "paper", "blendshapes"], help="what to train"
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="photos68/, faces/ and models/")
     parser.add_argument(
-        "--made",
+        "--derived-data",
         type=Path,
         metavar="DIR",
         help="what `train-data` made of the photos: refine --start with turned photos and pseudo-labels",
     )
-    parser.add_argument("--start", type=Path, metavar="FILE", help="weights to refine, with --made")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="weights to refine, with --derived-data")
     parser.add_argument(
         "--stage",
         choices=list(_PLACES),
-        help="with --made and --start: how to go on from the weights (default: refine); cut makes lite of "
-        "lite-wide; docs/training.md describes them",
+        help="with --derived-data and --start: how to go on from the weights (default: refine); prune "
+        "makes lite of lite-wide; docs/training.md describes them",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
     parser.add_argument(
@@ -90,8 +90,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "--resnet200", type=Path, metavar="FILE", help="ImageNet weights that Z regression starts from"
     )
     paper.add_argument("--end-to-end", action="store_true", help="a last stage in which all parts learn")
-    coefficients = parser.add_argument_group("of coefficients only")
-    coefficients.add_argument(
+    blendshapes = parser.add_argument_group("of blendshapes only")
+    blendshapes.add_argument(
         "--landmarks",
         default="lite",
         metavar="NAME|FILE",
@@ -108,17 +108,17 @@ def run(args: argparse.Namespace) -> int:
     from face_alignment_3d.training.engine.processes import joined_processes
 
     _check(args)
-    if args.preset == "coefficients":
-        return _train_coefficients(args)
+    if args.preset == "blendshapes":
+        return _train_blendshapes(args)
     # The batches are made on threads of their own; OpenCV's would only fight with them and with torch's.
     cv2.setNumThreads(1)
     train = _train_paper if args.preset == "paper" else _train_joint
     with joined_processes(args.device) as processes:
-        report = _print_with_time if processes.leads else _keep_quiet
+        report = _print_with_time if processes.is_main else _keep_quiet
         try:
             entry = train(args, processes, report)
         except TrainingStopped as stopped:
-            if processes.leads:
+            if processes.is_main:
                 print(stopped, file=sys.stderr)
             return stopped.exit_code
     for name, value in ({} if entry is None else entry.metrics).items():
@@ -128,22 +128,22 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuses options that do not go together, before anything is read."""
-    if args.stage is not None and args.made is None:
-        raise DataError("expected --stage with --made and --start, got it alone")
+    if args.stage is not None and args.derived_data is None:
+        raise DataError("expected --stage with --derived-data and --start, got it alone")
     if args.preset == "paper":
         if args.stage is not None:
             raise DataError("expected --stage with lite, got it with paper; leave it out")
         if args.start is not None:
             raise DataError("expected --start with lite or base, got it with paper; leave it out")
-        if args.made is not None and args.data is None:
-            raise DataError("expected --data with --made, got --made alone")
+        if args.derived_data is not None and args.data is None:
+            raise DataError("expected --data with --derived-data, got --derived-data alone")
         if args.data is None and not args.dataset:
             raise DataError("expected --data DIR or --dataset KIND=DIR, got neither")
-        if args.made is not None and args.dataset:
-            raise DataError("expected --made or --dataset, got both; they are for different photos")
+        if args.derived_data is not None and args.dataset:
+            raise DataError("expected --derived-data or --dataset, got both; they are for different photos")
         return
-    if args.preset == "coefficients":
-        _check_coefficients(args)
+    if args.preset == "blendshapes":
+        _check_blendshapes(args)
     given = [
         name
         for name, value in (
@@ -158,39 +158,39 @@ def _check(args: argparse.Namespace) -> None:
         raise DataError(f"expected {', '.join(given)} with paper only, got {args.preset}; leave it out")
     if args.data is None:
         raise DataError("expected --data DIR, the folder of photos; docs/training.md describes it")
-    if (args.made is None) != (args.start is None):
+    if (args.derived_data is None) != (args.start is None):
         raise DataError(
-            "expected --made and --start together, got one of them; docs/training.md has an example"
+            "expected --derived-data and --start together, got one of them; docs/training.md has an example"
         )
-    if args.made is not None and args.preset not in ("lite", "lite-wide"):
-        raise DataError(f"expected --made and --start with lite or lite-wide, got {args.preset}")
-    if args.stage == "cut" and args.preset != "lite":
-        raise DataError(f"expected --stage cut with lite, got it with {args.preset}")
+    if args.derived_data is not None and args.preset not in ("lite", "lite-wide"):
+        raise DataError(f"expected --derived-data and --start with lite or lite-wide, got {args.preset}")
+    if args.stage == "prune" and args.preset != "lite":
+        raise DataError(f"expected --stage prune with lite, got it with {args.preset}")
 
 
-def _check_coefficients(args: argparse.Namespace) -> None:
+def _check_blendshapes(args: argparse.Namespace) -> None:
     options = {
-        "--made": args.made,
+        "--derived-data": args.derived_data,
         "--start": args.start,
         "--steps": args.steps,
         "--precision": args.precision,
     }
     if given := [name for name, value in options.items() if value is not None]:
-        raise DataError(f"expected no {', '.join(given)} with coefficients; leave it out")
+        raise DataError(f"expected no {', '.join(given)} with blendshapes; leave it out")
 
 
-def _train_coefficients(args: argparse.Namespace) -> int:
-    from face_alignment_3d.training.blendshapes.fitting import CoefficientConfig
-    from face_alignment_3d.training.blendshapes.recipe import run_coefficient_recipe
+def _train_blendshapes(args: argparse.Namespace) -> int:
+    from face_alignment_3d.training.blendshapes.fitting import BlendshapeConfig
+    from face_alignment_3d.training.blendshapes.recipe import run_blendshape_recipe
 
-    config = CoefficientConfig()
+    config = BlendshapeConfig()
     if args.seed is not None:
         config = dataclasses.replace(config, seed=args.seed)
-    words = ["face-alignment-3d", "train", "coefficients", "--data", "DATA", "--out", "runs/coefficients"]
+    words = ["face-alignment-3d", "train", "blendshapes", "--data", "DATA", "--out", "runs/blendshapes"]
     words += ["--seed", str(config.seed)]
     if args.landmarks != "lite":
         words += ["--landmarks", "LANDMARKS"]
-    entry = run_coefficient_recipe(
+    entry = run_blendshape_recipe(
         config,
         args.data,
         args.out,
@@ -209,7 +209,7 @@ def _train_joint(
     from face_alignment_3d.training.recipes.config import BASE, LITE, STAGES
     from face_alignment_3d.training.recipes.recipe import run_joint_recipe
 
-    lite = LITE if args.made is None else STAGES[args.stage or "refine"]
+    lite = LITE if args.derived_data is None else STAGES[args.stage or "refine"]
     config = BASE if args.preset == "base" else dataclasses.replace(lite, preset=args.preset)
     return run_joint_recipe(
         _with_options(config, args, steps="steps"),
@@ -217,7 +217,7 @@ def _train_joint(
         args.out,
         processes=processes,
         command=_command(args),
-        made=args.made,
+        derived_data=args.derived_data,
         start=args.start,
         report=report,
     )
@@ -239,7 +239,7 @@ def _train_paper(
         command=_command(args),
         report=report,
         data=args.data,
-        made=args.made,
+        derived_data=args.derived_data,
         datasets=[_dataset(text) for text in args.dataset],
         resnet152=args.resnet152,
         resnet200=args.resnet200,
@@ -267,8 +267,8 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--data", "DATA"]
     for text in args.dataset:
         words += ["--dataset", f"{_dataset(text)[0]}=DATASET"]
-    if args.made is not None:
-        words += ["--made", "MADE"]
+    if args.derived_data is not None:
+        words += ["--derived-data", "DERIVED"]
     if args.start is not None:
         stage = args.stage or "refine"
         start, folder = _PLACES_OF_PRESETS.get((args.preset, stage), _PLACES[stage])

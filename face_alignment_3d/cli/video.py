@@ -1,4 +1,4 @@
-"""``face-alignment-3d video``: the faces of a film, with identities, as a film, as data and as a stream."""
+"""``face-alignment-3d video``: the faces of a video, with identities, as a video, as data and as a stream."""
 
 import argparse
 import sys
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
-from face_alignment_3d.cli.alignment_interval_option import add_look_option
-from face_alignment_3d.cli.result_files import FILM_FORMATS
+from face_alignment_3d.cli.alignment_interval_option import add_alignment_interval_option
+from face_alignment_3d.cli.result_files import VIDEO_FORMATS
 from face_alignment_3d.cli.values import seconds
-from face_alignment_3d.cli.video_output import FilmOutput
+from face_alignment_3d.cli.video_output import VideoOutput
 from face_alignment_3d.cli.vmc_stream import VmcStream, add_vmc_option
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ def add_parser(subparsers: "_Subparsers") -> None:
     """Adds ``video``."""
     parser = subparsers.add_parser(
         "video",
-        help="follow the faces of a film",
-        description="Follows the faces of a film and writes the film with their landmarks and identities, "
-        "data files, or both. Without -o, a kind of data and --vmc: <film>_landmarks.mp4 and <film>.json.",
-        epilog="Ctrl-C ends the work early: film and data files hold what was done until then. Exit code: 0; "
-        "1 when the film is damaged or breaks off; 2 when nothing could be done; 130 on Ctrl-C.",
+        help="follow the faces of a video",
+        description="Follows the faces of a video and writes the video with their landmarks and identities, "
+        "data files, or both. Without -o, a kind of data and --vmc: <video>_landmarks.mp4 and <video>.json.",
+        epilog="Ctrl-C ends the work early: video and data files hold what was done until then. Exit code: "
+        "0; 1 when the video is damaged or breaks off; 2 when nothing could be done; 130 on Ctrl-C.",
     )
-    parser.add_argument("film", type=Path, metavar="IN", help="any film that FFmpeg reads")
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="the film: .mp4, .mov or .mkv")
+    parser.add_argument("video", type=Path, metavar="IN", help="any video that FFmpeg reads")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="the video: .mp4, .mov or .mkv")
     parser.add_argument("--json", action="store_true", help="the same as --export json: beside OUT, or here")
     parser.add_argument(
         "--csv", action="store_true", help="the same as --export csv: a line a face and frame"
@@ -46,10 +46,10 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--export",
         action="append",
-        choices=FILM_FORMATS,
+        choices=VIDEO_FORMATS,
         default=[],
         metavar="FORMAT",
-        help=f"write {', '.join(FILM_FORMATS[:-1])} or {FILM_FORMATS[-1]}; may be given several times. "
+        help=f"write {', '.join(VIDEO_FORMATS[:-1])} or {VIDEO_FORMATS[-1]}; may be given several times. "
         "livelink and gltf have a file for each face that is followed",
     )
     parser.add_argument(
@@ -59,9 +59,9 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--smooth", action=argparse.BooleanOptionalAction, default=True, help="calm the landmarks (yes)"
     )
-    add_look_option(parser)
+    add_alignment_interval_option(parser)
     parser.add_argument(
-        "--detect-every",
+        "--detection-interval",
         type=seconds,
         default=1.0,
         metavar="SECONDS",
@@ -72,36 +72,36 @@ def add_parser(subparsers: "_Subparsers") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Follows the faces of the film; 1 when it is damaged, 128 + the signal's number when stopped."""
+    """Follows the faces of the video; 1 when it is damaged, 128 + the signal's number when stopped."""
     from face_alignment_3d.errors import VideoError
     from face_alignment_3d.interruption import StopRequests
     from face_alignment_3d.video import VideoAligner3D
-    from face_alignment_3d.video.reader import Film
+    from face_alignment_3d.video.reader import VideoReader
 
     targets = _targets(args)
     with ExitStack() as stack:
-        film = stack.enter_context(Film(args.film))
+        video = stack.enter_context(VideoReader(args.video))
         stream = stack.enter_context(VmcStream(args.vmc))
-        # Live Link is about coefficients: its table would be a pose among zeros.
-        aligner = make_aligner(args, coefficients="livelink" in targets)
+        # Live Link is about blendshapes: its table would be a pose among zeros.
+        aligner = make_aligner(args, blendshapes="livelink" in targets)
         tracker = VideoAligner3D(
             aligner,
             smooth=args.smooth,
-            look_every=args.look_every,
-            detect_every=args.detect_every,
-            fps=float(film.rate),
+            alignment_interval=args.alignment_interval,
+            detection_interval=args.detection_interval,
+            fps=float(video.rate),
         )
         stop = stack.enter_context(StopRequests())
         progress = stack.enter_context(
-            tqdm(total=film.expected_frames, unit="frame", file=sys.stderr, disable=None)
+            tqdm(total=video.expected_frames, unit="frame", file=sys.stderr, disable=None)
         )
-        output: FilmOutput | None = None
+        output: VideoOutput | None = None
         ids: set[int] = set()
         frames = 0
-        for frame in film.frames():
+        for frame in video.frames():
             if output is None:
                 output = stack.enter_context(
-                    FilmOutput(targets, film, frame, markup=args.markup, coefficients=args.coefficients)
+                    VideoOutput(targets, video, frame, markup=args.markup, blendshapes=args.blendshapes)
                 )
             faces = tracker.track(frame.image_rgb, time=frame.time)
             ids.update(face.track_id for face in faces)
@@ -113,17 +113,17 @@ def run(args: argparse.Namespace) -> int:
             if stop.received:
                 break
         if output is None:
-            raise VideoError(f"{args.film}: {film.problem or 'no frame could be read'}")
+            raise VideoError(f"{args.video}: {video.problem or 'no frame could be read'}")
         written = output.finish(
-            complete=not stop.received and film.problem is None, stopped=bool(stop.received)
+            complete=not stop.received and video.problem is None, stopped=bool(stop.received)
         )
-    if film.problem is not None and not stop.received:
-        print(f"warning: {args.film}: {film.problem}", file=sys.stderr)
+    if video.problem is not None and not stop.received:
+        print(f"warning: {args.video}: {video.problem}", file=sys.stderr)
     early = "stopped early: " if stop.received else ""
     print(f"{early}{_count(frames, 'frame')}, {_count(len(ids), 'face')} followed: {_done(args, written)}")
     if stop.received:
         return 128 + stop.received
-    return 0 if film.problem is None else 1
+    return 0 if video.problem is None else 1
 
 
 def _targets(args: argparse.Namespace) -> dict[str, Path]:
@@ -131,16 +131,16 @@ def _targets(args: argparse.Namespace) -> dict[str, Path]:
     from face_alignment_3d.video.records import RECORDS
 
     asked = {*args.export, *(kind for kind in _FLAGS if getattr(args, kind))}
-    kinds = [kind for kind in FILM_FORMATS if kind in asked]
+    kinds = [kind for kind in VIDEO_FORMATS if kind in asked]
     output: Path | None = args.output
-    stem = Path(args.film.stem) if output is None else output.with_suffix("")
+    stem = Path(args.video.stem) if output is None else output.with_suffix("")
     if output is None and not kinds and args.vmc is None:
-        output, kinds = Path(f"{args.film.stem}_landmarks.mp4"), ["json"]
-    targets = {} if output is None else {"film": output}
+        output, kinds = Path(f"{args.video.stem}_landmarks.mp4"), ["json"]
+    targets = {} if output is None else {"video": output}
     targets |= {kind: stem.with_name(stem.name + RECORDS[kind].ENDING) for kind in kinds}
     for target in targets.values():
-        if target.resolve() == args.film.resolve():
-            raise FileExistsError(f"the result {target} would replace the film; choose another name with -o")
+        if target.resolve() == args.video.resolve():
+            raise FileExistsError(f"the result {target} would replace the video; choose another name with -o")
     return targets
 
 

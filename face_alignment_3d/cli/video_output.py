@@ -1,50 +1,50 @@
-"""What ``face-alignment-3d video`` leaves: the film and the data files, each of them whole or not there."""
+"""What ``face-alignment-3d video`` leaves: the video and the data files, each of them whole or not there."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from face_alignment_3d.markup68 import Markup
-    from face_alignment_3d.video.reader import Film, FilmFrame
-    from face_alignment_3d.video.records import FilmRecord
+    from face_alignment_3d.video.reader import VideoFrame, VideoReader
+    from face_alignment_3d.video.records import VideoRecord
     from face_alignment_3d.video.tracked_face import TrackedFace3D
 
 
-class FilmOutput:
-    """The film and the data files that were asked for; a context manager that removes what is unfinished.
+class VideoOutput:
+    """The video and the data files that were asked for; a context manager that removes what is unfinished.
 
-    ``targets`` are format -> file, with "film" for the film. ``first`` is the first frame of ``film``;
-    ``markup`` and ``coefficients`` are those of :class:`~face_alignment_3d.video.records.RecordedFilm`.
+    ``targets`` are format -> file, with "video" for the video. ``first`` is the first frame of ``video``;
+    ``markup`` and ``blendshapes`` are those of :class:`~face_alignment_3d.video.records.RecordedVideo`.
     """
 
     def __init__(
         self,
         targets: dict[str, Path],
-        film: "Film",
-        first: "FilmFrame",
+        video: "VideoReader",
+        first: "VideoFrame",
         *,
         markup: "Markup",
-        coefficients: bool,
+        blendshapes: bool,
     ) -> None:
-        from face_alignment_3d.video.records import RECORDS, RecordedFilm
-        from face_alignment_3d.video.writer import FilmWriter
+        from face_alignment_3d.video.records import RECORDS, RecordedVideo
+        from face_alignment_3d.video.writer import VideoWriter
 
         height, width = first.image_rgb.shape[:2]
-        recorded = RecordedFilm(str(film.path), height, width, float(film.rate), markup, coefficients)
-        self._target = targets.get("film")
-        self._picture: FilmWriter | None = None
-        self._records: list[FilmRecord] = []
+        recorded = RecordedVideo(str(video.path), height, width, float(video.rate), markup, blendshapes)
+        self._target = targets.get("video")
+        self._picture: VideoWriter | None = None
+        self._records: list[VideoRecord] = []
         try:
             for kind, target in targets.items():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if kind == "film":
-                    self._picture = FilmWriter(
+                if kind == "video":
+                    self._picture = VideoWriter(
                         target,
                         height=height,
                         width=width,
-                        time_base=film.time_base,
-                        rate=film.rate,
-                        sound_of=film.path,
+                        time_base=video.time_base,
+                        rate=video.rate,
+                        audio_of=video.path,
                     )
                 else:
                     self._records.append(RECORDS[kind](target, recorded))
@@ -52,7 +52,7 @@ class FilmOutput:
             self.__exit__()
             raise
 
-    def __enter__(self) -> "FilmOutput":
+    def __enter__(self) -> "VideoOutput":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,7 +61,7 @@ class FilmOutput:
             if unfinished is not None:
                 unfinished.discard()
 
-    def add(self, frame: "FilmFrame", faces: "list[TrackedFace3D]") -> None:
+    def add(self, frame: "VideoFrame", faces: "list[TrackedFace3D]") -> None:
         """The next frame and its faces."""
         from face_alignment_3d.video.overlay import draw_tracked
 
@@ -73,7 +73,7 @@ class FilmOutput:
     def finish(self, *, complete: bool, stopped: bool) -> list[Path]:
         """The files, which are now in their places.
 
-        ``complete``: these are all frames that the film should have; ``stopped``: it would go on.
+        ``complete``: these are all frames that the video should have; ``stopped``: it would go on.
         """
         written = []
         if self._picture is not None and self._target is not None:

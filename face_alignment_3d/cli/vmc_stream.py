@@ -1,4 +1,4 @@
-"""``--vmc HOST:PORT``: one face of a film or camera, streamed while it is followed."""
+"""``--vmc HOST:PORT``: one face of a video or camera, streamed while it is followed."""
 
 import argparse
 import sys
@@ -25,7 +25,7 @@ def add_vmc_option(parser: argparse.ArgumentParser) -> None:
         "--vmc",
         type=address,
         metavar="HOST:PORT",
-        help="stream the head pose, and with --coefficients these, of the face in front to an avatar by VMC "
+        help="stream the head pose, and with --blendshapes these, of the face in front to an avatar by VMC "
         "(OSC over UDP) while it runs",
     )
 
@@ -61,29 +61,30 @@ class VmcStream:
         """
         if self._sender is None:
             return
-        from face_alignment_3d.export.record import coefficients_of, pose_of
+        from face_alignment_3d.export.record import blendshapes_of, pose_of
 
         face = self._main.of(faces, time=time)
         pose = None if face is None else pose_of(face)
-        coefficients = None if face is None else coefficients_of(face)
+        blendshapes = None if face is None else blendshapes_of(face)
         try:
-            self._sender.send(pose, coefficients=coefficients, mirrored=self._mirrored)
+            self._sender.send(pose, blendshapes=blendshapes, mirrored=self._mirrored)
         except OSError as error:
             if not self._is_warned:
                 tqdm.write(f"warning: --vmc {self._to}: {error.strerror or error}", file=sys.stderr)
             self._is_warned = True
 
-    def wait_for(self, film_time: float, *, is_stopped: "Callable[[], bool]") -> None:
-        """Waits until a film that began with the first call is at ``film_time``, in seconds.
+    def wait_for(self, video_time: float, *, is_stopped: "Callable[[], bool]") -> None:
+        """Waits until a video that began with the first call is at ``video_time``, in seconds.
 
-        An avatar is not to move faster than the film. Where the work is slower, there is nothing to wait for.
+        An avatar is not to move faster than the video. Where the work is slower, there is nothing to wait
+        for.
         """
         if self._sender is None:
             return
         now = time.monotonic()
         if self._start is None:
-            self._start = now - film_time
-        while (left := self._start + film_time - time.monotonic()) > 0 and not is_stopped():
+            self._start = now - video_time
+        while (left := self._start + video_time - time.monotonic()) > 0 and not is_stopped():
             time.sleep(min(left, _STEP))
 
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
-from face_alignment_3d.cli.alignment_interval_option import add_look_option
+from face_alignment_3d.cli.alignment_interval_option import add_alignment_interval_option
 from face_alignment_3d.cli.vmc_stream import VmcStream, add_vmc_option
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--mirror", action=argparse.BooleanOptionalAction, default=True, help="like a mirror (yes)"
     )
-    add_look_option(parser)
+    add_alignment_interval_option(parser)
     add_vmc_option(parser)
     add_aligner_options(parser)
     parser.set_defaults(run=run)
@@ -75,7 +75,7 @@ def _check_display() -> None:
     ):
         raise DeviceError(
             "there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set); "
-            "run this on a desktop, or use `face-alignment-3d video` on a recorded film"
+            "run this on a desktop, or use `face-alignment-3d video` on a recorded video"
         )
     try:
         cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
@@ -93,7 +93,9 @@ def _show(camera: "cv2.VideoCapture", args: argparse.Namespace, stream: VmcStrea
     from face_alignment_3d.video import VideoAligner3D
     from face_alignment_3d.video.overlay import draw_tracked
 
-    tracker = VideoAligner3D(make_aligner(args), smooth=args.smooth, look_every=args.look_every)
+    tracker = VideoAligner3D(
+        make_aligner(args), smooth=args.smooth, alignment_interval=args.alignment_interval
+    )
     seconds_a_frame, last = 0.0, time.monotonic()
     try:
         while True:

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(manifest: Mapping[str, WeightsEntry]) -> int:
-    rows = [("NAME", "KIND", "PRESET", "SIZE", "CROP", "WHERE", "LICENCE")]
+    rows = [("NAME", "KIND", "PRESET", "SIZE", "CROP", "WHERE", "LICENSE")]
     for entry in manifest.values():
         rows.append(
             (
@@ -69,7 +69,7 @@ def _list(manifest: Mapping[str, WeightsEntry]) -> int:
                 f"{entry.bytes / 1e6:.1f} MB",
                 f"{entry.input_size} px" if entry.input_size else "-",
                 _where(entry, manifest),
-                entry.licence,
+                entry.license,
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

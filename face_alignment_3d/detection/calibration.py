@@ -15,9 +15,9 @@ class BoxCalibration:
     """
 
     shift_x: float = 0.0
-    """Of the centre, to the right, in widths of the detector's box."""
+    """Of the center, to the right, in widths of the detector's box."""
     shift_y: float = 0.0
-    """Of the centre, down, in heights of the detector's box."""
+    """Of the center, down, in heights of the detector's box."""
     scale_x: float = 1.0
     """Width of the reference box over the width of the detector's."""
     scale_y: float = 1.0

@@ -140,7 +140,7 @@ def _shift_edges(boxes: _Boxes, offsets: _Floats) -> _Boxes:
 
 
 def _squared(boxes: _Boxes) -> _Boxes:
-    """Squares around the centres of (K, 4) boxes, as large as their longer sides; empty ones are dropped."""
+    """Squares around the centers of (K, 4) boxes, as large as their longer sides; empty ones are dropped."""
     half: _Boxes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True, initial=0.0) / 2
     center = (boxes[:, :2] + boxes[:, 2:]) / 2
     squares: _Boxes = np.concatenate([center - half, center + half], axis=1)

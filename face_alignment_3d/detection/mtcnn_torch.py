@@ -17,7 +17,7 @@ class ProposalStage(nn.Module):
 
     def forward(self, level: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(H, W, 3) uint8 -> offsets (4, h, w) and scores (h, w)."""
-        offsets, probabilities = self.network(_normalise(level[None]))
+        offsets, probabilities = self.network(_normalize(level[None]))
         return offsets[0], probabilities[0, 1]
 
 
@@ -31,7 +31,7 @@ class CandidateStage(nn.Module):
     def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(K, S, S, 3) pixels in [0, 255] -> offsets (K, 4) and scores (K,)."""
         # The third network also puts out five landmarks, between the two.
-        offsets, *_, probabilities = self.network(_normalise(crops))
+        offsets, *_, probabilities = self.network(_normalize(crops))
         return offsets, probabilities[:, 1]
 
 
@@ -88,7 +88,7 @@ def load_stages() -> tuple[ProposalStage, CandidateStage, CandidateStage]:
     )
 
 
-def _normalise(pixels: torch.Tensor) -> torch.Tensor:
+def _normalize(pixels: torch.Tensor) -> torch.Tensor:
     """(B, H, W, 3) in [0, 255] -> (B, 3, H, W) in about [-1, 1].
 
     The permutation leaves channels last in memory: up to three times as fast in these networks on CPUs.

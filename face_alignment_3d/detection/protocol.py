@@ -13,7 +13,7 @@ class Detection:
     """One face that a detector found."""
 
     box: npt.NDArray[np.float32]
-    """(4,): x0, y0, x1, y1 in image pixels, (0, 0) the centre of the top-left pixel. This is the reference
+    """(4,): x0, y0, x1, y1 in image pixels, (0, 0) the center of the top-left pixel. This is the reference
     box, tight around the landmarks: from the brows to the chin and from jaw to jaw. It may reach outside the
     image where the face does."""
 

@@ -73,7 +73,7 @@ def _weights(
     """Of K intervals in one dimension: the first pixel (K,), and the weight of each of the ``reach`` pixels
     from it on in each output pixel, (K, size, reach)."""
     samples = size * grid
-    # From here on in pixel coordinates: the centre of the first pixel is 0.
+    # From here on in pixel coordinates: the center of the first pixel is 0.
     position = low[:, None] - 0.5 + side[:, None] * (np.arange(samples) + 0.5) / samples
     inside = (position >= -1) & (position <= length)
     position = np.clip(position, 0, length - 1)

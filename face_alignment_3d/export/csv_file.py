@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.export.record import PhotoFaces, coefficient_cells, shortest
+from face_alignment_3d.export.record import PhotoFaces, blendshape_cells, shortest
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NUM_LANDMARKS
 
@@ -25,23 +25,23 @@ COLUMNS: Final = (
 
 
 def write_csv(
-    path: str | os.PathLike[str], photos: Iterable[PhotoFaces], *, coefficients: bool = False
+    path: str | os.PathLike[str], photos: Iterable[PhotoFaces], *, blendshapes: bool = False
 ) -> None:
     """Writes one row a face to ``path``, in UTF-8 with a header, whole or not at all.
 
     Columns: ``image``; ``face``, counted from 0 in each photo; ``score``, empty if the box was the caller's;
     ``x0, y0, x1, y1``, the box; then ``x_0`` to ``x_65``, ``y_...``, ``z_...`` and the confidences ``c_...``.
-    ``coefficients`` adds a column for each of ARKit's face coefficients, under its name, with empty cells for
+    ``blendshapes`` adds a column for each of ARKit's blendshapes, under its name, with empty cells for
     what is not known. Photos without a face have no row. Units and signs are those of
     :class:`face_alignment_3d.face.Face3D`. Raises OSError when the folder is missing or cannot be written to.
     """
     table = io.StringIO(newline="")
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(COEFFICIENTS if coefficients else ())])
+    writer.writerow([*COLUMNS, *(BLENDSHAPES if blendshapes else ())])
     for photo in photos:
         for index, face in enumerate(photo.faces):
             row = [photo.image, index, *_numbers(face)]
-            writer.writerow([*row, *(coefficient_cells(face) if coefficients else ())])
+            writer.writerow([*row, *(blendshape_cells(face) if blendshapes else ())])
     write_atomically(Path(path), table.getvalue().encode())
 
 

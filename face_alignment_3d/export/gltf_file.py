@@ -14,7 +14,7 @@ import numpy.typing as npt
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NAMES
-from face_alignment_3d.pose.perspective import MEAN_INTERPUPILLARY_MM, millimetres_per_unit
+from face_alignment_3d.pose.perspective import MEAN_INTERPUPILLARY_MM, millimeters_per_unit
 from face_alignment_3d.pose.rotation import quaternion_of
 
 _Float32 = npt.NDArray[np.float32]
@@ -22,7 +22,7 @@ _Float32 = npt.NDArray[np.float32]
 # glTF has y up and z towards the viewer.
 _AXES: Final = np.array([1.0, -1.0, -1.0])
 _FLOAT, _UINT16 = 5126, 5123
-#: Half the size of the marker at each landmark, metres.
+#: Half the size of the marker at each landmark, meters.
 _MARKER: Final = 0.0008
 _OCTAHEDRON: Final = np.vstack([np.eye(3), -np.eye(3)])
 _OCTAHEDRON_FACES: Final = [
@@ -83,11 +83,11 @@ def head_values(
 
     Frame, units and errors are those of :func:`write_gltf`.
     """
-    metres = millimetres_per_unit(interpupillary_mm) / 1000
+    meters = millimeters_per_unit(interpupillary_mm) / 1000
     middle = np.array([(width - 1) / 2, (height - 1) / 2, 0.0])
-    position = _AXES * (face.pose.translation - middle) * metres / face.pose.scale
+    position = _AXES * (face.pose.translation - middle) * meters / face.pose.scale
     rotation = quaternion_of(_AXES[:, None] * face.pose.rotation * _AXES)
-    points = face.points_canonical * _AXES * metres
+    points = face.points_canonical * _AXES * meters
     return np.concatenate([position, rotation, points.ravel()])
 
 

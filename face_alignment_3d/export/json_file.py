@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.export.record import SCHEMA, PhotoFaces, coefficients_of, pose_of, shortest
+from face_alignment_3d.export.record import SCHEMA, PhotoFaces, blendshapes_of, pose_of, shortest
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import MARKUP_NAME, NAMES
 from face_alignment_3d.pose.head_pose import HeadPose
 
 _COORDINATES: Final = (
-    "pixels of the upright photo (EXIF orientation applied); (0, 0) is the centre of the top-left pixel; "
+    "pixels of the upright photo (EXIF orientation applied); (0, 0) is the center of the top-left pixel; "
     "x right, y down, z away from the camera in the same unit, with zero mean over a face's points"
 )
 
@@ -27,7 +27,7 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
 
     ``landmarks`` are rows [x, y, z] in the order of ``markup.points``, ``box`` is [x0, y0, x1, y1], and
     ``score`` is null when the box was the caller's; ``pose`` and ``measures`` are null for landmarks
-    without a pose; ``coefficients`` are null where they were not asked for, and each is null where it is not
+    without a pose; ``blendshapes`` are null where they were not asked for, and each is null where it is not
     known. Landmarks, confidence and box give back the exact float32.
     """
     return {
@@ -63,7 +63,7 @@ def _face(face: Face3D) -> dict[str, Any]:
         "confidence": shortest(face.confidence),
         "pose": None if pose is None else _pose(pose),
         "measures": None if pose is None else _measures(face),
-        "coefficients": _coefficients(face),
+        "blendshapes": _blendshapes(face),
     }
 
 
@@ -82,8 +82,8 @@ def _measures(face: Face3D) -> dict[str, float | None]:
     return {name: None if math.isnan(value) else round(value, 6) for name, value in values}
 
 
-def _coefficients(face: Face3D) -> dict[str, float | None] | None:
-    values = coefficients_of(face)
+def _blendshapes(face: Face3D) -> dict[str, float | None] | None:
+    values = blendshapes_of(face)
     if values is None:
         return None
     return {name: None if math.isnan(value) else round(value, 6) for name, value in values.items()}

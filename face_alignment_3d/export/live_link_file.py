@@ -1,4 +1,4 @@
-"""Face coefficients and head rotation over time as the CSV of Unreal's Live Link Face app."""
+"""Blendshapes and head rotation over time as the CSV of Unreal's Live Link Face app."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from face_alignment_3d.arkit import COEFFICIENTS, in_order, require_coefficients
+from face_alignment_3d.arkit import BLENDSHAPES, in_order, require_blendshapes
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.pose.head_pose import HeadPose
 
@@ -17,21 +17,21 @@ _ROTATIONS: Final = tuple(
     f"{part}{angle}" for part in ("Head", "LeftEye", "RightEye") for angle in ("Yaw", "Pitch", "Roll")
 )
 
-#: The 52 coefficients as ARKit names them, with a capital; then the rotations of head and eyes.
+#: The 52 blendshapes as ARKit names them, with a capital; then the rotations of head and eyes.
 LIVE_LINK_COLUMNS: Final = (
     "Timecode",
     "BlendShapeCount",
-    *(name[0].upper() + name[1:] for name in COEFFICIENTS),
+    *(name[0].upper() + name[1:] for name in BLENDSHAPES),
     *_ROTATIONS,
 )
 
 
 @dataclass(frozen=True, eq=False)
 class LiveLinkFrame:
-    """One row of the file. Raises ValueError for coefficients that ARKit does not have or outside [0, 1], and
+    """One row of the file. Raises ValueError for blendshapes that ARKit does not have or outside [0, 1], and
     for a time below 0."""
 
-    coefficients: Mapping[str, float] | None = None
+    blendshapes: Mapping[str, float] | None = None
     """ARKit's name -> value in [0, 1]. What is missing or NaN is not known, and written as 0; None: all."""
     pose: HeadPose | None = None
     """The head's; None writes 0."""
@@ -39,7 +39,7 @@ class LiveLinkFrame:
     """Seconds from the start, for ``Timecode``; None counts rows."""
 
     def __post_init__(self) -> None:
-        require_coefficients(self.coefficients or {})
+        require_blendshapes(self.blendshapes or {})
         if self.time is not None and not 0 <= self.time < math.inf:
             raise ValueError(f"time must be in seconds from 0 on; got {self.time}")
 
@@ -68,7 +68,7 @@ def write_live_link_csv(
 
 def live_link_row(frame: LiveLinkFrame, *, index: int, frames_per_second: float) -> list[str]:
     """The row of ``frame``, which is number ``index`` from 0, under :data:`LIVE_LINK_COLUMNS`."""
-    known = in_order(frame.coefficients)
+    known = in_order(frame.blendshapes)
     head = (0.0, 0.0, 0.0) if frame.pose is None else tuple(angle / 180 for angle in frame.pose.angles)
     values = [*(0.0 if math.isnan(value) else value for value in known), *head, *(0.0,) * 6]
     # Rates such as 29.97 count whole frames within a second, as the app does.

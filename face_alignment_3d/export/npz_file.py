@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.export.record import SCHEMA, PhotoFaces, coefficient_row, pose_of
+from face_alignment_3d.export.record import SCHEMA, PhotoFaces, blendshape_row, pose_of
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.markup68 import Markup, in_markup
 
@@ -19,8 +19,8 @@ def write_npz(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup
     ``landmarks`` (F, 66 or 68, 3) float32, ``confidence`` (F, 66), ``box`` (F, 4), ``score`` (F,), NaN
     where the box was the caller's; ``rotation`` (F, 3, 3), ``angles`` (F, 3) yaw, pitch, roll in degrees,
     ``scale`` (F,), ``translation`` (F, 3) and ``points_canonical`` (F, 66, 3), NaN for faces without a
-    pose; ``coefficients`` (F, 52) float32, NaN for what is not known, in the order of
-    ``coefficient_names`` (52,); ``image``, ``size`` (height, width), ``markup``, ``schema``. Units and signs
+    pose; ``blendshapes`` (F, 52) float32, NaN for what is not known, in the order of
+    ``blendshape_names`` (52,); ``image``, ``size`` (height, width), ``markup``, ``schema``. Units and signs
     are those of :class:`~face_alignment_3d.Face3D`. Raises OSError when the folder is missing or cannot be
     written to.
     """
@@ -48,10 +48,10 @@ def write_npz(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup
         scale=scale,
         translation=translation,
         points_canonical=canonical,
-        coefficients=np.array([coefficient_row(face) for face in faces], np.float32).reshape(
-            count, len(COEFFICIENTS)
+        blendshapes=np.array([blendshape_row(face) for face in faces], np.float32).reshape(
+            count, len(BLENDSHAPES)
         ),
-        coefficient_names=np.array(COEFFICIENTS),
+        blendshape_names=np.array(BLENDSHAPES),
         image=np.array(photo.image),
         size=np.array([photo.height, photo.width]),
         markup=np.array(markup),

@@ -40,12 +40,12 @@ def write_openface_csv(
     ``frame`` counts the photos from 1 and ``face_id`` the faces of each from 0; ``timestamp`` is in
     seconds, 0 without ``frames_per_second``; ``confidence`` is the mean over the points; ``success`` is 0
     for a face without a pose, whose other numbers are then 0. ``pose_T*`` is the point midway between the
-    outer eye corners in camera coordinates, in millimetres, x right, y down, z along the view; ``pose_R*``
+    outer eye corners in camera coordinates, in millimeters, x right, y down, z along the view; ``pose_R*``
     are radians about the camera's axes with R = Rx Ry Rz; ``x_*, y_*`` pixels; ``X_*, Y_*, Z_*``
-    millimetres in camera coordinates. Points follow the 68-point markup; 60 and 64 are derived. Gaze and
+    millimeters in camera coordinates. Points follow the 68-point markup; 60 and 64 are derived. Gaze and
     action units are left out.
 
-    ``camera`` is that of all photos; None assumes one for each photo's size. Millimetres scale with
+    ``camera`` is that of all photos; None assumes one for each photo's size. Millimeters scale with
     ``interpupillary_mm``. Whole or not at all; raises OSError when the folder is missing or cannot be
     written to.
     """

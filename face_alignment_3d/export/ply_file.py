@@ -32,7 +32,7 @@ end_header
 
 
 def write_ply(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup = "66") -> None:
-    """Writes all faces' points to ``path`` with the colours of the drawing, and face parts as edges.
+    """Writes all faces' points to ``path`` with the colors of the drawing, and face parts as edges.
 
     In image pixels with y up and z towards the viewer: x, -y, -z of the landmarks. Each vertex says which
     ``face`` it belongs to and which ``point`` of the markup it is. Binary; whole or not at all. Raises

@@ -14,7 +14,7 @@ from face_alignment_3d.markup68 import Markup, in_markup
 def write_pts(path: str | os.PathLike[str], face: Face3D, *, markup: Markup = "68") -> None:
     """Writes x, y of a face to ``path`` as 300-W's files have them, whole or not at all.
 
-    The format counts pixels from 1: the centre of the top-left one is (1, 1), so 1 is added to both. Most
+    The format counts pixels from 1: the center of the top-left one is (1, 1), so 1 is added to both. Most
     readers expect 68 points; the two that the landmarks lack are derived
     (:func:`~face_alignment_3d.markup68.to_68`). Raises OSError when the folder is missing or cannot be
     written to.

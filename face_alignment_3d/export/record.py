@@ -45,23 +45,23 @@ def pose_of(face: Face3D) -> HeadPose | None:
         return None
 
 
-def coefficients_of(face: Face3D) -> Mapping[str, float] | None:
+def blendshapes_of(face: Face3D) -> Mapping[str, float] | None:
     """ARKit's name -> value; None where they were not asked for, or for landmarks without a pose."""
     try:
-        return face.coefficients
+        return face.blendshapes
     except LandmarksError:
         return None
 
 
-def coefficient_cells(face: Face3D) -> list[float | str]:
-    """52 cells of a table in the order of :data:`~face_alignment_3d.arkit.COEFFICIENTS`.
+def blendshape_cells(face: Face3D) -> list[float | str]:
+    """52 cells of a table in the order of :data:`~face_alignment_3d.arkit.BLENDSHAPES`.
 
     Those that are not known are empty.
     """
-    values = in_order(coefficients_of(face))
+    values = in_order(blendshapes_of(face))
     return ["" if math.isnan(value) else round(value, 6) for value in values]
 
 
-def coefficient_row(face: Face3D) -> npt.NDArray[np.float32]:
-    """(52,) in the order of :data:`~face_alignment_3d.arkit.COEFFICIENTS`; NaN where not known."""
-    return np.array(in_order(coefficients_of(face)), np.float32)
+def blendshape_row(face: Face3D) -> npt.NDArray[np.float32]:
+    """(52,) in the order of :data:`~face_alignment_3d.arkit.BLENDSHAPES`; NaN where not known."""
+    return np.array(in_order(blendshapes_of(face)), np.float32)

@@ -1,4 +1,4 @@
-"""Head rotation and face coefficients streamed to an avatar by the Virtual Motion Capture protocol.
+"""Head rotation and blendshapes streamed to an avatar by the Virtual Motion Capture protocol.
 
 The protocol is OSC over UDP: https://protocol.vmc.info
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Final
 
-from face_alignment_3d.arkit import require_coefficients
+from face_alignment_3d.arkit import require_blendshapes
 from face_alignment_3d.blendshapes.mirroring import mirrored_name
 from face_alignment_3d.errors import FaceAlignmentError
 from face_alignment_3d.pose.head_pose import HeadPose
@@ -46,24 +46,24 @@ class VMCSender:
         self,
         pose: HeadPose | None,
         *,
-        coefficients: Mapping[str, float] | None = None,
+        blendshapes: Mapping[str, float] | None = None,
         mirrored: bool = False,
     ) -> None:
         """Sends one frame.
 
         ``/VMC/Ext/Bone/Pos`` turns the avatar's ``Head`` as the subject's is turned against the camera: to
         the avatar's own left when the subject turns to theirs. ``mirrored`` makes it a mirror image. The
-        bone's position is sent as (0, 0, 0), relative to its parent. None sends no head. ``coefficients``,
+        bone's position is sent as (0, 0, 0), relative to its parent. None sends no head. ``blendshapes``,
         ARKit's name -> value in [0, 1], go out as ``/VMC/Ext/Blend/Val``; NaN, for not known, is left out,
         and so are all of them with None.
 
-        Raises ValueError for coefficients that ARKit does not have or outside [0, 1].
+        Raises ValueError for blendshapes that ARKit does not have or outside [0, 1].
         """
         from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
         from pythonosc.osc_message_builder import OscMessageBuilder
 
-        coefficients = coefficients or {}
-        require_coefficients(coefficients)
+        blendshapes = blendshapes or {}
+        require_blendshapes(blendshapes)
         messages: list[tuple[str, list[str | int | float]]] = [
             ("/VMC/Ext/OK", [1]),
             ("/VMC/Ext/T", [time.monotonic() - self._start]),
@@ -75,7 +75,7 @@ class VMCSender:
             x, y, z, w = pose.quaternion.tolist()
             turn = [x, -y, -z, w] if mirrored else [x, y, z, w]
             messages.append(("/VMC/Ext/Bone/Pos", ["Head", 0.0, 0.0, 0.0, *turn]))
-        known = {name: float(value) for name, value in coefficients.items() if not math.isnan(value)}
+        known = {name: float(value) for name, value in blendshapes.items() if not math.isnan(value)}
         messages += [
             ("/VMC/Ext/Blend/Val", [mirrored_name(n) if mirrored else n, v]) for n, v in known.items()
         ]

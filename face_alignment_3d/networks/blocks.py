@@ -19,7 +19,7 @@ def conv_norm_relu(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) 
 def upsample_norm_relu(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
     """Doubles height and width with a learned deconvolution, whose kernel is even.
 
-    With 2 each cell becomes four by itself, for a quarter of the products of 4, which also sees neighbours.
+    With 2 each cell becomes four by itself, for a quarter of the products of 4, which also sees neighbors.
     """
     return nn.Sequential(
         nn.ConvTranspose2d(inputs, outputs, kernel, stride=2, padding=kernel // 2 - 1, bias=False),

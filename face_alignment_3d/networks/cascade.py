@@ -9,13 +9,13 @@ from face_alignment_3d import heatmap
 from face_alignment_3d.crop import rescale
 from face_alignment_3d.networks.geometry import CascadeGeometry
 
-__all__ = ["Cascade", "CascadeGeometry", "Planar"]
+__all__ = ["Cascade", "CascadeGeometry", "Landmarks2D"]
 
 _RGB_MEAN = (0.485, 0.456, 0.406)
 _RGB_STD = (0.229, 0.224, 0.225)
 
 
-class Planar(NamedTuple):
+class Landmarks2D(NamedTuple):
     """What the first two parts of the cascade say."""
 
     detection_logits: torch.Tensor
@@ -29,7 +29,7 @@ class Planar(NamedTuple):
 
 
 class Cascade(nn.Module):
-    """Crops in, landmarks out. Normalisation, heatmaps and decoding are inside."""
+    """Crops in, landmarks out. Normalization, heatmaps and decoding are inside."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -55,18 +55,18 @@ class Cascade(nn.Module):
             raise ValueError(
                 f"crops must have shape (B, 3, {side}, {side}), RGB in [0, 255]; got {tuple(crops.shape)}"
             )
-        image = self.normalise(crops)
-        planar = self.locate(image)
-        z = self.regress_depth(image, planar.points)
-        return torch.cat([planar.points, z[..., None]], dim=-1), self.confidence(planar)
+        image = self.normalize(crops)
+        landmarks_2d = self.predict_2d(image)
+        z = self.regress_depth(image, landmarks_2d.points)
+        return torch.cat([landmarks_2d.points, z[..., None]], dim=-1), self.confidence(landmarks_2d)
 
-    def normalise(self, crops: torch.Tensor) -> torch.Tensor:
+    def normalize(self, crops: torch.Tensor) -> torch.Tensor:
         """RGB in [0, 255] -> zero mean, unit variance over natural images."""
         image: torch.Tensor = (crops.to(self.mean.dtype) - self.mean) / self.std
         return image
 
-    def locate(self, image: torch.Tensor) -> Planar:
-        """The two-stage 2D cascade on a normalised image (B, 3, S, S)."""
+    def predict_2d(self, image: torch.Tensor) -> Landmarks2D:
+        """The two-stage 2D cascade on a normalized image (B, 3, S, S)."""
         geometry = self.geometry
         detection_logits, features = self.detection(image)
         heatmaps = self.regression(detection_logits, features).float()
@@ -76,10 +76,10 @@ class Cascade(nn.Module):
             radius = 3 * geometry.regression_std / geometry.heatmap_stride
             distribution = heatmap.keep_peak(heatmaps, radius=radius)
         points = rescale(heatmap.expectation(distribution), geometry.heatmap_stride)
-        return Planar(detection_logits, heatmaps, distribution, points)
+        return Landmarks2D(detection_logits, heatmaps, distribution, points)
 
     def regress_depth(self, image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        """z (B, N) in crop pixels, zero mean, of points (B, N, 2) on a normalised image (B, 3, S, S)."""
+        """z (B, N) in crop pixels, zero mean, of points (B, N, 2) on a normalized image (B, 3, S, S)."""
         geometry = self.geometry
         gaussians = heatmap.render_gaussians(
             rescale(points, 1 / geometry.depth_stride),
@@ -89,16 +89,16 @@ class Cascade(nn.Module):
         z: torch.Tensor = self.depth(image, gaussians.to(image.dtype), points)
         return z - z.mean(dim=1, keepdim=True)
 
-    def confidence(self, planar: Planar) -> torch.Tensor:
+    def confidence(self, landmarks_2d: Landmarks2D) -> torch.Tensor:
         """(B, N) in [0, 1]: how far both stages agree on each point.
 
         The probability that the detection gives the place which the regression chose, times the share of the
         regression's own map within two standard deviations of it.
         """
         geometry = self.geometry
-        points_heatmap = rescale(planar.points, 1 / geometry.heatmap_stride)
+        points_heatmap = rescale(landmarks_2d.points, 1 / geometry.heatmap_stride)
         radius = 2 * geometry.regression_std / geometry.heatmap_stride
         around = heatmap.window(points_heatmap, size=geometry.heatmap_size, radius=radius)
-        share = heatmap.mass_near(planar.distribution, around)
-        detected = heatmap.sample(planar.detection_logits.float(), around, transform=torch.sigmoid)
+        share = heatmap.mass_near(landmarks_2d.distribution, around)
+        detected = heatmap.sample(landmarks_2d.detection_logits.float(), around, transform=torch.sigmoid)
         return (share * detected).clamp(0, 1)

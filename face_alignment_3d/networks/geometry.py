@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 #: Units and axes of the points that a cascade puts out; weights trained for others would load and be wrong.
-COORDINATES: Final = "crop pixels from the centre of the top-left one; x right, y down, z away, zero-mean z"
+COORDINATES: Final = "crop pixels from the center of the top-left one; x right, y down, z away, zero-mean z"
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class CascadeGeometry:
     landmarks: int
     input_size: int
     """Height and width of the crop."""
-    crop_extension: float
+    crop_scale: float
     """Side of the crop over the longer side of the face box."""
     heatmap_stride: int
     """Crop pixels per heatmap cell."""
@@ -56,7 +56,7 @@ class CascadeGeometry:
         return cls(
             landmarks=int(metadata["landmarks"]),
             input_size=int(metadata["input_size"]),
-            crop_extension=float(metadata["crop_extension"]),
+            crop_scale=float(metadata["crop_scale"]),
             heatmap_stride=int(metadata["heatmap_stride"]),
             depth_stride=int(metadata["depth_stride"]),
             depth_std=float(metadata["depth_std"]),

@@ -32,7 +32,7 @@ def base() -> Cascade:
     """The same networks as ``lite`` on 256 px crops, for a GPU or patience: at most 60 MB in fp16."""
     return _compact(
         input_size=256,
-        crop_extension=1.35,
+        crop_scale=1.35,
         depth_std=8.0,
         detection_radius=8.0,
         regression_std=6.0,
@@ -56,7 +56,7 @@ def paper() -> Cascade:
     geometry = CascadeGeometry(
         landmarks=NUM_LANDMARKS,
         input_size=384,
-        crop_extension=1.25,
+        crop_scale=1.25,
         heatmap_stride=1,
         depth_stride=1,
         depth_std=6.0,
@@ -81,7 +81,7 @@ PRESETS: Final[Mapping[str, Callable[[], Cascade]]] = MappingProxyType(
 def _lite(*, blocks: tuple[int, int, int, int], deconvolution: int) -> Cascade:
     return _compact(
         input_size=128,
-        crop_extension=1.35,
+        crop_scale=1.35,
         depth_std=4.0,
         detection_radius=6.0,
         regression_std=5.0,
@@ -103,7 +103,7 @@ def _lite(*, blocks: tuple[int, int, int, int], deconvolution: int) -> Cascade:
 def _compact(
     *,
     input_size: int,
-    crop_extension: float,
+    crop_scale: float,
     depth_std: float,
     detection_radius: float,
     regression_std: float,
@@ -117,7 +117,7 @@ def _compact(
     geometry = CascadeGeometry(
         landmarks=NUM_LANDMARKS,
         input_size=input_size,
-        crop_extension=crop_extension,
+        crop_scale=crop_scale,
         heatmap_stride=4,
         depth_stride=4,
         depth_std=depth_std,

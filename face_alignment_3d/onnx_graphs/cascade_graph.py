@@ -29,10 +29,10 @@ class _CascadeGraph(nn.Module):
         self.cascade = cascade
 
     def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        image = self.cascade.normalise(crops.permute(0, 3, 1, 2))
-        planar = self.cascade.locate(image)
-        z = self.cascade.regress_depth(image, planar.points)
-        return planar.points, z, self.cascade.confidence(planar)
+        image = self.cascade.normalize(crops.permute(0, 3, 1, 2))
+        landmarks_2d = self.cascade.predict_2d(image)
+        z = self.cascade.regress_depth(image, landmarks_2d.points)
+        return landmarks_2d.points, z, self.cascade.confidence(landmarks_2d)
 
 
 def cascade_graph(weights: Path) -> bytes:
@@ -64,7 +64,7 @@ def cascade_to_onnx(cascade: Cascade, *, metadata: Mapping[str, str]) -> bytes:
     - outputs, float32: ``points`` (batch, N, 2) x, y and ``z`` (batch, N) in crop pixels, ``confidence``
       (batch, N) in [0, 1].
 
-    Normalisation, rendering and decoding are inside; batch norms are folded. ``cascade`` is left as it was.
+    Normalization, rendering and decoding are inside; batch norms are folded. ``cascade`` is left as it was.
 
     Raises :class:`BackendError` where the packages that write ONNX are not installed.
     """

@@ -11,7 +11,7 @@ import numpy.typing as npt
 class Camera:
     """The intrinsics of the camera that took an image, in pixels of that image.
 
-    x right, y down, z along the view; (0, 0) is the centre of the top-left pixel. When the image is resized,
+    x right, y down, z along the view; (0, 0) is the center of the top-left pixel. When the image is resized,
     the focal lengths scale with it and the principal point as all coordinates do.
     """
 
@@ -99,7 +99,7 @@ class Camera:
         """
         if not 0 < near < far:
             raise ValueError(f"near and far must be distances with 0 < near < far; got {near} and {far}")
-        # The image's left edge is at -0.5, half a pixel beside the centre of its first pixel.
+        # The image's left edge is at -0.5, half a pixel beside the center of its first pixel.
         x, y = 2 * (self.cx + 0.5) / self.width - 1, 1 - 2 * (self.cy + 0.5) / self.height
         depth = far - near
         return np.array(

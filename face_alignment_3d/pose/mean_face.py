@@ -1,7 +1,7 @@
 """The mean face that poses are measured against, and how far each of its points is to be trusted.
 
 The points are those of ICT-FaceKit's neutral face (Li et al., "Learning Formation of Physically-Based Face
-Attributes", CVPR 2020; MIT licence, Copyright (c) 2020 USC Institute for Creative Technologies, in
+Attributes", CVPR 2020; MIT license, Copyright (c) 2020 USC Institute for Creative Technologies, in
 ICT-FaceKit.LICENSE beside this file): its 68 landmark vertices without the inner mouth corners, made
 symmetric, and brought to the canonical frame.
 

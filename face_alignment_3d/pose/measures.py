@@ -32,11 +32,11 @@ class FaceMeasures:
     wide open."""
 
     interpupillary_distance: float
-    """Between the centres of the eyes, in image pixels at the face's scale. The markup has no pupils: a
-    centre is the mean of an eye's six points."""
+    """Between the centers of the eyes, in image pixels at the face's scale. The markup has no pupils: a
+    center is the mean of an eye's six points."""
 
     mouth_width: float
-    """Between the corners of the mouth, over the distance between the centres of the eyes."""
+    """Between the corners of the mouth, over the distance between the centers of the eyes."""
 
 
 def measure_face(landmarks: npt.NDArray[np.floating]) -> FaceMeasures:
@@ -48,8 +48,8 @@ def measure_face(landmarks: npt.NDArray[np.floating]) -> FaceMeasures:
     points = np.asarray(landmarks, np.float64)
     if points.shape != (NUM_LANDMARKS, 3):
         raise LandmarksError(f"landmarks must have shape ({NUM_LANDMARKS}, 3); got {points.shape}")
-    centres = [points[list(GROUPS[f"{side}_eye"])].mean(axis=0) for side in ("right", "left")]
-    pupils = float(np.linalg.norm(centres[1] - centres[0]))
+    centers = [points[list(GROUPS[f"{side}_eye"])].mean(axis=0) for side in ("right", "left")]
+    pupils = float(np.linalg.norm(centers[1] - centers[0]))
     openness = {
         side: _ratio(_gap(points, _LIDS[side]), _gap(points, (_EYE_CORNERS[side],))) for side in _LIDS
     }

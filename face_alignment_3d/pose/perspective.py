@@ -1,4 +1,4 @@
-"""The pose of a head in front of a camera with perspective, in millimetres."""
+"""The pose of a head in front of a camera with perspective, in millimeters."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -30,7 +30,7 @@ _MILLIMETRES: Final[dict[str, float]] = {"mm": 1.0, "m": 1000.0}
 
 @dataclass(frozen=True, eq=False)
 class PerspectivePose:
-    """``camera = millimetres_per_unit * canonical @ rotation.T + translation``, in millimetres.
+    """``camera = millimeters_per_unit * canonical @ rotation.T + translation``, in millimeters.
 
     The camera frame has its origin in the camera: x right, y down, z along the view. The canonical frame is
     that of :class:`~face_alignment_3d.pose.HeadPose`.
@@ -42,7 +42,7 @@ class PerspectivePose:
     translation: npt.NDArray[np.float64]
     """(3,): where the canonical origin, midway between the outer eye corners, lies before the camera; mm."""
 
-    millimetres_per_unit: float
+    millimeters_per_unit: float
     """How large a canonical unit is, by the assumed distance between the pupils."""
 
     points_canonical: npt.NDArray[np.float64]
@@ -67,9 +67,9 @@ class PerspectivePose:
         return quaternion_of(self.rotation)
 
     def to_camera(self, points_canonical: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """(..., 3) canonical points -> (..., 3) camera coordinates, millimetres."""
+        """(..., 3) canonical points -> (..., 3) camera coordinates, millimeters."""
         turned: npt.NDArray[np.float64] = np.asarray(points_canonical, np.float64) @ self.rotation.T
-        return self.millimetres_per_unit * turned + self.translation
+        return self.millimeters_per_unit * turned + self.translation
 
     def project(self, points_canonical: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """(N, 3) canonical points -> (N, 2) image pixels."""
@@ -118,7 +118,7 @@ def solve_perspective(
     orthographic pose would not: near the camera the nose is larger than orthography allows.
 
     A photo does not show how large a head is: distances scale with ``interpupillary_mm``, the distance
-    between the eyes' centres of the mean face as it lies over this one. A head of another size is as much
+    between the eyes' centers of the mean face as it lies over this one. A head of another size is as much
     nearer or farther.
 
     Raises :class:`LandmarksError` as :func:`estimate_pose` does, and when the face would reach behind the
@@ -127,30 +127,30 @@ def solve_perspective(
     orthographic = estimate_pose(landmarks)
     points = np.asarray(landmarks, np.float64)
     rays = camera.rays(points[:, :2])
-    centre = camera.rays(orthographic.translation[None, :2])[0]
-    centre /= np.linalg.norm(centre)
+    center = camera.rays(orthographic.translation[None, :2])[0]
+    center /= np.linalg.norm(center)
     # The distance to the face as unit. z is in pixels of the face's scale, which is the focal length over the
     # distance along the optical axis: the distance along the ray times the ray's cosine.
     focal = np.sqrt(camera.fx * camera.fy)
-    distance = 1.0 + (points[:, 2] - orthographic.translation[2]) * centre[2] / focal
-    towards = rays @ centre
+    distance = 1.0 + (points[:, 2] - orthographic.translation[2]) * center[2] / focal
+    towards = rays @ center
     if min(distance.min(), towards.min()) <= 0:
         raise LandmarksError(
             "landmarks must be those of a face in front of the camera; some would lie behind it: check that "
             "the camera's intrinsics are those of this image, in its pixels"
         )
     seen = estimate_pose(rays * (distance / towards)[:, None])
-    millimetres = millimetres_per_unit(interpupillary_mm)
+    millimeters = millimeters_per_unit(interpupillary_mm)
     return PerspectivePose(
         seen.rotation,
-        seen.translation * (millimetres / seen.scale),
-        millimetres,
+        seen.translation * (millimeters / seen.scale),
+        millimeters,
         seen.to_canonical(rays * (distance / towards)[:, None]),
         camera,
     )
 
 
-def millimetres_per_unit(interpupillary_mm: float = MEAN_INTERPUPILLARY_MM) -> float:
+def millimeters_per_unit(interpupillary_mm: float = MEAN_INTERPUPILLARY_MM) -> float:
     """How large a canonical unit is on a head whose pupils are ``interpupillary_mm`` apart.
 
     Raises ValueError unless that is a positive distance.
@@ -161,7 +161,7 @@ def millimetres_per_unit(interpupillary_mm: float = MEAN_INTERPUPILLARY_MM) -> f
 
 
 def _eye_distance(points: npt.NDArray[np.float64]) -> float:
-    """Between the centres of the eyes, (66, 3) points."""
+    """Between the centers of the eyes, (66, 3) points."""
     right, left = (points[list(GROUPS[f"{side}_eye"])].mean(axis=0) for side in ("right", "left"))
     return float(np.linalg.norm(left - right))
 

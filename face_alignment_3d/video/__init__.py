@@ -1,4 +1,4 @@
-"""Faces in films and live pictures: stable identities and calm landmarks. docs/video.md is the guide."""
+"""Faces in videos and live pictures: stable identities and calm landmarks. docs/video.md is the guide."""
 
 from face_alignment_3d.video.smoothing import LandmarkSmoother, Smoothing
 from face_alignment_3d.video.tracked_face import TrackedFace3D

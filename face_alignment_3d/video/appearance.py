@@ -20,7 +20,7 @@ def appearance_of(
 
     ``roll``, in radians clockwise on screen, levels it. Brightness and contrast make no difference.
     """
-    crop = crop_around(box_around(points), size=_SIZE, extension=1.0, angle=roll)
+    crop = crop_around(box_around(points), size=_SIZE, crop_scale=1.0, angle=roll)
     side = _SIZE // _PARTS
     pixels = crop.sample(image_rgb).astype(np.float64).reshape(_PARTS, side, _PARTS, side, 3)
     return unit(pixels.transpose(0, 2, 1, 3, 4).reshape(-1))  # A part after the other.
@@ -28,15 +28,17 @@ def appearance_of(
 
 def unit(looks: _Looks) -> _Looks:
     """``looks`` (..., n), with zero mean and length 1 along the last axis."""
-    centred = looks - looks.mean(axis=-1, keepdims=True)
-    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-9), np.float64)
+    centered = looks - looks.mean(axis=-1, keepdims=True)
+    return np.asarray(
+        centered / np.maximum(np.linalg.norm(centered, axis=-1, keepdims=True), 1e-9), np.float64
+    )
 
 
 def likeness(first: _Looks, second: _Looks) -> float:
     """In [-1, 1]; 1 for the same picture.
 
     The mean of two correlations: of the whole, and of those half of the parts that are most alike, so that
-    something before a part of the face does not count for much. In made films of faces of HELEN's training
+    something before a part of the face does not count for much. In made videos of faces of HELEN's training
     part that cross, with landmarks off by 2 % of the face's size, 95 % of the pictures of a face in plain
     view have a likeness of 0.84 and more, of one beside another 0.73, of one partly behind it 0.48; 95 % of
     those of two people have one of 0.70 and less.

@@ -1,4 +1,4 @@
-"""The sound of one film in another."""
+"""The audio of one video in another."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +16,10 @@ _COPIED: Final = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
 _LAYOUTS: Final = MappingProxyType({1: "mono", 2: "stereo"})
 
 
-class Sound:
-    """Copies all sound tracks of a film into ``output``, in step with its pictures.
+class Audio:
+    """Copies all audio tracks of a video into ``output``, in step with its pictures.
 
-    The film is opened a second time, so that damage in one track does not keep the other back: sound that
+    The video is opened a second time, so that damage in one track does not keep the other back: audio that
     cannot be read is left out.
     """
 
@@ -53,7 +53,7 @@ class Sound:
         self.close()
 
     def close(self) -> None:
-        """Closes the film that the sound comes from."""
+        """Closes the video that the audio comes from."""
         self._input.close()
 
     def _read(self) -> "Iterator[av.Packet[av.AudioStream]]":

@@ -32,7 +32,7 @@ class CommonMotion:
         shape = np.column_stack([np.ones(len(points)), centered / max(float(np.ptp(centered)), 1e-9)])
         root = np.sqrt(weights)[:, None]
         triangle = np.linalg.qr(np.vstack([shape * root, _RIDGE[0] * np.eye(4)]), mode="r")
-        # The signs of a QR factorisation are arbitrary; these let the numbers go on from frame to frame.
+        # The signs of a QR factorization are arbitrary; these let the numbers go on from frame to frame.
         self._basis = shape @ (np.linalg.inv(triangle) * np.sign(np.diag(triangle)))
         self._solve = (self._basis * weights[:, None]).T
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Noticing that a film goes on with another picture."""
+"""Noticing that a video goes on with another picture."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ _SIZE: Final = (32, 18)
 _READ_WIDTH: Final = 160
 #: Mean difference of the pictures, as a share of full brightness.
 _LEAST_CHANGE: Final = 0.05
-#: Times the change that this film had lately from frame to frame.
+#: Times the change that this video had lately from frame to frame.
 _STANDS_OUT: Final = 3.0
 #: Correlation; lamps, flashes and exposure leave it high.
 _STILL_ALIKE: Final = 0.8

@@ -23,15 +23,16 @@ _Mask = npt.NDArray[np.bool_]
 
 #: The window that is compared: pixels a side, and its side in longer sides of the face's box.
 _SIDE: Final = 112
-_EXTENSION: Final = 1.3
+_CROP_SCALE: Final = 1.3
 #: Of the method: side of the patch around a point, halvings of the window, and when an iteration ends.
 _PATCH: Final = (13, 13)
 _HALVINGS: Final = 2
 _ENOUGH: Final = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.02)
-#: A patch that changed by more than this multiple of the typical change, and these grey levels, is another.
+#: A patch that changed by more than this multiple of the typical change, and these gray levels, is another.
 _CHANGED: Final = (3.0, 4.0)
 #: A point that is this far from where the face's motion has it, in face sizes, moves on its own. In made
-#: films of faces of HELEN's training part, flow alone is off by 0.0004; in speech lips move by 0.015 a frame.
+#: videos of faces of HELEN's training part, flow alone is off by 0.0004; in speech lips move by 0.015 a
+#: frame.
 _OWN_WAY: Final = 0.004
 #: So many points may be lost, changed or on their own way; with more the network has to look.
 _MOST_ASTRAY: Final = 1
@@ -53,7 +54,7 @@ class FaceFlow:
         self._points = np.asarray(look.landmarks, np.float64)
         self._inner = self._points[INNER, :2]
         box = box_around(self._points)
-        self._window = crop_around(box, size=_SIDE, extension=_EXTENSION, angle=roll)
+        self._window = crop_around(box, size=_SIDE, crop_scale=_CROP_SCALE, angle=roll)
         self._gray = _gray(image_rgb, self._window)
 
     def carry(self, image_rgb: npt.NDArray[np.uint8], shift: npt.NDArray[np.floating]) -> Face3D | None:

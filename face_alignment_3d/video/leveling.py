@@ -12,10 +12,10 @@ from face_alignment_3d.crop import Crop, box_around
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.face import Face3D
 
-#: Degrees. Boxes have no roll, so the aligner sees the face as it leans. Beyond this it is given a levelled
+#: Degrees. Boxes have no roll, so the aligner sees the face as it leans. Beyond this it is given a leveled
 #: copy of the face's surroundings instead.
 _LEANS: Final = 20.0
-#: Side of that copy, in longer sides of the face's box: more than any crop extension, so that the aligner
+#: Side of that copy, in longer sides of the face's box: more than any crop scale, so that the aligner
 #: sees no border that is not in the frame.
 _SURROUNDINGS: Final = 2.5
 #: Largest side of that copy, in pixels; several times what the network sees of it.
@@ -75,7 +75,7 @@ def align_at(
     upright = np.array([p.box for p, leans in zip(places, leaning, strict=True) if not leans], np.float32)
     if not any(leaning):
         return aligner.detect(image_rgb, boxes=upright) if places else []
-    copies = [_levelled(p) for p, leans in zip(places, leaning, strict=True) if leans]
+    copies = [_leveled(p) for p, leans in zip(places, leaning, strict=True) if leans]
     images = [image_rgb, *(copy.sample(image_rgb) for copy, _ in copies)]
     boxes = [upright.reshape(-1, 4), *(box[None] for _, box in copies)]
     in_frame, *in_copies = aligner.detect_batch(images, boxes=boxes)
@@ -86,7 +86,7 @@ def align_at(
     return [next(turned_faces if leans else frame_faces) for leans in leaning]
 
 
-def _levelled(place: Whereabouts) -> tuple[Crop, npt.NDArray[np.float32]]:
+def _leveled(place: Whereabouts) -> tuple[Crop, npt.NDArray[np.float32]]:
     """A window in which the head is upright, and the face's box in it."""
     x0, y0, x1, y1 = (float(v) for v in place.box)
     side = max(x1 - x0, y1 - y0) * _SURROUNDINGS

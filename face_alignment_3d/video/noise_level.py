@@ -18,9 +18,9 @@ _QUANTILE: Final = 0.7
 _RATE: Final = 2.0
 #: What is noise within a face, as multiples of its median point: beyond it are mouths that talk for long.
 _OWN_RANGE: Final = (0.3, 3.0)
-#: The same for the common motion, in which the noise of neighbouring points does not cancel.
+#: The same for the common motion, in which the noise of neighboring points does not cancel.
 _COMMON_RANGE: Final = (0.05, 1.5)
-#: Nothing is believed to be less noisy than this, in face sizes: films repeat frames.
+#: Nothing is believed to be less noisy than this, in face sizes: videos repeat frames.
 _LEAST: Final = 2e-4
 #: Until there are enough frames, in face sizes.
 _FIRST_GUESS: Final = 1e-3

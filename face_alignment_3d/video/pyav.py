@@ -1,4 +1,4 @@
-"""PyAV, which reads and writes films, and is installed only where it is wanted."""
+"""PyAV, which reads and writes videos, and is installed only where it is wanted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ def import_av() -> ModuleType:
         import av
     except ImportError as error:
         raise BackendError(
-            f"films need PyAV, which cannot be imported here ({error}); "
+            f"videos need PyAV, which cannot be imported here ({error}); "
             "pip install 'face-alignment-3d[video]'"
         ) from error
     return av

@@ -1,4 +1,4 @@
-"""Reading a film: upright frames with their time stamps, as far as they go."""
+"""Reading a video: upright frames with their time stamps, as far as they go."""
 
 import os
 from collections.abc import Iterator
@@ -18,30 +18,30 @@ from face_alignment_3d.video.upright import display_matrix, upright
 if TYPE_CHECKING:
     import av
 
-#: Frames a second of films that do not say.
+#: Frames a second of videos that do not say.
 _USUAL_RATE: Final = Fraction(25)
-#: A film that ends this many seconds early has lost something.
+#: A video that ends this many seconds early has lost something.
 _MISSING: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class FilmFrame:
-    """One frame of a film."""
+class VideoFrame:
+    """One frame of a video."""
 
     index: int
     """Its place among the frames that could be read, from 0."""
     pts: int
-    """Its time stamp, in units of ``Film.time_base``."""
+    """Its time stamp, in units of ``VideoReader.time_base``."""
     time: float
     """Its time stamp in seconds."""
     image_rgb: npt.NDArray[np.uint8]
-    """(H, W, 3), upright: the film's rotation is applied, and its mirroring where it has one."""
+    """(H, W, 3), upright: the video's rotation is applied, and its mirroring where it has one."""
 
 
-class Film:
-    """A film file, open for reading; a context manager.
+class VideoReader:
+    """A video file, open for reading; a context manager.
 
-    Raises FileNotFoundError, :class:`VideoError` for what is no film and :class:`BackendError` where PyAV is
+    Raises FileNotFoundError, :class:`VideoError` for what is no video and :class:`BackendError` where PyAV is
     not installed.
     """
 
@@ -49,18 +49,18 @@ class Film:
         av = import_av()
         self.path = Path(path)
         if not self.path.is_file():
-            raise FileNotFoundError(f"no such film: {self.path}")
-        with saying(f"{self.path} cannot be read as a film"):
+            raise FileNotFoundError(f"no such video: {self.path}")
+        with saying(f"{self.path} cannot be read as a video"):
             self._container = av.open(str(self.path))
         if not self._container.streams.video:
             self._container.close()
-            raise VideoError(f"{self.path} has no pictures; expected a film")
+            raise VideoError(f"{self.path} has no pictures; expected a video")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self.problem: str | None = None
-        """What is wrong with the film, known when :meth:`frames` has ended; None when nothing is."""
+        """What is wrong with the video, known when :meth:`frames` has ended; None when nothing is."""
 
-    def __enter__(self) -> "Film":
+    def __enter__(self) -> "VideoReader":
         return self
 
     def __exit__(
@@ -70,32 +70,32 @@ class Film:
 
     @property
     def time_base(self) -> Fraction:
-        """Seconds in a unit of ``FilmFrame.pts``."""
+        """Seconds in a unit of ``VideoFrame.pts``."""
         return self._stream.time_base or Fraction(1, 90_000)
 
     @property
     def rate(self) -> Fraction:
-        """Frames a second, on average; a guess where the film does not say."""
+        """Frames a second, on average; a guess where the video does not say."""
         return self._stream.average_rate or self._stream.guessed_rate or _USUAL_RATE
 
     @property
     def duration(self) -> float | None:
-        """Seconds, as the film says; None where it does not."""
+        """Seconds, as the video says; None where it does not."""
         if self._stream.duration is not None:
             return float(self._stream.duration * self.time_base)
         return None if self._container.duration is None else self._container.duration / 1e6
 
     @property
     def expected_frames(self) -> int | None:
-        """How many frames there should be; None where the film does not say."""
+        """How many frames there should be; None where the video does not say."""
         if self._stream.frames:
             return int(self._stream.frames)
         return None if self.duration is None else max(1, round(self.duration * float(self.rate)))
 
-    def frames(self) -> Iterator[FilmFrame]:
-        """All frames that can be read, in order, with time stamps that rise; once for each open film.
+    def frames(self) -> Iterator[VideoFrame]:
+        """All frames that can be read, in order, with time stamps that rise; once for each open video.
 
-        What cannot be decoded is left out, and :attr:`problem` says so where the film lets it be known: some
+        What cannot be decoded is left out, and :attr:`problem` says so where the video lets it be known: some
         containers lose frames without a trace.
         """
         index, damaged, last, start = 0, 0, None, None
@@ -113,7 +113,7 @@ class Film:
             last = pts
             stored = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
             image = upright(stored, display_matrix(frame))
-            yield FilmFrame(index, pts, float(pts * self.time_base), image)
+            yield VideoFrame(index, pts, float(pts * self.time_base), image)
             index += 1
         self.problem = self._verdict(index, damaged, start, last)
 
@@ -139,10 +139,12 @@ class Film:
             return "no frame could be read"
         read = float((last - start) * self.time_base + 1 / self.rate)
         if self.duration is not None and self.duration - read > max(_MISSING, 2 / float(self.rate)):
-            return f"the film breaks off: {frames} frames, {read:.1f} of {self.duration:.1f} s, could be read"
+            return (
+                f"the video breaks off: {frames} frames, {read:.1f} of {self.duration:.1f} s, could be read"
+            )
         damaged = max(damaged, self._stream.frames - frames)
         if damaged:
             return (
-                f"the film is damaged: {damaged} of its parts could not be read well; it has {frames} frames"
+                f"the video is damaged: {damaged} of its parts could not be read well; it has {frames} frames"
             )
         return None

@@ -8,7 +8,7 @@ that point's own noise, which makes it late. Here the motion of a frame is split
   raise the cut-off, and to carry the estimate forward, which takes away the lag of steady motion.
 - The rest: expressions, each point for itself.
 
-A network's noise in films is not white: neighbouring points err together, so that much of it looks like
+A network's noise in videos is not white: neighboring points err together, so that much of it looks like
 common motion, and jaw and brows err several times as much as eyes. So its level is measured on the face
 itself as it goes, for each point and for each way in which the whole face can move. What stands out from it,
 because it is large or because it lasts, is let through at once and for a while after: a blink or a jerk

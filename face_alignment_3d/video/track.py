@@ -205,7 +205,7 @@ class Track:
             face.box,
             self._score,
             track_id=self.track_id,
-            coefficient_estimator=face.coefficient_estimator,
+            blendshape_estimator=face.blendshape_estimator,
         )
 
 

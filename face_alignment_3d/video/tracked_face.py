@@ -7,7 +7,7 @@ from face_alignment_3d.face import Face3D
 
 @dataclass(frozen=True, eq=False)
 class TrackedFace3D(Face3D):
-    """A :class:`Face3D` in one frame of a film, with an identity.
+    """A :class:`Face3D` in one frame of a video, with an identity.
 
     ``landmarks`` are smoothed unless that is switched off; ``box`` is what they were computed from, which
     mostly comes from the frame before; ``score`` is that of the last detection of this face.

@@ -74,24 +74,25 @@ _LEAST_VISIBLE: Final = 0.3
 
 
 class VideoAligner3D:
-    """Follows the faces of one film or camera: stable identities, calm landmarks, any number of faces.
+    """Follows the faces of one video or camera: stable identities, calm landmarks, any number of faces.
 
     ``aligner`` does the work on single frames: a :class:`face_alignment_3d.FaceAligner3D`, or anything with
-    its ``detect`` and ``detect_batch``. It may be shared; all state is in this object, which is for one film
+    its ``detect`` and ``detect_batch``. It may be shared; all state is in this object, which is for one video
     and one thread.
 
     A face that is tracked gets its box from where its landmarks were and how they moved. The network looks at
-    it every ``look_every`` seconds, and at once when it does not move as a rigid body: between looks its
-    landmarks are carried on by optical flow; 0 has the network look at every frame. The detector runs
-    every ``detect_every`` seconds to find new faces, and at once when a face is lost, after a cut and, every
-    ``search_every`` seconds, while a face is lost or there is none. A lost face keeps its identity for
-    ``keep_lost`` seconds: it comes back with it where it is found again near where it should be and looks the
-    same. Faces that are lost are not returned.
+    it every ``alignment_interval`` seconds, and at once when it does not move as a rigid body: between looks
+    its landmarks are carried on by optical flow; 0 has the network look at every frame. The detector runs
+    every ``detection_interval`` seconds to find new faces, and at once when a face is lost, after a cut and,
+    every ``redetection_interval`` seconds, while a face is lost or there is none. A lost face keeps its
+    identity for ``max_lost_seconds`` seconds: it comes back with it where it is found again near where it
+    should be and looks the same. Faces that are lost are not returned.
 
     ``smooth``: True, False, or a :class:`Smoothing` with settings of one's own. ``fps`` is the frame rate for
     frames without time stamps.
 
-    Raises ValueError for durations or a frame rate that are not above 0, and a ``look_every`` below 0.
+    Raises ValueError for durations or a frame rate that are not above 0, and an ``alignment_interval`` below
+    0.
     """
 
     def __init__(
@@ -99,29 +100,37 @@ class VideoAligner3D:
         aligner: FrameAligner,
         *,
         smooth: bool | Smoothing = True,
-        look_every: float = 0.1,
-        detect_every: float = 1.0,
-        search_every: float = 0.2,
-        keep_lost: float = 30.0,
+        alignment_interval: float = 0.1,
+        detection_interval: float = 1.0,
+        redetection_interval: float = 0.2,
+        max_lost_seconds: float = 30.0,
         fps: float = 30.0,
     ) -> None:
-        durations = {"detect_every": detect_every, "search_every": search_every, "keep_lost": keep_lost}
+        durations = {
+            "detection_interval": detection_interval,
+            "redetection_interval": redetection_interval,
+            "max_lost_seconds": max_lost_seconds,
+        }
         for name, value in {**durations, "fps": fps}.items():
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"{name} must be above 0 and finite; got {value}")
-        if not (look_every >= 0 and math.isfinite(look_every)):
-            raise ValueError(f"look_every must be finite and at least 0; got {look_every}")
+        if not (alignment_interval >= 0 and math.isfinite(alignment_interval)):
+            raise ValueError(f"alignment_interval must be finite and at least 0; got {alignment_interval}")
         self._aligner = aligner
         self._smoothing = (Smoothing() if smooth else None) if isinstance(smooth, bool) else smooth
-        self._look_every = look_every
-        self._detect_every, self._search_every, self._keep_lost = detect_every, search_every, keep_lost
+        self._alignment_interval = alignment_interval
+        self._detection_interval, self._redetection_interval, self._max_lost_seconds = (
+            detection_interval,
+            redetection_interval,
+            max_lost_seconds,
+        )
         self._fps = fps
         self._next_id = 0
         self._time: float | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Forgets all faces, for another film; identities go on being counted, time starts anew."""
+        """Forgets all faces, for another video; identities go on being counted, time starts anew."""
         self._tracks: list[Track] = []
         self._cuts = CutDetector()
         self._detected_at = -math.inf
@@ -170,12 +179,12 @@ class VideoAligner3D:
         if not math.isfinite(time) or (self._time is not None and not time > self._time):
             raise ValueError(
                 f"time must be in seconds and rise from frame to frame; got {time} after {self._time}. "
-                "Call reset() before another film"
+                "Call reset() before another video"
             )
         return float(time)
 
     def _is_too_old(self, track: Track, time: float) -> bool:
-        return track.hidden_for(time) > self._keep_lost
+        return track.hidden_for(time) > self._max_lost_seconds
 
     def _follow(self, image_rgb: Image, time: float, *, carry: bool) -> list[tuple[Track, Face3D]]:
         """The tracked faces that are where they should be; the others are hidden."""
@@ -197,7 +206,7 @@ class VideoAligner3D:
 
     def _carried(self, track: Track, image_rgb: Image, time: float) -> Face3D | None:
         """The face as optical flow has it; None when it is time for the network to look, or something is."""
-        is_due = time - track.looked_at >= self._look_every - _ROUNDING
+        is_due = time - track.looked_at >= self._alignment_interval - _ROUNDING
         if is_due and self._smoothing is None:
             return None
         face = track.carry(image_rgb, time)
@@ -256,7 +265,7 @@ class VideoAligner3D:
 
     def _should_detect(self, time: float) -> bool:
         is_complete = bool(self._tracks) and all(track.hidden_since is None for track in self._tracks)
-        wait = self._detect_every if is_complete else self._search_every
+        wait = self._detection_interval if is_complete else self._redetection_interval
         return time - self._detected_at >= wait - _ROUNDING
 
     def _detect(self, image_rgb: Image, time: float) -> list[Face3D]:
@@ -379,7 +388,7 @@ class VideoAligner3D:
                 time=time,
                 image_rgb=image_rgb if is_free else None,
                 detected=detected,
-                flow=self._look_every > 0 and float(face.confidence.mean()) >= _PLAIN,
+                flow=self._alignment_interval > 0 and float(face.confidence.mean()) >= _PLAIN,
             )
 
     def _add_new(self, faces: Sequence[Face3D], image_rgb: Image, time: float) -> None:

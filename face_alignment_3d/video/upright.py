@@ -1,4 +1,4 @@
-"""From the stored picture of a film to the one that players show."""
+"""From the stored picture of a video to the one that players show."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Writing a film with the time stamps and the sound of another."""
+"""Writing a video with the time stamps and the audio of another."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.errors import VideoError
-from face_alignment_3d.video.audio import Sound
+from face_alignment_3d.video.audio import Audio
 from face_alignment_3d.video.part_file import PartFile
 from face_alignment_3d.video.pyav import import_av, saying
 
@@ -18,17 +18,17 @@ CONTAINERS: Final = MappingProxyType({".mp4": "mp4", ".mov": "mov", ".mkv": "mat
 
 #: Good enough that landmarks can be judged by the picture, and quick.
 _ENCODER: Final = MappingProxyType({"crf": "18", "preset": "veryfast"})
-#: From this height on films are taken to have the colours of ITU-R BT.709, below it those of BT.601.
+#: From this height on videos are taken to have the colors of ITU-R BT.709, below it those of BT.601.
 _HIGH_DEFINITION: Final = 720
 
 
-class FilmWriter:
-    """An H.264 film that appears at ``path`` when it is finished: whole, or not at all; a context manager.
+class VideoWriter:
+    """An H.264 video that appears at ``path`` when it is finished: whole, or not at all; a context manager.
 
     Leaving the context without :meth:`finish` removes what was written. ``height`` and ``width`` are those
     of the upright frames; odd ones are enlarged by a pixel, as the format has it. ``time_base`` is the unit
-    of the time stamps, in seconds, and ``rate`` the usual number of frames a second. ``sound_of``: the film
-    whose sound is to be copied.
+    of the time stamps, in seconds, and ``rate`` the usual number of frames a second. ``audio_of``: the video
+    whose audio is to be copied.
 
     Raises :class:`VideoError` for an ending other than .mp4, .mov and .mkv, or when the file cannot be
     written to, and :class:`BackendError` where PyAV is not installed.
@@ -42,11 +42,11 @@ class FilmWriter:
         width: int,
         time_base: Fraction,
         rate: Fraction,
-        sound_of: Path | None = None,
+        audio_of: Path | None = None,
     ) -> None:
         self._av = import_av()
         if path.suffix.lower() not in CONTAINERS:
-            raise VideoError(f"films are written as {', '.join(CONTAINERS)}; got {path}")
+            raise VideoError(f"videos are written as {', '.join(CONTAINERS)}; got {path}")
         self._part = PartFile(path)
         self._what = f"{path} cannot be written"
         self._size = (height, width)
@@ -65,12 +65,12 @@ class FilmWriter:
                 self._stream.time_base = time_base
                 if self._high_definition:
                     self._stream.codec_context.colorspace = self._av.video.reformatter.Colorspace.ITU709
-                self._sound = None if sound_of is None else Sound(sound_of, self._container)
+                self._audio = None if audio_of is None else Audio(audio_of, self._container)
         except BaseException:
             self.discard()
             raise
 
-    def __enter__(self) -> "FilmWriter":
+    def __enter__(self) -> "VideoWriter":
         return self
 
     def __exit__(
@@ -85,7 +85,7 @@ class FilmWriter:
         """
         if image_rgb.shape != (*self._size, 3):
             raise VideoError(
-                f"all frames of a film have one size, {(*self._size, 3)} here; got {image_rgb.shape}"
+                f"all frames of a video have one size, {(*self._size, 3)} here; got {image_rgb.shape}"
             )
         height, width = self._size
         even = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
@@ -98,11 +98,11 @@ class FilmWriter:
             frame.pts, frame.time_base = pts, self._time_base
             self._container.mux(self._stream.encode(frame))
             self._last_pts = pts
-            if self._sound is not None:
-                self._sound.copy_until(float(pts * self._time_base))
+            if self._audio is not None:
+                self._audio.copy_until(float(pts * self._time_base))
 
     def finish(self, *, complete: bool = True) -> None:
-        """Puts the film in its place. ``complete`` copies the rest of the sound, False cuts it off here.
+        """Puts the video in its place. ``complete`` copies the rest of the audio, False cuts it off here.
 
         Raises :class:`VideoError` when that cannot be done, or when no frame was written.
         """
@@ -110,23 +110,23 @@ class FilmWriter:
             raise VideoError(f"{self._what}: there are no frames to write")
         with saying(self._what):
             self._container.mux(self._stream.encode(None))
-            if self._sound is not None:
+            if self._audio is not None:
                 end = float(self._last_pts * self._time_base + 1 / self._rate)
-                self._sound.copy_until(float("inf") if complete else end)
-                self._sound.finish()
+                self._audio.copy_until(float("inf") if complete else end)
+                self._audio.finish()
             self._container.close()
             self._part.finish()
 
     def discard(self) -> None:
-        """Removes what was written, unless the film is finished."""
+        """Removes what was written, unless the video is finished."""
         try:
             self._container.close()
         except (self._av.error.FFmpegError, OSError, ValueError):
             pass  # It is thrown away: what keeps it from being completed does not matter.
         finally:
-            if self._sound_is_open():
-                self._sound.close()  # type: ignore[union-attr]
+            if self._audio_is_open():
+                self._audio.close()  # type: ignore[union-attr]
             self._part.discard()
 
-    def _sound_is_open(self) -> bool:
-        return getattr(self, "_sound", None) is not None
+    def _audio_is_open(self) -> bool:
+        return getattr(self, "_audio", None) is not None

@@ -19,7 +19,7 @@ from face_alignment_3d.version import __version__
 from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.manifest import WeightsEntry
 from face_alignment_3d.weights.safetensors_file import (
-    COEFFICIENTS_FORMAT,
+    BLENDSHAPES_FORMAT,
     listing,
     merged_metadata,
     read_metadata,
@@ -60,7 +60,7 @@ def load_cascade(path: Path, *, device: str | torch.device = "cpu") -> Cascade:
     metadata = read_metadata(path)
     preset = _check_metadata(metadata, path)
     cascade = _build(preset)
-    cascade.geometry = replace(cascade.geometry, crop_extension=_crop_extension(metadata, path))
+    cascade.geometry = replace(cascade.geometry, crop_scale=_crop_scale(metadata, path))
     for key, value in _description(cascade, preset).items():
         if key != "library_version" and metadata.get(key) != value:
             raise WeightsError(
@@ -86,7 +86,7 @@ def entry_for_file(
     name: str,
     url: str | None,
     embedded: bool,
-    licence: str,
+    license: str,
     data: tuple[str, ...],
     training_command: str,
     seed: int,
@@ -106,7 +106,7 @@ def entry_for_file(
         embedded=embedded,
         input_size=int(metadata["input_size"]),
         markup=metadata["markup"],
-        licence=licence,
+        license=license,
         data=data,
         training_command=training_command,
         seed=seed,
@@ -116,7 +116,7 @@ def entry_for_file(
 
 
 def _build(preset: str) -> Cascade:
-    """The untrained cascade; its random initialisation leaves the caller's random state alone."""
+    """The untrained cascade; its random initialization leaves the caller's random state alone."""
     with torch.random.fork_rng(devices=[]):
         return PRESETS[preset]()
 
@@ -138,10 +138,10 @@ def _description(cascade: Cascade, preset: str) -> dict[str, str]:
 
 def _check_metadata(metadata: Mapping[str, str], path: Path) -> str:
     """The preset of a file of this library, of a format and preset that this version knows."""
-    if metadata.get("format") == COEFFICIENTS_FORMAT:
+    if metadata.get("format") == BLENDSHAPES_FORMAT:
         raise WeightsError(
-            f"{path} holds the weights of face coefficients, which find no landmarks; pass those of a "
-            "cascade, such as 'lite', here and these to CoefficientEstimator"
+            f"{path} holds the weights of blendshapes, which find no landmarks; pass those of a "
+            "cascade, such as 'lite', here and these to BlendshapeEstimator"
         )
     if metadata.get("format") != FORMAT:
         raise WeightsError(
@@ -162,19 +162,19 @@ def _check_metadata(metadata: Mapping[str, str], path: Path) -> str:
     return preset
 
 
-def _crop_extension(metadata: Mapping[str, str], path: Path) -> float:
+def _crop_scale(metadata: Mapping[str, str], path: Path) -> float:
     """What the weights were trained at: of the geometry the one field that the network is not built from."""
-    text = metadata.get("crop_extension", "")
+    text = metadata.get("crop_scale", "")
     try:
-        extension = float(text)
+        crop_scale = float(text)
     except ValueError:
-        extension = math.nan
-    if not 1 <= extension <= 4:
+        crop_scale = math.nan
+    if not 1 <= crop_scale <= 4:
         raise WeightsError(
-            f"{path}: crop_extension must be a number from 1 to 4, the side of the crop over that of the "
+            f"{path}: crop_scale must be a number from 1 to 4, the side of the crop over that of the "
             f"face box; the file has {text!r}. Export the weights again"
         )
-    return extension
+    return crop_scale
 
 
 def _stored_tensors(cascade: Cascade) -> dict[str, torch.Tensor]:

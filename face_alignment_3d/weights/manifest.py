@@ -17,7 +17,7 @@ from face_alignment_3d.errors import WeightsError
 SCHEMA: Final = 2
 _READ: Final = (1, SCHEMA)
 FILE_NAME: Final = "weights_manifest.json"
-KINDS: Final = ("cascade", "coefficients")
+KINDS: Final = ("cascade", "blendshapes")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class WeightsEntry:
     name: str
     """What users call it: ``FaceAligner3D(weights=name)``."""
     kind: str
-    """What it is for: ``"cascade"`` finds landmarks, ``"coefficients"`` reads face coefficients from them."""
+    """What it is for: ``"cascade"`` finds landmarks, ``"blendshapes"`` reads blendshapes from them."""
     preset: str | None
     """The network that a cascade fits, a key of ``networks.presets.PRESETS``; None for the other kind."""
     file: str
@@ -44,7 +44,7 @@ class WeightsEntry:
     """Height and width of the crop that a cascade takes, in pixels; None for the other kind."""
     markup: str
     """The landmark scheme, such as ``"3dfaw-66"``."""
-    licence: str
+    license: str
     """Terms of the weights, which the training photos decide, not the code."""
     data: tuple[str, ...]
     """The data sets it was trained on."""
@@ -63,9 +63,9 @@ class WeightsEntry:
             if not is_valid(value):
                 raise WeightsError(f"weights {self.name!r}: {key!r} must be {expected}; got {value!r}")
         for key in ("preset", "input_size"):
-            if (getattr(self, key) is None) != (self.kind == "coefficients"):
+            if (getattr(self, key) is None) != (self.kind == "blendshapes"):
                 raise WeightsError(
-                    f"weights {self.name!r}: {key!r} must be given for a cascade and null for coefficients; "
+                    f"weights {self.name!r}: {key!r} must be given for a cascade and null for blendshapes; "
                     f"got {getattr(self, key)!r} for {self.kind!r}"
                 )
         object.__setattr__(self, "metrics", MappingProxyType(dict(self.metrics)))
@@ -218,7 +218,7 @@ _FIELD_CHECKS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = MappingP
         "embedded": (lambda value: isinstance(value, bool), "true or false"),
         "input_size": (lambda value: value is None or _is_count(value), "a positive integer or null"),
         "markup": (_is_text, "a non-empty string"),
-        "licence": (_is_text, "a non-empty string"),
+        "license": (_is_text, "a non-empty string"),
         "data": (lambda value: isinstance(value, tuple) and all(map(_is_text, value)), "a list of strings"),
         "training_command": (_is_text, "a non-empty string"),
         "seed": (lambda value: type(value) is int, "an integer"),

@@ -14,8 +14,8 @@ import safetensors
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import WeightsError
 
-#: What a file of face coefficients calls itself, so that whoever expects a cascade can say what it is.
-COEFFICIENTS_FORMAT: Final = "face-alignment-3d coefficients"
+#: What a file of blendshapes calls itself, so that whoever expects a cascade can say what it is.
+BLENDSHAPES_FORMAT: Final = "face-alignment-3d blendshapes"
 
 
 def read_metadata(path: Path) -> Mapping[str, str]:

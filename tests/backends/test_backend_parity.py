@@ -26,20 +26,20 @@ def onnx(lite_graph: Path) -> OnnxBackend:
 
 
 @pytest.fixture(scope="module")
-def in_torch() -> TorchBackend:
+def torch_backend() -> TorchBackend:
     return TorchBackend(resolve_weights("lite"), device="cpu")
 
 
 @pytest.fixture(scope="module")
 def crops() -> np.ndarray:
-    """Smooth colours, noise, and plain black and white."""
+    """Smooth colors, noise, and plain black and white."""
     rng = np.random.default_rng(0)
     coarse = [rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (3, 6, 12, 40, 128)]
     smooth = [cv2.resize(pixels, (128, 128), interpolation=cv2.INTER_CUBIC) for pixels in coarse]
     return np.stack([*smooth, np.zeros_like(smooth[0]), np.full_like(smooth[0], 255)])
 
 
-@pytest.mark.parametrize("name", ["onnx", "in_torch"])
+@pytest.mark.parametrize("name", ["onnx", "torch_backend"])
 def test_a_backend_says_what_the_weight_file_says(
     name: str, crops: np.ndarray, request: pytest.FixtureRequest
 ) -> None:
@@ -55,7 +55,7 @@ def test_a_backend_says_what_the_weight_file_says(
     np.testing.assert_allclose(found_confidence, confidence.numpy(), atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["onnx", "in_torch"])
+@pytest.mark.parametrize("name", ["onnx", "torch_backend"])
 def test_a_batch_equals_single_crops(name: str, crops: np.ndarray, request: pytest.FixtureRequest) -> None:
     backend: Backend = request.getfixturevalue(name)
     together, _ = backend.run(crops)
@@ -63,21 +63,21 @@ def test_a_batch_equals_single_crops(name: str, crops: np.ndarray, request: pyte
         np.testing.assert_allclose(backend.run(crop[None])[0][0], points, atol=1e-3, rtol=0)
 
 
-def test_both_know_the_same_geometry(onnx: OnnxBackend, in_torch: TorchBackend) -> None:
-    assert onnx.geometry == in_torch.geometry
+def test_both_know_the_same_geometry(onnx: OnnxBackend, torch_backend: TorchBackend) -> None:
+    assert onnx.geometry == torch_backend.geometry
     assert (onnx.name, onnx.device) == ("onnx", "cpu")
-    assert (in_torch.name, in_torch.device) == ("torch", "cpu")
+    assert (torch_backend.name, torch_backend.device) == ("torch", "cpu")
 
 
-def test_sixteen_bits_stay_near(in_torch: TorchBackend, crops: np.ndarray) -> None:
+def test_sixteen_bits_stay_near(torch_backend: TorchBackend, crops: np.ndarray) -> None:
     sixteen = TorchBackend(resolve_weights("lite"), device="cpu", dtype="bfloat16")
     # Where the crop shows no face the maps are flat and rounding moves their mean: the median says enough.
-    difference = np.abs(sixteen.run(crops)[0] - in_torch.run(crops)[0])
+    difference = np.abs(sixteen.run(crops)[0] - torch_backend.run(crops)[0])
     assert 0 < np.median(difference) < 0.5
 
 
 @pytest.mark.skipif(DATA_VARIABLE not in os.environ, reason=f"{DATA_VARIABLE} is not set")
-def test_parity_on_photos(onnx: OnnxBackend, in_torch: TorchBackend) -> None:
+def test_parity_on_photos(onnx: OnnxBackend, torch_backend: TorchBackend) -> None:
     folder = Path(os.environ[DATA_VARIABLE]) / "photos68"
     labels = np.load(folder / "afw.npz")
     files = {file.stem: file for file in (folder / "afw").iterdir()}
@@ -88,7 +88,7 @@ def test_parity_on_photos(onnx: OnnxBackend, in_torch: TorchBackend) -> None:
     ):
         image = cv2.cvtColor(cv2.imread(str(files[str(name)])), cv2.COLOR_BGR2RGB)
         geometry = onnx.geometry
-        crop = crop_around(box_around(points), size=geometry.input_size, extension=geometry.crop_extension)
+        crop = crop_around(box_around(points), size=geometry.input_size, crop_scale=geometry.crop_scale)
         pixels = crop.sample(image)[None]
-        worst[index] = np.abs(onnx.run(pixels)[0] - in_torch.run(pixels)[0]).max()
+        worst[index] = np.abs(onnx.run(pixels)[0] - torch_backend.run(pixels)[0]).max()
     assert worst.max() < TOLERANCE

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from face_alignment_3d import BackendError, DeviceError, WeightsError
-from face_alignment_3d.backends import factory as choosing
+from face_alignment_3d.backends import factory
 from face_alignment_3d.backends.factory import choose, open_backend
 from face_alignment_3d.backends.session import open_session
 
@@ -15,7 +15,7 @@ from face_alignment_3d.backends.session import open_session
 def test_auto_follows_the_file_and_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose("lite", "auto") == "torch"
     assert choose(Path("folder") / "lite.onnx", "auto") == "onnx"
-    monkeypatch.setattr(choosing, "find_spec", lambda name: None)
+    monkeypatch.setattr(factory, "find_spec", lambda name: None)
     assert choose("lite", "auto") == "onnx"
     assert choose("lite", "torch") == "torch"
 

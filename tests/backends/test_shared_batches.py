@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from face_alignment_3d.backends import onnx_backend as in_onnxruntime
+from face_alignment_3d.backends import onnx_backend
 from face_alignment_3d.backends.onnx_backend import OnnxBackend
 from face_alignment_3d.errors import ImageError
 
@@ -75,8 +75,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
         threads_of.append(threads)
         return original(graph, device=device, threads=threads)
 
-    original = in_onnxruntime.open_session
-    monkeypatch.setattr(in_onnxruntime, "open_session", open_session)
+    original = onnx_backend.open_session
+    monkeypatch.setattr(onnx_backend, "open_session", open_session)
     return threads_of
 
 
@@ -129,7 +129,7 @@ def test_one_thread_needs_one_session(lite_graph: Path, crops: np.ndarray, opene
 def test_no_number_of_threads_means_the_cores_of_the_process(
     lite_graph: Path, crops: np.ndarray, opened: list[int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(in_onnxruntime, "usable_cores", lambda: 3)
+    monkeypatch.setattr(onnx_backend, "usable_cores", lambda: 3)
     backend = OnnxBackend(lite_graph, device="cpu")
     recorded = RecordedCrops(crops[:12])
     backend.run(recorded)
@@ -140,9 +140,9 @@ def test_no_number_of_threads_means_the_cores_of_the_process(
 def test_other_devices_run_a_batch_as_a_whole(
     lite_graph: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = in_onnxruntime.open_session
+    original = onnx_backend.open_session
     monkeypatch.setattr(
-        in_onnxruntime,
+        onnx_backend,
         "open_session",
         lambda graph, *, device, threads: (original(graph, device="cpu", threads=threads)[0], "cuda:0"),
     )

@@ -52,15 +52,15 @@ def test_numbers_of_turned_photos_name_their_yaw(tmp_path):
         ["a", "b", "c"], points[:, FROM_68], np.array([0.0, 50, 80]), yaw_edges=(0, 30, 60, 85)
     )
     photos = write_photos(tmp_path, labels(3))
-    labelled = LabelledSet("afw-turned", truth, photos.image, "")
+    labelled = LabelledSet("afw-novel-views", truth, photos.image, "")
     report = evaluate(KnownAligner(truth.points, given=ERRORS, found=ERRORS), labelled).report
-    stated = accuracy.stated(report, "afw-turned")
+    stated = accuracy.stated(report, "afw-novel-views")
     for group, span in zip(report.yaw.groups, ("0-30", "30-60", "60-85"), strict=True):
-        name = f"afw-turned, given boxes, all-66 2D NME over the box, yaw {span}, %"
+        name = f"afw-novel-views, given boxes, all-66 2D NME over the box, yaw {span}, %"
         assert stated[name] == pytest.approx(group.errors.box_mean, abs=1e-4)
     gte = report.three_d.gte["eyes_3d"]["xyz"]
-    assert stated["afw-turned, given boxes, GTE xyz (3D normaliser), %"] == pytest.approx(gte, abs=1e-4)
-    assert "afw-turned, given boxes, inner-49 NME over the 3D eye distance, %" in stated
+    assert stated["afw-novel-views, given boxes, GTE xyz (3D normalizer), %"] == pytest.approx(gte, abs=1e-4)
+    assert "afw-novel-views, given boxes, inner-49 NME over the 3D eye distance, %" in stated
 
 
 def test_a_peer_is_compared_on_all_faces_and_on_those_it_found(by_hand):

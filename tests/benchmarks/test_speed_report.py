@@ -100,7 +100,7 @@ def test_bars_are_as_long_as_the_logarithm_of_the_median():
 
 
 def bar_lengths(pixels, color):
-    """Of the bars in this colour, from the top; text and lines are narrower than 100 px."""
+    """Of the bars in this color, from the top; text and lines are narrower than 100 px."""
     of_rows = (np.abs(pixels - color).sum(axis=-1) < 12).sum(axis=1)
     runs = np.split(of_rows, np.flatnonzero(np.diff((of_rows > 100).astype(int))) + 1)
     return [int(run.max()) for run in runs if run.max() > 100]

@@ -1,4 +1,4 @@
-"""A coefficient file comes back as it was written; anything else is refused by name."""
+"""A blendshape file comes back as it was written; anything else is refused by name."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +13,9 @@ from face_alignment_3d.blendshapes.reading import Reading
 from face_alignment_3d.blendshapes.regressor import Regressor
 from face_alignment_3d.blendshapes.visibility import VISIBLE
 from face_alignment_3d.blendshapes.weights_file import (
-    CoefficientWeights,
-    load_coefficients,
-    save_coefficients,
+    BlendshapeModel,
+    load_blendshape_model,
+    save_blendshape_model,
 )
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.weights.safetensors_file import read_metadata
@@ -23,7 +23,7 @@ from face_alignment_3d.weights.safetensors_file import read_metadata
 WIDTH = 8
 
 
-def _weights() -> CoefficientWeights:
+def _weights() -> BlendshapeModel:
     rng = np.random.default_rng(0)
 
     def some(*shape: int) -> np.ndarray:
@@ -34,18 +34,18 @@ def _weights() -> CoefficientWeights:
     regressor = Regressor(
         some(66, 3), np.abs(some(66, 3)) + 0.1, (*layers, last), mirror_permutation(VISIBLE)
     )
-    return CoefficientWeights(Reading(some(66, 3), some(33), 0.25), regressor, some(66, 3))
+    return BlendshapeModel(Reading(some(66, 3), some(33), 0.25), regressor, some(66, 3))
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     path = tmp_path / "mine.safetensors"
-    save_coefficients(_weights(), path, metadata={"seed": "7"})
+    save_blendshape_model(_weights(), path, metadata={"seed": "7"})
     return path
 
 
 def test_round_trip(saved: Path) -> None:
-    given, loaded = _weights(), load_coefficients(saved)
+    given, loaded = _weights(), load_blendshape_model(saved)
     points = np.random.default_rng(1).standard_normal((4, 66, 3))
     # The spread is stored as float32.
     np.testing.assert_allclose(loaded.regressor.predict(points), given.regressor.predict(points), rtol=1e-5)
@@ -56,7 +56,7 @@ def test_round_trip(saved: Path) -> None:
 
 def test_the_same_weights_give_the_same_bytes(saved: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.safetensors"
-    save_coefficients(_weights(), again, metadata={"seed": "7"})
+    save_blendshape_model(_weights(), again, metadata={"seed": "7"})
     assert again.read_bytes() == saved.read_bytes()
 
 
@@ -81,9 +81,9 @@ def _zero_spread(t: dict, m: dict) -> None:
         (lambda t, m: t.update(mean=np.zeros((68, 3), np.float32)), r"has mean \(68, 3\) float32 instead of"),
         (lambda t, m: t.update(mean=np.zeros((66, 3), np.float64)), "float64 instead of"),
         (lambda t, m: t.pop("layers.0.bias"), "lacks layers.0.bias"),
-        (lambda t, m: m.update(format="other"), "does not hold face coefficients"),
+        (lambda t, m: m.update(format="other"), "does not hold blendshapes"),
         (lambda t, m: m.update(format_version="9"), "with format_version '1'; the file has '9'"),
-        (lambda t, m: m.update(coefficients="jawOpen"), "the file has 'jawOpen'"),
+        (lambda t, m: m.update(blendshapes="jawOpen"), "the file has 'jawOpen'"),
     ],
 )
 def test_other_files_are_refused(saved: Path, change: Callable[[dict, dict], None], message: str) -> None:
@@ -91,25 +91,25 @@ def test_other_files_are_refused(saved: Path, change: Callable[[dict, dict], Non
     change(tensors, metadata)
     safetensors.numpy.save_file(tensors, saved, metadata)
     with pytest.raises(WeightsError, match=message):
-        load_coefficients(saved)
+        load_blendshape_model(saved)
 
 
 def test_absent_and_broken_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="there is no weight file"):
-        load_coefficients(tmp_path / "absent.safetensors")
+        load_blendshape_model(tmp_path / "absent.safetensors")
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"\x80\x02pickled")
     with pytest.raises(WeightsError, match="never loaded"):
-        load_coefficients(broken)
+        load_blendshape_model(broken)
 
 
 def test_saving_refuses_what_could_not_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="metadata may not set format"):
-        save_coefficients(_weights(), tmp_path / "a.safetensors", metadata={"format": "mine"})
+        save_blendshape_model(_weights(), tmp_path / "a.safetensors", metadata={"format": "mine"})
     with pytest.raises(WeightsError, match="cannot write"):
-        save_coefficients(_weights(), tmp_path / "absent" / "a.safetensors", metadata={})
+        save_blendshape_model(_weights(), tmp_path / "absent" / "a.safetensors", metadata={})
 
 
 def test_they_find_no_landmarks(saved: Path) -> None:
-    with pytest.raises(WeightsError, match="weights of face coefficients, which find no landmarks"):
+    with pytest.raises(WeightsError, match="weights of blendshapes, which find no landmarks"):
         FaceAligner3D(saved, backend="torch", device="cpu")

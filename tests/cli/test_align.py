@@ -141,7 +141,7 @@ def test_options_reach_the_aligner(album: Path, stub_aligner: Any) -> None:
     assert first.weights == "x.safetensors"
     assert first.options == {
         **{"backend": "auto", "device": "cpu", "detector": None},
-        **{"coefficients": False, "offline": None},
+        **{"blendshapes": False, "offline": None},
     }
     assert second.options["offline"] is True
     assert second.options["backend"] == "onnx"

@@ -16,7 +16,7 @@ from face_alignment_3d.cli import main
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.evaluation import sets as evaluation_sets
+from face_alignment_3d.training.evaluation import sets
 
 COUNT = 3
 
@@ -61,14 +61,14 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     OffByOnePercent.labels = labels
     monkeypatch.setattr(face_alignment_3d, "FaceAligner3D", OffByOnePercent)
-    monkeypatch.setattr(evaluation_sets, "load_face_model", lambda data: None)
-    monkeypatch.setattr(evaluation_sets, "lift", lift)
+    monkeypatch.setattr(sets, "load_face_model", lambda data: None)
+    monkeypatch.setattr(sets, "lift", lift)
     return tmp_path
 
 
-def write_turned(data: Path) -> None:
+def write_novel_views(data: Path) -> None:
     """Two views of each photo, whose labels are the photo's with a z."""
-    folder = data / "turned" / "afw"
+    folder = data / "novel_views" / "afw"
     folder.mkdir(parents=True)
     names = [f"face_{i}_{view}" for i in range(COUNT) for view in "ab"]
     points = np.repeat(OffByOnePercent.labels[:, FROM_68], 2, axis=0)
@@ -76,7 +76,7 @@ def write_turned(data: Path) -> None:
     for index, name in enumerate(names):
         Image.new("L", (140, 140), 50 * (index // 2)).save(folder / f"{name}.jpg")
     np.savez(
-        data / "turned" / "afw.npz",
+        data / "novel_views" / "afw.npz",
         names=names,
         sources=[name[:-2] for name in names],
         points66=np.concatenate([points, np.broadcast_to(z[:, None], (len(names), 66, 1))], axis=-1),
@@ -104,15 +104,24 @@ def test_the_table(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_set_turned_out_of_plane(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_turned(data)
+    write_novel_views(data)
     out = data / "out"
     weights = str(data / "mine.safetensors")
-    options = ["--dataset", "afw-turned", "--made", str(data), "--weights", weights, "-o", str(out)]
+    options = [
+        "--dataset",
+        "afw-novel-views",
+        "--derived-data",
+        str(data),
+        "--weights",
+        weights,
+        "-o",
+        str(out),
+    ]
     assert main(["evaluate", *options]) == 0
     assert "CVGTCE" in capsys.readouterr().out
     report = json.loads((out / "report.json").read_text())
-    assert report["command"].startswith("face-alignment-3d evaluate --dataset afw-turned --made")
-    assert report["normaliser"] == "eyes_3d"
+    assert report["command"].startswith("face-alignment-3d evaluate --dataset afw-novel-views --derived-data")
+    assert report["normalizer"] == "eyes_3d"
     assert report["three_d"]["labels"] == "set"
     assert [(group["low"], group["errors"]["faces"]) for group in report["yaw"]["groups"]] == [
         (30, 3),
@@ -148,8 +157,14 @@ def test_a_limit(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("options", "message"),
     [
         (["--dataset", "wflw"], "expected one of the data sets holdout, afw, helen_train, lfpw_train"),
-        (["--dataset", "afw-turned"], "expected --made, the folder that `train-data profile` wrote"),
-        (["--dataset", "afw-turned", "--made", "nowhere"], str(Path("nowhere", "turned", "afw.npz"))),
+        (
+            ["--dataset", "afw-novel-views"],
+            "expected --derived-data, the folder that `train-data synthesize-views` wrote",
+        ),
+        (
+            ["--dataset", "afw-novel-views", "--derived-data", "nowhere"],
+            str(Path("nowhere", "novel_views", "afw.npz")),
+        ),
         (["--limit", "0"], "expected a limit of at least 1 photo; got 0"),
         (["--data", "nowhere"], str(Path("nowhere", "photos68", "afw.npz"))),
     ],
@@ -164,13 +179,13 @@ def test_what_cannot_be_done(
 
 
 def test_help_names_the_data_sets(capsys: pytest.CaptureFixture[str]) -> None:
-    from face_alignment_3d.training.evaluation.sets import AFLW2000, DATASETS, TURNED
+    from face_alignment_3d.training.evaluation.sets import AFLW2000, DATASETS, NOVEL_VIEWS
 
     with pytest.raises(SystemExit):
         main(["evaluate", "--help"])
     listed = " ".join(capsys.readouterr().out.split())
     assert ", ".join([f"{DATASETS[0]} (the default)", *DATASETS[1:]]) in listed
-    assert f"afw{TURNED}" in listed
+    assert f"afw{NOVEL_VIEWS}" in listed
     assert AFLW2000 in listed
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.cli import main
 from face_alignment_3d.cli.result_files import FORMATS
 
@@ -61,13 +61,13 @@ def test_markup(album: Path, stub_aligner: Any, option: list[str], npz: int, pts
     assert f"n_points: {pts}" in (album / "out" / "a.pts").read_text()
 
 
-def test_coefficients(album: Path, stub_aligner: Any) -> None:
-    assert main(["align", "photos/a.png", "-o", "out", "--coefficients", "--csv"]) == 0
-    assert stub_aligner.made[0].options["coefficients"] is True
+def test_blendshapes(album: Path, stub_aligner: Any) -> None:
+    assert main(["align", "photos/a.png", "-o", "out", "--blendshapes", "--csv"]) == 0
+    assert stub_aligner.made[0].options["blendshapes"] is True
     table = pd.read_csv(album / "out" / "landmarks.csv")
-    assert list(table.columns[-52:]) == list(COEFFICIENTS)
+    assert list(table.columns[-52:]) == list(BLENDSHAPES)
     assert main(["align", "photos/a.png", "-o", "out", "--csv"]) == 0
-    assert stub_aligner.made[1].options["coefficients"] is False
+    assert stub_aligner.made[1].options["blendshapes"] is False
     assert "jawOpen" not in pd.read_csv(album / "out" / "landmarks.csv").columns
 
 

@@ -1,4 +1,5 @@
-"""``train-data``: lift and pseudo-label write labels, numbers and a picture, profile turned photos."""
+"""``train-data``: lift and pseudo-label write labels, numbers and a picture, synthesize-views photos from
+other sides."""
 
 import argparse
 import json
@@ -10,8 +11,8 @@ from PIL import Image
 
 from face_alignment_3d.cli import main
 from face_alignment_3d.cli.main import _parser
-from face_alignment_3d.training.data.datasets.novel_views import open_turned
-from face_alignment_3d.training.data.datasets.teachers import open_taught_faces
+from face_alignment_3d.training.data.datasets.novel_views import open_novel_views
+from face_alignment_3d.training.data.datasets.teachers import open_teacher_labelled_faces
 from face_alignment_3d.training.labels.labels import load_labels
 from face_alignment_3d.training.labels.lifted_labels import load_lifted
 from face_alignment_3d.weights import loading
@@ -79,10 +80,10 @@ def test_afw_is_lifted_for_evaluation_only(
 def test_a_misspelt_set_is_named_before_anything_is_made(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["train-data", "lift", "--data", str(data), "--out", str(tmp_path / "made")]
+    arguments = ["train-data", "lift", "--data", str(data), "--out", str(tmp_path / "derived")]
     assert main([*arguments, "--dataset", "helen_train", "hellen"]) == 2
     assert "hellen.npz" in capsys.readouterr().err
-    assert not (tmp_path / "made").exists()
+    assert not (tmp_path / "derived").exists()
 
 
 def _pseudo_label(data: Path, out: Path, *options: str) -> int:
@@ -100,7 +101,7 @@ def test_pseudo_label_writes_labels_numbers_and_a_picture(
         "pseudo_labels.npz",
         "pseudo_labels.png",
     ]
-    faces = open_taught_faces(data)
+    faces = open_teacher_labelled_faces(data)
     labels = load_labels(tmp_path / "pseudo_labels.npz", count=FACES, names=faces.names)
     # Networks with random weights are nowhere near the teachers, who agree.
     np.testing.assert_allclose(labels.points, faces.tddfa, atol=1e-3)
@@ -120,7 +121,7 @@ def test_what_is_made_is_not_made_again(
     assert "was made with these weights" in capsys.readouterr().out
     assert (tmp_path / "pseudo_labels.npz").stat().st_mtime_ns == before
     assert _pseudo_label(data, tmp_path, "--limit", "4") == 0
-    faces = open_taught_faces(data)
+    faces = open_teacher_labelled_faces(data)
     load_labels(tmp_path / "pseudo_labels.npz", count=4, names=[faces.names[i] for i in (0, 1, 3, 4)])
 
 
@@ -151,23 +152,32 @@ def test_every_command_runs_itself() -> None:
         assert args.run.__module__.endswith("train_data." + arguments[0].replace("-", "_"))
 
 
-def test_profile_turns_sets_and_shows_them(
+def test_synthesize_views_turns_sets_and_shows_them(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["train-data", "profile", "--data", str(data), "--out", str(tmp_path), "--face-size", "60"]
+    command = [
+        "train-data",
+        "synthesize-views",
+        "--data",
+        str(data),
+        "--out",
+        str(tmp_path),
+        "--face-size",
+        "60",
+    ]
     assert main([*command, "--dataset", "afw"]) == 0
-    views = open_turned(tmp_path, "afw")
+    views = open_novel_views(tmp_path, "afw")
     assert 1 <= len(views) <= 6
     assert set(views.sources) <= {"face_0", "face_1"}
     assert (np.abs(views.yaw) <= 85).all()
-    assert Image.open(tmp_path / "turned" / "afw.png").size[0] > 100
+    assert Image.open(tmp_path / "novel_views" / "afw.png").size[0] > 100
     assert f"SHA-256 {views.digest()}" in capsys.readouterr().out
 
 
-def test_profile_asks_for_sensible_numbers(
+def test_synthesize_views_asks_for_sensible_numbers(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["train-data", "profile", "--data", str(data), "--out", str(tmp_path), "--count", "0"]
+    command = ["train-data", "synthesize-views", "--data", str(data), "--out", str(tmp_path), "--count", "0"]
     assert main(command) == 2
     assert "expected --count of at least 1; got 0" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -15,7 +15,7 @@ def boxes(count: int) -> np.ndarray:
 
 
 def test_shifts_and_scales_are_fractions_of_the_box() -> None:
-    # Width 100, height 200, centre (50, 100) -> centre (55, 60), sides (125, 100).
+    # Width 100, height 200, center (50, 100) -> center (55, 60), sides (125, 100).
     result = CALIBRATION.apply(np.array([[0.0, 0, 100, 200]]))
     np.testing.assert_allclose(result, [[-7.5, 10, 117.5, 110]])
 

@@ -21,7 +21,7 @@ def test_a_box_inside_another_is_a_duplicate() -> None:
     assert without_duplicates(boxes, np.array([0.99, 0.95]), share=0.6).tolist() == [0]
 
 
-def test_neighbours_both_stay() -> None:
+def test_neighbors_both_stay() -> None:
     boxes = np.array([[0.0, 0, 100, 100], [60, 0, 160, 100]])
     assert without_duplicates(boxes, np.array([0.9, 0.95]), share=0.6).tolist() == [1, 0]
 

@@ -2,22 +2,22 @@
 
 import numpy as np
 
-from face_alignment_3d.arkit import COEFFICIENTS
-from face_alignment_3d.blendshapes import FaceCoefficients
+from face_alignment_3d.arkit import BLENDSHAPES
+from face_alignment_3d.blendshapes import Blendshapes
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.pose import rotation_by
 from face_alignment_3d.pose.mean_face import MEAN_FACE
 
 
 class Smiling:
-    """Stands for what estimates coefficients: half a smile on the subject's left, a closed mouth."""
+    """Stands for what estimates blendshapes: half a smile on the subject's left, a closed mouth."""
 
-    def estimate(self, face: Face3D) -> FaceCoefficients:
+    def estimate(self, face: Face3D) -> Blendshapes:
         face.pose  # noqa: B018 - raises where there is none, as the real one does
-        values = np.full(len(COEFFICIENTS), np.nan)
-        values[COEFFICIENTS.index("mouthSmileLeft")] = 0.5
-        values[COEFFICIENTS.index("jawOpen")] = 0.0
-        return FaceCoefficients(values)
+        values = np.full(len(BLENDSHAPES), np.nan)
+        values[BLENDSHAPES.index("mouthSmileLeft")] = 0.5
+        values[BLENDSHAPES.index("jawOpen")] = 0.0
+        return Blendshapes(values)
 
 
 def known_face(
@@ -35,7 +35,7 @@ def known_face(
         confidence,
         box.astype(np.float32),
         score,
-        coefficient_estimator=estimator,  # type: ignore[arg-type]
+        blendshape_estimator=estimator,  # type: ignore[arg-type]
     )
 
 
@@ -46,5 +46,5 @@ def poseless_face(*, estimator: Smiling | None = None) -> Face3D:
         np.ones(66, np.float32),
         np.zeros(4, np.float32),
         None,
-        coefficient_estimator=estimator,  # type: ignore[arg-type]
+        blendshape_estimator=estimator,  # type: ignore[arg-type]
     )

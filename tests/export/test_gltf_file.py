@@ -13,16 +13,16 @@ from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.export import write_gltf
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NAMES
-from face_alignment_3d.pose.perspective import millimetres_per_unit
+from face_alignment_3d.pose.perspective import millimeters_per_unit
 from tests.export.known_faces import known_face, poseless_face
 
 _SIZE = {"height": 480, "width": 640}
 
 
 def _expected(face: Face3D) -> npt.NDArray[np.float64]:
-    """The landmarks in the file's world, metres: from the image's middle, y up, z towards the viewer."""
-    metres_per_pixel = millimetres_per_unit() / 1000 / face.pose.scale
-    return (face.landmarks - [319.5, 239.5, 0]) * [1, -1, -1] * metres_per_pixel
+    """The landmarks in the file's world, meters: from the image's middle, y up, z towards the viewer."""
+    meters_per_pixel = millimeters_per_unit() / 1000 / face.pose.scale
+    return (face.landmarks - [319.5, 239.5, 0]) * [1, -1, -1] * meters_per_pixel
 
 
 def _values(content: GLTF2, accessor: int) -> npt.NDArray[np.float32]:
@@ -96,7 +96,7 @@ def test_rotations_take_the_short_way(tmp_path: Path) -> None:
     assert (np.sum(quaternions[1:] * quaternions[:-1], axis=1) > 0.9).all()
 
 
-def test_time_stamps_of_a_film(tmp_path: Path) -> None:
+def test_time_stamps_of_a_video(tmp_path: Path) -> None:
     write_gltf(tmp_path / "x.glb", [known_face(yaw) for yaw in (0, 5, 9)], times=[0.5, 0.53, 2], **_SIZE)
     content = GLTF2().load(str(tmp_path / "x.glb"))
     (clock,) = {sampler.input for sampler in content.animations[0].samplers}

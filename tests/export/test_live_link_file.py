@@ -7,17 +7,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from face_alignment_3d.arkit import COEFFICIENTS, require_coefficients
+from face_alignment_3d.arkit import BLENDSHAPES, require_blendshapes
 from face_alignment_3d.export import LiveLinkFrame, write_live_link_csv
 from tests.export.known_faces import known_face
 
 
 def test_names() -> None:
-    assert len(COEFFICIENTS) == len(set(COEFFICIENTS)) == 52
+    assert len(BLENDSHAPES) == len(set(BLENDSHAPES)) == 52
     for name in ("eyeBlinkLeft", "jawOpen", "mouthSmileRight", "browInnerUp", "noseSneerLeft", "tongueOut"):
-        assert name in COEFFICIENTS
-    lefts = {name.removesuffix("Left") for name in COEFFICIENTS if name.endswith("Left")}
-    assert lefts == {name.removesuffix("Right") for name in COEFFICIENTS if name.endswith("Right")}
+        assert name in BLENDSHAPES
+    lefts = {name.removesuffix("Left") for name in BLENDSHAPES if name.endswith("Left")}
+    assert lefts == {name.removesuffix("Right") for name in BLENDSHAPES if name.endswith("Right")}
     assert len(lefts) == 20  # jawLeft and mouthLeft among them.
 
 
@@ -66,12 +66,12 @@ def test_timecodes_follow_time_stamps(tmp_path: Path) -> None:
         LiveLinkFrame(time=-1)
 
 
-def test_what_is_no_coefficient(tmp_path: Path) -> None:
+def test_what_is_no_blendshape(tmp_path: Path) -> None:
     wrong = [({"JawOpen": 0.1}, "ARKit's names.*JawOpen"), ({"jawOpen": 1.2}, "jawOpen = 1.2")]
-    for coefficients, message in wrong:
+    for blendshapes, message in wrong:
         with pytest.raises(ValueError, match=message):
-            write_live_link_csv(tmp_path / "x.csv", [LiveLinkFrame(coefficients)])
+            write_live_link_csv(tmp_path / "x.csv", [LiveLinkFrame(blendshapes)])
     with pytest.raises(ValueError, match="frames_per_second"):
         write_live_link_csv(tmp_path / "x.csv", [], frames_per_second=math.nan)
     assert list(tmp_path.iterdir()) == []
-    require_coefficients({"jawOpen": math.nan, "cheekPuff": 1.0})
+    require_blendshapes({"jawOpen": math.nan, "cheekPuff": 1.0})

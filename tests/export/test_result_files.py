@@ -34,7 +34,7 @@ def test_json_gives_back_the_exact_values(photo: PhotoFaces, tmp_path: Path) -> 
     assert (content["width"], content["height"]) == (640, 480)
     assert content["markup"]["name"] == "3dfaw-66"
     assert tuple(content["markup"]["points"]) == NAMES
-    assert "centre of the top-left pixel" in content["coordinates"]
+    assert "center of the top-left pixel" in content["coordinates"]
     assert len(content["faces"]) == 2
     for written, face in zip(content["faces"], photo.faces, strict=True):
         assert written["score"] == face.score

@@ -42,9 +42,9 @@ def _pose(yaw: float, pitch: float = 0, roll: float = 0) -> HeadPose:
 def test_a_frame(listener: socket.socket) -> None:
     face = known_face(30)
     with VMCSender(port=listener.getsockname()[1]) as sender:
-        sender.send(face.pose, coefficients={"jawOpen": 0.25, "eyeBlinkLeft": 1, "tongueOut": math.nan})
+        sender.send(face.pose, blendshapes={"jawOpen": 0.25, "eyeBlinkLeft": 1, "tongueOut": math.nan})
         messages = _heard(listener)
-        sender.send(None, coefficients=None)
+        sender.send(None, blendshapes=None)
         assert [address for address, _ in _heard(listener)] == ["/VMC/Ext/OK", "/VMC/Ext/T"]
     assert messages[0] == ("/VMC/Ext/OK", [1])
     assert messages[1][0] == "/VMC/Ext/T"
@@ -73,9 +73,9 @@ def test_the_avatar_turns_as_the_subject(listener: socket.socket, mirrored: bool
         assert up[0] == pytest.approx(0.5 if mirrored else -0.5, abs=1e-6)
 
 
-def test_mirrored_coefficients_change_sides(listener: socket.socket) -> None:
+def test_mirrored_blendshapes_change_sides(listener: socket.socket) -> None:
     with VMCSender(port=listener.getsockname()[1]) as sender:
-        sender.send(None, coefficients={"mouthSmileLeft": 0.5, "jawRight": 0.25, "jawOpen": 1}, mirrored=True)
+        sender.send(None, blendshapes={"mouthSmileLeft": 0.5, "jawRight": 0.25, "jawOpen": 1}, mirrored=True)
     values = {params[0]: params[1] for address, params in _heard(listener) if address.endswith("Val")}
     assert values == {"mouthSmileRight": 0.5, "jawLeft": 0.25, "jawOpen": 1}
 
@@ -94,7 +94,7 @@ def test_wrong_arguments(listener: socket.socket) -> None:
     with pytest.raises(ValueError, match="port"):
         VMCSender(port=70000)
     with VMCSender(port=listener.getsockname()[1]) as sender, pytest.raises(ValueError, match="ARKit"):
-        sender.send(None, coefficients={"smile": 1})
+        sender.send(None, blendshapes={"smile": 1})
 
 
 def test_without_python_osc(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def _expected(name):
     }
     expected = {
         "crop, px": f"{geometry.input_size}",
-        "crop side / longer side of the face box": f"{geometry.crop_extension}",
+        "crop side / longer side of the face box": f"{geometry.crop_scale}",
         "heatmaps": "{} x {}".format(*geometry.heatmap_size),
         "decoding": geometry.decoding,
         "discs' radius, crop px": f"{geometry.detection_radius:g}",

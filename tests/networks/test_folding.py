@@ -68,10 +68,10 @@ def test_a_folded_cascade_says_the_same() -> None:
         if isinstance(module, nn.BatchNorm2d):
             module.running_var.mul_(100)
     crops = 255 * torch.rand(2, 3, 128, 128, dtype=torch.float64)
-    image = cascade.normalise(crops)
-    planar = cascade.locate(image)
+    image = cascade.normalize(crops)
+    landmarks_2d = cascade.predict_2d(image)
     fold_batch_norms(cascade)
-    folded = cascade.locate(image)
+    folded = cascade.predict_2d(image)
     assert _norms(cascade) == 0
-    torch.testing.assert_close(folded.detection_logits, planar.detection_logits, atol=1e-10, rtol=1e-10)
-    torch.testing.assert_close(folded.points, planar.points, atol=1e-4, rtol=0)  # Decoded in float32.
+    torch.testing.assert_close(folded.detection_logits, landmarks_2d.detection_logits, atol=1e-10, rtol=1e-10)
+    torch.testing.assert_close(folded.points, landmarks_2d.points, atol=1e-4, rtol=0)  # Decoded in float32.

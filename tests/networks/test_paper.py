@@ -252,7 +252,7 @@ def test_geometry(cascade):
     geometry = cascade.geometry
     assert (geometry.landmarks, geometry.input_size) == (N, 384)
     assert geometry.heatmap_size == geometry.depth_size == (384, 384)
-    assert 1.20 <= geometry.crop_extension <= 1.25
+    assert 1.20 <= geometry.crop_scale <= 1.25
     assert (geometry.detection_radius, geometry.depth_std) == (7, 6)
     assert geometry.decoding == "peak"
 
@@ -260,20 +260,20 @@ def test_geometry(cascade):
 def test_one_forward_and_backward_at_full_size():
     torch.manual_seed(0)
     cascade = PRESETS["paper"]().train()
-    image = cascade.normalise(255 * torch.rand(1, 3, 384, 384))
-    planar = cascade.locate(image)
-    z = cascade.regress_depth(image, planar.points.detach())
-    assert planar.detection_logits.shape == planar.heatmaps.shape == (1, N, 384, 384)
-    assert planar.points.shape == (1, N, 2)
+    image = cascade.normalize(255 * torch.rand(1, 3, 384, 384))
+    landmarks_2d = cascade.predict_2d(image)
+    z = cascade.regress_depth(image, landmarks_2d.points.detach())
+    assert landmarks_2d.detection_logits.shape == landmarks_2d.heatmaps.shape == (1, N, 384, 384)
+    assert landmarks_2d.points.shape == (1, N, 2)
     assert z.shape == (1, N)
-    assert planar.detection_logits.abs().max() == 0  # the new layers start at zero
-    confidence = cascade.confidence(planar)
+    assert landmarks_2d.detection_logits.abs().max() == 0  # the new layers start at zero
+    confidence = cascade.confidence(landmarks_2d)
     assert ((confidence >= 0) & (confidence <= 1 + 1e-5)).all()
     torch.testing.assert_close(z.mean(dim=1), torch.zeros(1), atol=1e-4, rtol=0)
-    disks = torch.zeros_like(planar.detection_logits)
+    disks = torch.zeros_like(landmarks_2d.detection_logits)
     disks[..., 100:114, 100:114] = 1
-    loss = functional.binary_cross_entropy_with_logits(planar.detection_logits, disks)
-    loss = loss + (planar.heatmaps - disks).square().mean() + (z - torch.arange(N)).square().mean()
+    loss = functional.binary_cross_entropy_with_logits(landmarks_2d.detection_logits, disks)
+    loss = loss + (landmarks_2d.heatmaps - disks).square().mean() + (z - torch.arange(N)).square().mean()
     loss.backward()
     reached = [
         cascade.detection.trunk.conv1,
@@ -298,14 +298,14 @@ def test_zero_start_does_not_stop_the_detection_from_learning():
     target = torch.zeros(1, 3, 32, 32)
     target[..., :12, :12] = 1
     head = nn.Sequential(detection.deconvolution, nn.ReLU(), detection.score)
-    optimiser = torch.optim.SGD(head.parameters(), lr=0.5)
+    optimizer = torch.optim.SGD(head.parameters(), lr=0.5)
     losses = []
     for _ in range(3):
         loss = functional.binary_cross_entropy_with_logits(head(deep), target)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         losses.append(loss.item())
-        optimiser.step()
+        optimizer.step()
     assert detection.deconvolution.weight.grad.any()
     assert losses[0] > losses[1] > losses[2]
     # Channels of a group started apart, so they can learn apart.

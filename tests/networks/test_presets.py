@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from face_alignment_3d.networks.cascade import Planar
+from face_alignment_3d.networks.cascade import Landmarks2D
 from face_alignment_3d.networks.presets import PRESETS
 
 N = 66
@@ -68,10 +68,15 @@ def test_shapes_of_all_parts(name):
     cascade = _meta(name)
     geometry = cascade.geometry
     crops = torch.empty(2, 3, geometry.input_size, geometry.input_size, device="meta")
-    planar = cascade.locate(cascade.normalise(crops))
+    landmarks_2d = cascade.predict_2d(cascade.normalize(crops))
     maps = (2, N, *geometry.heatmap_size)
-    assert planar.detection_logits.shape == planar.heatmaps.shape == planar.distribution.shape == maps
-    assert planar.points.shape == (2, N, 2)
+    assert (
+        landmarks_2d.detection_logits.shape
+        == landmarks_2d.heatmaps.shape
+        == landmarks_2d.distribution.shape
+        == maps
+    )
+    assert landmarks_2d.points.shape == (2, N, 2)
     points, confidence = cascade(crops)
     assert points.shape == (2, N, 3)
     assert confidence.shape == (2, N)
@@ -123,7 +128,7 @@ def test_confidence_needs_a_sharp_map_and_a_detection_that_agrees(small):
         maps = torch.exp(-0.5 * squared / (spread * std) ** 2)[None, None]
         distribution = maps / maps.sum()
         logits = torch.full_like(maps, detection_logit)
-        return small.confidence(Planar(logits, distribution, distribution, points)).item()
+        return small.confidence(Landmarks2D(logits, distribution, distribution, points)).item()
 
     assert confidence(spread=1.0, detection_logit=9.0) > 0.8
     assert confidence(spread=4.0, detection_logit=9.0) < 0.25
@@ -134,10 +139,14 @@ def test_confidence_needs_a_sharp_map_and_a_detection_that_agrees(small):
 def test_gradients_reach_each_part(name):
     torch.manual_seed(0)
     cascade = PRESETS[name]().train()
-    image = cascade.normalise(_crops(cascade, 2))
-    planar = cascade.locate(image)
-    z = cascade.regress_depth(image, planar.points.detach())
-    loss = planar.detection_logits.sigmoid().mean() + planar.points.square().mean() + z.square().mean()
+    image = cascade.normalize(_crops(cascade, 2))
+    landmarks_2d = cascade.predict_2d(image)
+    z = cascade.regress_depth(image, landmarks_2d.points.detach())
+    loss = (
+        landmarks_2d.detection_logits.sigmoid().mean()
+        + landmarks_2d.points.square().mean()
+        + z.square().mean()
+    )
     loss.backward()
     for part in (cascade.detection, cascade.regression, cascade.depth):
         untouched = [n for n, p in part.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
@@ -148,23 +157,23 @@ def test_gradients_reach_each_part(name):
 
 def test_depth_gradient_reaches_the_planar_parts_when_not_detached(small):
     small.zero_grad()
-    image = small.normalise(_crops(small, 1))
-    small.regress_depth(image, small.locate(image).points).square().sum().backward()
+    image = small.normalize(_crops(small, 1))
+    small.regress_depth(image, small.predict_2d(image).points).square().sum().backward()
     assert any(p.grad is not None and p.grad.any() for p in small.regression.parameters())
     small.zero_grad()
 
 
-def test_normalisation_is_imagenets(small):
+def test_normalization_is_imagenets(small):
     mean = 255 * torch.tensor([0.485, 0.456, 0.406])
     crops = mean.view(1, 3, 1, 1).expand(1, 3, 4, 4)
-    torch.testing.assert_close(small.normalise(crops), torch.zeros(1, 3, 4, 4), atol=1e-6, rtol=0)
-    brighter = small.normalise(crops + 255 * torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+    torch.testing.assert_close(small.normalize(crops), torch.zeros(1, 3, 4, 4), atol=1e-6, rtol=0)
+    brighter = small.normalize(crops + 255 * torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
     torch.testing.assert_close(brighter, torch.ones(1, 3, 4, 4))
-    as_bytes = small.normalise(torch.zeros(1, 3, 4, 4, dtype=torch.uint8))
+    as_bytes = small.normalize(torch.zeros(1, 3, 4, 4, dtype=torch.uint8))
     assert as_bytes.dtype == torch.float32
 
 
-def test_normalisation_is_not_part_of_the_weights(small):
+def test_normalization_is_not_part_of_the_weights(small):
     assert not {"mean", "std"} & set(small.state_dict())
 
 

@@ -13,7 +13,7 @@ from face_alignment_3d.pose import Camera, PerspectivePose, rotation_by, solve_p
 from face_alignment_3d.pose.mean_face import MEAN_FACE
 
 _CAMERA = Camera(fx=1100, fy=1050, cx=610, cy=350, width=1280, height=720)
-_UNIT = 63 / 0.7303  # Millimetres in an inter-ocular distance of the mean face.
+_UNIT = 63 / 0.7303  # Millimeters in an inter-ocular distance of the mean face.
 _CUBE = np.array([(x, y, z) for x in (-50.0, 50.0) for y in (-50.0, 50.0) for z in (-120.0, -20.0)])
 
 
@@ -81,9 +81,9 @@ def test_matrices_are_rigid_and_a_head_that_faces_the_camera_is_not_turned(
 
 
 def test_units() -> None:
-    in_metres = _pose().model_view("opengl", unit="m")
-    np.testing.assert_allclose(in_metres[:3, 3], [0.09, 0.04, -0.7])
-    np.testing.assert_array_equal(in_metres[:3, :3], _pose().model_view("opengl")[:3, :3])
+    in_meters = _pose().model_view("opengl", unit="m")
+    np.testing.assert_allclose(in_meters[:3, 3], [0.09, 0.04, -0.7])
+    np.testing.assert_array_equal(in_meters[:3, :3], _pose().model_view("opengl")[:3, :3])
 
 
 def test_unknown_names() -> None:
@@ -114,7 +114,7 @@ def test_solvepnp_agrees() -> None:
     points = _UNIT * shape @ rotation_by(30, -8, 12).T + [150, -90, 500]
     z = (points[:, 2] - points[:, 2].mean()) * _CAMERA.fx / 500
     pose = solve_perspective(np.column_stack([_CAMERA.project(points), z]), _CAMERA)
-    model = pose.points_canonical * pose.millimetres_per_unit
+    model = pose.points_canonical * pose.millimeters_per_unit
     found, vector, position = cv2.solvePnP(
         model, pose.project(pose.points_canonical), _CAMERA.matrix, None, flags=cv2.SOLVEPNP_SQPNP
     )
@@ -181,7 +181,7 @@ def test_cameras() -> None:
     camera = Camera.from_field_of_view(90, width=640, height=480)
     assert camera.fx == camera.fy == pytest.approx(320)
     assert (camera.cx, camera.cy) == (319.5, 239.5)
-    # The edges of the picture are half a pixel beyond the centres of its outermost pixels.
+    # The edges of the picture are half a pixel beyond the centers of its outermost pixels.
     np.testing.assert_allclose(camera.project(np.array([[1.0, 0, 1], [-1, 0, 1]]))[:, 0], [639.5, -0.5])
     assert Camera.assumed(width=640, height=480).fx == 640
     assert Camera.assumed(width=480, height=640).fx == 640

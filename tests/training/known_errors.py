@@ -11,7 +11,7 @@ from face_alignment_3d.training.data.datasets.photos68 import Photos68
 from face_alignment_3d.training.evaluation.truth import LabelledSet, truth_by_hand
 from face_alignment_3d.training.labels.lifting import Lifted
 
-_GREY_STEP = 20
+_GRAY_STEP = 20
 #: A point's error over its face's inner error: 1 on average over the inner points, 2 on the jaw.
 POINT_SHARE = np.concatenate([np.full(17, 2.0), np.linspace(0.5, 1.5, 49)])
 ALL_POINTS_SHARE = POINT_SHARE.mean()
@@ -27,11 +27,11 @@ def labels(count, *, seed=0):
 
 
 def write_photos(directory: Path, points68, *, first=0):
-    """Photos that are told apart by their grey: number ``first`` and on."""
+    """Photos that are told apart by their gray: number ``first`` and on."""
     directory.mkdir(parents=True, exist_ok=True)
     names = tuple(f"photo_{i}" for i in range(len(points68)))
     for index, name in enumerate(names):
-        Image.new("L", (16, 16), _GREY_STEP * (first + index)).save(directory / f"{name}.jpg")
+        Image.new("L", (16, 16), _GRAY_STEP * (first + index)).save(directory / f"{name}.jpg")
     return Photos68(directory, names, points68)
 
 
@@ -68,7 +68,7 @@ class KnownAligner:
 
     def detect_batch(self, images, *, boxes=None):
         self.batches.append((len(images), boxes is not None))
-        numbers = [round(float(image.mean()) / _GREY_STEP) for image in images]
+        numbers = [round(float(image.mean()) / _GRAY_STEP) for image in images]
         if boxes is None:
             return [self._detected(number) for number in numbers]
         return [

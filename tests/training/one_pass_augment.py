@@ -7,7 +7,7 @@ from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.training.data.augment import upright_crop
 
 
-def augment_in_one_pass(sample, draw, size, extension, geometric, chances):
+def augment_in_one_pass(sample, draw, size, crop_scale, geometric, chances):
     """The crop (S, S, 3) and its points (66, 3)."""
     wide = draw.random() < geometric.wide_roll_share
     limit = geometric.wide_roll
@@ -15,17 +15,17 @@ def augment_in_one_pass(sample, draw, size, extension, geometric, chances):
     shift = np.clip(draw.normal(0.0, geometric.shift, 2), -0.2, 0.2)
     scale = np.exp(np.clip(draw.normal(0.0, geometric.scale), -0.3, 0.3))
     crop = upright_crop(
-        sample.points, size=size, extension=extension, angle=np.deg2rad(degrees), shift=shift, scale=scale
+        sample.points, size=size, crop_scale=crop_scale, angle=np.deg2rad(degrees), shift=shift, scale=scale
     )
     border = cv2.BORDER_CONSTANT if draw.random() < 0.5 else cv2.BORDER_REPLICATE
     pixels, points = crop.sample(sample.image, border=border), crop.to_crop(sample.points).astype(np.float32)
     if draw.random() < 0.5:
         pixels, points = np.ascontiguousarray(pixels[:, ::-1]), points[MIRROR]
         points[:, 0] = size - 1 - points[:, 0]
-    return _disturb(pixels, draw, chances), points
+    return _perturb(pixels, draw, chances), points
 
 
-def _disturb(crop, draw, chances):
+def _perturb(crop, draw, chances):
     size = len(crop)
     if draw.random() < chances.low_resolution:
         cells = round(size * draw.uniform(0.25, 0.8))
@@ -34,14 +34,14 @@ def _disturb(crop, draw, chances):
         crop = _blur(crop, draw)
     if draw.random() < chances.occlusion:
         crop = _occlude(crop, draw, size)
-    if draw.random() < chances.shade:
+    if draw.random() < chances.illumination:
         angle, strength = draw.uniform(0, 2 * np.pi), np.float32(draw.uniform(0.2, 0.8))
         axis = np.linspace(-1, 1, size, dtype=np.float32)
         slope = np.cos(angle) * axis[None, :] + np.sin(angle) * axis[:, None]
         crop = _pixels(crop.astype(np.float32) * np.exp(strength * slope.astype(np.float32))[..., None])
-    if draw.random() < chances.colour:
-        crop = _recolour(crop, draw)
-    if draw.random() < chances.grey:
+    if draw.random() < chances.color:
+        crop = _recolor(crop, draw)
+    if draw.random() < chances.gray:
         crop = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     if draw.random() < chances.noise:
         std = draw.uniform(2.0, 14.0)
@@ -88,15 +88,15 @@ def _occlude(crop, draw, size):
     return covered
 
 
-def _recolour(crop, draw):
+def _recolor(crop, draw):
     levels = np.arange(256, dtype=np.float32) / 255
     gamma, contrast = float(np.exp(draw.normal(0.0, 0.25))), float(np.exp(draw.normal(0.0, 0.2)))
     brightness, tints = float(draw.normal(0.0, 0.1)), np.exp(draw.normal(0.0, 0.08, 3))
     curves = [255 * ((levels**gamma - 0.5) * contrast + 0.5 + brightness) * float(tint) for tint in tints]
     crop = cv2.LUT(crop, _pixels(np.stack(curves, axis=-1))[None])
     if draw.random() < 0.5:
-        grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
-        crop = _pixels(grey + (crop.astype(np.float32) - grey) * float(draw.uniform(0.3, 1.5)))
+        gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
+        crop = _pixels(gray + (crop.astype(np.float32) - gray) * float(draw.uniform(0.3, 1.5)))
     return crop
 
 

@@ -13,7 +13,7 @@ _ROWS, _COLUMNS = 41, 80
 
 
 def round_head() -> HeadModel:
-    """An ellipsoid in centimetres that can grow wider and longer, with 66 landmarks on its front."""
+    """An ellipsoid in centimeters that can grow wider and longer, with 66 landmarks on its front."""
     polar = np.pi * np.arange(_ROWS) / (_ROWS - 1)
     around = 2 * np.pi * np.arange(_COLUMNS) / _COLUMNS
     p, a = np.meshgrid(polar, around, indexing="ij")
@@ -63,7 +63,7 @@ def _landmarks(unit):
 
 
 def dotted_photo(skin, vertices, *, side):
-    """(side, side, 3): a skin-coloured disc of a head with a red, green or blue dot at each given vertex."""
+    """(side, side, 3): a skin-colored disc of a head with a red, green or blue dot at each given vertex."""
     ys, xs = np.mgrid[:side, :side]
     middle, radius = skin.mean(axis=0), np.ptp(skin, axis=0) / 2
     inside = ((xs - middle[0]) / radius[0]) ** 2 + ((ys - middle[1]) / radius[1]) ** 2 < 1
@@ -71,17 +71,17 @@ def dotted_photo(skin, vertices, *, side):
     for index, vertex in enumerate(vertices):
         x, y = skin[vertex, :2]
         blob = np.exp(-0.5 * ((xs - x) ** 2 + (ys - y) ** 2) / 2.0**2)[..., None]
-        image += blob * (DOT_COLOURS[index] - image)
+        image += blob * (DOT_COLORS[index] - image)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
 #: Landmarks near the middle of the face, which turned heads show as well.
 DOTS = (33, 49, 27)
-DOT_COLOURS = np.array([[255.0, 0, 0], [0, 255.0, 0], [0, 0, 255.0]])
+DOT_COLORS = np.array([[255.0, 0, 0], [0, 255.0, 0], [0, 0, 255.0]])
 
 
-def dot_position(image, colour):
-    """(x, y) of the middle of a dot: of all that is nearer to its colour than to the skin's."""
-    likeness = np.clip(1 - np.linalg.norm(image - colour, axis=-1) / 150, 0, None)
+def dot_position(image, color):
+    """(x, y) of the middle of a dot: of all that is nearer to its color than to the skin's."""
+    likeness = np.clip(1 - np.linalg.norm(image - color, axis=-1) / 150, 0, None)
     ys, xs = np.mgrid[: image.shape[0], : image.shape[1]]
     return np.array([(likeness * xs).sum(), (likeness * ys).sum()]) / likeness.sum()

@@ -17,7 +17,7 @@ from face_alignment_3d.training.engine.batches import BatchMaker, Pool
 from face_alignment_3d.training.engine.interruption import TrainingStopped
 from face_alignment_3d.training.engine.processes import joined_processes
 from face_alignment_3d.training.engine.trainer import Trainer, TrainingPlan
-from face_alignment_3d.training.labels.random_pose_labels import TurnedLabels
+from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective
 from tests.training.small_cascade import small_cascade
@@ -44,7 +44,7 @@ def _plan(objective, trained, steps):
         objective=objective,
         weights=dict.fromkeys(["detection", "regression", "shape", "coordinates", "depth", "prior"], 1.0),
         trained=trained,
-        optimiser=lambda cascade: torch.optim.SGD(
+        optimizer=lambda cascade: torch.optim.SGD(
             [parameter for parameter in cascade.parameters() if parameter.requires_grad], lr=1e-3
         ),
         rate=lambda step: 1e-3,
@@ -66,7 +66,7 @@ def _trainer(name, plan, processes, out):
             cascade.double()
     trainer = Trainer(cascade, plan, out / f"{name}.safetensors", processes=processes)
     pools = [Pool(_samples(), 1.0, np.full(6, 1 / 6))]
-    maker = BatchMaker(pools, cascade.geometry, Geometric(), Photometric(), BATCH, 1, processes.part(BATCH))
+    maker = BatchMaker(pools, cascade.geometry, Geometric(), Photometric(), BATCH, 1, processes.shard(BATCH))
     return trainer, maker
 
 
@@ -84,8 +84,8 @@ def one_step(name, objective, trained, processes, out):
 
 def all_steps(processes, out):
     """One step of each kind of run."""
-    turned = TurnedLabels(posed_faces(30, seed=5)[0])
-    one_step("compact", JointObjective(ALL, turned, true_points_share=0.3), ALL, processes, out)
+    random_pose_labels = RandomPoseLabels(posed_faces(30, seed=5)[0])
+    one_step("compact", JointObjective(ALL, random_pose_labels, true_points_share=0.3), ALL, processes, out)
     one_step("paper", PaperObjective(ALL), ALL, processes, out)
 
 

@@ -12,7 +12,7 @@ from face_alignment_3d.networks.compact.regression import CompactRegression
 GEOMETRY = CascadeGeometry(
     landmarks=66,
     input_size=64,
-    crop_extension=1.35,
+    crop_scale=1.35,
     heatmap_stride=4,
     depth_stride=4,
     depth_std=4.0,

@@ -4,13 +4,13 @@ import torch
 from torch import nn
 
 from face_alignment_3d.networks.cascade import Cascade, CascadeGeometry
-from face_alignment_3d.networks.paper import initialization as initialisation
+from face_alignment_3d.networks.paper import initialization
 from face_alignment_3d.networks.paper.blocks import Bottleneck, PreActivationBottleneck
 
 GEOMETRY = CascadeGeometry(
     landmarks=66,
     input_size=64,
-    crop_extension=1.25,
+    crop_scale=1.25,
     heatmap_stride=1,
     depth_stride=1,
     depth_std=2.0,
@@ -27,9 +27,9 @@ class _Detection(nn.Module):
         self.trunk = nn.Sequential(Bottleneck(8, 4, 16, stride=2), Bottleneck(16, 4, 16))
         self.deconvolution = nn.ConvTranspose2d(16, 16, 8, stride=4, padding=2, groups=4)
         self.score = nn.Conv2d(16, 66, 1)
-        initialisation.he_(self.trunk)
-        initialisation.bilinear_(self.deconvolution)
-        initialisation.zeros_(self.score)
+        initialization.he_(self.trunk)
+        initialization.bilinear_(self.deconvolution)
+        initialization.zeros_(self.score)
 
     def forward(self, image):
         features = self.trunk(self.stem(image))
@@ -43,8 +43,8 @@ class _Regression(nn.Module):
         self.trunk = PreActivationBottleneck(32, 8, 32)
         self.score = nn.Conv2d(32, 66, 1)
         self.deconvolution = nn.ConvTranspose2d(66, 66, 8, stride=4, padding=2)
-        initialisation.gaussian_(self.score, std=0.01)
-        initialisation.bilinear_(self.deconvolution)
+        initialization.gaussian_(self.score, std=0.01)
+        initialization.bilinear_(self.deconvolution)
 
     def forward(self, detection_logits, features):
         maps = self.enter(torch.sigmoid(detection_logits))
@@ -62,7 +62,7 @@ class _Depth(nn.Module):
         )
         self.leave = nn.Sequential(nn.BatchNorm2d(32), nn.ReLU())
         self.score = nn.Linear(32, 66)
-        initialisation.gaussian_(self.score, std=0.01)
+        initialization.gaussian_(self.score, std=0.01)
 
     def forward(self, image, heatmaps, points):
         deep = self.leave(self.stages(self.stem(torch.cat([image, heatmaps], dim=1))))

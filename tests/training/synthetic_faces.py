@@ -74,13 +74,13 @@ def posed_faces(count, *, seed, yaw=60.0, pitch=20.0, roll=30.0, size=60.0):
 
 
 def picture(points, *, side=220):
-    """(side, side, 3): a grey picture with a soft coloured dot at each of (N, 2 or 3) points."""
+    """(side, side, 3): a gray picture with a soft colored dot at each of (N, 2 or 3) points."""
     ys, xs = np.mgrid[:side, :side]
     image = np.full((side, side, 3), 60.0)
     for index, (x, y) in enumerate(points[:, :2]):
-        colour = 80 + 170 * np.array([(index % 4) / 3, (index // 4 % 4) / 3, (index // 16) / 4])
+        color = 80 + 170 * np.array([(index % 4) / 3, (index // 4 % 4) / 3, (index // 16) / 4])
         blob = np.exp(-0.5 * ((xs - x) ** 2 + (ys - y) ** 2) / 2.0**2)[..., None]
-        image += blob * (colour - image)
+        image += blob * (color - image)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 

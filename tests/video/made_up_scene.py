@@ -13,7 +13,7 @@ HEIGHT, WIDTH = 360, 640
 
 
 def shape66() -> np.ndarray:
-    """(66, 3): a face one unit wide and high, centred, with zero mean z."""
+    """(66, 3): a face one unit wide and high, centered, with zero mean z."""
     turn = np.pi * np.arange(17) / 16
     jaw = np.column_stack([-0.5 * np.cos(turn), 0.5 * np.sin(turn), 0.3 * np.abs(np.cos(turn))])
     generator = np.random.default_rng(3)
@@ -26,7 +26,7 @@ def shape66() -> np.ndarray:
 
 @dataclass
 class Actor:
-    """A face: where its centre is at a time, how large it is, whether it is in front, and hidden when."""
+    """A face: where its center is at a time, how large it is, whether it is in front, and hidden when."""
 
     path: Callable[[float], tuple[float, float]]
     size: float = 80.0

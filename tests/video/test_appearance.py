@@ -41,7 +41,7 @@ def test_a_face_half_covered_is_more_like_itself_than_another_is(seed):
     assert itself > likeness(_looks(face), _looks(other)) + 0.2
 
 
-def test_a_head_that_leans_is_levelled():
+def test_a_head_that_leans_is_leveled():
     angle = np.radians(25)
     turn = cv2.getRotationMatrix2D((70, 70), -25, 1)  # OpenCV counts counter-clockwise.
     leaning = cv2.warpAffine(

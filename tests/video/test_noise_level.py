@@ -48,7 +48,7 @@ def test_a_long_talk_is_not_taken_for_noise():
     assert _levels(own, common, np.arange(400) / 30).own.max() < 3.5 * quiet
 
 
-def test_a_film_that_stands_still_has_some():
+def test_a_video_that_stands_still_has_some():
     still = np.zeros((100, 66, 3))
     noise = _levels(still, still[:, :4], np.arange(100) / 30)
     assert (noise.own > 0).all()

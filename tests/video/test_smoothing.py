@@ -189,7 +189,7 @@ def test_wrong_calls():
 def _network_noise(frames, *, noise=0.0006, together=0.0015, seed=0):
     """(frames, 66, 3) in face sizes: like a network's, which is not white.
 
-    Neighbours err together, jaw and brows err more, the whole face gives and turns, and half of each error
+    Neighbors err together, jaw and brows err more, the whole face gives and turns, and half of each error
     stays for the next frame.
     """
     generator = np.random.default_rng(seed)
@@ -205,7 +205,7 @@ def _network_noise(frames, *, noise=0.0006, together=0.0015, seed=0):
     return np.array(errors)
 
 
-def _film(motion, *, seed=0, fps=30.0, seconds=8.0):
+def _video(motion, *, seed=0, fps=30.0, seconds=8.0):
     """(truth, measured, smoothed) as of _run, with a network's noise."""
     smoother = LandmarkSmoother()
     times = np.arange(round(seconds * fps)) / fps
@@ -220,14 +220,14 @@ def _film(motion, *, seed=0, fps=30.0, seconds=8.0):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_networks_jitter_at_rest_is_at_least_5_times_less(seed):
-    truth, measured, smoothed = _film(_at_rest, seed=seed)
+    truth, measured, smoothed = _video(_at_rest, seed=seed)
     assert _jitter(measured, truth) > 5 * _jitter(smoothed, truth)
 
 
 # With so little noise, what is lost at the turning points of a shaken head ("no") is more than is gained.
 @pytest.mark.parametrize("motion", sorted(MOTIONS.keys() - {"no"}))
 def test_with_a_networks_noise_there_is_no_lag_and_no_more_error(motion):
-    truth, measured, smoothed = _film(MOTIONS[motion])
+    truth, measured, smoothed = _video(MOTIONS[motion])
     assert abs(_lag(truth, smoothed)) < 0.3
     assert _rms(smoothed - truth) <= _rms(measured - truth)
 

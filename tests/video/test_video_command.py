@@ -20,27 +20,27 @@ from pythonosc.osc_packet import OscPacket
 from scipy.spatial.transform import Rotation
 
 import face_alignment_3d
-from face_alignment_3d.arkit import COEFFICIENTS
-from face_alignment_3d.blendshapes import FaceCoefficients
+from face_alignment_3d.arkit import BLENDSHAPES
+from face_alignment_3d.blendshapes import Blendshapes
 from face_alignment_3d.cli import main
-from face_alignment_3d.cli.result_files import FILM_FORMATS
+from face_alignment_3d.cli.result_files import VIDEO_FORMATS
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NAMES
 from face_alignment_3d.pose import rotation_by
 from face_alignment_3d.pose.mean_face import MEAN_FACE
-from tests.video.videos import read_pictures, read_times, sound_seconds, write_film
+from tests.video.videos import audio_seconds, read_pictures, read_times, write_video
 
 TIMES = [0, 33, 70, 100, 300, 333, 500, 533]
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Smiling:
-    """Stands for what estimates coefficients."""
+    """Stands for what estimates blendshapes."""
 
     def estimate(self, face):
-        values = np.full(len(COEFFICIENTS), np.nan)
-        values[COEFFICIENTS.index("mouthSmileLeft")] = 0.5
-        return FaceCoefficients(values)
+        values = np.full(len(BLENDSHAPES), np.nan)
+        values[BLENDSHAPES.index("mouthSmileLeft")] = 0.5
+        return Blendshapes(values)
 
 
 class OneFace:
@@ -60,9 +60,9 @@ class OneFace:
         height, width = image.shape[:2]
         points = MEAN_FACE * (0.2 * height) + [width / 2, height / 2, 0]
         box = np.array([0.3 * width, 0.2 * height, 0.7 * width, 0.8 * height], np.float32)
-        estimator = Smiling() if OneFace.options.get("coefficients") else None
+        estimator = Smiling() if OneFace.options.get("blendshapes") else None
         confidence = np.full(66, 0.7, np.float32)
-        return [Face3D(points.astype(np.float32), confidence, box, 0.9, coefficient_estimator=estimator)]
+        return [Face3D(points.astype(np.float32), confidence, box, 0.9, blendshape_estimator=estimator)]
 
 
 @pytest.fixture
@@ -76,14 +76,14 @@ def _names(folder):
     return {path.name for path in folder.iterdir()}
 
 
-def test_default_is_film_and_json(one_face, tmp_path, capsys):
-    write_film(tmp_path / "clip.mp4", TIMES, sound="aac")
+def test_default_is_video_and_json(one_face, tmp_path, capsys):
+    write_video(tmp_path / "clip.mp4", TIMES, audio_codec="aac")
     assert main(["video", "clip.mp4"]) == 0
     assert _names(tmp_path) == {"clip.mp4", "clip_landmarks.mp4", "clip.json"}
     captured = capsys.readouterr()
     assert captured.out == "8 frames, 1 face followed: wrote clip_landmarks.mp4 and clip.json\n"
     np.testing.assert_allclose(read_times("clip_landmarks.mp4"), np.array(TIMES) / 1000, atol=0.0011)
-    assert sound_seconds("clip_landmarks.mp4") is not None
+    assert audio_seconds("clip_landmarks.mp4") is not None
     drawn, plain = read_pictures("clip_landmarks.mp4")[4], read_pictures("clip.mp4")[4]
     assert (np.abs(drawn.astype(int) - plain).max(axis=2) > 60).sum() > 50
     content = json.loads(Path("clip.json").read_text())
@@ -96,7 +96,7 @@ def test_default_is_film_and_json(one_face, tmp_path, capsys):
 
 
 def test_data_alone(one_face, tmp_path):
-    write_film(tmp_path / "clip.mp4", TIMES)
+    write_video(tmp_path / "clip.mp4", TIMES)
     assert main(["video", "clip.mp4", "--csv", "--npz"]) == 0
     assert _names(tmp_path) == {"clip.mp4", "clip.csv", "clip.npz"}
     with Path("clip.csv").open(newline="") as file:
@@ -111,14 +111,14 @@ def test_data_alone(one_face, tmp_path):
             assert float(row["x_30"]) == pytest.approx(points[30, 0])
 
 
-def test_names_follow_the_film_that_is_asked_for(one_face, tmp_path):
-    write_film(tmp_path / "clip.mp4", TIMES, rotation=90)
+def test_names_follow_the_video_that_is_asked_for(one_face, tmp_path):
+    write_video(tmp_path / "clip.mp4", TIMES, rotation=90)
     assert main(["video", "clip.mp4", "-o", "out/drawn.mkv", "--json", "--no-smooth", "--device", "cpu"]) == 0
     assert _names(tmp_path / "out") == {"drawn.mkv", "drawn.json"}
     assert json.loads((tmp_path / "out" / "drawn.json").read_text())["width"] == 48
     assert OneFace.options == {
         **{"weights": "lite", "device": "cpu", "backend": "auto"},
-        **{"detector": None, "coefficients": False, "offline": None},
+        **{"detector": None, "blendshapes": False, "offline": None},
     }
 
 
@@ -127,15 +127,15 @@ def test_backend_and_smallest_face(one_face, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "face_alignment_3d.detection.mtcnn.MTCNNDetector", lambda **options: made.append(options) or "mine"
     )
-    write_film(tmp_path / "clip.mp4", TIMES)
+    write_video(tmp_path / "clip.mp4", TIMES)
     assert main(["video", "clip.mp4", "--csv", "--backend", "onnx", "--min-face", "17"]) == 0
     assert made == [{"backend": "onnx", "device": "auto", "min_face_size": 17}]
     assert (OneFace.options["backend"], OneFace.options["detector"]) == ("onnx", "mine")
 
 
 def test_every_format(one_face, tmp_path, capsys):
-    write_film(tmp_path / "clip.mp4", TIMES)
-    arguments = [option for kind in FILM_FORMATS for option in ("--export", kind)]
+    write_video(tmp_path / "clip.mp4", TIMES)
+    arguments = [option for kind in VIDEO_FORMATS for option in ("--export", kind)]
     assert main(["video", "clip.mp4", "--markup", "68", "--csv", *arguments]) == 0
     files = ["clip.json", "clip.csv", "clip.npz", "clip.openface.csv", "clip.livelink.csv", "clip.glb"]
     assert _names(tmp_path) == {"clip.mp4", *files}
@@ -158,7 +158,7 @@ def test_every_format(one_face, tmp_path, capsys):
 
 def test_no_face_no_animation(one_face, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(OneFace, "detect", lambda *_, **__: [])
-    write_film(tmp_path / "clip.mp4", TIMES)
+    write_video(tmp_path / "clip.mp4", TIMES)
     assert main(["video", "clip.mp4", "--export", "gltf", "--export", "livelink"]) == 0
     assert capsys.readouterr().out == "8 frames, 0 faces followed: nothing written\n"
     assert _names(tmp_path) == {"clip.mp4"}
@@ -178,8 +178,8 @@ def _heard(ear, datagrams):
     return [{timed.message.address: timed.message.params for timed in p.messages} for p in packets]
 
 
-def test_a_film_is_streamed_at_its_own_speed(one_face, tmp_path, listener, capsys):
-    write_film(tmp_path / "clip.mp4", TIMES)
+def test_a_video_is_streamed_at_its_own_speed(one_face, tmp_path, listener, capsys):
+    write_video(tmp_path / "clip.mp4", TIMES)
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     assert main(["video", "clip.mp4", "--vmc", address]) == 0
     assert capsys.readouterr().out == f"8 frames, 1 face followed: streamed to {address}\n"
@@ -192,12 +192,12 @@ def test_a_film_is_streamed_at_its_own_speed(one_face, tmp_path, listener, capsy
         np.testing.assert_allclose(frame["/VMC/Ext/Bone/Pos"][4:], [0, 0, 0, 1], atol=0.02)
 
 
-def test_coefficients(one_face, tmp_path, listener):
-    write_film(tmp_path / "clip.mp4", TIMES)
+def test_blendshapes(one_face, tmp_path, listener):
+    write_video(tmp_path / "clip.mp4", TIMES)
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     arguments = ["--csv", "--export", "livelink", "--vmc", address]
-    assert main(["video", "clip.mp4", "--coefficients", *arguments]) == 0
-    assert OneFace.options["coefficients"] is True
+    assert main(["video", "clip.mp4", "--blendshapes", *arguments]) == 0
+    assert OneFace.options["blendshapes"] is True
     assert pd.read_csv("clip.csv")["mouthSmileLeft"].tolist() == [0.5] * 8
     assert pd.read_csv("clip.livelink.csv")["MouthSmileLeft"].tolist() == [0.5] * 8
     for heard in _heard(listener, 8):
@@ -205,7 +205,7 @@ def test_coefficients(one_face, tmp_path, listener):
 
 
 def test_a_stream_beside_files(one_face, tmp_path, listener, capsys):
-    write_film(tmp_path / "clip.mp4", TIMES)
+    write_video(tmp_path / "clip.mp4", TIMES)
     assert main(["video", "clip.mp4", "--json", "--vmc", f"127.0.0.1:{listener.getsockname()[1]}"]) == 0
     assert "wrote clip.json, streamed to 127.0.0.1:" in capsys.readouterr().out
     assert len(_heard(listener, 8)) == 8
@@ -216,14 +216,14 @@ def test_a_network_that_fails_does_not_end_the_work(one_face, tmp_path, monkeypa
         raise OSError(101, "Network is unreachable")
 
     monkeypatch.setattr("face_alignment_3d.export.VMCSender.send", fail)
-    write_film(tmp_path / "clip.mp4", TIMES)
+    write_video(tmp_path / "clip.mp4", TIMES)
     assert main(["video", "clip.mp4", "--json", "--vmc", "127.0.0.1:39539"]) == 0
     assert capsys.readouterr().err.count("warning: --vmc 127.0.0.1:39539: Network is unreachable") == 1
     assert len(json.loads(Path("clip.json").read_text())["frames"]) == 8
 
 
 def test_nowhere_to_stream_to(one_face, tmp_path, monkeypatch, capsys):
-    write_film(tmp_path / "clip.mp4", TIMES)
+    write_video(tmp_path / "clip.mp4", TIMES)
     with pytest.raises(SystemExit) as stop:
         main(["video", "clip.mp4", "--vmc", "localhost"])
     assert stop.value.code == 2
@@ -236,12 +236,12 @@ def test_nowhere_to_stream_to(one_face, tmp_path, monkeypatch, capsys):
     assert _names(tmp_path) == {"clip.mp4"}
 
 
-def test_a_film_that_breaks_off(one_face, tmp_path, capsys):
-    whole = write_film(tmp_path / "a.mp4", range(0, 6000, 33), options={"movflags": "faststart"})
+def test_a_video_that_breaks_off(one_face, tmp_path, capsys):
+    whole = write_video(tmp_path / "a.mp4", range(0, 6000, 33), options={"movflags": "faststart"})
     content = whole.read_bytes()
     (tmp_path / "part.mp4").write_bytes(content[: len(content) // 2])
     assert main(["video", "part.mp4", "-o", "out.mp4", "--json"]) == 1
-    assert "warning: part.mp4: the film breaks off" in capsys.readouterr().err
+    assert "warning: part.mp4: the video breaks off" in capsys.readouterr().err
     frames = json.loads(Path("out.json").read_text())
     assert not frames["complete"]
     assert len(frames["frames"]) == len(read_times("out.mp4")) > 20
@@ -250,8 +250,8 @@ def test_a_film_that_breaks_off(one_face, tmp_path, capsys):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped(one_face, tmp_path, monkeypatch, capsys, number, code):
     monkeypatch.setattr(OneFace, "after", staticmethod(lambda: os.kill(os.getpid(), number)))
-    write_film(tmp_path / "clip.mp4", TIMES, sound="aac")
-    arguments = [option for kind in FILM_FORMATS for option in ("--export", kind)]
+    write_video(tmp_path / "clip.mp4", TIMES, audio_codec="aac")
+    arguments = [option for kind in VIDEO_FORMATS for option in ("--export", kind)]
     assert main(["video", "clip.mp4", "-o", "out.mp4", *arguments]) == code
     assert capsys.readouterr().out.startswith("stopped early: 3 frames, 1 face followed")
     assert len(read_times("out.mp4")) == 3
@@ -273,15 +273,15 @@ def test_an_error_leaves_nothing(one_face, tmp_path, monkeypatch):
         raise OSError("no more")
 
     monkeypatch.setattr(OneFace, "after", staticmethod(fail))
-    write_film(tmp_path / "clip.mp4", TIMES)
-    arguments = [option for kind in FILM_FORMATS for option in ("--export", kind)]
+    write_video(tmp_path / "clip.mp4", TIMES)
+    arguments = [option for kind in VIDEO_FORMATS for option in ("--export", kind)]
     assert main(["video", "clip.mp4", "-o", "out.mp4", *arguments]) == 2
     assert _names(tmp_path) == {"clip.mp4"}
 
 
-def test_a_kill_leaves_no_broken_film(tmp_path):
-    """Without a chance to tidy up, the film is not there, and what was there before still is."""
-    write_film(tmp_path / "clip.mp4", range(0, 3000, 33))
+def test_a_kill_leaves_no_broken_video(tmp_path):
+    """Without a chance to tidy up, the video is not there, and what was there before still is."""
+    write_video(tmp_path / "clip.mp4", range(0, 3000, 33))
     (tmp_path / "out.mp4").write_text("before")
     code = (
         f"import sys; sys.path[:0] = [{str(ROOT)!r}]\n"
@@ -298,13 +298,13 @@ def test_a_kill_leaves_no_broken_film(tmp_path):
 
 
 def test_errors(one_face, tmp_path, capsys):
-    write_film(tmp_path / "clip.mp4", TIMES)
-    (tmp_path / "text.mp4").write_text("no film")
+    write_video(tmp_path / "clip.mp4", TIMES)
+    (tmp_path / "text.mp4").write_text("no video")
     for arguments, message in (
-        (["nowhere.mp4"], "no such film: nowhere.mp4"),
-        (["text.mp4"], "text.mp4 cannot be read as a film"),
-        (["clip.mp4", "-o", "clip.mp4"], "would replace the film"),
-        (["clip.mp4", "-o", "out.gif"], "films are written as .mp4, .mov, .mkv"),
+        (["nowhere.mp4"], "no such video: nowhere.mp4"),
+        (["text.mp4"], "text.mp4 cannot be read as a video"),
+        (["clip.mp4", "-o", "clip.mp4"], "would replace the video"),
+        (["clip.mp4", "-o", "out.gif"], "videos are written as .mp4, .mov, .mkv"),
     ):
         assert main(["video", *arguments]) == 2
         assert message in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The files with the faces of a film, read by others' parsers, and what is left of unfinished files."""
+"""The files with the faces of a video, read by others' parsers, and what is left of unfinished files."""
 
 import errno
 import json
@@ -9,16 +9,16 @@ import pytest
 import trimesh
 from pygltflib import GLTF2
 
-from face_alignment_3d.arkit import COEFFICIENTS
-from face_alignment_3d.cli.result_files import FILM_FORMATS
+from face_alignment_3d.arkit import BLENDSHAPES
+from face_alignment_3d.cli.result_files import VIDEO_FORMATS
 from face_alignment_3d.export.gltf_file import write_gltf
 from face_alignment_3d.markup import NAMES
 from face_alignment_3d.markup68 import to_68
 from face_alignment_3d.pose import Camera
-from face_alignment_3d.video.records import RECORDS, RecordedFilm
+from face_alignment_3d.video.records import RECORDS, RecordedVideo
 from tests.video.tracked_faces import Smiling, poseless, tracked
 
-FILM = RecordedFilm("clip.mp4", height=480, width=640, rate=25.0)
+VIDEO = RecordedVideo("clip.mp4", height=480, width=640, rate=25.0)
 TIMES = (0.0, 0.04, 0.1, 0.5)
 
 
@@ -31,8 +31,8 @@ FRAMES = (
 )
 
 
-def write(kind, path, *, film=FILM, frames=FRAMES, times=TIMES):
-    record = RECORDS[kind](path, film)
+def write(kind, path, *, video=VIDEO, frames=FRAMES, times=TIMES):
+    record = RECORDS[kind](path, video)
     for index, (time, faces) in enumerate(zip(times, frames, strict=True)):
         record.add(index, time, faces)
     return record.finish(complete=True)
@@ -43,7 +43,7 @@ def names(folder):
 
 
 def test_the_command_line_has_them_all():
-    assert set(FILM_FORMATS) == set(RECORDS)
+    assert set(VIDEO_FORMATS) == set(RECORDS)
     assert len({record.ENDING for record in RECORDS.values()}) == len(RECORDS)
 
 
@@ -107,7 +107,7 @@ def test_of_equals_the_larger_face_is_the_main_one(tmp_path):
     assert (pd.read_csv(tmp_path / "a.livelink.csv")["HeadYaw"] > 0.1).all()
 
 
-def test_films_that_begin_before_zero(tmp_path):
+def test_videos_that_begin_before_zero(tmp_path):
     for kind in ("livelink", "gltf"):
         write(kind, tmp_path / f"a{RECORDS[kind].ENDING}", times=(-0.04, 0.0, 0.04, 0.08))
     assert pd.read_csv(tmp_path / "a.livelink.csv")["Timecode"].tolist() == [
@@ -119,8 +119,8 @@ def test_films_that_begin_before_zero(tmp_path):
 
 
 def test_arrays_in_the_markup_of_68(tmp_path):
-    film = RecordedFilm("clip.mp4", height=480, width=640, markup="68")
-    write("npz", tmp_path / "a.npz", film=film)
+    video = RecordedVideo("clip.mp4", height=480, width=640, markup="68")
+    write("npz", tmp_path / "a.npz", video=video)
     with np.load(tmp_path / "a.npz") as arrays:
         assert str(arrays["markup"]) == "68"
         assert arrays["landmarks"].shape == (6, 68, 3)
@@ -130,30 +130,30 @@ def test_arrays_in_the_markup_of_68(tmp_path):
 SMILES = [[tracked(0, 9, estimator=Smiling()), tracked(1, 0)], [], [tracked(0, 45, estimator=Smiling())]]
 
 
-def test_coefficients_in_tables(tmp_path):
-    film = RecordedFilm("clip.mp4", height=480, width=640, coefficients=True)
-    write("csv", tmp_path / "a.csv", film=film, frames=SMILES, times=TIMES[:3])
+def test_blendshapes_in_tables(tmp_path):
+    video = RecordedVideo("clip.mp4", height=480, width=640, blendshapes=True)
+    write("csv", tmp_path / "a.csv", video=video, frames=SMILES, times=TIMES[:3])
     write("csv", tmp_path / "plain.csv", frames=SMILES, times=TIMES[:3])
     table, plain = pd.read_csv(tmp_path / "a.csv"), pd.read_csv(tmp_path / "plain.csv")
-    assert list(table.columns) == [*plain.columns, *COEFFICIENTS]
+    assert list(table.columns) == [*plain.columns, *BLENDSHAPES]
     np.testing.assert_allclose(table["mouthSmileLeft"], [0.1, np.nan, 0.5], atol=1e-3)
     assert table["jawOpen"].isna().all()
-    write("livelink", tmp_path / "a.livelink.csv", film=film, frames=SMILES, times=TIMES[:3])
+    write("livelink", tmp_path / "a.livelink.csv", video=video, frames=SMILES, times=TIMES[:3])
     table = pd.read_csv(tmp_path / "a.livelink.csv")
     np.testing.assert_allclose(table["MouthSmileLeft"], [0.1, 0.5], atol=1e-3)
     assert (table["JawOpen"] == 0).all()
 
 
-def test_coefficients_in_json_and_arrays(tmp_path):
+def test_blendshapes_in_json_and_arrays(tmp_path):
     write("json", tmp_path / "a.json", frames=SMILES, times=TIMES[:3])
     frames = json.loads((tmp_path / "a.json").read_text())["frames"]
-    values = [face["coefficients"] for frame in frames for face in frame["faces"]]
+    values = [face["blendshapes"] for frame in frames for face in frame["faces"]]
     assert values[0]["mouthSmileLeft"] == pytest.approx(0.1, abs=1e-3)
     assert values[0]["jawOpen"] is None
     assert values[1] is None
     write("npz", tmp_path / "a.npz", frames=SMILES, times=TIMES[:3])
     with np.load(tmp_path / "a.npz") as arrays:
-        smiles = arrays["coefficients"][:, arrays["coefficient_names"].tolist().index("mouthSmileLeft")]
+        smiles = arrays["blendshapes"][:, arrays["blendshape_names"].tolist().index("mouthSmileLeft")]
     np.testing.assert_allclose(smiles, [0.1, np.nan, 0.5], atol=1e-3)
 
 
@@ -163,22 +163,22 @@ def test_without_a_face_there_is_no_file(tmp_path, kind):
     assert names(tmp_path) == set()
 
 
-@pytest.mark.parametrize("kind", FILM_FORMATS)
+@pytest.mark.parametrize("kind", VIDEO_FORMATS)
 def test_what_is_not_finished_is_not_there(tmp_path, kind):
     target = tmp_path / f"a{RECORDS[kind].ENDING}"
     target.write_text("what was there")
-    record = RECORDS[kind](target, FILM)
+    record = RECORDS[kind](target, VIDEO)
     record.add(0, 0.0, FRAMES[0])
     record.discard()
     assert names(tmp_path) == {target.name}
     assert target.read_text() == "what was there"
 
 
-@pytest.mark.parametrize("kind", FILM_FORMATS)
+@pytest.mark.parametrize("kind", VIDEO_FORMATS)
 def test_a_full_disk_leaves_no_part(tmp_path, monkeypatch, kind):
     """The disk fills up when the files are put in their places."""
     target = tmp_path / f"a{RECORDS[kind].ENDING}"
-    record = RECORDS[kind](target, FILM)
+    record = RECORDS[kind](target, VIDEO)
     record.add(0, 0.0, FRAMES[0])
 
     def full(_):
@@ -191,7 +191,7 @@ def test_a_full_disk_leaves_no_part(tmp_path, monkeypatch, kind):
     assert names(tmp_path) == set()
 
 
-@pytest.mark.parametrize("kind", FILM_FORMATS)
+@pytest.mark.parametrize("kind", VIDEO_FORMATS)
 def test_a_missing_folder_is_noticed_at_once(tmp_path, kind):
     with pytest.raises(FileNotFoundError):
-        RECORDS[kind](tmp_path / "nowhere" / f"a{RECORDS[kind].ENDING}", FILM)
+        RECORDS[kind](tmp_path / "nowhere" / f"a{RECORDS[kind].ENDING}", VIDEO)

@@ -47,21 +47,21 @@ def _identities(frames):
 
 def test_faces_keep_their_ids_and_detection_is_rare():
     scene = Scene([Actor(lambda t: (100 + 90 * t, 180), look=1), Actor(_still(500, 100), look=2)])
-    _, frames = _run(scene, 3.0, detect_every=1.0)
+    _, frames = _run(scene, 3.0, detection_interval=1.0)
     assert all(frame == frames[0] and len(frame) == 2 for frame in frames)
     assert scene.calls.count("detect") == 3
 
 
-@pytest.mark.parametrize(("look_every", "looks"), [(0.0, 89), (0.1, 30), (0.2, 15)])
-def test_looks_are_as_rare_as_they_may_be(look_every, looks):
+@pytest.mark.parametrize(("alignment_interval", "looks"), [(0.0, 89), (0.1, 30), (0.2, 15)])
+def test_looks_are_as_rare_as_they_may_be(alignment_interval, looks):
     scene = Scene([Actor(_still(150, 180), look=1), Actor(_still(500, 100), look=2)])
-    _run(scene, 3.0, detect_every=1.0, look_every=look_every)
+    _run(scene, 3.0, detection_interval=1.0, alignment_interval=alignment_interval)
     assert scene.calls.count("align 2") == looks  # One call for all faces.
 
 
 def test_a_face_that_does_not_stay_as_it_was_is_looked_at_at_once():
     scene = Scene([Actor(_still(200, 180), size=160, look=1)])
-    tracker = VideoAligner3D(scene, fps=FPS, look_every=0.5)
+    tracker = VideoAligner3D(scene, fps=FPS, alignment_interval=0.5)
     looks = []
     for index in range(15):
         frame = scene.frame(index / FPS)
@@ -94,7 +94,7 @@ def test_between_looks_landmarks_move_with_the_face():
             return [Face3D(landmarks, np.full(66, 0.65, np.float32), box_around(landmarks), 0.9)]
 
     wall = Wall()
-    tracker = VideoAligner3D(wall, fps=FPS, look_every=0.2, smooth=False)
+    tracker = VideoAligner3D(wall, fps=FPS, alignment_interval=0.2, smooth=False)
     for index in range(25):
         (face,) = tracker.track(wall.frame(index))
         assert np.abs(face.landmarks - wall.points()).max() < 0.5
@@ -106,7 +106,7 @@ def test_a_new_face_is_found_within_the_interval():
     scene = Scene(
         [Actor(_still(150, 150), look=1), Actor(_still(500, 150), look=2, hidden=lambda t: t < 0.7)]
     )
-    _, frames = _run(scene, 2.0, detect_every=0.5)
+    _, frames = _run(scene, 2.0, detection_interval=0.5)
     first = next(i for i, frame in enumerate(frames) if len(frame) == 2)
     assert 0.7 <= first / FPS <= 1.04
     assert all(frame == {0: 0, 1: 1} for frame in frames[first:])
@@ -185,7 +185,7 @@ def test_a_face_between_two_is_none():
         Actor(_still(320, 180), look=1, nearness=1),
         Actor(lambda t: (320 + 130 * (t - 1.5), 180), look=2),
     ]
-    _, frames = _run(_SeesInBetween(actors), 3.0, search_every=0.03)
+    _, frames = _run(_SeesInBetween(actors), 3.0, redetection_interval=0.03)
     assert _identities(frames) in ({0: {0}, 1: {1}}, {0: {1}, 1: {0}})
     assert len(frames[-1]) == 2
 
@@ -203,7 +203,7 @@ def test_somebody_else_at_the_same_place_is_somebody_else():
 
 def test_a_lost_face_is_given_up_in_time():
     scene = Scene([Actor(_still(300, 180), look=1, hidden=lambda t: 1.0 <= t < 4.0)])
-    _, frames = _run(scene, 5.0, keep_lost=1.0)
+    _, frames = _run(scene, 5.0, max_lost_seconds=1.0)
     assert _identities(frames) == {0: {0, 1}}
 
 
@@ -252,7 +252,7 @@ def test_a_face_that_leaves_the_frame_is_not_made_up():
 
 def test_no_face_is_searched_for_now_and_then():
     scene = Scene([])
-    _, frames = _run(scene, 2.0, search_every=0.25)
+    _, frames = _run(scene, 2.0, redetection_interval=0.25)
     assert not any(frames)
     assert 7 <= scene.calls.count("detect") <= 9
     assert set(scene.calls) == {"detect"}
@@ -337,7 +337,7 @@ def test_smoothing_can_be_off():
     noisy = Scene([Actor(_still(200, 180), look=1)], noise=0.01)
     spread = {}
     for smooth in (True, False):
-        tracker = VideoAligner3D(noisy, smooth=smooth, fps=FPS, look_every=0)
+        tracker = VideoAligner3D(noisy, smooth=smooth, fps=FPS, alignment_interval=0)
         x = [tracker.track(noisy.frame(i / FPS))[0].landmarks[:, 0] for i in range(40)]
         spread[smooth] = np.std(np.diff(x[10:], axis=0))
     assert spread[False] > 5 * spread[True]
@@ -345,12 +345,12 @@ def test_smoothing_can_be_off():
 
 def test_flow_makes_still_faces_calmer_not_less_calm():
     error, moves = {}, {}
-    for look_every in (0.0, 0.1):
+    for alignment_interval in (0.0, 0.1):
         scene = Scene([Actor(_still(200, 180), size=160, look=1)], noise=0.002)
-        tracker = VideoAligner3D(scene, fps=FPS, look_every=look_every)
+        tracker = VideoAligner3D(scene, fps=FPS, alignment_interval=alignment_interval)
         points = np.array([tracker.track(scene.frame(i / FPS))[0].landmarks for i in range(90)])[30:]
-        error[look_every] = np.abs(points - scene.actors[0].points(0.0)).mean()
-        moves[look_every] = np.std(np.diff(points, axis=0))
+        error[alignment_interval] = np.abs(points - scene.actors[0].points(0.0)).mean()
+        moves[alignment_interval] = np.std(np.diff(points, axis=0))
     assert moves[0.1] < moves[0.0]
     assert error[0.1] < 2 * error[0.0]  # Of a third as many looks, whose noise is white here.
 
@@ -371,13 +371,15 @@ def test_time_must_rise(time):
         tracker.track(image, time=time)
 
 
-@pytest.mark.parametrize("options", [{"fps": 0.0}, {"detect_every": -1.0}, {"keep_lost": math.inf}])
+@pytest.mark.parametrize(
+    "options", [{"fps": 0.0}, {"detection_interval": -1.0}, {"max_lost_seconds": math.inf}]
+)
 def test_wrong_options(options):
     with pytest.raises(ValueError, match="must be above 0 and finite"):
         VideoAligner3D(Scene([]), **options)
 
 
-@pytest.mark.parametrize("look_every", [-0.1, math.nan, math.inf])
-def test_wrong_intervals_between_looks(look_every):
-    with pytest.raises(ValueError, match="look_every must be finite and at least 0"):
-        VideoAligner3D(Scene([]), look_every=look_every)
+@pytest.mark.parametrize("alignment_interval", [-0.1, math.nan, math.inf])
+def test_wrong_intervals_between_looks(alignment_interval):
+    with pytest.raises(ValueError, match="alignment_interval must be finite and at least 0"):
+        VideoAligner3D(Scene([]), alignment_interval=alignment_interval)

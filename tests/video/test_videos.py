@@ -1,4 +1,4 @@
-"""Films in and out: time stamps, rotation, sound, damage."""
+"""Videos in and out: time stamps, rotation, audio, damage."""
 
 from fractions import Fraction
 
@@ -6,34 +6,34 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.errors import BackendError, VideoError
-from face_alignment_3d.video.reader import Film
-from face_alignment_3d.video.writer import FilmWriter
-from tests.video.videos import picture, read_pictures, read_times, sound_seconds, write_film
+from face_alignment_3d.video.reader import VideoReader
+from face_alignment_3d.video.writer import VideoWriter
+from tests.video.videos import audio_seconds, picture, read_pictures, read_times, write_video
 
 STEADY = [round(1000 * i / 30) for i in range(30)]
 VARIABLE = [0, 33, 70, 100, 300, 333, 500, 900, 933]
 
 
 def _read(path):
-    with Film(path) as film:
-        frames = list(film.frames())
-    return frames, film
+    with VideoReader(path) as video:
+        frames = list(video.frames())
+    return frames, video
 
 
 @pytest.mark.parametrize("times", [STEADY, VARIABLE])
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
 def test_time_stamps_are_read(tmp_path, times, ending):
-    frames, film = _read(write_film(tmp_path / f"a.{ending}", times))
+    frames, video = _read(write_video(tmp_path / f"a.{ending}", times))
     np.testing.assert_allclose([frame.time for frame in frames], np.array(times) / 1000, atol=0.0011)
     assert [frame.index for frame in frames] == list(range(len(times)))
-    assert film.problem is None
+    assert video.problem is None
     assert np.abs(frames[3].image_rgb.astype(int) - picture(3)).mean() < 6
 
 
 @pytest.mark.parametrize("rotation", [90, -90, 180])
 def test_rotation_is_applied(tmp_path, rotation):
     """Turned as a player shows it: the matrix turns the stored picture counter-clockwise."""
-    frames, _ = _read(write_film(tmp_path / "a.mp4", STEADY[:4], rotation=rotation))
+    frames, _ = _read(write_video(tmp_path / "a.mp4", STEADY[:4], rotation=rotation))
     upright = np.rot90(picture(1), rotation // 90)
     assert frames[1].image_rgb.shape == upright.shape
     assert np.abs(frames[1].image_rgb.astype(int) - upright).mean() < 6
@@ -41,8 +41,8 @@ def test_rotation_is_applied(tmp_path, rotation):
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, -90])
 @pytest.mark.parametrize("flips", [(True, False), (False, True)])
-def test_mirrored_films_are_shown_mirrored(tmp_path, rotation, flips):
-    frames, _ = _read(write_film(tmp_path / "a.mp4", STEADY[:4], rotation=rotation, flips=flips))
+def test_mirrored_videos_are_shown_mirrored(tmp_path, rotation, flips):
+    frames, _ = _read(write_video(tmp_path / "a.mp4", STEADY[:4], rotation=rotation, flips=flips))
     shown = np.rot90(picture(1), rotation // 90)
     shown = shown[:, ::-1] if flips[0] else shown[::-1]
     assert frames[1].image_rgb.shape == shown.shape
@@ -50,66 +50,66 @@ def test_mirrored_films_are_shown_mirrored(tmp_path, rotation, flips):
 
 
 def test_how_long_it_should_be(tmp_path):
-    with Film(write_film(tmp_path / "a.mp4", STEADY)) as film:
-        assert film.expected_frames == 30
-        assert film.duration == pytest.approx(1.0, abs=0.05)
+    with VideoReader(write_video(tmp_path / "a.mp4", STEADY)) as video:
+        assert video.expected_frames == 30
+        assert video.duration == pytest.approx(1.0, abs=0.05)
 
 
-def test_a_film_that_breaks_off(tmp_path):
+def test_a_video_that_breaks_off(tmp_path):
     times = [round(1000 * i / 30) for i in range(300)]
-    whole = write_film(tmp_path / "whole.mp4", times, options={"movflags": "faststart"})
+    whole = write_video(tmp_path / "whole.mp4", times, options={"movflags": "faststart"})
     content = whole.read_bytes()
     part = tmp_path / "part.mp4"
     part.write_bytes(content[: len(content) // 2])
-    frames, film = _read(part)
+    frames, video = _read(part)
     assert 50 < len(frames) < 290
-    assert film.problem is not None
-    assert "breaks off" in film.problem
-    assert "of 10.0 s" in film.problem
+    assert video.problem is not None
+    assert "breaks off" in video.problem
+    assert "of 10.0 s" in video.problem
 
 
-def test_a_damaged_film_gives_what_it_has(tmp_path):
+def test_a_damaged_video_gives_what_it_has(tmp_path):
     generator = np.random.default_rng(0)
     noise = generator.integers(0, 255, (60, 48, 64, 3), dtype=np.uint8)
     times = [round(1000 * i / 30) for i in range(60)]
-    path = write_film(tmp_path / "a.mp4", times, frames=noise)
+    path = write_video(tmp_path / "a.mp4", times, frames=noise)
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
     content[middle : middle + 20_000] = bytes(generator.integers(0, 255, 20_000, dtype=np.uint8))
     path.write_bytes(content)
-    frames, film = _read(path)
+    frames, video = _read(path)
     assert 20 < len(frames) <= 60
-    assert film.problem is not None
+    assert video.problem is not None
     assert (np.diff([frame.time for frame in frames]) > 0).all()
 
 
-def test_no_film(tmp_path):
-    (tmp_path / "text.mp4").write_text("no film")
-    with pytest.raises(VideoError, match=r"text\.mp4 cannot be read as a film"):
-        Film(tmp_path / "text.mp4")
-    with pytest.raises(FileNotFoundError, match="no such film"):
-        Film(tmp_path / "nowhere.mp4")
+def test_no_video(tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(VideoError, match=r"text\.mp4 cannot be read as a video"):
+        VideoReader(tmp_path / "text.mp4")
+    with pytest.raises(FileNotFoundError, match="no such video"):
+        VideoReader(tmp_path / "nowhere.mp4")
 
 
 def test_without_pyav(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "av", None)
     with pytest.raises(BackendError, match=r"face-alignment-3d\[video\]"):
-        Film(tmp_path / "a.mp4")
+        VideoReader(tmp_path / "a.mp4")
 
 
 def _copy(source, target, *, frames=None, complete=True):
-    with Film(source) as film:
+    with VideoReader(source) as video:
         writer = None
-        for frame in film.frames():
+        for frame in video.frames():
             if writer is None:
                 height, width = frame.image_rgb.shape[:2]
-                writer = FilmWriter(
+                writer = VideoWriter(
                     target,
                     height=height,
                     width=width,
-                    time_base=film.time_base,
-                    rate=film.rate,
-                    sound_of=source,
+                    time_base=video.time_base,
+                    rate=video.rate,
+                    audio_of=source,
                 )
             writer.write(frame.image_rgb, pts=frame.pts)
             if frames is not None and frame.index + 1 == frames:
@@ -121,23 +121,23 @@ def _copy(source, target, *, frames=None, complete=True):
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
 @pytest.mark.parametrize("times", [STEADY, VARIABLE])
 def test_time_stamps_are_kept(tmp_path, ending, times):
-    copy = _copy(write_film(tmp_path / "a.mp4", times), tmp_path / f"b.{ending}")
+    copy = _copy(write_video(tmp_path / "a.mp4", times), tmp_path / f"b.{ending}")
     np.testing.assert_allclose(read_times(copy), np.array(times) / 1000, atol=0.0011)
     for index, image in enumerate(read_pictures(copy)):
         assert np.abs(image.astype(int) - picture(index)).mean() < 8
     assert {file.name for file in tmp_path.iterdir()} == {"a.mp4", f"b.{ending}"}
 
 
-def test_a_turned_film_plays_upright(tmp_path):
-    copy = _copy(write_film(tmp_path / "a.mp4", STEADY[:5], rotation=90), tmp_path / "b.mp4")
+def test_a_turned_video_plays_upright(tmp_path):
+    copy = _copy(write_video(tmp_path / "a.mp4", STEADY[:5], rotation=90), tmp_path / "b.mp4")
     frames, _ = _read(copy)
     assert np.abs(frames[2].image_rgb.astype(int) - np.rot90(picture(2))).mean() < 8
 
 
 @pytest.mark.parametrize("shape", [(720, 1280), (48, 64)])
-def test_colours_are_kept(tmp_path, shape):
+def test_colors_are_kept(tmp_path, shape):
     image = np.full((*shape, 3), (200, 60, 40), np.uint8)
-    with FilmWriter(
+    with VideoWriter(
         tmp_path / "a.mp4", height=shape[0], width=shape[1], time_base=Fraction(1, 30), rate=Fraction(30)
     ) as writer:
         writer.write(image, pts=0)
@@ -148,25 +148,25 @@ def test_colours_are_kept(tmp_path, shape):
 
 
 @pytest.mark.parametrize(("codec", "ending"), [("aac", "mp4"), ("libmp3lame", "mkv"), ("pcm_s16le", "mkv")])
-def test_sound_is_kept(tmp_path, codec, ending):
-    source = write_film(tmp_path / f"a.{ending}", STEADY, sound=codec)
-    seconds, _ = sound_seconds(source)
-    copied, loudness = sound_seconds(_copy(source, tmp_path / "b.mp4"))
+def test_audio_is_kept(tmp_path, codec, ending):
+    source = write_video(tmp_path / f"a.{ending}", STEADY, audio_codec=codec)
+    seconds, _ = audio_seconds(source)
+    copied, loudness = audio_seconds(_copy(source, tmp_path / "b.mp4"))
     assert copied == pytest.approx(seconds, abs=0.15)
     assert loudness > 0.1
 
 
-def test_sound_ends_where_the_film_was_stopped(tmp_path):
+def test_audio_ends_where_the_video_was_stopped(tmp_path):
     times = [round(1000 * i / 30) for i in range(90)]
-    source = write_film(tmp_path / "a.mp4", times, sound="aac")
+    source = write_video(tmp_path / "a.mp4", times, audio_codec="aac")
     copy = _copy(source, tmp_path / "b.mp4", frames=30, complete=False)
     assert len(read_times(copy)) == 30
-    assert sound_seconds(copy)[0] == pytest.approx(1.0, abs=0.2)
+    assert audio_seconds(copy)[0] == pytest.approx(1.0, abs=0.2)
 
 
 def test_odd_sizes(tmp_path):
     image = picture(0)[:47, :63]
-    with FilmWriter(
+    with VideoWriter(
         tmp_path / "a.mp4", height=47, width=63, time_base=Fraction(1, 30), rate=Fraction(30)
     ) as writer:
         writer.write(image, pts=0)
@@ -180,7 +180,7 @@ def test_what_is_not_finished_is_not_there(tmp_path):
     target = tmp_path / "a.mp4"
     target.write_text("what was there")
     options = {"height": 48, "width": 64, "time_base": Fraction(1, 30), "rate": Fraction(30)}
-    with FilmWriter(target, **options) as writer:
+    with VideoWriter(target, **options) as writer:
         writer.write(picture(0), pts=0)
     assert target.read_text() == "what was there"
     assert list(tmp_path.iterdir()) == [target]
@@ -189,10 +189,10 @@ def test_what_is_not_finished_is_not_there(tmp_path):
 def test_wrong_calls(tmp_path):
     options = {"height": 48, "width": 64, "time_base": Fraction(1, 30), "rate": Fraction(30)}
     with pytest.raises(VideoError, match=r"\.mp4, \.mov, \.mkv"):
-        FilmWriter(tmp_path / "a.avi", **options)
+        VideoWriter(tmp_path / "a.avi", **options)
     with pytest.raises(VideoError, match="cannot be written"):
-        FilmWriter(tmp_path / "nowhere" / "a.mp4", **options)
-    with FilmWriter(tmp_path / "a.mp4", **options) as writer:
+        VideoWriter(tmp_path / "nowhere" / "a.mp4", **options)
+    with VideoWriter(tmp_path / "a.mp4", **options) as writer:
         too_small = picture(0)[:20]
         with pytest.raises(VideoError, match="one size"):
             writer.write(too_small, pts=0)

@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from face_alignment_3d.arkit import COEFFICIENTS
-from face_alignment_3d.blendshapes import FaceCoefficients
+from face_alignment_3d.arkit import BLENDSHAPES
+from face_alignment_3d.blendshapes import Blendshapes
 from face_alignment_3d.pose import rotation_by
 from face_alignment_3d.pose.mean_face import MEAN_FACE
 from face_alignment_3d.video import TrackedFace3D
 
 
 class Smiling:
-    """Stands for what estimates coefficients: the smile grows with the head's turn."""
+    """Stands for what estimates blendshapes: the smile grows with the head's turn."""
 
     def estimate(self, face):
-        values = np.full(len(COEFFICIENTS), np.nan)
-        values[COEFFICIENTS.index("mouthSmileLeft")] = abs(face.pose.yaw) / 90
-        return FaceCoefficients(values)
+        values = np.full(len(BLENDSHAPES), np.nan)
+        values[BLENDSHAPES.index("mouthSmileLeft")] = abs(face.pose.yaw) / 90
+        return Blendshapes(values)
 
 
 def tracked(track_id, yaw, *, size=100.0, estimator=None):
@@ -23,7 +23,7 @@ def tracked(track_id, yaw, *, size=100.0, estimator=None):
     box = np.concatenate([points[:, :2].min(axis=0), points[:, :2].max(axis=0)])
     confidence = np.linspace(0.4, 0.9, 66)
     parts = [values.astype(np.float32) for values in (points, confidence, box)]
-    return TrackedFace3D(*parts, 0.75, track_id=track_id, coefficient_estimator=estimator)
+    return TrackedFace3D(*parts, 0.75, track_id=track_id, blendshape_estimator=estimator)
 
 
 def poseless(track_id):

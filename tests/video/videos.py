@@ -1,4 +1,4 @@
-"""Small films, made with PyAV."""
+"""Small videos, made with PyAV."""
 
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ HEIGHT, WIDTH = 48, 64
 
 
 def picture(index, height=HEIGHT, width=WIDTH):
-    """Red top left, green top right, blue bottom left, and grey that tells the frame bottom right."""
+    """Red top left, green top right, blue bottom left, and gray that tells the frame bottom right."""
     image = np.zeros((height, width, 3), np.uint8)
     image[: height // 2, : width // 2] = 200, 30, 30
     image[: height // 2, width // 2 :] = 30, 200, 30
@@ -18,19 +18,19 @@ def picture(index, height=HEIGHT, width=WIDTH):
     return image
 
 
-def write_film(
+def write_video(
     path,
     times_ms,
     *,
     rotation=0,
     flips=(False, False),
-    sound=None,
+    audio_codec=None,
     height=HEIGHT,
     width=WIDTH,
     options=None,
     frames=None,
 ):
-    """A film with :func:`picture` at each of ``times_ms``.
+    """A video with :func:`picture` at each of ``times_ms``.
 
     Players turn it by ``rotation``, counter-clockwise, in degrees, and then mirror it from side to side and
     upside down as ``flips`` say.
@@ -41,7 +41,7 @@ def write_film(
     stream.codec_context.time_base = Fraction(1, 1000)
     if rotation or any(flips):
         stream.set_display_rotation(rotation, *flips)
-    audio = None if sound is None else container.add_stream(sound, rate=16000, layout="mono")
+    audio = None if audio_codec is None else container.add_stream(audio_codec, rate=16000, layout="mono")
     for index, time in enumerate(times_ms):
         image = picture(index, height, width) if frames is None else frames[index]
         frame = av.VideoFrame.from_ndarray(image, "rgb24")
@@ -71,8 +71,8 @@ def read_pictures(path):
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
-def sound_seconds(path):
-    """How long the film sounds, and its loudness; None without sound."""
+def audio_seconds(path):
+    """How long the audio of the video is, and its loudness; None without audio."""
     with av.open(str(path)) as container:
         if not container.streams.audio:
             return None

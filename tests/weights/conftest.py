@@ -54,7 +54,7 @@ class ScriptedServer:
         self.http.server_close()
 
     def begin(self, handler: BaseHTTPRequestHandler) -> bytes:
-        """Sends the headers of an answer that honours Range, and returns the bytes that should follow."""
+        """Sends the headers of an answer that honors Range, and returns the bytes that should follow."""
         wanted = handler.headers.get("Range")
         offset = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
         body = PAYLOAD[offset:]
@@ -150,7 +150,7 @@ def make_entry() -> Callable[..., WeightsEntry]:
             "embedded": False,
             "input_size": 128,
             "markup": "3dfaw-66",
-            "licence": "non-commercial research",
+            "license": "non-commercial research",
             "data": ("helen_train", "lfpw_train"),
             "training_command": "face-alignment-3d train base --data data --out runs/base",
             "seed": 7,

@@ -109,7 +109,7 @@ def test_an_entry_is_made_from_a_file(saved):
         name="lite",
         url=None,
         embedded=True,
-        licence="non-commercial research",
+        license="non-commercial research",
         data=("helen_train",),
         training_command="face-alignment-3d train lite",
         seed=7,
@@ -136,9 +136,9 @@ def test_an_entry_is_made_from_a_file(saved):
         (lambda t, m: m.pop("preset"), "preset ''"),
         (lambda t, m: m.update(landmarks="68"), "has landmarks '66'; the file has '68'"),
         (lambda t, m: m.update(input_size="256"), "has input_size '128'; the file has '256'"),
-        (lambda t, m: m.update(crop_extension="0.5"), "crop_extension must be .* from 1 to 4.* has '0.5'"),
-        (lambda t, m: m.update(crop_extension="nan"), "crop_extension must be .* has 'nan'"),
-        (lambda t, m: m.pop("crop_extension"), "crop_extension must be .* has ''"),
+        (lambda t, m: m.update(crop_scale="0.5"), "crop_scale must be .* from 1 to 4.* has '0.5'"),
+        (lambda t, m: m.update(crop_scale="nan"), "crop_scale must be .* has 'nan'"),
+        (lambda t, m: m.pop("crop_scale"), "crop_scale must be .* has ''"),
         (lambda t, m: m.pop("markup"), "has markup '3dfaw-66'; the file has None"),
         (lambda t, m: m.update(coordinates="z towards the camera"), "has coordinates .* the file has 'z tow"),
     ],
@@ -155,8 +155,8 @@ def test_another_library_version_is_fine(tamper):
 
 
 def test_the_crop_is_the_one_that_the_weights_were_trained_at(tamper):
-    cascade = load_cascade(tamper(lambda t, m: m.update(crop_extension="1.2")))
-    assert cascade.geometry.crop_extension == 1.2
+    cascade = load_cascade(tamper(lambda t, m: m.update(crop_scale="1.2")))
+    assert cascade.geometry.crop_scale == 1.2
 
 
 def test_long_lists_of_tensors_are_cut(tamper):

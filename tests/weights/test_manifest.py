@@ -58,7 +58,7 @@ def test_entries_and_their_metrics_cannot_be_changed(make_entry):
     [
         ("name", "Base", "lower-case letters"),
         ("name", "", "lower-case letters"),
-        ("kind", "detector", "one of cascade, coefficients"),
+        ("kind", "detector", "one of cascade, blendshapes"),
         ("preset", " ", "non-empty string"),
         ("file", "../base.safetensors", "bare file name"),
         ("file", "a/b.safetensors", "bare file name"),
@@ -154,10 +154,10 @@ def test_manifests_of_schema_1_knew_only_cascades(tmp_path, make_entry):
     assert load_manifest(path)["base"] == make_entry()
 
 
-def test_coefficients_have_no_network_to_name(make_entry):
-    entry = make_entry(kind="coefficients", preset=None, input_size=None)
+def test_blendshapes_have_no_network_to_name(make_entry):
+    entry = make_entry(kind="blendshapes", preset=None, input_size=None)
     assert entry.preset is None
-    with pytest.raises(WeightsError, match="null for coefficients; got 'lite'"):
-        make_entry(kind="coefficients", input_size=None)
+    with pytest.raises(WeightsError, match="null for blendshapes; got 'lite'"):
+        make_entry(kind="blendshapes", input_size=None)
     with pytest.raises(WeightsError, match=r"'input_size' must be given for a cascade .*; got None"):
         make_entry(input_size=None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from face_alignment_3d.blendshapes.weights_file import load_coefficients
+from face_alignment_3d.blendshapes.weights_file import load_blendshape_model
 from face_alignment_3d.weights.integrity import verify
 from face_alignment_3d.weights.loading import load_cascade
 from face_alignment_3d.weights.manifest import load_manifest
@@ -27,4 +27,4 @@ def test_embedded_weights_are_what_the_manifest_says(entry):
         assert metadata["preset"] == entry.preset
         assert load_cascade(path).geometry.input_size == entry.input_size
     else:
-        assert load_coefficients(path).neutral.shape == (66, 3)
+        assert load_blendshape_model(path).neutral.shape == (66, 3)

@@ -3,13 +3,12 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from face_alignment_3d.cli.train_data import lift, pseudo_label
-from face_alignment_3d.cli.train_data import synthesize_views as profile
+from face_alignment_3d.cli.train_data import lift, pseudo_label, synthesize_views
 
 if TYPE_CHECKING:
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-_COMMANDS = (lift, pseudo_label, profile)
+_COMMANDS = (lift, pseudo_label, synthesize_views)
 
 
 def add_parser(subparsers: "_Subparsers") -> None:
@@ -17,7 +16,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser = subparsers.add_parser(
         "train-data",
         help="make labels and photos to train on",
-        description="Makes labels and photos to train on. All that is made goes below one folder, MADE; "
+        description="Makes labels and photos to train on. All that is made goes below one folder, DERIVED; "
         "docs/training.md describes each command and the data that it starts from.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

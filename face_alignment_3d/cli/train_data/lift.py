@@ -20,7 +20,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "lift",
         help="hand-made 2D points to 3D, by fitting a face model",
         description="Fits a linear face model to the hand-made points of each photo and writes for each set "
-        "MADE/lifted/SET.npz (the labels), SET.json (the numbers that are printed) and SET.png (a contact "
+        "DERIVED/lifted/SET.npz (the labels), SET.json (the numbers that are printed) and SET.png (a contact "
         "sheet: the fit as lines, the labels as green dots, on the photo and from the head's side). Faces "
         "that the model does not fit are listed and marked as not to be used.",
         epilog="AFW can be lifted for tests; its labels are marked so that no training reads them.",
@@ -28,7 +28,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="the folder that holds photos68/ and models/"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="MADE", help="where the results go")
+    parser.add_argument("--out", type=Path, required=True, metavar="DERIVED", help="where the results go")
     parser.add_argument(
         "--dataset",
         nargs="+",
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         labels = lift_photos(photos, model)
         report = lifting_report(labels)
         save_lifted(folder / f"{name}.npz", labels)
-        text = json.dumps({**_circumstances(args.data, name), **report}, indent=2, allow_nan=False) + "\n"
+        text = json.dumps({**_provenance(args.data, name), **report}, indent=2, allow_nan=False) + "\n"
         write_atomically(folder / f"{name}.json", text.encode())
         write_png(folder / f"{name}.png", lifting_sheet(photos, labels, model))
         print(f"{name}, for {labels.purpose}")
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _circumstances(data: Path, name: str) -> dict[str, Any]:
+def _provenance(data: Path, name: str) -> dict[str, Any]:
     from face_alignment_3d.weights.integrity import sha256_of
 
     return {

@@ -12,7 +12,7 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     import torch
 
-    from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
+    from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
     from face_alignment_3d.training.labels.pseudo_labels import Network
 
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -24,14 +24,15 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "pseudo-label",
         help="labels by trained networks for faces that no hand has labelled",
         description="Looks at the faces below DIR/faces with every network given, in several views, and "
-        "joins what they say with the teachers' points. Writes MADE/pseudo_labels.npz (points and weights), "
+        "joins what they say with the teachers' points. Writes DERIVED/pseudo_labels.npz (points and "
+        "weights), "
         "pseudo_labels.json (the numbers that are printed) and pseudo_labels.png (a contact sheet: the label "
         "as lines, 3DDFA_V2's points as green dots). When it was stopped, the same command goes on.",
     )
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="the folder that holds faces/ and models/"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="MADE", help="where the results go")
+    parser.add_argument("--out", type=Path, required=True, metavar="DERIVED", help="where the results go")
     parser.add_argument(
         "--weights",
         action="append",
@@ -109,13 +110,13 @@ def _networks(weights: list[str], device: "torch.device") -> "list[Network]":
     return networks
 
 
-def _faces(data: Path, limit: int | None) -> "TaughtFaces":
+def _faces(data: Path, limit: int | None) -> "TeacherLabelledFaces":
     from face_alignment_3d.errors import DataError
-    from face_alignment_3d.training.data.datasets.teachers import open_taught_faces
-    from face_alignment_3d.training.data.subsample import evenly_spread
+    from face_alignment_3d.training.data.datasets.teachers import open_teacher_labelled_faces
+    from face_alignment_3d.training.data.subsample import subsample
     from face_alignment_3d.training.data.teacher_labelled_photos import select
 
     if limit is not None and limit < 1:
         raise DataError(f"expected a limit of at least 1 face; got {limit}")
-    faces = open_taught_faces(data)
-    return select(faces, evenly_spread(len(faces.names), limit))
+    faces = open_teacher_labelled_faces(data)
+    return select(faces, subsample(len(faces.names), limit))

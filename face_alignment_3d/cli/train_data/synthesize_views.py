@@ -1,4 +1,4 @@
-"""``face-alignment-3d train-data profile``: photos turned out of plane, with their 3D labels."""
+"""``face-alignment-3d train-data synthesize-views``: photos turned out of plane, with their 3D labels."""
 
 import argparse
 import sys
@@ -22,25 +22,26 @@ _FACE_SIZE, _EVALUATION_FACE_SIZE = 120, 200
 
 
 def add_parser(subparsers: "_Subparsers") -> None:
-    """Adds ``profile``."""
+    """Adds ``synthesize-views``."""
     parser = subparsers.add_parser(
-        "profile",
+        "synthesize-views",
         help="photos turned out of plane, up to the profile, with their 3D labels",
         description="Fits ICT-FaceKit to the 3D labels of each photo, gives every pixel a depth and draws "
-        "the photo as seen from other sides. Writes for each set MADE/turned/SET/*.jpg, SET.npz (labels and "
+        "the photo as seen from other sides. Writes for each set DERIVED/novel_views/SET/*.jpg, SET.npz "
+        "(labels and "
         "poses) and SET.png (a contact sheet). Photos that an earlier call made are kept.",
         epilog="`afw` makes the turned test set, one view for each bin of yaw; no training reads it.",
     )
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="the folder with photos68/, faces/, models/"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="MADE", help="where the results go")
+    parser.add_argument("--out", type=Path, required=True, metavar="DERIVED", help="where the results go")
     parser.add_argument(
         "--dataset",
         nargs="+",
         default=list(_DEFAULT_SETS),
         metavar="SET",
-        help="sets below photos68/, or pseudo: faces of MADE/pseudo_labels.npz "
+        help="sets below photos68/, or pseudo: faces of DERIVED/pseudo_labels.npz "
         f"(default: {' '.join(_DEFAULT_SETS)})",
     )
     parser.add_argument("--count", type=int, default=2500, metavar="N", help="faces of `pseudo` (2500)")
@@ -63,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     import cv2
 
     from face_alignment_3d.export import write_png
-    from face_alignment_3d.training.data.datasets.novel_views import PSEUDO_LABELLED, open_turned
-    from face_alignment_3d.training.data.subsample import evenly_spread
+    from face_alignment_3d.training.data.datasets.novel_views import PSEUDO_LABELLED, open_novel_views
+    from face_alignment_3d.training.data.subsample import subsample
     from face_alignment_3d.training.labels.face_model import load_face_model
     from face_alignment_3d.training.novel_views.head_model import load_head_model
     from face_alignment_3d.training.novel_views.poses import EVALUATION, TRAINING, TRAINING_SINGLE
@@ -81,13 +82,13 @@ def run(args: argparse.Namespace) -> int:
     poses = {_EVALUATION: EVALUATION, PSEUDO_LABELLED: TRAINING_SINGLE}
     for name in dict.fromkeys(args.dataset):
         sources = _sources(args, name, model)
-        sources = [sources[i] for i in evenly_spread(len(sources), args.limit)]
-        out = args.out / "turned" / name
+        sources = [sources[i] for i in subsample(len(sources), args.limit)]
+        out = args.out / "novel_views" / name
         with tqdm(total=len(sources), unit="photo", desc=name, file=sys.stderr, disable=None) as bar:
             count = make_views(
                 sources, heads, poses.get(name, TRAINING), out, seed=args.seed, progress=bar.update
             )
-        views = open_turned(args.out, name)
+        views = open_novel_views(args.out, name)
         write_png(out.with_name(f"{name}.png"), views_sheet(views))
         print(f"{name}: {count} views of {len(sources)} photos, SHA-256 {views.digest()}", flush=True)
     return 0
@@ -95,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _sources(args: argparse.Namespace, name: str, model: "FaceModel") -> "list[Source]":
     from face_alignment_3d.training.data.datasets.novel_views import PSEUDO_LABELLED
-    from face_alignment_3d.training.data.datasets.teachers import open_taught_faces
+    from face_alignment_3d.training.data.datasets.teachers import open_teacher_labelled_faces
     from face_alignment_3d.training.labels.labels import load_labels
     from face_alignment_3d.training.novel_views.sources import (
         hand_labelled_sources,
@@ -105,6 +106,6 @@ def _sources(args: argparse.Namespace, name: str, model: "FaceModel") -> "list[S
     size = args.face_size or (_EVALUATION_FACE_SIZE if name == _EVALUATION else _FACE_SIZE)
     if name != PSEUDO_LABELLED:
         return hand_labelled_sources(args.data, name, model, face_size=size)
-    faces = open_taught_faces(args.data)
+    faces = open_teacher_labelled_faces(args.data)
     labels = load_labels(args.out / "pseudo_labels.npz", count=len(faces.names), names=faces.names)
     return pseudo_labelled_sources(faces, labels, face_size=size, count=args.count)

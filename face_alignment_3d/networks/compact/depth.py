@@ -9,8 +9,8 @@ from face_alignment_3d.networks.blocks import conv_norm_relu, residual_stage
 class ShapePrior(nn.Module):
     """z from nothing but x and y: what the shape of a face, its expression and pose imply.
 
-    Works on points that are centred and divided by their spread, so it does not depend on place and size, and
-    it can be trained on labels without photos, over more poses than there are photos.
+    Works on points that are centered and divided by their spread, so it does not depend on place and size,
+    and it can be trained on labels without photos, over more poses than there are photos.
     """
 
     def __init__(self, landmarks: int, width: int) -> None:
@@ -28,9 +28,9 @@ class ShapePrior(nn.Module):
 
         z * spread is in the units of the points.
         """
-        centred = points - points.mean(dim=1, keepdim=True)
-        spread = centred.square().mean(dim=(1, 2)).sqrt().clamp_min(1e-3)[:, None]
-        hidden = self.layers((centred / spread[:, :, None]).flatten(1))
+        centered = points - points.mean(dim=1, keepdim=True)
+        spread = centered.square().mean(dim=(1, 2)).sqrt().clamp_min(1e-3)[:, None]
+        hidden = self.layers((centered / spread[:, :, None]).flatten(1))
         return self.score(hidden), hidden, spread
 
 

@@ -48,7 +48,7 @@ class CompactDetection(nn.Module):
         self.score = nn.Conv2d(widths.decoder, landmarks, 1)
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, 3, S, S) normalised image -> logits (B, N, S/4, S/4), features (B, F, S/4, S/4).
+        """(B, 3, S, S) normalized image -> logits (B, N, S/4, S/4), features (B, F, S/4, S/4).
 
         A logit's sigmoid is the probability that the landmark lies near that cell.
         """

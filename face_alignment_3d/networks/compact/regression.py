@@ -15,7 +15,7 @@ class Hourglass(nn.Module):
     """One level of an hourglass (Newell et al. 2016), with the levels below it inside.
 
     Goes down by a stride of 2, through the lower levels, and back up by a learned deconvolution (paper,
-    section 3.1: in place of nearest-neighbour upsampling), beside a skip branch at full resolution.
+    section 3.1: in place of nearest-neighbor upsampling), beside a skip branch at full resolution.
     """
 
     def __init__(self, channels: tuple[int, ...], *, deconvolution: int) -> None:

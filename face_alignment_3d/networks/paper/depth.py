@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from face_alignment_3d.networks.paper import initialization as initialisation
+from face_alignment_3d.networks.paper import initialization
 from face_alignment_3d.networks.paper.blocks import PreActivationBottleneck
 
 # The paper's Table 1. The original ResNet-200 (He et al. 2016) has 36 in place of 38: weights trained for it
@@ -43,12 +43,12 @@ class PaperDepth(nn.Module):
         self.stages = nn.Sequential(*(_stage(index) for index in range(4)))
         self.leave = nn.Sequential(nn.BatchNorm2d(_OUTPUTS[-1]), nn.ReLU(inplace=True))
         self.score = nn.Linear(_OUTPUTS[-1], landmarks)
-        initialisation.he_(self)
-        initialisation.gaussian_(first, std=_NEW_WEIGHTS_STD, first_input=_RGB)
-        initialisation.gaussian_(self.score, std=_NEW_WEIGHTS_STD)
+        initialization.he_(self)
+        initialization.gaussian_(first, std=_NEW_WEIGHTS_STD, first_input=_RGB)
+        initialization.gaussian_(self.score, std=_NEW_WEIGHTS_STD)
 
     def forward(self, image: torch.Tensor, heatmaps: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        """(B, 3, S, S) normalised image, (B, N, S, S) Gaussians -> z (B, N), crop pixels.
+        """(B, 3, S, S) normalized image, (B, N, S, S) Gaussians -> z (B, N), crop pixels.
 
         ``points`` (B, N, 2) go unused: this network reads the landmarks from the heatmaps alone.
         """

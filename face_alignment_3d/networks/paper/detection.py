@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from face_alignment_3d.networks.paper import initialization as initialisation
+from face_alignment_3d.networks.paper import initialization
 from face_alignment_3d.networks.paper.blocks import Bottleneck
 
 _BLOCKS = (3, 8, 36, 3)
@@ -67,12 +67,12 @@ class PaperDetection(nn.Module):
         self.trunk = ResNet152Trunk()
         self.deconvolution = nn.ConvTranspose2d(2048, 128, 32, stride=16, padding=8, groups=32)
         self.score = nn.Conv2d(128, landmarks, 1)
-        initialisation.he_(self.trunk)
-        initialisation.bilinear_(self.deconvolution)
-        initialisation.zeros_(self.score)
+        initialization.he_(self.trunk)
+        initialization.bilinear_(self.deconvolution)
+        initialization.zeros_(self.score)
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, 3, S, S) normalised image -> logits (B, N, S, S), features (B, 256, S/4, S/4).
+        """(B, 3, S, S) normalized image -> logits (B, N, S, S), features (B, 256, S/4, S/4).
 
         S is a multiple of 16. A logit's sigmoid is the probability that the landmark lies near that pixel.
         """

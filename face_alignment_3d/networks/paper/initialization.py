@@ -34,7 +34,7 @@ def gaussian_(layer: nn.Conv2d | nn.Linear, *, std: float, first_input: int = 0)
 def bilinear_(deconvolution: nn.ConvTranspose2d) -> None:
     """Makes a deconvolution start as bilinear upsampling by its stride.
 
-    Pixel centres stay where they belong (``x' = (x + 0.5) * stride - 0.5``), which takes a kernel of twice
+    Pixel centers stay where they belong (``x' = (x + 0.5) * stride - 0.5``), which takes a kernel of twice
     the stride and a padding of half of it. With as many outputs as inputs each map is upsampled by itself.
     With fewer outputs, output ``o`` of a group starts as the mean of that group's inputs ``o``,
     ``o + outputs``, ...: each output from inputs of its own, because outputs that start equal and are used

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from face_alignment_3d.networks.paper import initialization as initialisation
+from face_alignment_3d.networks.paper import initialization
 from face_alignment_3d.networks.paper.blocks import PreActivationBottleneck
 
 _CHANNELS = 256
@@ -44,7 +44,7 @@ class PaperRegression(nn.Module):
     """Refines the detection maps into one heatmap a landmark, at the resolution of the crop.
 
     Fixed by the paper (section 3.1): an hourglass of residual modules that takes the stacked detection maps
-    together with image features; learnable deconvolutions in place of nearest-neighbour upsampling; one more
+    together with image features; learnable deconvolutions in place of nearest-neighbor upsampling; one more
     deconvolution back to the resolution of the input; deconvolutions start as bilinear upsampling.
 
     Our choices, where the paper is silent: a strided 7 x 7 convolution and a max pool, as in a ResNet's first
@@ -66,12 +66,12 @@ class PaperRegression(nn.Module):
         self.leave = nn.Sequential(nn.BatchNorm2d(_CHANNELS), nn.ReLU(inplace=True))
         self.score = nn.Conv2d(_CHANNELS, landmarks, 1)
         self.deconvolution = nn.ConvTranspose2d(landmarks, landmarks, 8, stride=4, padding=2)
-        initialisation.he_(self)
+        initialization.he_(self)
         # He's variance would start the maps at several times the Gaussians' peak of 1.
-        initialisation.gaussian_(self.score, std=0.01)
+        initialization.gaussian_(self.score, std=0.01)
         for module in self.modules():
             if isinstance(module, nn.ConvTranspose2d):
-                initialisation.bilinear_(module)
+                initialization.bilinear_(module)
 
     def forward(self, detection_logits: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """(B, N, S, S) detection logits and (B, F, S/4, S/4) features -> (B, N, S, S) heatmaps.

@@ -1,1 +1,1 @@
-"""Training of the face coefficients: ICT-FaceKit's expressions, seen as this library's landmarks."""
+"""Training of the blendshapes: ICT-FaceKit's expressions, seen as this library's landmarks."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68, OUTER_EYE_CORNERS
 from face_alignment_3d.training.data.archives import read_arrays, require_shape
@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 # As distributed: x to the subject's left, y up, z towards the viewer.
 _TO_LIBRARY_FRAME = np.array([1.0, -1.0, -1.0])
 _SIDES = {"_L": "Left", "_R": "Right"}
-#: ARKit has one coefficient where ICT-FaceKit has one for each side: both sides move together.
+#: ARKit has one blendshape where ICT-FaceKit has one for each side: both sides move together.
 _JOINED = ("browInnerUp", "cheekPuff")
 #: The shapes of ICT-FaceKit that ARKit has no name for, and the one of ARKit that ICT-FaceKit lacks.
 NOT_IN_ARKIT = frozenset(f"{name}{side}" for name in ("PupilDilate", "cheekRaiser") for side in _SIDES)
@@ -26,22 +26,22 @@ NOT_IN_MODEL = frozenset({"tongueOut"})
 
 @dataclass(frozen=True, eq=False)
 class ExpressionModel:
-    """66 landmarks as neutral + identity + expression, in centimetres; x right, y down, z away."""
+    """66 landmarks as neutral + identity + expression, in centimeters; x right, y down, z away."""
 
     neutral: Floats
     """(66, 3): the mean identity without expression."""
     identity: Floats
     """(K, 66, 3): for coefficients that are independent and standard normal."""
     shapes: Floats
-    """(52, 66, 3): what each of ARKit's coefficients does at 1, in ARKit's order; zero where the model lacks
+    """(52, 66, 3): what each of ARKit's blendshapes does at 1, in ARKit's order; zero where the model lacks
     it."""
 
-    def faces(self, identity: Floats, coefficients: Floats) -> Floats:
+    def faces(self, identity: Floats, blendshapes: Floats) -> Floats:
         """(N, K) and (N, 52) -> (N, 66, 3), in inter-ocular distances of each identity."""
         resting = self.neutral + np.tensordot(identity, self.identity, axes=1)
         right, left = OUTER_EYE_CORNERS
         unit = np.linalg.norm(resting[:, right] - resting[:, left], axis=1)[:, None, None]
-        faces: Floats = (resting + np.tensordot(coefficients, self.shapes, axes=1)) / unit
+        faces: Floats = (resting + np.tensordot(blendshapes, self.shapes, axes=1)) / unit
         return faces
 
 
@@ -76,15 +76,15 @@ def load_expression_model(data: Path) -> ExpressionModel:
         points: Floats = arrays[part][..., vertices, :].astype(np.float64) * _TO_LIBRARY_FRAME
         return points
 
-    shapes = np.zeros((len(COEFFICIENTS), len(vertices), 3))
+    shapes = np.zeros((len(BLENDSHAPES), len(vertices), 3))
     found = set()
     for name, shape in zip(names, at_landmarks("expression"), strict=True):
         if (arkit := arkit_name(name)) is not None:
-            if arkit not in COEFFICIENTS:
+            if arkit not in BLENDSHAPES:
                 raise DataError(f"expected expressions with ARKit's names in {path}; got {name}")
-            shapes[COEFFICIENTS.index(arkit)] += shape
+            shapes[BLENDSHAPES.index(arkit)] += shape
             found.add(arkit)
-    if missing := sorted(set(COEFFICIENTS) - found - NOT_IN_MODEL):
+    if missing := sorted(set(BLENDSHAPES) - found - NOT_IN_MODEL):
         raise DataError(f"expected all of ARKit's expressions in {path}; it lacks {', '.join(missing)}")
     return ExpressionModel(at_landmarks("neutral"), at_landmarks("identity"), shapes)
 

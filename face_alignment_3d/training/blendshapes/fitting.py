@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.blendshapes.mirroring import mirror_permutation
 from face_alignment_3d.blendshapes.regressor import Regressor
 from face_alignment_3d.training.blendshapes.samples import Faces
@@ -15,7 +15,7 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class CoefficientConfig:
+class BlendshapeConfig:
     """All settings of a run."""
 
     seed: int = 1
@@ -31,34 +31,34 @@ class CoefficientConfig:
     """Faces to measure with."""
 
 
-def fit(faces: Faces, config: CoefficientConfig, *, report: Report) -> Regressor:
-    """A regressor of all 52 coefficients, by least squares: AdamW under a one-cycle learning rate.
+def fit(faces: Faces, config: BlendshapeConfig, *, report: Report) -> Regressor:
+    """A regressor of all 52 blendshapes, by least squares: AdamW under a one-cycle learning rate.
 
     The same faces and seed give the same regressor on the same machine.
     """
     mean = faces.points.mean(axis=0, dtype=np.float64)
     spread = faces.points.std(axis=0, dtype=np.float64) + 1e-6
     inputs = torch.from_numpy(((faces.points - mean) / spread).astype(np.float32)).flatten(1)
-    targets = torch.from_numpy(faces.coefficients)
+    targets = torch.from_numpy(faces.blendshapes)
     generator = torch.Generator().manual_seed(config.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = _network(inputs.shape[1], config.width, targets.shape[1])
     batches = max(1, len(inputs) // config.batch_size)
-    optimiser = torch.optim.AdamW(
+    optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, config.learning_rate, total_steps=config.epochs * batches
+        optimizer, config.learning_rate, total_steps=config.epochs * batches
     )
     for epoch in range(config.epochs):
         order = torch.randperm(len(inputs), generator=generator)
         total = 0.0
         for batch in order[: batches * config.batch_size].chunk(batches):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss = (network(inputs[batch]) - targets[batch]).square().mean()
             torch.autograd.backward(loss)
-            optimiser.step()
+            optimizer.step()
             schedule.step()
             total += loss.item()
         report(f"epoch {epoch + 1} of {config.epochs}: mean squared error {total / batches:.5f}")
@@ -67,7 +67,7 @@ def fit(faces: Faces, config: CoefficientConfig, *, report: Report) -> Regressor
         for layer in network
         if isinstance(layer, torch.nn.Linear)
     )
-    return Regressor(mean, spread, layers, mirror_permutation(COEFFICIENTS))
+    return Regressor(mean, spread, layers, mirror_permutation(BLENDSHAPES))
 
 
 def _network(inputs: int, width: int, outputs: int) -> torch.nn.Sequential:

@@ -1,4 +1,4 @@
-"""How landmarks err: each for itself, and neighbours together."""
+"""How landmarks err: each for itself, and neighbors together."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from face_alignment_3d.pose.mean_face import MEAN_FACE
 
 Floats = npt.NDArray[np.float64]
 
-#: Over this distance, in inter-ocular distances, neighbours err alike.
+#: Over this distance, in inter-ocular distances, neighbors err alike.
 _REACH: Final = 0.25
 #: How much more than the others some points err: the network is least certain of where along its line a jaw
 #: point lies and of how high brows are; and depth is harder than place.

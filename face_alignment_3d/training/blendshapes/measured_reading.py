@@ -59,9 +59,9 @@ def _lid_reading(eyes: Floats, openness: Floats) -> tuple[Floats, float]:
     share /= share.sum()
     mean, mean_openness = share @ seen, share @ openness
     spread = seen.std(axis=0).mean()
-    centred = (seen - mean) / spread
-    gram = (centred * share[:, None]).T @ centred + _RIDGE * np.eye(centred.shape[1])
-    weight = np.linalg.solve(gram, (centred * share[:, None]).T @ (openness - mean_openness)) / spread
+    centered = (seen - mean) / spread
+    gram = (centered * share[:, None]).T @ centered + _RIDGE * np.eye(centered.shape[1])
+    weight = np.linalg.solve(gram, (centered * share[:, None]).T @ (openness - mean_openness)) / spread
     # Regression answers halfway between what it is sure of and the mean: shut eyes come out half open.
     read = (seen - mean) @ weight + mean_openness
     median = float(np.median(read))

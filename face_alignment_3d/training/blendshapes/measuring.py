@@ -1,4 +1,4 @@
-"""What a regressor is worth: on faces whose coefficients are known, and on photos."""
+"""What a regressor is worth: on faces whose blendshapes are known, and on photos."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.blendshapes.calibration import predict_calibrated
 from face_alignment_3d.blendshapes.reading import Reading, eye_openness
 from face_alignment_3d.blendshapes.regressor import Regressor
@@ -27,7 +27,7 @@ _CLOSED_LIPS: Final = 0.03
 
 @dataclass(frozen=True)
 class Worth:
-    """How well one coefficient is told from unseen faces."""
+    """How well one blendshape is told from unseen faces."""
 
     name: str
     visible: bool
@@ -40,10 +40,10 @@ def worth_on_faces(
     regressor: Regressor,
     faces: Faces,
     *,
-    names: tuple[str, ...] = COEFFICIENTS,
+    names: tuple[str, ...] = BLENDSHAPES,
     neutral: Floats | None = None,
 ) -> tuple[Worth, ...]:
-    """Of each of the coefficients ``names`` that ``regressor`` gives.
+    """Of each of the blendshapes ``names`` that ``regressor`` gives.
 
     With the mean face ``neutral`` (66, 3), after calibration with ten frames of each face at rest.
     """
@@ -52,7 +52,7 @@ def worth_on_faces(
     else:
         raw = predict_calibrated(regressor, faces.points, resting=faces.resting, neutral=neutral)
     predicted = np.clip(raw, 0.0, 1.0)
-    true = faces.coefficients[:, [COEFFICIENTS.index(name) for name in names]].astype(np.float64)
+    true = faces.blendshapes[:, [BLENDSHAPES.index(name) for name in names]].astype(np.float64)
     errors = np.abs(predicted - true).mean(axis=0)
     return tuple(
         Worth(name, name in VISIBLE, _correlation(predicted[:, i], true[:, i]), float(errors[i]))
@@ -77,9 +77,9 @@ def summary(worths: tuple[Worth, ...]) -> dict[str, float]:
 
 
 def worth_on_photos(reading: Reading, regressor: Regressor, photos: PhotoLandmarks) -> dict[str, float]:
-    """How the coefficients of photos agree with what the hand-made points show.
+    """How the blendshapes of photos agree with what the hand-made points show.
 
-    ``regressor`` gives the visible coefficients. Eyes are counted one by one.
+    ``regressor`` gives the visible blendshapes. Eyes are counted one by one.
     """
     raw = regressor.predict(reading.read(canonical_points(photos.landmarks)))
     values = dict(zip(VISIBLE, np.clip(raw, 0.0, 1.0).T, strict=True))

@@ -1,25 +1,25 @@
-"""Which expressions people make: random mixes of ARKit's coefficients."""
+"""Which expressions people make: random mixes of ARKit's blendshapes."""
 
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.blendshapes.mirroring import mirrored_name
 
 Floats = npt.NDArray[np.float64]
 
-_POSITION: Final = {name: index for index, name in enumerate(COEFFICIENTS)}
+_POSITION: Final = {name: index for index, name in enumerate(BLENDSHAPES)}
 
-#: How the samples divide into faces without expression, with one coefficient (or one on both sides), with a
+#: How the samples divide into faces without expression, with one blendshape (or one on both sides), with a
 #: whole expression out of :data:`_EXPRESSIONS`; the rest are random mixes.
 _NEUTRAL, _SINGLE, _WHOLE = 0.1, 0.2, 0.2
-#: How often a coefficient takes part in a random mix; several times less often for what people rarely do.
+#: How often a blendshape takes part in a random mix; several times less often for what people rarely do.
 _ODDS: Final = 0.12
 _RARE_ODDS: Final = 0.04
 _RARE: Final = ("cheekPuff", "mouthShrug", "jawForward", "jawLeft", "jawRight")
-#: Gaze moves the lids as well, most of all downwards. It is not estimated, so it only disturbs: seldom, by
+#: Gaze moves the lids as well, most of all downwards. It is not estimated, so it only perturbs: seldom, by
 #: half, and never alone, or else every shut eye might as well look down.
 _GAZE: Final = "eyeLook"
 _GAZE_ODDS: Final = 0.02
@@ -58,7 +58,7 @@ _EXCLUSIVE: Final = (
 
 
 def sample_mixes(count: int, rng: np.random.Generator) -> Floats:
-    """(N, 52) coefficients in [0, 1]; mirror images are equally likely. tongueOut stays 0."""
+    """(N, 52) blendshapes in [0, 1]; mirror images are equally likely. tongueOut stays 0."""
     units = _units()
     odds = np.array([_odds_of(unit) for unit in units])
     is_gaze = np.array([unit.startswith(_GAZE) for unit in units])
@@ -74,7 +74,7 @@ def sample_mixes(count: int, rng: np.random.Generator) -> Floats:
     active[whole] = (parts > 0) & (rng.random(parts.shape) < 0.9)
     strength[whole] = parts * rng.uniform(0.3, 1.0, (len(whole), 1)) * rng.uniform(0.6, 1.2, parts.shape)
 
-    mixes = np.zeros((count, len(COEFFICIENTS)))
+    mixes = np.zeros((count, len(BLENDSHAPES)))
     for position, unit in enumerate(units):
         value = np.clip(active[:, position] * strength[:, position], 0.0, 1.0)
         if unit in _POSITION:
@@ -104,9 +104,9 @@ def _odds_of(unit: str) -> float:
 
 
 def _units() -> list[str]:
-    """What is drawn at once: a coefficient without sides, or the common name of two."""
+    """What is drawn at once: a blendshape without sides, or the common name of two."""
     units = []
-    for name in COEFFICIENTS:
+    for name in BLENDSHAPES:
         stem = name.removesuffix("Left").removesuffix("Right")
         # The jaw and the mouth cannot go both ways.
         unit = name if mirrored_name(name) == name or stem in ("jaw", "mouth") else stem

@@ -12,16 +12,16 @@ import numpy as np
 import torch
 
 from face_alignment_3d.aligner import FaceAligner3D
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.blendshapes.mirroring import mirror_permutation
 from face_alignment_3d.blendshapes.regressor import Regressor
 from face_alignment_3d.blendshapes.visibility import VISIBLE
-from face_alignment_3d.blendshapes.weights_file import CoefficientWeights, save_coefficients
+from face_alignment_3d.blendshapes.weights_file import BlendshapeModel, save_blendshape_model
 from face_alignment_3d.markup import MARKUP_NAME
 from face_alignment_3d.pose.head_pose import canonical_points
 from face_alignment_3d.training.blendshapes.expression_model import ExpressionModel, load_expression_model
-from face_alignment_3d.training.blendshapes.fitting import CoefficientConfig, Report, fit
+from face_alignment_3d.training.blendshapes.fitting import BlendshapeConfig, Report, fit
 from face_alignment_3d.training.blendshapes.measured_reading import measure_reading
 from face_alignment_3d.training.blendshapes.measuring import (
     Worth,
@@ -35,13 +35,13 @@ from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
 from face_alignment_3d.weights.store import resolve_weights
 
-NAME: Final = "coefficients"
+NAME: Final = "blendshapes"
 
 #: ICT-FaceKit is free; the photos, by which its points and the network's are told apart, are not.
-LICENCE: Final = "non-commercial research (terms of the training photos; see MODEL_CARD.md)"
+LICENSE: Final = "non-commercial research (terms of the training photos; see MODEL_CARD.md)"
 
 DATA: Final = (
-    "ICT-FaceKit (MIT licence): identities and expressions at the landmarks",
+    "ICT-FaceKit (MIT license): identities and expressions at the landmarks",
     "HELEN train and LFPW train (1,535 photos, 300-W annotation): offset of the markup, openness of the eyes",
 )
 
@@ -50,10 +50,10 @@ _NOISE: Final = 0.01
 _UNSEEN_STREAM: Final = 1
 
 
-def run_coefficient_recipe(
-    config: CoefficientConfig, data: Path, out: Path, *, landmarks: str, command: str, report: Report
+def run_blendshape_recipe(
+    config: BlendshapeConfig, data: Path, out: Path, *, landmarks: str, command: str, report: Report
 ) -> WeightsEntry:
-    """Trains on ``data`` and writes ``coefficients.safetensors``, its manifest and a table into ``out``.
+    """Trains on ``data`` and writes ``blendshapes.safetensors``, its manifest and a table into ``out``.
 
     ``landmarks`` are the weights of the landmark network whose points are to be read. Raises
     :class:`DataError` when data are missing, :class:`WeightsError` when weights are.
@@ -72,11 +72,11 @@ def run_coefficient_recipe(
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{NAME}.safetensors"
     today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
-    save_coefficients(
+    save_blendshape_model(
         weights,
         path,
         metadata={
-            "licence": LICENCE,
+            "license": LICENSE,
             "training_command": command,
             "seed": str(config.seed),
             "landmark_weights_sha256": sha256_of(network),
@@ -85,7 +85,7 @@ def run_coefficient_recipe(
     )
     entry = WeightsEntry(
         name=NAME,
-        kind="coefficients",
+        kind="blendshapes",
         preset=None,
         file=path.name,
         sha256=sha256_of(path),
@@ -94,7 +94,7 @@ def run_coefficient_recipe(
         embedded=True,
         input_size=None,
         markup=MARKUP_NAME,
-        licence=LICENCE,
+        license=LICENSE,
         data=DATA,
         training_command=command,
         seed=config.seed,
@@ -102,17 +102,17 @@ def run_coefficient_recipe(
         date=today,
     )
     write_manifest({entry.name: entry}, out / f"{NAME}.manifest.json")
-    content = {"metrics": metrics, "coefficients": [asdict(worth) for worth in worths]}
+    content = {"metrics": metrics, "blendshapes": [asdict(worth) for worth in worths]}
     write_atomically(out / f"{NAME}.report.json", (json.dumps(content, indent=2) + "\n").encode())
     write_atomically(out / f"{NAME}.report.md", table(worths).encode())
     return entry
 
 
 def train(
-    model: ExpressionModel, photos: Photos, config: CoefficientConfig, *, report: Report
-) -> tuple[CoefficientWeights, tuple[Worth, ...]]:
-    """The weights, and what each of the 52 coefficients is worth on unseen faces with 1 % noise."""
-    resting = model.faces(np.zeros((1, len(model.identity))), np.zeros((1, len(COEFFICIENTS))))
+    model: ExpressionModel, photos: Photos, config: BlendshapeConfig, *, report: Report
+) -> tuple[BlendshapeModel, tuple[Worth, ...]]:
+    """The weights, and what each of the 52 blendshapes is worth on unseen faces with 1 % noise."""
+    resting = model.faces(np.zeros((1, len(model.identity))), np.zeros((1, len(BLENDSHAPES))))
     neutral = canonical_points(resting)[0]
     reading = measure_reading(photos.training, neutral)
     faces = training_faces(model, config.samples, np.random.default_rng(config.seed))
@@ -120,12 +120,12 @@ def train(
     of_all = fit(faces, config, report=report)
     rng = np.random.default_rng([config.seed, _UNSEEN_STREAM])
     worths = worth_on_faces(of_all, unseen_faces(model, config.unseen, rng, noise=_NOISE))
-    return CoefficientWeights(reading, _visible_part(of_all), neutral), worths
+    return BlendshapeModel(reading, _visible_part(of_all), neutral), worths
 
 
 def table(worths: tuple[Worth, ...]) -> str:
-    """Markdown, a line for each coefficient that the model has."""
-    lines = ["| coefficient | given | correlation | mean absolute error |", "|---|---|---|---|"]
+    """Markdown, a line for each blendshape that the model has."""
+    lines = ["| blendshape | given | correlation | mean absolute error |", "|---|---|---|---|"]
     for worth in worths:
         if worth.name != "tongueOut":
             given = "yes" if worth.visible else "NaN"
@@ -137,7 +137,7 @@ def table(worths: tuple[Worth, ...]) -> str:
 
 def _visible_part(regressor: Regressor) -> Regressor:
     """Without the outputs that nobody is given."""
-    kept = [COEFFICIENTS.index(name) for name in VISIBLE]
+    kept = [BLENDSHAPES.index(name) for name in VISIBLE]
     weight, bias = regressor.layers[-1]
     layers = (*regressor.layers[:-1], (weight[kept], bias[kept]))
     return replace(regressor, layers=layers, mirror=mirror_permutation(VISIBLE))

@@ -1,4 +1,4 @@
-"""Faces with known coefficients, as canonical points."""
+"""Faces with known blendshapes, as canonical points."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ class Faces:
     """N faces."""
 
     points: npt.NDArray[np.float32]
-    """(N, 66, 3): canonical, of landmarks that were posed and disturbed."""
-    coefficients: npt.NDArray[np.float32]
+    """(N, 66, 3): canonical, of landmarks that were posed and perturbed."""
+    blendshapes: npt.NDArray[np.float32]
     """(N, 52)"""
     resting: npt.NDArray[np.float32]
     """(N, 66, 3): the same people without expression; (0, 66, 3) where that was not asked for."""
@@ -69,7 +69,7 @@ def _faces(
     calmer: float,
     with_resting: bool,
 ) -> Faces:
-    points, coefficients = [], []
+    points, blendshapes = [], []
     resting = [np.zeros((0, NUM_LANDMARKS, 3), np.float32)]
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
@@ -79,11 +79,11 @@ def _faces(
         mixes = sample_mixes(size, rng)
         faces = model.faces(identity, mixes) + noise(size)
         points.append(canonical_points(_posed(faces, rng)).astype(np.float32))
-        coefficients.append(mixes.astype(np.float32))
+        blendshapes.append(mixes.astype(np.float32))
         if with_resting:
             faces = model.faces(identity, np.zeros_like(mixes)) + noise(size) / np.sqrt(RESTING_FRAMES)
             resting.append(canonical_points(_posed(faces, rng)).astype(np.float32))
-    return Faces(np.concatenate(points), np.concatenate(coefficients), np.concatenate(resting))
+    return Faces(np.concatenate(points), np.concatenate(blendshapes), np.concatenate(resting))
 
 
 def _posed(faces: Floats, rng: np.random.Generator) -> Floats:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from face_alignment_3d.crop import Crop, box_around
 from face_alignment_3d.markup import MIRROR
-from face_alignment_3d.training.data.photometric import Disturbances, Photometric, draw_disturbances
-from face_alignment_3d.training.data.photometric_opencv import disturb
+from face_alignment_3d.training.data.photometric import Perturbations, Photometric, draw_perturbations
+from face_alignment_3d.training.data.photometric_opencv import perturb
 from face_alignment_3d.training.data.sample import Sample
 
 
@@ -74,18 +74,18 @@ class Variation:
     replicate: bool
     """Whether the photo's edge pixels go on beyond it; otherwise it is black there."""
     mirrored: bool
-    disturbances: Disturbances
+    perturbations: Perturbations
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class AugmentedCrop:
     """One crop of a sample."""
 
     sample: Sample
     crop: Crop
     replicate: bool
     mirrored: bool
-    disturbances: Disturbances
+    perturbations: Perturbations
 
     def labels(self) -> "CropLabels":
         """The sample's labels as the crop shows them."""
@@ -124,7 +124,7 @@ def upright_crop(
     points: npt.NDArray[np.floating],
     *,
     size: int,
-    extension: float,
+    crop_scale: float,
     angle: float = 0.0,
     shift: tuple[float, float] = (0.0, 0.0),
     scale: float = 1.0,
@@ -139,7 +139,7 @@ def upright_crop(
     side = max(x1 - x0, y1 - y0)
     center_turned = np.array([(x0 + x1) / 2 + shift[0] * side, (y0 + y1) / 2 + shift[1] * side])
     center = turn @ center_turned
-    return Crop(float(center[0]), float(center[1]), float(side * extension * scale), size, angle)
+    return Crop(float(center[0]), float(center[1]), float(side * crop_scale * scale), size, angle)
 
 
 def draw_variation(
@@ -149,30 +149,30 @@ def draw_variation(
     placement = geometric.draw(generator)
     replicate = not generator.random() < 0.5
     mirrored = geometric.mirror and generator.random() < 0.5
-    return Variation(placement, replicate, mirrored, draw_disturbances(size, generator, photometric))
+    return Variation(placement, replicate, mirrored, draw_perturbations(size, generator, photometric))
 
 
-def view_of(sample: Sample, variation: Variation, *, size: int, extension: float) -> View:
+def augmented_crop(sample: Sample, variation: Variation, *, size: int, crop_scale: float) -> AugmentedCrop:
     """The crop of ``sample`` that ``variation`` asks for."""
     placement = variation.placement
     crop = upright_crop(
         sample.points,
         size=size,
-        extension=extension,
+        crop_scale=crop_scale,
         angle=placement.angle,
         shift=placement.shift,
         scale=placement.scale,
     )
-    return View(sample, crop, variation.replicate, variation.mirrored, variation.disturbances)
+    return AugmentedCrop(sample, crop, variation.replicate, variation.mirrored, variation.perturbations)
 
 
-def show(view: View) -> Example:
+def show(view: AugmentedCrop) -> Example:
     """What a view looks like, with its labels."""
     border = cv2.BORDER_REPLICATE if view.replicate else cv2.BORDER_CONSTANT
     pixels = view.crop.sample(view.sample.image, border=border)
     if view.mirrored:
         pixels = np.ascontiguousarray(pixels[:, ::-1])
-    return Example(disturb(pixels, view.disturbances), *view.labels())
+    return Example(perturb(pixels, view.perturbations), *view.labels())
 
 
 def mirror_points(points: npt.NDArray[np.float32], *, width: int) -> npt.NDArray[np.float32]:

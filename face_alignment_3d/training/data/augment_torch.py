@@ -1,7 +1,7 @@
 """Carries out drawn views as tensor operations, a batch at a time, so that a GPU need not wait for the CPU.
 
 :func:`pack` is what is left for the CPU: it copies from each photo the pixels under its crop. :func:`render`
-warps and disturbs them on the device. Within rounding the crops are those of
+warps and perturbs them on the device. Within rounding the crops are those of
 :func:`face_alignment_3d.training.data.augment.show`.
 """
 
@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from face_alignment_3d.training.data.augment import View
-from face_alignment_3d.training.data.photometric import Disturbances
-from face_alignment_3d.training.data.photometric_torch import disturb_batch
+from face_alignment_3d.training.data.augment import AugmentedCrop
+from face_alignment_3d.training.data.photometric import Perturbations
+from face_alignment_3d.training.data.photometric_torch import perturb_batch
 
 
 @dataclass(frozen=True, eq=False)
-class PackedViews:
+class PackedCrops:
     """The views of a batch, ready to be rendered on any device."""
 
     size: int
@@ -31,7 +31,7 @@ class PackedViews:
     """(B, 2, 3) float: from pixels (x, y) of the crop to those of its window."""
     replicate: torch.Tensor
     """(B,) bool: whether edge pixels go on beyond the window; else it is black there."""
-    disturbances: tuple[Disturbances, ...]
+    perturbations: tuple[Perturbations, ...]
     points: torch.Tensor
     """(B, 66, 3) in crop pixels."""
     weight_xy: torch.Tensor
@@ -39,23 +39,23 @@ class PackedViews:
     weight_z: torch.Tensor
     """(B, 66)"""
 
-    def to(self, device: torch.device) -> "PackedViews":
+    def to(self, device: torch.device) -> "PackedCrops":
         """A copy on ``device``, whose transfer the CPU need not wait for when it comes from pinned memory."""
         return self._with({name: t.to(device, non_blocking=True) for name, t in self._tensors().items()})
 
-    def pin_memory(self) -> "PackedViews":
+    def pin_memory(self) -> "PackedCrops":
         """A copy in page-locked memory, which a CUDA device can read by itself."""
         return self._with({name: tensor.pin_memory() for name, tensor in self._tensors().items()})
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         return {name: value for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
 
-    def _with(self, tensors: dict[str, torch.Tensor]) -> "PackedViews":
+    def _with(self, tensors: dict[str, torch.Tensor]) -> "PackedCrops":
         # The type checker cannot tell which fields the names are.
         return replace(self, **tensors)  # type: ignore[arg-type]
 
 
-def pack(views: Sequence[View]) -> PackedViews:
+def pack(views: Sequence[AugmentedCrop]) -> PackedCrops:
     """Cuts the windows of one batch of views, all of the same crop size, out of their photos."""
     cut = [_cut(view) for view in views]
     height, width = (max(window.shape[axis] for window, _ in cut) for axis in (0, 1))
@@ -63,13 +63,13 @@ def pack(views: Sequence[View]) -> PackedViews:
     for index, (window, _) in enumerate(cut):
         windows[index, : window.shape[0], : window.shape[1]] = window
     labels = [view.labels() for view in views]
-    return PackedViews(
+    return PackedCrops(
         size=views[0].crop.size,
         windows=torch.from_numpy(windows),
         sizes=torch.tensor([window.shape[:2] for window, _ in cut], dtype=torch.float32),
         matrices=torch.from_numpy(np.stack([matrix for _, matrix in cut]).astype(np.float32)),
         replicate=torch.tensor([view.replicate for view in views]),
-        disturbances=tuple(view.disturbances for view in views),
+        perturbations=tuple(view.perturbations for view in views),
         points=torch.from_numpy(np.stack([one.points for one in labels])),
         weight_xy=torch.from_numpy(np.stack([one.weight_xy for one in labels])),
         weight_z=torch.from_numpy(np.stack([one.weight_z for one in labels])),
@@ -77,13 +77,13 @@ def pack(views: Sequence[View]) -> PackedViews:
 
 
 @torch.no_grad()
-def render(packed: PackedViews) -> torch.Tensor:
+def render(packed: PackedCrops) -> torch.Tensor:
     """The crops (B, 3, S, S), uint8 RGB, channels last, on the device of ``packed``."""
-    crops = disturb_batch(_warp(packed), packed.disturbances)
+    crops = perturb_batch(_warp(packed), packed.perturbations)
     return crops.to(torch.uint8).contiguous(memory_format=torch.channels_last)
 
 
-def _cut(view: View) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+def _cut(view: AugmentedCrop) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
     """The pixels that a view's crop needs, and the (2, 3) matrix from (mirrored) crop pixels to them.
 
     Where the crop shrinks the photo, none travel that would be averaged away.
@@ -95,7 +95,7 @@ def _cut(view: View) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
     return window, matrix
 
 
-def _warp(packed: PackedViews) -> torch.Tensor:
+def _warp(packed: PackedCrops) -> torch.Tensor:
     """(B, 3, S, S) float: bilinear samples, rounded."""
     windows = packed.windows
     batch, height, width, channels = windows.shape

@@ -45,10 +45,10 @@ def load_chosen_data(
 ) -> tuple[list[Pool], dict[str, list[Sample]]]:
     """What to train on, every face as often as any other, and the held-out samples of each set.
 
-    ``datasets`` are kinds (of :data:`face_alignment_3d.training.data.datasets.kinds.KINDS`) with their folders.
-    Every ``config.holdout_every``-th face of a set is held out; at most 200 of them, which are read at once,
-    are validated with. Photos are read when they are drawn. ``models`` is the data folder whose face model
-    gives z to sets that have none.
+    ``datasets`` are kinds (of :data:`face_alignment_3d.training.data.datasets.kinds.KINDS`) with their
+    folders. Every ``config.holdout_every``-th face of a set is held out; at most 200 of them, which are read
+    at once, are validated with. Photos are read when they are drawn. ``models`` is the data folder whose face
+    model gives z to sets that have none.
 
     Raises :class:`DataError` for an unknown kind, and for data that are missing or broken.
     """

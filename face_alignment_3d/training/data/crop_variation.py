@@ -9,7 +9,7 @@ from face_alignment_3d.training.data.augment import Placement
 
 @dataclass(frozen=True)
 class UniformVariation:
-    """Uniform rotation, scale and extension (paper, section 4), crops centred on the face box."""
+    """Uniform rotation, scale and extension (paper, section 4), crops centered on the face box."""
 
     roll: float = 35.0
     """At most so many degrees either way."""

@@ -1,6 +1,6 @@
 """What saving as JPEG does to pixels, as tensor operations: no bytes are made.
 
-The loss of JPEG lies in halving the resolution of the two colour differences and in rounding the cosine
+The loss of JPEG lies in halving the resolution of the two color differences and in rounding the cosine
 coefficients of 8 x 8 blocks; both are carried out here as the baseline codec does, in float.
 """
 
@@ -45,14 +45,14 @@ def jpeg(images: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
     difference_blue = (blue - y) / 1.772
     difference_red = (red - y) / 1.402
     y = (y - 128).round()
-    colour = torch.stack([difference_blue, difference_red], dim=1).round()
-    colour = F.avg_pool2d(colour, 2).round()
+    color = torch.stack([difference_blue, difference_red], dim=1).round()
+    color = F.avg_pool2d(color, 2).round()
     factor = _quality_factor(qualities)
-    y = _quantise(y[:, None], _table(_LUMINANCE, factor)) + 128
-    colour = _quantise(colour, _table(_CHROMINANCE, factor))
-    colour = F.interpolate(colour, scale_factor=2, mode="bilinear", align_corners=False)
+    y = _quantize(y[:, None], _table(_LUMINANCE, factor)) + 128
+    color = _quantize(color, _table(_CHROMINANCE, factor))
+    color = F.interpolate(color, scale_factor=2, mode="bilinear", align_corners=False)
     y = y[:, 0]
-    difference_blue, difference_red = colour.unbind(dim=1)
+    difference_blue, difference_red = color.unbind(dim=1)
     red = y + 1.402 * difference_red
     blue = y + 1.772 * difference_blue
     green = (y - 0.299 * red - 0.114 * blue) / 0.587
@@ -72,8 +72,8 @@ def _table(rows: tuple[tuple[int, ...], ...], factor: torch.Tensor) -> torch.Ten
     return ((base * factor[:, None, None] + 50) / 100).floor().clamp(1, 255)
 
 
-def _quantise(planes: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    """(B, C, H, W) centred on zero; rounds each block's coefficients to multiples of ``table`` (B, 8, 8)."""
+def _quantize(planes: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    """(B, C, H, W) centered on zero; rounds each block's coefficients to multiples of ``table`` (B, 8, 8)."""
     batch, channels, height, width = planes.shape
     blocks = planes.view(batch, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
     cosine = _cosine(planes)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True)
-class Disturbance:
-    """One way to spoil a face box."""
+class Perturbation:
+    """One way to perturb a face box."""
 
     kind: Literal["shift", "enlarge", "shrink", "shift and scale"]
     level: float
@@ -18,7 +18,7 @@ class Disturbance:
     longer or shorter. "shift and scale" does both at once."""
 
     def apply(self, box: npt.NDArray[np.floating], *, seed: tuple[int, ...]) -> npt.NDArray[np.float32]:
-        """A spoilt copy of ``box`` (4,), x0, y0, x1, y1.
+        """A perturbed copy of ``box`` (4,), x0, y0, x1, y1.
 
         ``seed`` alone decides the direction of a shift, and whether "shift and scale" enlarges or shrinks.
         """
@@ -34,8 +34,8 @@ class Disturbance:
 
 
 #: What an evaluation tries: each kind at 5, 10 and 20 %.
-DISTURBANCES: Final = tuple(
-    Disturbance(kind, level)
+PERTURBATIONS: Final = tuple(
+    Perturbation(kind, level)
     for kind in ("shift", "enlarge", "shrink", "shift and scale")
     for level in (0.05, 0.1, 0.2)
 )

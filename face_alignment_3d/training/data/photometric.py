@@ -1,4 +1,4 @@
-"""Disturbances of pixels that leave the landmarks where they are: what may happen, and what was drawn.
+"""Perturbations of pixels that leave the landmarks where they are: what may happen, and what was drawn.
 
 Everything random about them is drawn here, and nothing is done to pixels. The drawn numbers are carried out
 by :mod:`face_alignment_3d.training.data.photometric_opencv`, a crop at a time on the CPU, or by
@@ -15,15 +15,15 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Photometric:
-    """The chance of each disturbance of a crop."""
+    """The chance of each perturbation of a crop."""
 
-    colour: float = 0.8
-    grey: float = 0.12
+    color: float = 0.8
+    gray: float = 0.12
     blur: float = 0.15
     low_resolution: float = 0.15
     noise: float = 0.15
     jpeg: float = 0.12
-    shade: float = 0.2
+    illumination: float = 0.2
     occlusion: float = 0.3
 
 
@@ -56,13 +56,13 @@ class Patch:
     tilt: float | None
     """Degrees by which the ellipse is turned; None for a rectangle."""
     pixels: Pixels | None
-    """(3,) one colour, or (S, S, 3) noise, of which the patch shows its part; None for a shifted copy."""
+    """(3,) one color, or (S, S, 3) noise, of which the patch shows its part; None for a shifted copy."""
     shift: tuple[int, int]
     """Rows and columns by which the mirrored crop is rolled, where the patch shows that."""
 
 
 @dataclass(frozen=True)
-class Shade:
+class Illumination:
     """A linear fall of light across the crop, as from a lamp at one side."""
 
     angle: float
@@ -72,7 +72,7 @@ class Shade:
 
 
 @dataclass(frozen=True)
-class Recolour:
+class Recolor:
     """Gamma, contrast, brightness and a tint, then saturation."""
 
     gamma: float
@@ -92,41 +92,41 @@ class Recolour:
 
 
 @dataclass(frozen=True, eq=False)
-class Disturbances:
+class Perturbations:
     """What happens to one (S, S, 3) crop, in the order of the fields."""
 
     low_resolution: float | None
     """The factor in (0, 1) by which the crop is shrunk before it is enlarged again."""
     blur: GaussianBlur | MotionBlur | None
     occlusion: tuple[Patch, ...]
-    shade: Shade | None
-    colour: Recolour | None
-    grey: bool
+    illumination: Illumination | None
+    color: Recolor | None
+    gray: bool
     noise: npt.NDArray[np.float32] | None
     """(S, S, 3), added to the pixels."""
     jpeg: int | None
     """The quality that the crop is compressed with."""
 
 
-def draw_disturbances(size: int, generator: np.random.Generator, chances: Photometric) -> Disturbances:
+def draw_perturbations(size: int, generator: np.random.Generator, chances: Photometric) -> Perturbations:
     """Draws what happens to a crop of ``size`` x ``size`` pixels.
 
     What is drawn depends on the size and on the generator's state, never on pixels.
     """
     shape = (size, size, 3)
-    return Disturbances(
+    return Perturbations(
         low_resolution=(
             float(generator.uniform(0.25, 0.8)) if generator.random() < chances.low_resolution else None
         ),
         blur=_draw_blur(generator) if generator.random() < chances.blur else None,
         occlusion=_draw_patches(size, generator) if generator.random() < chances.occlusion else (),
-        shade=(
-            Shade(float(generator.uniform(0, 2 * np.pi)), float(generator.uniform(0.2, 0.8)))
-            if generator.random() < chances.shade
+        illumination=(
+            Illumination(float(generator.uniform(0, 2 * np.pi)), float(generator.uniform(0.2, 0.8)))
+            if generator.random() < chances.illumination
             else None
         ),
-        colour=_draw_recolour(generator) if generator.random() < chances.colour else None,
-        grey=generator.random() < chances.grey,
+        color=_draw_recolor(generator) if generator.random() < chances.color else None,
+        gray=generator.random() < chances.gray,
         noise=(
             generator.normal(0.0, generator.uniform(2.0, 14.0), shape).astype(np.float32)
             if generator.random() < chances.noise
@@ -163,10 +163,10 @@ def _draw_patch(size: int, generator: np.random.Generator) -> Patch:
     return Patch(top, left, height, width, tilt, pixels, shift)
 
 
-def _draw_recolour(generator: np.random.Generator) -> Recolour:
+def _draw_recolor(generator: np.random.Generator) -> Recolor:
     gamma = float(np.exp(generator.normal(0.0, 0.25)))
     contrast = float(np.exp(generator.normal(0.0, 0.2)))
     brightness = float(generator.normal(0.0, 0.1))
     red, green, blue = (float(v) for v in np.exp(generator.normal(0.0, 0.08, 3)))
     saturation = float(generator.uniform(0.3, 1.5)) if generator.random() < 0.5 else None
-    return Recolour(gamma, contrast, brightness, (red, green, blue), saturation)
+    return Recolor(gamma, contrast, brightness, (red, green, blue), saturation)

@@ -1,38 +1,38 @@
-"""Carries out drawn disturbances on one crop, with OpenCV."""
+"""Carries out drawn perturbations on one crop, with OpenCV."""
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.training.data.photometric import (
-    Disturbances,
     GaussianBlur,
+    Illumination,
     MotionBlur,
     Patch,
+    Perturbations,
     Pixels,
-    Recolour,
-    Shade,
+    Recolor,
 )
 
 
-def disturb(crop: Pixels, drawn: Disturbances) -> Pixels:
-    """An (S, S, 3) RGB crop, disturbed; the one given is left as it is."""
+def perturb(crop: Pixels, drawn: Perturbations) -> Pixels:
+    """An (S, S, 3) RGB crop, perturbed; the one given is left as it is."""
     if drawn.low_resolution is not None:
         crop = _low_resolution(crop, drawn.low_resolution)
     if drawn.blur is not None:
         crop = _blur(crop, drawn.blur)
     if drawn.occlusion:
         crop = _occlude(crop, drawn.occlusion)
-    if drawn.shade is not None:
-        crop = _shade(crop, drawn.shade)
-    if drawn.colour is not None:
-        crop = _recolour(crop, drawn.colour)
-    if drawn.grey:
+    if drawn.illumination is not None:
+        crop = _illumination(crop, drawn.illumination)
+    if drawn.color is not None:
+        crop = _recolor(crop, drawn.color)
+    if drawn.gray:
         crop = _as_pixels(cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
     if drawn.noise is not None:
         crop = _clip(crop.astype(np.float32) + drawn.noise)
     if drawn.jpeg is not None:
-        # The codec takes the channels for BGR, both ways: only which colours lose most detail depends on it.
+        # The codec takes the channels for BGR, both ways: only which colors lose most detail depends on it.
         _, packed = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, drawn.jpeg])
         crop = _as_pixels(cv2.imdecode(packed, cv2.IMREAD_COLOR))
     return crop
@@ -76,19 +76,19 @@ def _occlude(crop: Pixels, patches: tuple[Patch, ...]) -> Pixels:
     return covered
 
 
-def _shade(crop: Pixels, shade: Shade) -> Pixels:
+def _illumination(crop: Pixels, illumination: Illumination) -> Pixels:
     axis = np.linspace(-1, 1, crop.shape[0], dtype=np.float32)
-    slope = np.cos(shade.angle) * axis[None, :] + np.sin(shade.angle) * axis[:, None]
-    gain = np.exp(np.float32(shade.strength) * slope.astype(np.float32))
+    slope = np.cos(illumination.angle) * axis[None, :] + np.sin(illumination.angle) * axis[:, None]
+    gain = np.exp(np.float32(illumination.strength) * slope.astype(np.float32))
     return _clip(crop.astype(np.float32) * gain[..., None])
 
 
-def _recolour(crop: Pixels, colour: Recolour) -> Pixels:
-    recoloured = _as_pixels(cv2.LUT(crop, colour.table()[None]))
-    if colour.saturation is not None:
-        grey = cv2.cvtColor(recoloured, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
-        recoloured = _clip(grey + (recoloured.astype(np.float32) - grey) * colour.saturation)
-    return recoloured
+def _recolor(crop: Pixels, color: Recolor) -> Pixels:
+    recolored = _as_pixels(cv2.LUT(crop, color.table()[None]))
+    if color.saturation is not None:
+        gray = cv2.cvtColor(recolored, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
+        recolored = _clip(gray + (recolored.astype(np.float32) - gray) * color.saturation)
+    return recolored
 
 
 def _clip(values: npt.NDArray[np.floating]) -> Pixels:

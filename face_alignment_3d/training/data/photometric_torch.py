@@ -1,7 +1,7 @@
-"""Carries out drawn disturbances on a batch of crops, as tensor operations on the device it is on.
+"""Carries out drawn perturbations on a batch of crops, as tensor operations on the device it is on.
 
-Within rounding it gives what :mod:`face_alignment_3d.training.data.photometric_opencv` gives. Each disturbance is
-applied to those crops of the batch that drew it, all at once.
+Within rounding it gives what :mod:`face_alignment_3d.training.data.photometric_opencv` gives. Each
+perturbation is applied to those crops of the batch that drew it, all at once.
 """
 
 import math
@@ -13,29 +13,29 @@ import torch.nn.functional as F
 
 from face_alignment_3d.training.data.jpeg_torch import jpeg
 from face_alignment_3d.training.data.photometric import (
-    Disturbances,
     GaussianBlur,
+    Illumination,
     MotionBlur,
     Patch,
-    Recolour,
-    Shade,
+    Perturbations,
+    Recolor,
 )
 from face_alignment_3d.training.data.photometric_opencv import motion_kernel
 
-_GREY = (0.299, 0.587, 0.114)
+_GRAY = (0.299, 0.587, 0.114)
 
 
-def disturb_batch(crops: torch.Tensor, drawn: Sequence[Disturbances]) -> torch.Tensor:
-    """(B, 3, S, S) float RGB crops and what was drawn for each -> the crops, disturbed.
+def perturb_batch(crops: torch.Tensor, drawn: Sequence[Perturbations]) -> torch.Tensor:
+    """(B, 3, S, S) float RGB crops and what was drawn for each -> the crops, perturbed.
 
     Pixels are whole numbers in [0, 255], before and after.
     """
     crops = _where(crops, [d.low_resolution for d in drawn], _low_resolution)
     crops = _where(crops, [d.blur for d in drawn], _blur)
     crops = _where(crops, [d.occlusion or None for d in drawn], _occlude)
-    crops = _where(crops, [d.shade for d in drawn], _shade)
-    crops = _where(crops, [d.colour for d in drawn], _recolour)
-    crops = _where(crops, [d.grey or None for d in drawn], _grey)
+    crops = _where(crops, [d.illumination for d in drawn], _illumination)
+    crops = _where(crops, [d.color for d in drawn], _recolor)
+    crops = _where(crops, [d.gray or None for d in drawn], _gray)
     crops = _where(crops, [d.noise for d in drawn], _add)
     return _where(crops, [d.jpeg for d in drawn], _jpeg)
 
@@ -155,28 +155,28 @@ def _mask(patch: Patch, crop: torch.Tensor) -> torch.Tensor:
     return along.square() + across.square() <= 1
 
 
-def _shade(crops: torch.Tensor, shades: Sequence[Shade]) -> torch.Tensor:
+def _illumination(crops: torch.Tensor, illuminations: Sequence[Illumination]) -> torch.Tensor:
     axis = torch.linspace(-1, 1, crops.shape[-1], dtype=crops.dtype, device=crops.device)
-    cosine = _column([math.cos(shade.angle) for shade in shades], crops)
-    sine = _column([math.sin(shade.angle) for shade in shades], crops)
-    strength = _column([shade.strength for shade in shades], crops)
+    cosine = _column([math.cos(illumination.angle) for illumination in illuminations], crops)
+    sine = _column([math.sin(illumination.angle) for illumination in illuminations], crops)
+    strength = _column([illumination.strength for illumination in illuminations], crops)
     return _clip(crops * torch.exp(strength * (cosine * axis[None, :] + sine * axis[:, None])))
 
 
-def _recolour(crops: torch.Tensor, colours: Sequence[Recolour]) -> torch.Tensor:
-    tables = torch.from_numpy(np.stack([colour.table().T for colour in colours])).to(crops.device)
-    recoloured = tables.to(crops.dtype).gather(2, crops.flatten(2).long()).view_as(crops)
-    saturations = [colour.saturation for colour in colours]
-    return _where(recoloured, saturations, _saturate)
+def _recolor(crops: torch.Tensor, colors: Sequence[Recolor]) -> torch.Tensor:
+    tables = torch.from_numpy(np.stack([color.table().T for color in colors])).to(crops.device)
+    recolored = tables.to(crops.dtype).gather(2, crops.flatten(2).long()).view_as(crops)
+    saturations = [color.saturation for color in colors]
+    return _where(recolored, saturations, _saturate)
 
 
 def _saturate(crops: torch.Tensor, saturations: Sequence[float]) -> torch.Tensor:
-    grey = _grey(crops, ())
-    return _clip(grey + (crops - grey) * _column(saturations, crops))
+    gray = _gray(crops, ())
+    return _clip(gray + (crops - gray) * _column(saturations, crops))
 
 
-def _grey(crops: torch.Tensor, _: Sequence[object]) -> torch.Tensor:
-    weights = torch.tensor(_GREY, dtype=crops.dtype, device=crops.device)[:, None, None]
+def _gray(crops: torch.Tensor, _: Sequence[object]) -> torch.Tensor:
+    weights = torch.tensor(_GRAY, dtype=crops.dtype, device=crops.device)[:, None, None]
     return (crops * weights).sum(dim=1, keepdim=True).round().expand_as(crops)
 
 

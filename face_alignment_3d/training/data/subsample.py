@@ -6,7 +6,7 @@ import numpy.typing as npt
 from face_alignment_3d.errors import DataError
 
 
-def evenly_spread(count: int, limit: int | None) -> npt.NDArray[np.int64]:
+def subsample(count: int, limit: int | None) -> npt.NDArray[np.int64]:
     """Indices of at most ``limit`` of ``count`` items, ascending and evenly spread; all of them for None.
 
     Raises :class:`DataError` for a limit below 1.

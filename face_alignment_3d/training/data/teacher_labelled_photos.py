@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.training.data.datasets.photos68 import shrink_to_face
-from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
+from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
 
 
 def read_shrunk(
-    faces: TaughtFaces, *, face_size: int
+    faces: TeacherLabelledFaces, *, face_size: int
 ) -> tuple[list[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]:
     """Each photo shrunk to a face of at most ``face_size`` px, and the factors (N,) that they were shrunk by.
 
@@ -29,7 +29,9 @@ def read_shrunk(
     return [image for image, _ in read_all], np.array([scale for _, scale in read_all], dtype=np.float32)
 
 
-def select(faces: TaughtFaces, indices: Sequence[int] | npt.NDArray[np.intp]) -> TaughtFaces:
+def select(
+    faces: TeacherLabelledFaces, indices: Sequence[int] | npt.NDArray[np.intp]
+) -> TeacherLabelledFaces:
     """The faces at ``indices``, in that order."""
     chosen = np.asarray(indices, dtype=np.intp)
     return replace(

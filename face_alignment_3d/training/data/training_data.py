@@ -10,12 +10,15 @@ import numpy.typing as npt
 
 from face_alignment_3d.training.data.datasets.novel_views import (
     PSEUDO_LABELLED,
-    TurnedPhotos,
-    open_turned,
+    NovelViews,
+    open_novel_views,
     view_source,
 )
 from face_alignment_3d.training.data.datasets.photos68 import make_samples, open_photos68
-from face_alignment_3d.training.data.datasets.teachers import TaughtFaces, open_taught_faces
+from face_alignment_3d.training.data.datasets.teachers import (
+    TeacherLabelledFaces,
+    open_teacher_labelled_faces,
+)
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.data.teacher_labelled_photos import read_shrunk
 from face_alignment_3d.training.engine.batches import Pool
@@ -32,10 +35,10 @@ _TURNED_YAW = 25.0
 
 
 @dataclass(frozen=True, eq=False)
-class TaughtImages:
+class TeacherLabelledImages:
     """The faces that teachers have labelled, shrunk, and the factor that each was shrunk by."""
 
-    faces: TaughtFaces
+    faces: TeacherLabelledFaces
     images: Sequence[npt.NDArray[np.uint8]]
     scales: npt.NDArray[np.float32]
     """(N,)"""
@@ -64,13 +67,13 @@ class TaughtImages:
 
 
 @dataclass(frozen=True, eq=False)
-class MadeData:
+class DerivedData:
     """What was made of the photos before a run: pseudo-labels, and views from other sides."""
 
     pseudo_labels: Labels
-    """Of all taught faces, in their order."""
-    turned_hand: list[Sample]
-    turned_taught: list[Sample]
+    """Of all teacher-labelled faces, in their order."""
+    hand_labelled_novel_views: list[Sample]
+    teacher_labelled_novel_views: list[Sample]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,34 +81,43 @@ class TrainingData:
     """What a run trains on and is validated with."""
 
     hand: list[Sample]
-    taught: TaughtImages
+    teacher_labelled: TeacherLabelledImages
     validation: dict[str, list[Sample]]
-    made: "MadeData | None" = None
+    derived_data: "DerivedData | None" = None
 
-    def pools(self, config: RunConfig, labels: Labels, *, taught_share: float) -> list[Pool]:
+    def pools(self, config: RunConfig, labels: Labels, *, teacher_labelled_share: float) -> list[Pool]:
         """The hand-labelled photos and, with their share of a batch, the faces that ``labels`` speaks of.
 
         Turned photos, where there are any, take their shares from those of the hand-labelled ones.
         """
-        held_out = self.taught.held_out()
+        held_out = self.teacher_labelled.held_out()
         usable = np.flatnonzero((labels.weight_xy.max(axis=1) > 0) & ~held_out)
-        odds = np.where(np.abs(self.taught.faces.yaw[usable]) > _TURNED_YAW, config.turned_factor, 1.0)
-        samples = self.taught.samples(labels)
-        pools = [Pool([samples[i] for i in usable], taught_share, odds / odds.sum())]
-        if self.made is not None:
+        sampling_weights = np.where(
+            np.abs(self.teacher_labelled.faces.yaw[usable]) > _TURNED_YAW, config.turned_factor, 1.0
+        )
+        samples = self.teacher_labelled.samples(labels)
+        pools = [
+            Pool(
+                [samples[i] for i in usable],
+                teacher_labelled_share,
+                sampling_weights / sampling_weights.sum(),
+            )
+        ]
+        if self.derived_data is not None:
             for turned, share in (
-                (self.made.turned_hand, config.made_turned_share),
-                (self.made.turned_taught, config.made_taught_share),
+                (self.derived_data.hand_labelled_novel_views, config.hand_labelled_novel_views_share),
+                (self.derived_data.teacher_labelled_novel_views, config.teacher_labelled_novel_views_share),
             ):
                 if turned and share > 0:
                     pools.append(_evenly(turned, share))
         return [_evenly(self.hand, 1.0 - sum(pool.share for pool in pools)), *pools]
 
 
-def load_training_data(data: Path, config: RunConfig, made: Path | None = None) -> TrainingData:
+def load_training_data(data: Path, config: RunConfig, derived_data: Path | None = None) -> TrainingData:
     """Reads all photos below ``data`` and lifts the hand-made labels: about a minute and 3 GB in full.
 
-    ``made`` is a folder that ``face-alignment-3d train-data`` wrote to; with it, another minute and 3 GB.
+    ``derived_data`` is a folder that ``face-alignment-3d train-data`` wrote to; with it, another minute and 3
+    GB.
     """
     model = load_face_model(data)
     hand: list[Sample] = []
@@ -114,19 +126,22 @@ def load_training_data(data: Path, config: RunConfig, made: Path | None = None) 
         photos = open_photos68(data, name)
         names += [f"{name}/{stem}" for stem in photos.names]
         hand += make_samples(photos, lift(photos.points68, model), face_size=config.face_size)
-    faces = open_taught_faces(data)
-    taught = TaughtImages(faces, *read_shrunk(faces, face_size=config.face_size))
-    held_out = taught.held_out()
-    taught_samples = taught.samples(teacher_labels(taught.faces))
+    faces = open_teacher_labelled_faces(data)
+    teacher_labelled = TeacherLabelledImages(faces, *read_shrunk(faces, face_size=config.face_size))
+    held_out = teacher_labelled.held_out()
+    teacher_labelled_samples = teacher_labelled.samples(teacher_labels(teacher_labelled.faces))
     validation = {
         "hand": hand[:: config.holdout_every],
-        "turned": [sample for sample, out in zip(taught_samples, held_out, strict=True) if out],
+        "turned": [sample for sample, out in zip(teacher_labelled_samples, held_out, strict=True) if out],
     }
     training = [sample for i, sample in enumerate(hand) if i % config.holdout_every]
-    if made is None:
-        return TrainingData(training, taught, validation)
+    if derived_data is None:
+        return TrainingData(training, teacher_labelled, validation)
     return TrainingData(
-        training, taught, validation, _read_made(made, taught, withheld=set(names[:: config.holdout_every]))
+        training,
+        teacher_labelled,
+        validation,
+        _read_derived_data(derived_data, teacher_labelled, withheld=set(names[:: config.holdout_every])),
     )
 
 
@@ -134,23 +149,29 @@ def _evenly(samples: list[Sample], share: float) -> Pool:
     return Pool(samples, share, np.full(len(samples), 1 / len(samples)))
 
 
-def _read_made(made: Path, taught: TaughtImages, *, withheld: set[str]) -> MadeData:
+def _read_derived_data(
+    derived_data: Path, teacher_labelled: TeacherLabelledImages, *, withheld: set[str]
+) -> DerivedData:
     """Leaves out every view of a photo that is held out."""
-    turned_hand: list[Sample] = []
+    hand_labelled_novel_views: list[Sample] = []
     for name in HAND_LABELLED:
-        views = open_turned(made, name)
-        turned_hand += _read_views(
+        views = open_novel_views(derived_data, name)
+        hand_labelled_novel_views += _read_views(
             views, [i for i, source in enumerate(views.sources) if f"{name}/{source}" not in withheld]
         )
-    out = taught.held_out()
-    stems = {view_source(name) for name, hidden in zip(taught.faces.names, out, strict=True) if hidden}
-    views = open_turned(made, PSEUDO_LABELLED)
-    turned_taught = _read_views(views, [i for i, source in enumerate(views.sources) if source not in stems])
-    names = taught.faces.names
-    labels = load_labels(made / "pseudo_labels.npz", count=len(names), names=names)
-    return MadeData(labels, turned_hand, turned_taught)
+    out = teacher_labelled.held_out()
+    stems = {
+        view_source(name) for name, hidden in zip(teacher_labelled.faces.names, out, strict=True) if hidden
+    }
+    views = open_novel_views(derived_data, PSEUDO_LABELLED)
+    teacher_labelled_novel_views = _read_views(
+        views, [i for i, source in enumerate(views.sources) if source not in stems]
+    )
+    names = teacher_labelled.faces.names
+    labels = load_labels(derived_data / "pseudo_labels.npz", count=len(names), names=names)
+    return DerivedData(labels, hand_labelled_novel_views, teacher_labelled_novel_views)
 
 
-def _read_views(views: TurnedPhotos, indices: Sequence[int]) -> list[Sample]:
+def _read_views(views: NovelViews, indices: Sequence[int]) -> list[Sample]:
     with ThreadPoolExecutor() as executor:
         return list(executor.map(views.sample, indices))

@@ -13,14 +13,14 @@ import torch
 
 from face_alignment_3d.networks.cascade import CascadeGeometry
 from face_alignment_3d.training.data.augment import (
+    AugmentedCrop,
     CropVariation,
     Example,
-    View,
+    augmented_crop,
     draw_variation,
     show,
-    view_of,
 )
-from face_alignment_3d.training.data.augment_torch import PackedViews, pack, render
+from face_alignment_3d.training.data.augment_torch import PackedCrops, pack, render
 from face_alignment_3d.training.data.photometric import Photometric
 from face_alignment_3d.training.data.sample import Sample
 
@@ -35,7 +35,7 @@ class Pool:
 
     samples: Sequence[Sample]
     share: float
-    odds: npt.NDArray[np.float64]
+    sampling_weights: npt.NDArray[np.float64]
     """(len(samples),), sum 1."""
 
 
@@ -75,27 +75,27 @@ class BatchMaker:
         """The batch of ``step``, made on the CPU."""
         return collate([show(view) for view in self.views(step)])
 
-    def packed(self, step: int) -> PackedViews:
+    def packed(self, step: int) -> PackedCrops:
         """The same batch, to be rendered on a device."""
         return pack(self.views(step))
 
-    def views(self, step: int) -> list[View]:
+    def views(self, step: int) -> list[AugmentedCrop]:
         """What the batch of ``step`` shows: a function of the seed and the step."""
         generator = np.random.default_rng([self.seed, step])
         shares = np.array([pool.share for pool in self.pools])
         chosen = generator.choice(len(self.pools), size=self.batch_size, p=shares / shares.sum())
-        size, extension = self.geometry.input_size, self.geometry.crop_extension
+        size, crop_scale = self.geometry.input_size, self.geometry.crop_scale
         drawn = []
         for index in chosen:
             pool = self.pools[index]
-            place = int(generator.choice(len(pool.samples), p=pool.odds))
+            place = int(generator.choice(len(pool.samples), p=pool.sampling_weights))
             variation = draw_variation(
                 generator, size=size, geometric=self.geometric, photometric=self.photometric
             )
             drawn.append((pool.samples, place, variation))
         # Samples are looked up last: some are read from disk then, and only those of the part are needed.
         return [
-            view_of(samples[place], variation, size=size, extension=extension)
+            augmented_crop(samples[place], variation, size=size, crop_scale=crop_scale)
             for samples, place, variation in (drawn if self.part is None else drawn[self.part])
         ]
 
@@ -111,7 +111,7 @@ def collate(examples: Sequence[Example]) -> Batch:
     )
 
 
-def ahead(
+def prefetch(
     maker: BatchMaker,
     *,
     start: int,
@@ -139,7 +139,7 @@ def ahead(
                 yield batch.to(device)
 
 
-def rendered(packed: PackedViews) -> Batch:
+def rendered(packed: PackedCrops) -> Batch:
     """The batch of packed views, on the device that they are on."""
     return Batch(render(packed), packed.points, packed.weight_xy, packed.weight_z)
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: weights, their average, the optimiser and the step, in one safetensors file.
+"""Checkpoints of a run: weights, their average, the optimizer and the step, in one safetensors file.
 
 There is no random state to keep: every random draw is a function of the seed and the step.
 """
@@ -19,7 +19,7 @@ Tensors = dict[str, torch.Tensor]
 
 
 def save_checkpoint(
-    path: Path, *, step: int, cascade: Cascade, average: Cascade, optimiser: torch.optim.Optimizer
+    path: Path, *, step: int, cascade: Cascade, average: Cascade, optimizer: torch.optim.Optimizer
 ) -> None:
     """Writes all that the steps after ``step`` depend on.
 
@@ -27,14 +27,14 @@ def save_checkpoint(
     """
     tensors = {f"cascade.{name}": tensor for name, tensor in cascade.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
     whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     write_atomically(path, save(whole, {"step": json.dumps(step)}))
 
 
 def load_checkpoint(
-    path: Path, *, cascade: Cascade, average: Cascade, optimiser: torch.optim.Optimizer
+    path: Path, *, cascade: Cascade, average: Cascade, optimizer: torch.optim.Optimizer
 ) -> int:
     """Restores what :func:`save_checkpoint` wrote and returns the step.
 
@@ -46,7 +46,7 @@ def load_checkpoint(
             step = int(json.loads((file.metadata() or {})["step"]))
         cascade.load_state_dict(_below(tensors, "cascade."))
         average.load_state_dict(_below(tensors, "average."))
-        _restore(optimiser, _below(tensors, "optimiser."), fresh=step == 0)
+        _restore(optimizer, _below(tensors, "optimizer."), fresh=step == 0)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         # Of another network's parameters torch would list every one.
         reason = textwrap.shorten(str(error), 300, placeholder=" ...")
@@ -60,21 +60,21 @@ def _below(tensors: Tensors, prefix: str) -> Tensors:
     return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
 
 
-def _restore(optimiser: torch.optim.Optimizer, tensors: Tensors, *, fresh: bool) -> None:
+def _restore(optimizer: torch.optim.Optimizer, tensors: Tensors, *, fresh: bool) -> None:
     """Takes in ``<index>.<name>`` tensors; ``fresh`` says that no step was made yet, so there may be none."""
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, Tensors] = {}
     for key, tensor in tensors.items():
         index, name = key.split(".")
         parameter = parameters[int(index)] if int(index) < len(parameters) else None
         if parameter is None or tensor.shape not in (parameter.shape, torch.Size([])):
             raise ValueError(
-                f"an optimiser state {key} of shape {tuple(tensor.shape)} that fits no parameter"
+                f"an optimizer state {key} of shape {tuple(tensor.shape)} that fits no parameter"
             )
         if tensor.shape == parameter.shape:
             # Laid out in memory as its parameter is, for the file does not keep strides.
             tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
         state.setdefault(int(index), {})[name] = tensor
     if len(state) != len(parameters) and not (fresh and not state):
-        raise ValueError(f"optimiser states of {len(state)} of {len(parameters)} parameters")
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        raise ValueError(f"optimizer states of {len(state)} of {len(parameters)} parameters")
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -7,7 +7,7 @@ import torch
 from face_alignment_3d.networks.cascade import Cascade
 
 
-class AveragedCascade:
+class ModelEMA:
     """Follows a cascade; parameters and batch-norm statistics are averaged, counters copied."""
 
     def __init__(self, cascade: Cascade, decay: float) -> None:

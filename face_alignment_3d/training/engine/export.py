@@ -9,8 +9,8 @@ from face_alignment_3d.training.recipes.config import RunConfig
 from face_alignment_3d.weights.loading import entry_for_file, save_cascade
 from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
 
-#: The photos decide the terms of the weights, whatever the code's licence.
-LICENCE = "non-commercial research (terms of the training photos; see MODEL_CARD.md)"
+#: The photos decide the terms of the weights, whatever the code's license.
+LICENSE = "non-commercial research (terms of the training photos; see MODEL_CARD.md)"
 
 #: What every run on the photos of the data folder learns from, a line for each set.
 DATA = (
@@ -21,7 +21,7 @@ DATA = (
     "Basel Face Model 68-point basis and AFLW2000-3D labels (no photos)",
 )
 #: What a run with turned photos learns from besides.
-TURNED_DATA = ("views of these photos turned out of plane, drawn with the head model ICT-FaceKit",)
+NOVEL_VIEWS_DATA = ("views of these photos turned out of plane, drawn with the head model ICT-FaceKit",)
 
 
 def export_weights(
@@ -46,7 +46,7 @@ def export_weights(
         path,
         preset=config.preset,
         metadata={
-            "licence": LICENCE,
+            "license": LICENSE,
             "training_command": command,
             "seed": str(config.seed),
             "steps": str(steps),
@@ -58,7 +58,7 @@ def export_weights(
         name=config.preset,
         url=None,
         embedded=True,
-        licence=LICENCE,
+        license=LICENSE,
         data=data,
         training_command=command,
         seed=config.seed,

@@ -31,11 +31,11 @@ class Processes:
     count: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the process that writes and reports."""
         return self.rank == 0
 
-    def part(self, size: int) -> slice:
+    def shard(self, size: int) -> slice:
         """This process's part of ``size`` things that are shared out evenly, in order.
 
         Raises :class:`DeviceError` when they cannot be.
@@ -48,7 +48,7 @@ class Processes:
         each = size // self.count
         return slice(self.rank * each, (self.rank + 1) * each)
 
-    def largest(self, values: Sequence[float]) -> list[float]:
+    def all_reduce_max(self, values: Sequence[float]) -> list[float]:
         """The largest of each value over all processes, the same on each."""
         if self.count == 1:
             return list(values)
@@ -57,9 +57,9 @@ class Processes:
         agreed: list[float] = tensor.tolist()
         return agreed
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Returns when every process has called this."""
-        self.largest([0.0])
+        self.all_reduce_max([0.0])
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.store import resolve_weights
 
 
-def circumstances(command: Sequence[str], weights: str | os.PathLike[str]) -> dict[str, Any]:
+def provenance(command: Sequence[str], weights: str | os.PathLike[str]) -> dict[str, Any]:
     """As what :mod:`json` takes; ``command`` is what repeats the measurement, ``weights`` a name or a path.
 
     Raises :class:`face_alignment_3d.errors.WeightsError` when the weights cannot be had.

@@ -12,7 +12,7 @@ from face_alignment_3d.training.recipes.config import RunConfig
 _FREE_TO_CHANGE: Final = ("steps", "validate_every", "checkpoint_seconds", "full_precision_from")
 
 
-def claim_folder(out: Path, config: RunConfig) -> None:
+def check_run_folder(out: Path, config: RunConfig) -> None:
     """Notes the configuration in ``out/config.json``; refuses a folder that holds a run of another.
 
     A setting that an older version did not know counts as having had its default. Stages may be appended.

@@ -7,7 +7,7 @@ import torch.distributed
 from torch import nn
 
 
-class SynchronisedBatchNorm(nn.BatchNorm2d):
+class SynchronizedBatchNorm(nn.BatchNorm2d):
     """Batch norm whose statistics, in training, are those of all processes' batches, equally large, together.
 
     torch's own ``SyncBatchNorm`` does the same on CUDA and refuses the CPU.
@@ -20,11 +20,11 @@ class SynchronisedBatchNorm(nn.BatchNorm2d):
         processes = torch.distributed.get_world_size()
         values = x.to(torch.promote_types(x.dtype, torch.float32))
         mean = _sum_over_processes(values.mean(dim=(0, 2, 3))) / processes
-        centred = values - mean[:, None, None]
-        variance = _sum_over_processes(centred.square().mean(dim=(0, 2, 3))) / processes
+        centered = values - mean[:, None, None]
+        variance = _sum_over_processes(centered.square().mean(dim=(0, 2, 3))) / processes
         self._follow(mean.detach(), variance.detach(), count=processes * x.numel() // x.shape[1])
-        normalised = centred * torch.rsqrt(variance + self.eps)[:, None, None]
-        return (normalised * self.weight[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+        normalized = centered * torch.rsqrt(variance + self.eps)[:, None, None]
+        return (normalized * self.weight[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
     def _follow(self, mean: torch.Tensor, variance: torch.Tensor, *, count: int) -> None:
         """Moves the running statistics as torch's batch norm does: with the unbiased variance."""
@@ -57,20 +57,20 @@ def _sum_over_processes(values: torch.Tensor) -> torch.Tensor:
     return total
 
 
-def synchronise_batch_norms(module: nn.Module, device: torch.device) -> None:
-    """Makes the batch norms of ``module`` synchronised; parameters and buffers stay the same tensors."""
+def synchronize_batch_norms(module: nn.Module, device: torch.device) -> None:
+    """Makes the batch norms of ``module`` synchronized; parameters and buffers stay the same tensors."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
-            setattr(module, name, _synchronised(child, device))
+            setattr(module, name, _synchronized(child, device))
         else:
-            synchronise_batch_norms(child, device)
+            synchronize_batch_norms(child, device)
 
 
-def _synchronised(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
+def _synchronized(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
     if device.type == "cuda":
         converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(norm)  # type: ignore[no-untyped-call]
         return converted
-    own = SynchronisedBatchNorm(norm.num_features, norm.eps, norm.momentum, device="meta")
+    own = SynchronizedBatchNorm(norm.num_features, norm.eps, norm.momentum, device="meta")
     own.weight, own.bias = norm.weight, norm.bias
     own.running_mean, own.running_var = norm.running_mean, norm.running_var
     own.num_batches_tracked = norm.num_batches_tracked

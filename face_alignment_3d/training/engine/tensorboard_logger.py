@@ -7,11 +7,11 @@ from typing import Any
 
 
 def tensorboard_is_installed() -> bool:
-    """Whether :class:`EventLog` can write anything."""
+    """Whether :class:`TensorBoardLogger` can write anything."""
     return importlib.util.find_spec("tensorboard") is not None
 
 
-class EventLog:
+class TensorBoardLogger:
     """Writes numbers by step into a folder that TensorBoard reads; does nothing without that package."""
 
     def __init__(self, folder: Path | None, *, first_step: int) -> None:

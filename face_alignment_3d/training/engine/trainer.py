@@ -17,13 +17,13 @@ from face_alignment_3d.errors import DataError
 from face_alignment_3d.interruption import StopRequests
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.engine.batches import Batch, BatchMaker, ahead
+from face_alignment_3d.training.engine.batches import Batch, BatchMaker, prefetch
 from face_alignment_3d.training.engine.checkpoint import load_checkpoint, save_checkpoint
-from face_alignment_3d.training.engine.ema import AveragedCascade
+from face_alignment_3d.training.engine.ema import ModelEMA
 from face_alignment_3d.training.engine.interruption import TrainingStopped
 from face_alignment_3d.training.engine.processes import Processes
-from face_alignment_3d.training.engine.synchronized_norm import synchronise_batch_norms
-from face_alignment_3d.training.engine.tensorboard_logger import EventLog
+from face_alignment_3d.training.engine.synchronized_norm import synchronize_batch_norms
+from face_alignment_3d.training.engine.tensorboard_logger import TensorBoardLogger
 from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.objectives.objective import Draws, Objective
 
@@ -46,11 +46,11 @@ class TrainingPlan:
     """Of all processes together."""
     objective: Objective
     weights: Mapping[str, float]
-    """The factor of each loss of the objective in the sum that is minimised."""
+    """The factor of each loss of the objective in the sum that is minimized."""
     trained: Sequence[str]
     """The parts of the cascade that learn. The others stay as they are, batch norm statistics too."""
-    optimiser: Callable[[Cascade], torch.optim.Optimizer]
-    """Makes an optimiser of those parameters that require gradients."""
+    optimizer: Callable[[Cascade], torch.optim.Optimizer]
+    """Makes an optimizer of those parameters that require gradients."""
     rate: Callable[[int], float]
     """The learning rate of a step."""
     gradient_norm: float
@@ -75,14 +75,14 @@ class Trainer:
         self.cascade = cascade.to(processes.device).to(memory_format=torch.channels_last)
         for name, part in self.cascade.named_children():
             part.requires_grad_(name in plan.trained)
-        self.average = AveragedCascade(self.cascade, plan.average_decay)
-        self.optimiser = plan.optimiser(self.cascade)
+        self.average = ModelEMA(self.cascade, plan.average_decay)
+        self.optimizer = plan.optimizer(self.cascade)
         self._checkpoint = checkpoint
         self._processes = processes
         self._saved_at = time.monotonic()
         self._losses: nn.Module = _Losses(self.cascade, plan.objective)
         if processes.count > 1:
-            synchronise_batch_norms(self.cascade, processes.device)
+            synchronize_batch_norms(self.cascade, processes.device)
             self._losses = DistributedDataParallel(self._losses)
 
     @property
@@ -99,10 +99,10 @@ class Trainer:
                 self._checkpoint,
                 cascade=self.cascade,
                 average=self.average.cascade,
-                optimiser=self.optimiser,
+                optimizer=self.optimizer,
             )
             report(f"resumed at step {self.step} from {self._checkpoint}")
-        last, first = self._processes.largest([self.step, -self.step])
+        last, first = self._processes.all_reduce_max([self.step, -self.step])
         if last != -first:
             raise DataError(
                 f"expected every process to find the same {self._checkpoint}, got steps from {-first:.0f} to "
@@ -111,15 +111,15 @@ class Trainer:
 
     def save(self) -> None:
         """Writes the checkpoint file; returns when it is there for every process."""
-        if self._processes.leads:
+        if self._processes.is_main:
             save_checkpoint(
                 self._checkpoint,
                 step=self.step,
                 cascade=self.cascade,
                 average=self.average.cascade,
-                optimiser=self.optimiser,
+                optimizer=self.optimizer,
             )
-        self._processes.wait()
+        self._processes.barrier()
         self._saved_at = time.monotonic()
 
     def until(
@@ -132,24 +132,24 @@ class Trainer:
         Raises :class:`DataError` when a loss is not finite, with the last checkpoint kept, and
         :class:`TrainingStopped` on SIGTERM or Ctrl-C, after saving.
         """
-        leads, device = self._processes.leads, self._processes.device
+        is_main, device = self._processes.is_main, self._processes.device
         progress = _Progress(self.step, self.plan, report)
         # Closed even when the loop is left by an error, so that no thread goes on making batches.
         with (
             StopRequests() as requests,
-            closing(self._event_log()) as events,
-            closing(ahead(maker, start=self.step, stop=stop, device=device)) as batches,
+            closing(self._tensorboard_logger()) as events,
+            closing(prefetch(maker, start=self.step, stop=stop, device=device)) as batches,
         ):
             for batch in batches:
                 values, wish = self._advance(batch, requests)
-                if leads and (means := progress.add(self.step, values)):
+                if is_main and (means := progress.add(self.step, values)):
                     events.add(self.step, means)
                 if wish.stop:
                     self.save()
                     raise TrainingStopped(wish.stop, self.step)
                 if wish.save:
                     self.save()
-                if leads and validation and self.step % self.plan.validate_every == 0:
+                if is_main and validation and self.step % self.plan.validate_every == 0:
                     errors = validate(self.average.cascade, validation, bf16=False)
                     report("  ".join(f"{name} {value:.2f} %" for name, value in errors.items()))
                     events.add(self.step, {f"validation/{name}": value for name, value in errors.items()})
@@ -157,14 +157,14 @@ class Trainer:
             if (late := self._agree(requests, broken=False)).stop:
                 raise TrainingStopped(late.stop, self.step)
 
-    def _event_log(self) -> EventLog:
+    def _tensorboard_logger(self) -> TensorBoardLogger:
         folder = self._checkpoint.parent / "tensorboard" / self._checkpoint.stem
-        return EventLog(folder if self._processes.leads else None, first_step=self.step + 1)
+        return TensorBoardLogger(folder if self._processes.is_main else None, first_step=self.step + 1)
 
     def _advance(self, batch: Batch, requests: StopRequests) -> tuple[dict[str, float], "_Agreed"]:
         """One step; the losses of this process's part, and what the processes agreed to do after it."""
         plan, device = self.plan, self._processes.device
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = plan.rate(self.step)
         for name, part in self.cascade.named_children():
             part.train(name in plan.trained)
@@ -184,11 +184,11 @@ class Trainer:
                 f"the loss is not finite at step {self.step} ({listed}); expected finite labels and a "
                 "learning rate that the network stands. The last checkpoint is kept"
             )
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         learning = [parameter for parameter in self.cascade.parameters() if parameter.requires_grad]
         torch.nn.utils.clip_grad_norm_(learning, plan.gradient_norm)
-        self.optimiser.step()
+        self.optimizer.step()
         self.average.update(self.cascade, self.step)
         self.step += 1
         return parts, agreed
@@ -198,14 +198,14 @@ class Trainer:
         generator = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
         drawn = self.plan.objective.draw(self.plan.batch_size, generator)
         return {
-            name: tensor[self._processes.part(len(tensor))].to(self._processes.device)
+            name: tensor[self._processes.shard(len(tensor))].to(self._processes.device)
             for name, tensor in drawn.items()
         }
 
     def _agree(self, requests: StopRequests, *, broken: bool) -> "_Agreed":
         """One exchange a step: no process may stop, save or give up while another waits for its gradients."""
         due = time.monotonic() - self._saved_at > self.plan.checkpoint_seconds
-        stop, any_broken, any_due = self._processes.largest([requests.received, broken, due])
+        stop, any_broken, any_due = self._processes.all_reduce_max([requests.received, broken, due])
         return _Agreed(int(stop), bool(any_broken), bool(any_due))
 
 

@@ -24,8 +24,7 @@ def validate(cascade: Cascade, sets: Mapping[str, Sequence[Sample]], *, bf16: bo
             continue
         truth = np.stack([sample.points for sample in samples])
         crops = [
-            upright_crop(points, size=geometry.input_size, extension=geometry.crop_extension)
-            for points in truth
+            upright_crop(points, size=geometry.input_size, crop_scale=geometry.crop_scale) for points in truth
         ]
         points = predict(cascade, [sample.image for sample in samples], crops, bf16=bf16)
         inner = metrics.inner_nme(points[..., :2], truth[..., :2])

@@ -11,9 +11,9 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.training.data.perturbation import DISTURBANCES, Disturbance
+from face_alignment_3d.training.data.perturbation import PERTURBATIONS, Perturbation
 from face_alignment_3d.training.evaluation.report import Report
-from face_alignment_3d.training.evaluation.summary import summarise
+from face_alignment_3d.training.evaluation.summary import summarize
 from face_alignment_3d.training.evaluation.truth import LabelledSet
 
 #: A labelled face counts as found when a detection's box overlaps its reference box by more than this (IoU).
@@ -39,8 +39,8 @@ class Predictions:
 
     given: tuple[Face3D, ...]
     """(N,): from the reference boxes."""
-    disturbed: Mapping[Disturbance, npt.NDArray[np.float32]]
-    """(N, 66, 3) landmarks each, from spoilt reference boxes."""
+    perturbed: Mapping[Perturbation, npt.NDArray[np.float32]]
+    """(N, 66, 3) landmarks each, from perturbed reference boxes."""
     found: tuple[Face3D | None, ...]
     """(N,): of the faces that the aligner's own detector found, the one that overlaps the reference box most;
     None where that is too little."""
@@ -61,7 +61,7 @@ def evaluate(
     seed: int = 0,
     progress: Callable[[int], object] | None = None,
 ) -> Evaluation:
-    """Aligns each photo with its reference box, spoilt copies of it, and the aligner's own detector.
+    """Aligns each photo with its reference box, perturbed copies of it, and the aligner's own detector.
 
     The reference box is the bounding box of the 66 labelled points. ``seed`` decides where boxes are shifted.
     ``progress`` is called with the number of photos just done.
@@ -72,8 +72,8 @@ def evaluate(
     if not len(labelled.truth):
         raise DataError("expected at least one photo to evaluate on; got none")
     predictions = _predict(aligner, labelled, seed, progress or (lambda done: None))
-    report = summarise(
-        labelled.truth, given=predictions.given, found=predictions.found, disturbed=predictions.disturbed
+    report = summarize(
+        labelled.truth, given=predictions.given, found=predictions.found, perturbed=predictions.perturbed
     )
     return Evaluation(predictions, report)
 
@@ -106,22 +106,22 @@ def _predict(
     reference = box_around(labelled.truth.points)
     given: list[Face3D] = []
     found: list[Face3D | None] = []
-    disturbed: dict[Disturbance, list[npt.NDArray[np.float32]]] = {how: [] for how in DISTURBANCES}
+    perturbed: dict[Perturbation, list[npt.NDArray[np.float32]]] = {how: [] for how in PERTURBATIONS}
     for start in range(0, len(reference), _CHUNK):
         indices = range(start, min(start + _CHUNK, len(reference)))
         images = [labelled.image(index) for index in indices]
-        # The exact box and its spoilt copies are faces of the same photo, so that one call does them all.
+        # The exact box and its perturbed copies are faces of the same photo, so that one call does them all.
         boxes = [
-            np.stack([reference[i], *(how.apply(reference[i], seed=(seed, i)) for how in DISTURBANCES)])
+            np.stack([reference[i], *(how.apply(reference[i], seed=(seed, i)) for how in PERTURBATIONS)])
             for i in indices
         ]
         for faces in aligner.detect_batch(images, boxes=boxes):
             given.append(faces[0])
-            for how, face in zip(DISTURBANCES, faces[1:], strict=True):
-                disturbed[how].append(face.landmarks)
+            for how, face in zip(PERTURBATIONS, faces[1:], strict=True):
+                perturbed[how].append(face.landmarks)
         detected = aligner.detect_batch(images)
         found += [best_match(faces, reference[i]) for i, faces in zip(indices, detected, strict=True)]
         progress(len(indices))
     return Predictions(
-        tuple(given), {how: np.stack(landmarks) for how, landmarks in disturbed.items()}, tuple(found)
+        tuple(given), {how: np.stack(landmarks) for how, landmarks in perturbed.items()}, tuple(found)
     )

@@ -23,17 +23,17 @@ _GTE_LIMIT: Final = 16.0
 
 
 def write_evaluation(
-    directory: Path, evaluation: Evaluation, labelled: LabelledSet, circumstances: Mapping[str, Any]
+    directory: Path, evaluation: Evaluation, labelled: LabelledSet, provenance: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """Writes what an evaluation says into ``directory``, which is made; returns the names of the files.
 
-    report.json has ``circumstances`` (what :mod:`json` takes) and every number; table.md is for a README;
+    report.json has ``provenance`` (what :mod:`json` takes) and every number; table.md is for a README;
     curve.png has the cumulative inner errors, gte_curve.png those in 3D, where there are labels for it; and
     worst.png shows the worst faces. Raises OSError where the folder cannot be written to.
     """
     directory.mkdir(parents=True, exist_ok=True)
     report = evaluation.report
-    content = {**circumstances, **report.as_dict()}
+    content = {**provenance, **report.as_dict()}
     write_atomically(
         directory / "report.json", (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
     )
@@ -80,5 +80,5 @@ def _inner_curves(report: Report) -> npt.NDArray[np.uint8]:
     return draw_error_curves(
         {"given boxes": report.inner_given(), "own detector": report.inner_found()},
         threshold=FAILURE,
-        what=INNER_ERROR + (" in 3D" if report.normaliser == "eyes_3d" else ""),
+        what=INNER_ERROR + (" in 3D" if report.normalizer == "eyes_3d" else ""),
     )

@@ -50,7 +50,7 @@ _YAW: Final[_Rows] = (
 def markdown(reports: Mapping[str, Report]) -> str:
     """Tables of the numbers of at least one set; ``reports`` maps what a column is called to its report.
 
-    First the table for the README; then, set by set, errors by yaw, by spoilt boxes and by confidence.
+    First the table for the README; then, set by set, errors by yaw, by perturbed boxes and by confidence.
     Numbers that a set does not have are dashes.
     """
     titles = [f"{name} ({report.given.faces})" for name, report in reports.items()]
@@ -77,9 +77,9 @@ def _by_yaw(name: str, yaw: YawReport) -> str:
 
 
 def _boxes(name: str, report: Report) -> str:
-    ways = [f"{row.kind} {100 * row.level:g} %" for row in report.disturbed]
+    ways = [f"{row.kind} {100 * row.level:g} %" for row in report.perturbed]
     rows = (("change of the inner error, %", "relative_change", "+.1f"),)
-    return _table(f"{name}, boxes", ways, report.disturbed, rows)
+    return _table(f"{name}, boxes", ways, report.perturbed, rows)
 
 
 def _confidence(name: str, report: Report) -> str:

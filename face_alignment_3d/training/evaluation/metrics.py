@@ -13,7 +13,7 @@ from face_alignment_3d.training.labels.face_model import umeyama
 Points = npt.NDArray[np.floating]
 Errors = npt.NDArray[np.float64]
 Axes: TypeAlias = Literal["xyz", "xy", "x", "y", "z"]
-Normaliser: TypeAlias = Literal["eyes_2d", "eyes_3d"]
+Normalizer: TypeAlias = Literal["eyes_2d", "eyes_3d"]
 
 
 def eye_distance(points: Points) -> Errors:
@@ -29,20 +29,20 @@ def point_errors(predicted: Points, truth: Points) -> Errors:
     return distances
 
 
-def inner_nme(predicted: Points, truth: Points, *, normaliser: Normaliser = "eyes_2d") -> Errors:
+def inner_nme(predicted: Points, truth: Points, *, normalizer: Normalizer = "eyes_2d") -> Errors:
     """Mean error in x, y of the 49 inner points over the true outer-eye distance: (F,), percent.
 
     ``predicted`` and ``truth`` are (F, 66, 2) or (F, 66, 3); ``"eyes_3d"`` needs a ``truth`` with z. Seen
     from the side the eyes are close together in 2D, so that only the distance in 3D measures the face.
     """
     errors: Errors = point_errors(predicted[..., :2], truth[..., :2])[:, INNER].mean(axis=1)
-    return 100 * errors / _normaliser(truth, normaliser)
+    return 100 * errors / _normalizer(truth, normalizer)
 
 
-def all_points_nme(predicted: Points, truth: Points, *, normaliser: Normaliser = "eyes_2d") -> Errors:
+def all_points_nme(predicted: Points, truth: Points, *, normalizer: Normalizer = "eyes_2d") -> Errors:
     """As :func:`inner_nme`, over all 66 points."""
     errors: Errors = point_errors(predicted[..., :2], truth[..., :2]).mean(axis=1)
-    return 100 * errors / _normaliser(truth, normaliser)
+    return 100 * errors / _normalizer(truth, normalizer)
 
 
 def box_nme(predicted: Points, truth: Points) -> Errors:
@@ -58,7 +58,7 @@ def box_nme(predicted: Points, truth: Points) -> Errors:
 
 
 def depth_error(predicted: Points, truth: Points) -> Errors:
-    """(F, 66, 3) twice -> (F,): mean |z| error, both centred, over the outer-eye distance in 3D, percent."""
+    """(F, 66, 3) twice -> (F,): mean |z| error, both centered, over the outer-eye distance in 3D, percent."""
     difference = predicted[..., 2].astype(np.float64) - truth[..., 2]
     difference = difference - difference.mean(axis=1, keepdims=True)
     errors: Errors = 100 * np.abs(difference).mean(axis=1) / eye_distance(truth)
@@ -84,23 +84,23 @@ def area_under_curve(errors: Errors, *, threshold: float = 8.0) -> float:
 
 
 def gte(
-    predicted: Points, truth: Points, *, axes: Axes = "xyz", normaliser: Normaliser = "eyes_3d"
+    predicted: Points, truth: Points, *, axes: Axes = "xyz", normalizer: Normalizer = "eyes_3d"
 ) -> Errors:
     """Ground truth error of the 3DFAW challenge: (F, 66, 3) twice -> (F,), percent; the score is its mean.
 
     The mean over the points of the distance along ``axes``, over the true distance between the outer eye
     corners. That distance is taken in x, y, z (``"eyes_3d"``) or in x, y (``"eyes_2d"``); on a turned head
-    the latter is shorter and the error larger, so say which one a number has. z is centred in prediction and
+    the latter is shorter and the error larger, so say which one a number has. z is centered in prediction and
     truth, as its origin is arbitrary.
     """
     difference = predicted.astype(np.float64) - truth
     difference[..., 2] -= difference[..., 2].mean(axis=1, keepdims=True)
     used = ["xyz".index(axis) for axis in axes]
     distances: Errors = np.linalg.norm(difference[..., used], axis=-1).mean(axis=1)
-    return 100 * distances / _normaliser(truth, normaliser)
+    return 100 * distances / _normalizer(truth, normalizer)
 
 
-def cvgtce(predicted: Points, other_view: Points, *, normaliser: Normaliser = "eyes_3d") -> Errors:
+def cvgtce(predicted: Points, other_view: Points, *, normalizer: Normalizer = "eyes_3d") -> Errors:
     """Cross-view ground truth consistency error: (F, 66, 3) twice -> (F,), percent; the score is its mean.
 
     ``other_view`` is the truth of another view of the same subject. The prediction is laid over it by the
@@ -110,11 +110,11 @@ def cvgtce(predicted: Points, other_view: Points, *, normaliser: Normaliser = "e
     scale, rotation, translation = umeyama(predicted.astype(np.float64), target)
     moved = scale[:, None, None] * np.einsum("fpi,fji->fpj", predicted, rotation) + translation[:, None]
     distances: Errors = point_errors(moved, target).mean(axis=1)
-    return 100 * distances / _normaliser(target, normaliser)
+    return 100 * distances / _normalizer(target, normalizer)
 
 
 def cross_view_errors(
-    predicted: Points, truth: Points, subjects: Sequence[str], *, normaliser: Normaliser = "eyes_3d"
+    predicted: Points, truth: Points, subjects: Sequence[str], *, normalizer: Normalizer = "eyes_3d"
 ) -> Errors:
     """:func:`cvgtce` of each face, the mean over all other views of its subject: (F,), percent.
 
@@ -125,7 +125,7 @@ def cross_view_errors(
     view, other = np.nonzero((who[:, None] == who[None]) & ~np.eye(len(who), dtype=bool))
     errors = np.full(len(who), math.nan)
     if view.size:
-        pairs = cvgtce(predicted[view], truth[other], normaliser=normaliser)
+        pairs = cvgtce(predicted[view], truth[other], normalizer=normalizer)
         counts = np.bincount(view, minlength=len(who))
         sums = np.bincount(view, weights=pairs, minlength=len(who))
         errors[counts > 0] = sums[counts > 0] / counts[counts > 0]
@@ -143,8 +143,8 @@ def rank_correlation(first: Errors, second: Errors) -> float:
     return float(ranks[0] @ ranks[1] / lengths) if lengths > 0 else math.nan
 
 
-def _normaliser(truth: Points, normaliser: Normaliser) -> Errors:
-    return eye_distance(truth if normaliser == "eyes_3d" else truth[..., :2])
+def _normalizer(truth: Points, normalizer: Normalizer) -> Errors:
+    return eye_distance(truth if normalizer == "eyes_3d" else truth[..., :2])
 
 
 def _ranks(values: Errors) -> Errors:

@@ -73,10 +73,11 @@ class ThreeDReport:
     faces: int
     """Those whose labels can be believed; with a fit, where it agrees with the hand-made points."""
     gte: Mapping[str, Mapping[str, float]]
-    """Normaliser ("eyes_3d", "eyes_2d") -> axes -> mean :func:`face_alignment_3d.training.evaluation.metrics.gte`."""
+    """Normalizer ("eyes_3d", "eyes_2d") -> axes -> mean
+    :func:`face_alignment_3d.training.evaluation.metrics.gte`."""
     cvgtce: Mapping[str, float] | None
-    """Normaliser -> mean :func:`face_alignment_3d.training.evaluation.metrics.cross_view_errors`; None unless the set
-    has several views of one face."""
+    """Normalizer -> mean :func:`face_alignment_3d.training.evaluation.metrics.cross_view_errors`; None unless
+    the set has several views of one face."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ class DetectorReport:
 
 
 @dataclass(frozen=True)
-class DisturbedReport:
-    """What one way of spoiling the reference boxes costs."""
+class PerturbedReport:
+    """What one way of perturbing the reference boxes costs."""
 
     kind: str
     level: float
@@ -174,13 +175,13 @@ class FaceErrors:
 class Report:
     """The numbers of an evaluation."""
 
-    normaliser: str
+    normalizer: str
     """The distance between the outer eye corners that inner errors are over: "eyes_2d" or "eyes_3d"."""
     given: ErrorSummary
     """From the reference boxes."""
     detector: DetectorReport
     yaw: YawReport
-    disturbed: tuple[DisturbedReport, ...]
+    perturbed: tuple[PerturbedReport, ...]
     confidence: ConfidenceReport
     three_d: ThreeDReport | None
     """From the reference boxes; None when no face has labels in 3D to be believed."""

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.data.datasets.aflw2000 import open_aflw2000
-from face_alignment_3d.training.data.datasets.novel_views import TurnedPhotos, open_turned
+from face_alignment_3d.training.data.datasets.novel_views import NovelViews, open_novel_views
 from face_alignment_3d.training.data.datasets.photos68 import Photos68, open_photos68
-from face_alignment_3d.training.data.subsample import evenly_spread
+from face_alignment_3d.training.data.subsample import subsample
 from face_alignment_3d.training.data.training_data import HAND_LABELLED
 from face_alignment_3d.training.evaluation.truth import LabelledSet, truth_by_hand, truth_in_3d
 from face_alignment_3d.training.labels.face_model import load_face_model
@@ -24,34 +24,36 @@ HOLDOUT: Final = "holdout"
 DATASETS: Final = (HOLDOUT, "afw", *HAND_LABELLED)
 #: The set of Zhu et al. with 3D labels, for those who have it.
 AFLW2000: Final = "aflw2000"
-#: What the name of a set of photos ends with that `train-data profile` has turned out of plane.
-TURNED: Final = "-turned"
+#: What the name of a set of photos ends with that `train-data synthesize-views` has turned out of plane.
+NOVEL_VIEWS: Final = "-novel-views"
 #: Degrees of |yaw|. Beyond 85 a turned photo shows too little that was in the photo it was made from.
-YAW_EDGES_TURNED: Final = (0.0, 30.0, 60.0, 85.0)
+YAW_EDGES_NOVEL_VIEWS: Final = (0.0, 30.0, 60.0, 85.0)
 
 
 def open_labelled(
-    name: str, *, data: Path | None, made: Path | None = None, limit: int | None = None
+    name: str, *, data: Path | None, derived_data: Path | None = None, limit: int | None = None
 ) -> LabelledSet:
     """Opens the set called ``name``; at most ``limit`` photos, spread evenly over it.
 
     The ``DATASETS`` have hand-made points in 2D and lie below ``data``; a face model is fitted to them for
-    the yaw and z. ``"<set>-turned"`` has labels in 3D and is what `train-data profile` put below ``made``;
-    ``"holdout-turned"`` are the views of the photos that training keeps for validation.
-    ``"aflw2000"`` is AFLW2000-3D; ``data`` is its own folder then.
+    the yaw and z. ``"<set>-novel-views"`` has labels in 3D and is what `train-data synthesize-views` put
+    below ``derived_data``; ``"holdout-novel-views"`` are the views of the photos that training keeps for
+    validation. ``"aflw2000"`` is AFLW2000-3D; ``data`` is its own folder then.
 
     Raises :class:`DataError` for other names, a folder that is needed and not given, a limit below 1, and
     data that are missing or broken.
     """
     if limit is not None and limit < 1:
         raise DataError(f"expected a limit of at least 1 photo; got {limit}")
-    if name.endswith(TURNED):
-        made = _required(made, "--made, the folder that `train-data profile` wrote", name)
-        return _turned(data, made, name, limit)
+    if name.endswith(NOVEL_VIEWS):
+        derived_data = _required(
+            derived_data, "--derived-data, the folder that `train-data synthesize-views` wrote", name
+        )
+        return _open_novel_views(data, derived_data, name, limit)
     if name == AFLW2000:
         return _aflw2000(_required(data, "--data, the folder with its photos and .mat files", name), limit)
     if name not in DATASETS:
-        known = ", ".join([*DATASETS, HOLDOUT + TURNED, f"afw{TURNED}", AFLW2000])
+        known = ", ".join([*DATASETS, HOLDOUT + NOVEL_VIEWS, f"afw{NOVEL_VIEWS}", AFLW2000])
         raise DataError(f"expected one of the data sets {known}; got {name!r}")
     data = _required(data, "--data, the folder that holds photos68/ and models/", name)
     photos = open_dataset(data, name)
@@ -64,8 +66,9 @@ def open_labelled(
 def open_dataset(data: Path, name: str, *, limit: int | None = None) -> Photos68:
     """Opens one of ``DATASETS`` below ``data``; at most ``limit`` photos, spread evenly over the set.
 
-    ``"holdout"`` is exactly what :func:`face_alignment_3d.training.data.training_data.load_training_data` keeps out of
-    training. Raises :class:`DataError` for other names, a limit below 1, and data that are missing or broken.
+    ``"holdout"`` is exactly what :func:`face_alignment_3d.training.data.training_data.load_training_data`
+    keeps out of training. Raises :class:`DataError` for other names, a limit below 1, and data that are
+    missing or broken.
     """
     if name not in DATASETS:
         raise DataError(f"expected one of the data sets {', '.join(DATASETS)}; got {name!r}")
@@ -91,36 +94,39 @@ def _required(directory: Path | None, what: str, name: str) -> Path:
     return directory
 
 
-def _turned(data: Path | None, made: Path, name: str, limit: int | None) -> LabelledSet:
-    if name == HOLDOUT + TURNED:
-        photos = _holdout_views(_required(data, "--data, the folder that holds photos68/", name), made)
+def _open_novel_views(data: Path | None, derived_data: Path, name: str, limit: int | None) -> LabelledSet:
+    if name == HOLDOUT + NOVEL_VIEWS:
+        photos = _holdout_views(
+            _required(data, "--data, the folder that holds photos68/", name), derived_data
+        )
     else:
-        photos = open_turned(made, name.removesuffix(TURNED))
+        photos = open_novel_views(derived_data, name.removesuffix(NOVEL_VIEWS))
     truth = truth_in_3d(
-        photos.names, photos.points, photos.yaw, yaw_edges=YAW_EDGES_TURNED, subjects=photos.sources
+        photos.names, photos.points, photos.yaw, yaw_edges=YAW_EDGES_NOVEL_VIEWS, subjects=photos.sources
     )
     return LabelledSet(name, truth, photos.image, photos.digest()).spread(limit)
 
 
-def _holdout_views(data: Path, made: Path) -> TurnedPhotos:
+def _holdout_views(data: Path, derived_data: Path) -> NovelViews:
     withheld = set(_holdout(data).names)
-    sets = [open_turned(made, name) for name in HAND_LABELLED]
+    sets = [open_novel_views(derived_data, name) for name in HAND_LABELLED]
     chosen = [
         (views, i)
         for views in sets
         for i, source in enumerate(views.sources)
-        if f"{views.directory.name}/{source}" in withheld and abs(views.yaw[i]) <= YAW_EDGES_TURNED[-1]
+        if f"{views.directory.name}/{source}" in withheld and abs(views.yaw[i]) <= YAW_EDGES_NOVEL_VIEWS[-1]
     ]
     if not chosen:
         raise DataError(
-            f"expected views of held-out photos below {made / 'turned'}; found none: make all again"
+            f"expected views of held-out photos below {derived_data / 'novel_views'}; found none: make all "
+            f"again"
         )
 
     def column(key: str) -> npt.NDArray[np.float32]:
         return np.stack([getattr(views, key)[i] for views, i in chosen]).astype(np.float32)
 
-    return TurnedPhotos(
-        made / "turned",
+    return NovelViews(
+        derived_data / "novel_views",
         tuple(f"{views.directory.name}/{views.names[i]}" for views, i in chosen),
         tuple(f"{views.directory.name}/{views.sources[i]}" for views, i in chosen),
         *(column(key) for key in ("points", "yaw", "pitch", "roll")),
@@ -142,7 +148,7 @@ def _aflw2000(directory: Path, limit: int | None) -> LabelledSet:
 
 
 def _spread(photos: Photos68, limit: int | None) -> Photos68:
-    chosen = evenly_spread(len(photos.names), limit)
+    chosen = subsample(len(photos.names), limit)
     return Photos68(photos.directory, tuple(photos.names[i] for i in chosen), photos.points68[chosen])
 
 

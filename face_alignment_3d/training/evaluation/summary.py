@@ -12,17 +12,17 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import INNER
-from face_alignment_3d.training.data.perturbation import Disturbance
+from face_alignment_3d.training.data.perturbation import Perturbation
 from face_alignment_3d.training.evaluation import metrics
 from face_alignment_3d.training.evaluation.report import (
     FAILURE,
     ConfidenceGroup,
     ConfidenceReport,
     DetectorReport,
-    DisturbedReport,
     ErrorSummary,
     FaceErrors,
     FoundReport,
+    PerturbedReport,
     Report,
     ThreeDReport,
     YawGroup,
@@ -32,36 +32,36 @@ from face_alignment_3d.training.evaluation.truth import Truth
 
 _CONFIDENCE_GROUPS: Final = 10
 _AXES: Final[tuple[metrics.Axes, ...]] = get_args(metrics.Axes)
-_NORMALISERS: Final[tuple[metrics.Normaliser, ...]] = ("eyes_3d", "eyes_2d")
+_NORMALIZERS: Final[tuple[metrics.Normalizer, ...]] = ("eyes_3d", "eyes_2d")
 
 
-def summarise(
+def summarize(
     truth: Truth,
     *,
     given: Sequence[Face3D],
     found: Sequence[Face3D | None],
-    disturbed: Mapping[Disturbance, npt.NDArray[np.float32]],
+    perturbed: Mapping[Perturbation, npt.NDArray[np.float32]],
 ) -> Report:
-    """The report on N >= 1 faces: predictions from the reference boxes, the detector's and spoilt ones.
+    """The report on N >= 1 faces: predictions from the reference boxes, the detector's and perturbed ones.
 
-    ``disturbed`` has (N, 66, 3) landmarks for each way of spoiling; all are in the pixels of ``truth``.
+    ``perturbed`` has (N, 66, 3) landmarks for each way of perturbing; all are in the pixels of ``truth``.
     """
     predicted = np.stack([face.landmarks for face in given])
     inner = inner_errors(predicted, truth)
     detector, inner_found = _detector(found, truth, inner)
     return Report(
-        normaliser=truth.normaliser,
+        normalizer=truth.normalizer,
         given=_errors(predicted, truth),
         detector=detector,
         yaw=_by_yaw(predicted, truth, np.ones(len(truth), bool), _is_found(found)),
-        disturbed=tuple(_disturbed(how, points, truth, inner) for how, points in disturbed.items()),
+        perturbed=tuple(_perturbed(how, points, truth, inner) for how, points in perturbed.items()),
         confidence=_confidence(np.stack([face.confidence for face in given]), predicted, truth),
         three_d=_in_3d(predicted, truth),
         faces=_face_by_face(predicted, truth, inner, inner_found),
     )
 
 
-def summarise_found(truth: Truth, landmarks: Sequence[npt.NDArray[np.floating] | None]) -> FoundReport:
+def summarize_found(truth: Truth, landmarks: Sequence[npt.NDArray[np.floating] | None]) -> FoundReport:
     """The report on any aligner's (66, 3) landmarks of N >= 1 faces, None for those that it missed."""
     is_found = _is_found(landmarks)
     inner = np.full(len(truth), math.inf)
@@ -83,7 +83,7 @@ def summarise_found(truth: Truth, landmarks: Sequence[npt.NDArray[np.floating] |
 
 def inner_errors(predicted: metrics.Points, truth: Truth) -> metrics.Errors:
     """(N, 66, 3) landmarks -> (N,) inner errors in percent of the eye distance that the labels have."""
-    return metrics.inner_nme(predicted, truth.points, normaliser=truth.normaliser)
+    return metrics.inner_nme(predicted, truth.points, normalizer=truth.normalizer)
 
 
 def _is_found(faces: Sequence[object | None]) -> npt.NDArray[np.bool_]:
@@ -92,7 +92,7 @@ def _is_found(faces: Sequence[object | None]) -> npt.NDArray[np.bool_]:
 
 def _errors(predicted: metrics.Points, truth: Truth) -> ErrorSummary:
     inner = inner_errors(predicted, truth)
-    all_points = metrics.all_points_nme(predicted, truth.points, normaliser=truth.normaliser)
+    all_points = metrics.all_points_nme(predicted, truth.points, normalizer=truth.normalizer)
     return ErrorSummary(
         faces=len(inner),
         inner_mean=float(inner.mean()),
@@ -155,21 +155,21 @@ def _by_yaw(
 
 
 def _gte_xyz(predicted: metrics.Points, truth: Truth) -> float | None:
-    known = truth.believed
+    known = truth.valid
     return float(metrics.gte(predicted[known], truth.points3d[known]).mean()) if known.any() else None
 
 
 def _in_3d(predicted: metrics.Points, truth: Truth) -> ThreeDReport | None:
-    known = truth.subset(truth.believed)
+    known = truth.subset(truth.valid)
     if not len(known):
         return None
-    points = predicted[truth.believed]
+    points = predicted[truth.valid]
     gte: dict[str, dict[str, float]] = {
-        normaliser: {
-            axes: float(metrics.gte(points, known.points3d, axes=axes, normaliser=normaliser).mean())
+        normalizer: {
+            axes: float(metrics.gte(points, known.points3d, axes=axes, normalizer=normalizer).mean())
             for axes in _AXES
         }
-        for normaliser in _NORMALISERS
+        for normalizer in _NORMALIZERS
     }
     labels = "set" if truth.has_depth else "fit"
     return ThreeDReport(labels, len(known), gte, _across_views(points, known))
@@ -179,22 +179,22 @@ def _across_views(predicted: metrics.Points, truth: Truth) -> dict[str, float] |
     if truth.subjects is None or len(set(truth.subjects)) == len(truth):
         return None
     return {
-        normaliser: float(
+        normalizer: float(
             np.nanmean(
-                metrics.cross_view_errors(predicted, truth.points3d, truth.subjects, normaliser=normaliser)
+                metrics.cross_view_errors(predicted, truth.points3d, truth.subjects, normalizer=normalizer)
             )
         )
-        for normaliser in _NORMALISERS
+        for normalizer in _NORMALIZERS
     }
 
 
-def _disturbed(
-    how: Disturbance, predicted: metrics.Points, truth: Truth, inner_given: metrics.Errors
-) -> DisturbedReport:
+def _perturbed(
+    how: Perturbation, predicted: metrics.Points, truth: Truth, inner_given: metrics.Errors
+) -> PerturbedReport:
     inner = inner_errors(predicted, truth)
     mean = float(inner.mean())
     failures = metrics.failure_rate(inner, threshold=FAILURE)
-    return DisturbedReport(how.kind, how.level, mean, failures, _change(mean, float(inner_given.mean())))
+    return PerturbedReport(how.kind, how.level, mean, failures, _change(mean, float(inner_given.mean())))
 
 
 def _confidence(
@@ -225,7 +225,7 @@ def _face_by_face(
             yaw=float(truth.yaw[i]),
             inner_given=float(inner[i]),
             inner_found=None if math.isinf(inner_found[i]) else float(inner_found[i]),
-            gte={axes: float(errors[i]) for axes, errors in gte.items()} if truth.believed[i] else None,
+            gte={axes: float(errors[i]) for axes, errors in gte.items()} if truth.valid[i] else None,
         )
         for i, name in enumerate(truth.names)
     )

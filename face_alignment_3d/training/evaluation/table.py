@@ -26,14 +26,14 @@ def _lines(report: Report) -> Iterator[str]:
     for label, field, form in _ROWS:
         cells = (_cell(errors, field, form) for errors in (report.given, report.detector.errors))
         yield f"{label:30}" + "".join(f"{cell:>14}" for cell in cells)
-    yield f"errors in x, y over the outer-eye distance in {_EYES[report.normaliser]}, unless over the box"
+    yield f"errors in x, y over the outer-eye distance in {_EYES[report.normalizer]}, unless over the box"
     yield ""
     yield from _detector(report)
     yield ""
     yield from _yaw(report)
     yield ""
-    yield "spoilt boxes: inner mean, change, failures"
-    for row in report.disturbed:
+    yield "perturbed boxes: inner mean, change, failures"
+    for row in report.perturbed:
         what = f"{row.kind} {100 * row.level:g} %"
         yield f"  {what:21}{row.inner_mean:7.2f} % {row.relative_change:+7.1f} % {row.failures:6.1f} %"
     yield ""
@@ -92,9 +92,9 @@ def _three_d(report: Report) -> Iterator[str]:
         return
     what = "the labels" if report.three_d.labels == "set" else "the fit"
     yield f"3D errors against {what} of {report.three_d.faces} faces:"
-    for normaliser, gte in report.three_d.gte.items():
+    for normalizer, gte in report.three_d.gte.items():
         errors = "  ".join(f"{axes} {error:.2f}" for axes, error in gte.items())
-        yield f"  GTE %, {_EYES[normaliser]} eye distance: {errors}"
+        yield f"  GTE %, {_EYES[normalizer]} eye distance: {errors}"
     if report.three_d.cvgtce is not None:
         errors = ", ".join(f"{error:.2f} ({_EYES[name]})" for name, error in report.three_d.cvgtce.items())
         yield f"  CVGTCE %, by eye distance: {errors}"

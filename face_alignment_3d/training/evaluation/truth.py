@@ -10,8 +10,8 @@ import numpy.typing as npt
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68, NUM_LANDMARKS
 from face_alignment_3d.training.data.datasets.photos68 import MAX_RESIDUAL, labelled_points
-from face_alignment_3d.training.data.subsample import evenly_spread
-from face_alignment_3d.training.evaluation.metrics import Normaliser
+from face_alignment_3d.training.data.subsample import subsample
+from face_alignment_3d.training.evaluation.metrics import Normalizer
 from face_alignment_3d.training.labels.lifting import Lifted
 
 #: Degrees of |yaw| between the groups of faces of a set with 2D labels, which has few turned ones.
@@ -30,7 +30,7 @@ class Truth:
     are measured against. Their bounding boxes are the reference boxes."""
     points3d: npt.NDArray[np.float64]
     """(N, 66, 3): what errors in 3D are measured against; ``points`` itself, or a fit to it."""
-    believed: npt.NDArray[np.bool_]
+    valid: npt.NDArray[np.bool_]
     """(N,): where ``points3d`` is good enough to compare with."""
     yaw: npt.NDArray[np.float64]
     """(N,) degrees; positive when the nose points to the image's right."""
@@ -48,7 +48,7 @@ class Truth:
         return bool(self.points.shape[-1] == 3)
 
     @property
-    def normaliser(self) -> Normaliser:
+    def normalizer(self) -> Normalizer:
         """The eye distance that errors in x and y are given over: the one that the labels have."""
         return "eyes_3d" if self.has_depth else "eyes_2d"
 
@@ -60,7 +60,7 @@ class Truth:
             names=tuple(self.names[i] for i in indices),
             points=self.points[indices],
             points3d=self.points3d[indices],
-            believed=self.believed[indices],
+            valid=self.valid[indices],
             yaw=self.yaw[indices],
             subjects=None if self.subjects is None else tuple(self.subjects[i] for i in indices),
         )
@@ -86,7 +86,7 @@ class LabelledSet:
             raise DataError(f"expected a limit of at least 1 photo; got {limit}")
         if limit is None or limit >= len(self.truth):
             return self
-        chosen = evenly_spread(len(self.truth), limit)
+        chosen = subsample(len(self.truth), limit)
         image = self.image
         return replace(self, truth=self.truth.subset(chosen), image=lambda index: image(int(chosen[index])))
 
@@ -106,7 +106,7 @@ def truth_by_hand(names: Sequence[str], points68: npt.NDArray[np.floating], lift
         names=tuple(names),
         points=points68[:, FROM_68].astype(np.float64),
         points3d=labelled_points(points68.astype(np.float32), lifted).astype(np.float64),
-        believed=lifted.residual <= MAX_RESIDUAL,
+        valid=lifted.residual <= MAX_RESIDUAL,
         yaw=lifted.yaw,
         yaw_edges=YAW_EDGES_2D,
         subjects=None,
@@ -133,7 +133,7 @@ def truth_in_3d(
         names=tuple(names),
         points=labels,
         points3d=labels,
-        believed=np.ones(len(names), dtype=bool),
+        valid=np.ones(len(names), dtype=bool),
         yaw=yaw.astype(np.float64),
         yaw_edges=yaw_edges,
         subjects=None if subjects is None else tuple(subjects),

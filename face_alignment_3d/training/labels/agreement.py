@@ -5,7 +5,7 @@ teachers confirms them: 3DDFA_V2 on any head, MediaPipe on heads turned by less 
 offset between the markups has been taken out. Else the teachers' points stand if those agree with each other;
 else nothing does.
 
-Both teachers mark some points elsewhere than our networks, which learnt it from hands. Where those offsets
+Both teachers mark some points elsewhere than our networks, which learned it from hands. Where those offsets
 have been measured they are taken out first, so that a teacher's share in a turned head's label does not
 move it.
 """
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import INNER
-from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
+from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
 from face_alignment_3d.training.labels.labels import Floats, Labels
 from face_alignment_3d.training.labels.markup_offset import MIN_FACES, MarkupOffset, measure_offset
 
@@ -44,7 +44,7 @@ _FRONT: Final = 30.0
 _JAW: Final = slice(0, 17)
 
 
-class Verdict(IntEnum):
+class LabelSource(IntEnum):
     """What a face's label was made of, from nothing to the own points."""
 
     REJECTED = 0
@@ -64,7 +64,7 @@ class TeacherOffsets:
     tddfa: MarkupOffset
     mediapipe: MarkupOffset
 
-    def removed_from_tddfa(self, faces: TaughtFaces) -> TaughtFaces:
+    def removed_from_tddfa(self, faces: TeacherLabelledFaces) -> TeacherLabelledFaces:
         """The faces with 3DDFA_V2's x, y in the own markup; its own points say how the heads are turned."""
         tddfa = faces.tddfa.copy()
         tddfa[..., :2] = self.tddfa.removed(faces.tddfa, faces.tddfa)
@@ -72,14 +72,14 @@ class TeacherOffsets:
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
+class FusedLabels:
     """Labels of N faces, and how they came about."""
 
     labels: Labels
     own: Floats
     """(N, 66, 3): the mean over all looks, kept or not."""
-    verdict: npt.NDArray[np.int8]
-    """(N,) of :class:`Verdict`."""
+    label_source: npt.NDArray[np.int8]
+    """(N,) of :class:`LabelSource`."""
     spread: Floats
     """(N,): mean distance of the looks' inner points from their mean, in x, y, z, over the face size."""
     from_tddfa: Floats
@@ -89,7 +89,7 @@ class Judgement:
     """(N,): the same from MediaPipe's; NaN where it was not asked."""
 
 
-def teacher_labels(faces: TaughtFaces) -> Labels:
+def teacher_labels(faces: TeacherLabelledFaces) -> Labels:
     """3DDFA_V2's points, with weights of zero where the teachers disagree."""
     agree = faces.teachers_agree().astype(np.float32)[:, None]
     ones = np.ones((1, faces.tddfa.shape[1]), dtype=np.float32)
@@ -97,7 +97,7 @@ def teacher_labels(faces: TaughtFaces) -> Labels:
 
 
 def measure_offsets(
-    looks: Floats, faces: TaughtFaces, mean_face: npt.NDArray[np.floating]
+    looks: Floats, faces: TeacherLabelledFaces, mean_face: npt.NDArray[np.floating]
 ) -> TeacherOffsets | None:
     """The offsets of the teachers' markups from the own one; None with fewer than 20 faces to measure them
     on.
@@ -115,7 +115,9 @@ def measure_offsets(
     )
 
 
-def judge(looks: Floats, faces: TaughtFaces, *, offsets: TeacherOffsets | None = None) -> Judgement:
+def fuse_labels(
+    looks: Floats, faces: TeacherLabelledFaces, *, offsets: TeacherOffsets | None = None
+) -> FusedLabels:
     """Joins (V, N, 66, 3) predictions of N faces, in the teachers' pixels, with what the teachers say.
 
     Without ``offsets`` 3DDFA_V2's points are taken as they are and MediaPipe is not asked.
@@ -149,26 +151,26 @@ def judge(looks: Floats, faces: TaughtFaces, *, offsets: TeacherOffsets | None =
     blended = share * own + (1 - share) * faces.tddfa
     blended[..., 2] = share_z[:, None] * own[..., 2] + (1 - share_z[:, None]) * faces.tddfa[..., 2]
 
-    taught, taught_xy, taught_z = teacher_labels(faces)
-    points = np.where(kept[:, None, None], blended, taught)
-    weight_xy = np.where(kept[:, None], _OWN_XY * (1 - 0.6 * unsure), taught_xy)
-    weight_z = np.where(kept[:, None], _OWN_Z, taught_z)
+    teacher_points, teacher_xy, teacher_z = teacher_labels(faces)
+    points = np.where(kept[:, None, None], blended, teacher_points)
+    weight_xy = np.where(kept[:, None], _OWN_XY * (1 - 0.6 * unsure), teacher_xy)
+    weight_z = np.where(kept[:, None], _OWN_Z, teacher_z)
     points[..., 2] -= points[..., 2].mean(axis=1, keepdims=True)
     labels = Labels(points.astype(np.float32), weight_xy.astype(np.float32), weight_z.astype(np.float32))
 
-    verdict = np.where(faces.teachers_agree(), Verdict.TEACHERS, Verdict.REJECTED)
-    verdict[kept] = np.where((trust[:, 0, 0] == 1.0) | alone, Verdict.OWN, Verdict.BLENDED)[kept]
-    return Judgement(
+    label_source = np.where(faces.teachers_agree(), LabelSource.TEACHERS, LabelSource.REJECTED)
+    label_source[kept] = np.where((trust[:, 0, 0] == 1.0) | alone, LabelSource.OWN, LabelSource.BLENDED)[kept]
+    return FusedLabels(
         labels,
         own.astype(np.float32),
-        verdict.astype(np.int8),
+        label_source.astype(np.int8),
         spread[:, INNER].mean(axis=1).astype(np.float32),
         from_tddfa[:, INNER].mean(axis=1).astype(np.float32),
         from_mediapipe[:, INNER].mean(axis=1),
     )
 
 
-def _compare(looks: Floats, faces: TaughtFaces) -> tuple[Floats, Floats, Floats]:
+def _compare(looks: Floats, faces: TeacherLabelledFaces) -> tuple[Floats, Floats, Floats]:
     """Mean (N, 66, 3), spread (N, 66) and distance from 3DDFA_V2 in x, y (N, 66), over the face size."""
     own: Floats = looks.mean(axis=0)
     size = _face_size(faces)
@@ -177,7 +179,7 @@ def _compare(looks: Floats, faces: TaughtFaces) -> tuple[Floats, Floats, Floats]
     return own, spread, from_tddfa
 
 
-def _face_size(faces: TaughtFaces) -> Floats:
+def _face_size(faces: TeacherLabelledFaces) -> Floats:
     """(N, 1): the root of the area of 3DDFA_V2's box, pixels."""
     boxes = box_around(faces.tddfa)
     size: Floats = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))[:, None]
@@ -189,7 +191,7 @@ def _steady(spread: Floats) -> npt.NDArray[np.bool_]:
     return steady
 
 
-def _confirmed(spread: Floats, from_tddfa: Floats, faces: TaughtFaces) -> npt.NDArray[np.bool_]:
+def _confirmed(spread: Floats, from_tddfa: Floats, faces: TeacherLabelledFaces) -> npt.NDArray[np.bool_]:
     """The looks agree, and 3DDFA_V2 with them."""
     limit = np.where(np.abs(faces.yaw) > _TURNED, _NEAR_TEACHER_TURNED, _NEAR_TEACHER)
     near: npt.NDArray[np.bool_] = from_tddfa[:, INNER].mean(axis=1) < limit

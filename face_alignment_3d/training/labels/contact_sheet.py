@@ -57,7 +57,7 @@ def contact_sheet(tiles: Sequence[Tile], *, columns: int = 8, size: int = 220) -
 
 
 def _drawn(tile: Tile, size: int) -> npt.NDArray[np.uint8]:
-    crop = crop_around(box_around(tile.labels), size=size, extension=_MARGIN)
+    crop = crop_around(box_around(tile.labels), size=size, crop_scale=_MARGIN)
     picture = crop.sample(tile.image)
     if tile.face is not None:
         landmarks = crop.to_crop(tile.face.landmarks).astype(np.float32)

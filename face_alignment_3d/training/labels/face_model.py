@@ -37,7 +37,7 @@ class FaceModel:
 
 
 def load_labels3d(directory: Path) -> Floats:
-    """The AFLW2000-3D labels, (N, 68, 3), in the library's frame: z away from the camera, centred."""
+    """The AFLW2000-3D labels, (N, 68, 3), in the library's frame: z away from the camera, centered."""
     path = directory / "models" / "aflw2000_labels.npz"
     labels = read_arrays(path, ["points68"])["points68"]
     require_shape(path, "points68", labels, (None, 68, 3))
@@ -66,13 +66,13 @@ def umeyama(source: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
     target ~ scale * source @ rotation.T + translation.
     """
     source_mean, target_mean = source.mean(axis=1, keepdims=True), target.mean(axis=1, keepdims=True)
-    source_centred, target_centred = source - source_mean, target - target_mean
-    covariance = np.einsum("npi,npj->nij", target_centred, source_centred)
+    source_centered, target_centered = source - source_mean, target - target_mean
+    covariance = np.einsum("npi,npj->nij", target_centered, source_centered)
     u, singular, vt = np.linalg.svd(covariance)
     sign = np.ones_like(singular)
     sign[:, -1] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
     rotation = np.einsum("nij,nj,njk->nik", u, sign, vt)
-    scale = (singular * sign).sum(axis=1) / np.square(source_centred).sum(axis=(1, 2))
+    scale = (singular * sign).sum(axis=1) / np.square(source_centered).sum(axis=(1, 2))
     translation = target_mean[:, 0] - scale[:, None] * np.einsum("nij,nj->ni", rotation, source_mean[:, 0])
     return scale, rotation, translation
 

@@ -15,7 +15,8 @@ Floats = npt.NDArray[np.float32]
 
 
 class Labels(NamedTuple):
-    """Labels of N faces, in pixels of the stored photos: x right, y down, z away from the camera, centred."""
+    """Labels of N faces, in pixels of the stored photos: x right, y down, z away from the camera,
+    centered."""
 
     points: Floats
     """(N, 66, 3)"""

@@ -103,7 +103,7 @@ def load_lifted(path: Path, *, purpose: Purpose) -> LiftedLabels:
     if purpose == "training" and marked != "training":
         raise DataError(
             f"expected labels to train on; {path} is marked {marked!r}: train on other sets, lest the "
-            "evaluation measures what was learnt by heart"
+            "evaluation measures what was learned by heart"
         )
     names = tuple(str(name) for name in arrays["names"])
     for name, shape in _SHAPES.items():

@@ -21,7 +21,7 @@ class Lifted:
     """The fits to N faces. Frame: x right, y down, z away from the camera, in pixels of the 2D points."""
 
     points: npt.NDArray[np.float64]
-    """(N, 68, 3), z centred over the 68 points."""
+    """(N, 68, 3), z centered over the 68 points."""
     yaw: npt.NDArray[np.float64]
     """(N,) degrees; positive when the subject's nose points to the image's right, the head held upright."""
     residual: npt.NDArray[np.float64]
@@ -80,19 +80,19 @@ class _Fit:
         self.offset = torch.zeros(count, 2, dtype=torch.float64, requires_grad=True)
 
     def run(self, steps: int) -> None:
-        optimiser = torch.optim.Adam(
+        optimizer = torch.optim.Adam(
             [
                 {"params": [self.angles, self.log_scale, self.offset], "lr": 0.03},
                 {"params": [self.latent], "lr": 0.1},
             ]
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))) + 0.01
+            optimizer, lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))) + 0.01
         )
         for _ in range(steps):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             torch.autograd.backward(self._loss().sum())
-            optimiser.step()
+            optimizer.step()
             schedule.step()
 
     def _project(self) -> torch.Tensor:

@@ -1,9 +1,9 @@
 """How far another markup's points lie from this one's, measured on faces, so that it can be taken out.
 
-Two networks that were taught different markups differ, beside their errors, by a constant of each point in
-the face's own frame: a brow is drawn along its middle or along its edge. On a head turned by the rotation
-R, the constant o shows in the photo as the first two rows of R o, times the face's size. From many faces
-with known R it is found by least squares, without trusting the other network's z.
+Two networks that were teacher_labelled different markups differ, beside their errors, by a constant of each
+point in the face's own frame: a brow is drawn along its middle or along its edge. On a head turned by the
+rotation R, the constant o shows in the photo as the first two rows of R o, times the face's size. From many
+faces with known R it is found by least squares, without trusting the other network's z.
 """
 
 from dataclasses import dataclass

@@ -9,23 +9,23 @@ import numpy.typing as npt
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import GROUPS, INNER
-from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
+from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
 from face_alignment_3d.training.evaluation.yaw_groups import yaw_groups
-from face_alignment_3d.training.labels.agreement import Verdict
+from face_alignment_3d.training.labels.agreement import LabelSource
 from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
 from face_alignment_3d.training.labels.markup_offset import MarkupOffset
 from face_alignment_3d.training.labels.pseudo_labels import PseudoLabels
 
 _QUANTILES: Final = (0.5, 0.9, 0.99)
 _MEASURES: Final = ("spread", "from_tddfa", "from_mediapipe")
-_SHEET_ORDER: Final = (Verdict.OWN, Verdict.BLENDED, Verdict.TEACHERS, Verdict.REJECTED)
+_SHEET_ORDER: Final = (LabelSource.OWN, LabelSource.BLENDED, LabelSource.TEACHERS, LabelSource.REJECTED)
 
 
 def pseudo_label_report(made: PseudoLabels) -> dict[str, Any]:
     """The numbers, ready for JSON: in all, by set and by |yaw|. Distances are percent of the face size.
 
-    A group has its number of faces, of each verdict, and quantiles of the looks' spread and of the distances
-    from both teachers. A set is the folder that its photos lie in.
+    A group has its number of faces, of each label_source, and quantiles of the looks' spread and of the
+    distances from both teachers. A set is the folder that its photos lie in.
     """
     sets = np.array([name.split("/")[0] for name in made.names])
     return {
@@ -46,21 +46,26 @@ def pseudo_label_table(report: dict[str, Any]) -> str:
     return "\n".join(_lines(report))
 
 
-def pseudo_label_sheet(faces: TaughtFaces, made: PseudoLabels, *, each: int = 24) -> npt.NDArray[np.uint8]:
-    """An RGB contact sheet: up to ``each`` faces of every verdict, spread over the yaw, best verdict first.
+def pseudo_label_sheet(
+    faces: TeacherLabelledFaces, made: PseudoLabels, *, each: int = 24
+) -> npt.NDArray[np.uint8]:
+    """An RGB contact sheet: up to ``each`` faces of every label_source, spread over the yaw, best
+    label_source first.
 
     Lines are the label (of rejected faces, which have none, the own mean), green dots are 3DDFA_V2's points.
     ``faces`` are those that the labels were made of. Raises ValueError for no face.
     """
-    judgement = made.judgement
+    fused_labels = made.fused_labels
     tiles = []
-    for verdict in _SHEET_ORDER:
-        members = np.flatnonzero(judgement.verdict == verdict)
+    for label_source in _SHEET_ORDER:
+        members = np.flatnonzero(fused_labels.label_source == label_source)
         members = members[np.argsort(made.yaw[members], kind="stable")]
         for index in members[
             np.arange(min(each, len(members))) * len(members) // max(1, min(each, len(members)))
         ]:
-            points = (judgement.own if verdict == Verdict.REJECTED else judgement.labels.points)[index]
+            points = (
+                fused_labels.own if label_source == LabelSource.REJECTED else fused_labels.labels.points
+            )[index]
             face = Face3D(points, np.ones(len(points), np.float32), box_around(points), None)
             tiles.append(
                 Tile(faces.image(int(index)), face, faces.tddfa[index, :, :2], _caption(made, int(index)))
@@ -69,23 +74,23 @@ def pseudo_label_sheet(faces: TaughtFaces, made: PseudoLabels, *, each: int = 24
 
 
 def _caption(made: PseudoLabels, index: int) -> str:
-    judgement = made.judgement
-    third = judgement.from_mediapipe[index]
-    distances = f"{100 * judgement.spread[index]:.1f} {100 * judgement.from_tddfa[index]:.1f}"
+    fused_labels = made.fused_labels
+    third = fused_labels.from_mediapipe[index]
+    distances = f"{100 * fused_labels.spread[index]:.1f} {100 * fused_labels.from_tddfa[index]:.1f}"
     distances += "" if np.isnan(third) else f" {100 * third:.1f}"
-    verdict = Verdict(int(judgement.verdict[index])).name.lower()
-    return f"{verdict}  yaw {made.yaw[index]:.0f}  {distances} %"
+    label_source = LabelSource(int(fused_labels.label_source[index])).name.lower()
+    return f"{label_source}  yaw {made.yaw[index]:.0f}  {distances} %"
 
 
 def _group(made: PseudoLabels, inside: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    judgement = made.judgement
+    fused_labels = made.fused_labels
     return {
         "faces": int(inside.sum()),
         **{
-            verdict.name.lower(): int((judgement.verdict[inside] == verdict).sum())
-            for verdict in _SHEET_ORDER
+            label_source.name.lower(): int((fused_labels.label_source[inside] == label_source).sum())
+            for label_source in _SHEET_ORDER
         },
-        **{f"{name}_percent": _quantiles(getattr(judgement, name)[inside]) for name in _MEASURES},
+        **{f"{name}_percent": _quantiles(getattr(fused_labels, name)[inside]) for name in _MEASURES},
     }
 
 
@@ -109,11 +114,15 @@ def _offset(offset: MarkupOffset) -> dict[str, Any]:
 
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:
-    verdicts = [verdict.name.lower() for verdict in _SHEET_ORDER]
-    yield f"{'':18}{'faces':>7}" + "".join(f"{name:>9}" for name in verdicts) + "   spread 3DDFA_V2 MediaPipe"
+    label_sources = [label_source.name.lower() for label_source in _SHEET_ORDER]
+    yield (
+        f"{'':18}{'faces':>7}"
+        + "".join(f"{name:>9}" for name in label_sources)
+        + "   spread 3DDFA_V2 MediaPipe"
+    )
     groups = {**report["by_set"], **{f"|yaw| {name}": g for name, g in report["by_yaw"].items()}}
     for name, group in {**groups, "all": report["all"]}.items():
-        counts = "".join(f"{group[verdict]:9d}" for verdict in verdicts)
+        counts = "".join(f"{group[label_source]:9d}" for label_source in label_sources)
         medians = ((group[f"{measure}_percent"] or {}).get("0.5") for measure in _MEASURES)
         cells = "".join(f"{'-':>9}" if value is None else f"{value:9.2f}" for value in medians)
         yield f"{name:18}{group['faces']:7d}{counts}{cells}"

@@ -1,8 +1,8 @@
 """Pseudo-labels: what an ensemble of trained networks says of the faces that only teachers have labelled.
 
 Every network looks at every face in several views. The looks are kept on disk in parts, so that a run which
-was stopped goes on where it was; when all are there, :mod:`face_alignment_3d.training.labels.agreement` joins them
-with the teachers' points into labels with weights.
+was stopped goes on where it was; when all are there, :mod:`face_alignment_3d.training.labels.agreement` joins
+them with the teachers' points into labels with weights.
 """
 
 import hashlib
@@ -19,11 +19,16 @@ import numpy.typing as npt
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.data.archives import read_arrays, require_shape, write_arrays
-from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
+from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
 from face_alignment_3d.training.data.teacher_labelled_photos import read_shrunk, select
-from face_alignment_3d.training.labels.agreement import Judgement, TeacherOffsets, judge, measure_offsets
+from face_alignment_3d.training.labels.agreement import (
+    FusedLabels,
+    TeacherOffsets,
+    fuse_labels,
+    measure_offsets,
+)
 from face_alignment_3d.training.labels.labels import Floats
-from face_alignment_3d.training.labels.views import View, look
+from face_alignment_3d.training.labels.views import CropView, predict_view
 from face_alignment_3d.version import __version__
 
 #: Photos are shrunk to faces of this size before they are cropped, as in training, pixels.
@@ -49,14 +54,16 @@ class PseudoLabels:
     names: tuple[str, ...]
     yaw: Floats
     """(N,) degrees, the teachers'."""
-    judgement: Judgement
+    fused_labels: FusedLabels
     offsets: TeacherOffsets | None
     """How the teachers' markups differ from the own one; None with too few faces to measure it on."""
     source: Mapping[str, Any]
     """Weights, views and faces, ready for JSON."""
 
 
-def describe_source(networks: Sequence[Network], views: Sequence[View], faces: TaughtFaces) -> dict[str, Any]:
+def describe_source(
+    networks: Sequence[Network], views: Sequence[CropView], faces: TeacherLabelledFaces
+) -> dict[str, Any]:
     """What decides the looks: weights, views and teachers' points. Ready for JSON.
 
     The photos themselves are not read for it: whoever changes those makes the labels anew.
@@ -75,9 +82,9 @@ def describe_source(networks: Sequence[Network], views: Sequence[View], faces: T
 
 
 def make_pseudo_labels(
-    faces: TaughtFaces,
+    faces: TeacherLabelledFaces,
     networks: Sequence[Network],
-    views: Sequence[View],
+    views: Sequence[CropView],
     mean_face: npt.NDArray[np.floating],
     parts: Path,
     *,
@@ -111,7 +118,9 @@ def make_pseudo_labels(
         progress(len(here.names))
     together = np.concatenate(looks, axis=1)
     offsets = measure_offsets(together, faces, mean_face)
-    return PseudoLabels(faces.names, faces.yaw, judge(together, faces, offsets=offsets), offsets, source)
+    return PseudoLabels(
+        faces.names, faces.yaw, fuse_labels(together, faces, offsets=offsets), offsets, source
+    )
 
 
 def remove_parts(parts: Path, source: Mapping[str, Any]) -> None:
@@ -122,21 +131,21 @@ def remove_parts(parts: Path, source: Mapping[str, Any]) -> None:
 
 
 def save_pseudo_labels(path: Path, made: PseudoLabels) -> None:
-    """Writes the labels, the judgement and the source as .npz, whole or not at all.
+    """Writes the labels, the fused_labels and the source as .npz, whole or not at all.
 
     :func:`face_alignment_3d.training.labels.labels.load_labels` reads the labels of it.
     """
-    judgement = made.judgement
+    fused_labels = made.fused_labels
     write_arrays(
         path,
         {
             "names": np.array(made.names),
-            **judgement.labels._asdict(),
-            "own": judgement.own,
-            "verdict": judgement.verdict,
-            "spread": judgement.spread,
-            "from_tddfa": judgement.from_tddfa,
-            "from_mediapipe": judgement.from_mediapipe,
+            **fused_labels.labels._asdict(),
+            "own": fused_labels.own,
+            "label_source": fused_labels.label_source,
+            "spread": fused_labels.spread,
+            "from_tddfa": fused_labels.from_tddfa,
+            "from_mediapipe": fused_labels.from_mediapipe,
             "yaw": made.yaw,
             "source": np.array(json.dumps(made.source)),
         },
@@ -152,11 +161,15 @@ def is_made(path: Path, source: Mapping[str, Any]) -> bool:
     return bool(found == json.loads(json.dumps(source)))
 
 
-def _looks(faces: TaughtFaces, networks: Sequence[Network], views: Sequence[View]) -> Floats:
+def _looks(faces: TeacherLabelledFaces, networks: Sequence[Network], views: Sequence[CropView]) -> Floats:
     """(networks * views, N, 66, 3) in the teachers' pixels."""
     images, scales = read_shrunk(faces, face_size=FACE_SIZE)
     return np.stack(
-        [look(network.cascade, view, faces.tddfa, images, scales) for network in networks for view in views]
+        [
+            predict_view(network.cascade, view, faces.tddfa, images, scales)
+            for network in networks
+            for view in views
+        ]
     )
 
 

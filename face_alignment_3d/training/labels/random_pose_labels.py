@@ -12,7 +12,7 @@ from face_alignment_3d.training.labels.lifting import rotation
 _MAX_NOISE = 0.03
 
 
-class TurnedLabels:
+class RandomPoseLabels:
     """Label sets brought to the front once, then drawn in random poses, mirrored, with noise in x and y."""
 
     def __init__(self, labels68: Floats) -> None:

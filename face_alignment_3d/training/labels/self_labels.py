@@ -1,9 +1,9 @@
 """Labels for the faces that only teachers have labelled: first the teachers', later the network's own.
 
-The network's own label is the mean over views (mirrored, shifted, scaled, turned); where the views agree with
-each other and with the teachers it is kept, where only the teachers agree theirs are, the rest is left out.
-This is the quick form, made within a run; :mod:`face_alignment_3d.training.labels.pseudo_labels` makes labels once,
-with more views, several networks and a third opinion.
+The network's pseudo-labels is the mean over views (mirrored, shifted, scaled, turned); where the views agree
+with each other and with the teachers it is kept, where only the teachers agree theirs are, the rest is left
+out. This is the quick form, made within a run; :mod:`face_alignment_3d.training.labels.pseudo_labels` makes
+labels once, with more views, several networks and a third opinion.
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.networks.cascade import Cascade
-from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
-from face_alignment_3d.training.labels.agreement import judge
+from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
+from face_alignment_3d.training.labels.agreement import fuse_labels
 from face_alignment_3d.training.labels.labels import Floats, Labels
-from face_alignment_3d.training.labels.views import THREE_VIEWS, look
+from face_alignment_3d.training.labels.views import THREE_VIEWS, predict_view
 
 
-def own_labels(
+def predict_pseudo_labels(
     cascade: Cascade,
-    faces: TaughtFaces,
+    faces: TeacherLabelledFaces,
     images: Sequence[npt.NDArray[np.uint8]],
     scales: Floats,
     *,
@@ -31,10 +31,10 @@ def own_labels(
     ``images`` are the photos shrunk by ``scales`` (N,) of what the teachers' pixels refer to; points come
     back in the teachers' pixels.
     """
-    views = [look(cascade, view, faces.tddfa, images, scales, bf16=bf16) for view in THREE_VIEWS]
+    views = [predict_view(cascade, view, faces.tddfa, images, scales, bf16=bf16) for view in THREE_VIEWS]
     return merge(np.stack(views), faces)
 
 
-def merge(views: Floats, faces: TaughtFaces) -> Labels:
+def merge(views: Floats, faces: TeacherLabelledFaces) -> Labels:
     """Joins (V, N, 66, 3) predictions with the teachers'."""
-    return judge(views, faces).labels
+    return fuse_labels(views, faces).labels

@@ -15,7 +15,7 @@ from face_alignment_3d.training.labels.labels import Floats, scaled
 
 
 @dataclass(frozen=True)
-class View:
+class CropView:
     """One way to crop a face."""
 
     mirrored: bool = False
@@ -29,26 +29,26 @@ class View:
 
 #: Quick, for labels that are made within a run.
 THREE_VIEWS: Final = (
-    View(),
-    View(True, -10.0, (-0.03, 0.03), 1.05),
-    View(True, 10.0, (0.04, -0.03), 0.95),
+    CropView(),
+    CropView(True, -10.0, (-0.03, 0.03), 1.05),
+    CropView(True, 10.0, (0.04, -0.03), 0.95),
 )
 
 #: For labels that are made once: as many mirrored as not, and errors that cancel in the mean.
 _EIGHT_VIEWS: Final = (
-    View(),
-    View(True),
-    View(False, -12.0, (-0.03, 0.03), 1.06),
-    View(True, 12.0, (0.04, -0.03), 0.94),
-    View(False, 8.0, (0.03, 0.02), 0.92),
-    View(True, -8.0, (-0.04, -0.02), 1.10),
-    View(False, 0.0, (-0.02, -0.04), 1.03),
-    View(True, 5.0, (0.02, 0.04), 0.97),
+    CropView(),
+    CropView(True),
+    CropView(False, -12.0, (-0.03, 0.03), 1.06),
+    CropView(True, 12.0, (0.04, -0.03), 0.94),
+    CropView(False, 8.0, (0.03, 0.02), 0.92),
+    CropView(True, -8.0, (-0.04, -0.02), 1.10),
+    CropView(False, 0.0, (-0.02, -0.04), 1.03),
+    CropView(True, 5.0, (0.02, 0.04), 0.97),
 )
 _MOST_VIEWS: Final = 64
 
 
-def ensemble_views(count: int = len(_EIGHT_VIEWS)) -> tuple[View, ...]:
+def ensemble_views(count: int = len(_EIGHT_VIEWS)) -> tuple[CropView, ...]:
     """``count`` views, always the same ones: eight chosen ones, then random ones, every other one mirrored.
 
     Raises :class:`DataError` unless ``count`` is from 2 to 64: one view agrees with itself whatever it says.
@@ -60,13 +60,13 @@ def ensemble_views(count: int = len(_EIGHT_VIEWS)) -> tuple[View, ...]:
     while len(views) < count:
         degrees, x, y, log_scale = (float(v) for v in generator.uniform(-1, 1, 4))
         shift = (0.04 * x, 0.04 * y)
-        views.append(View(len(views) % 2 == 1, 12.0 * degrees, shift, float(np.exp(0.09 * log_scale))))
+        views.append(CropView(len(views) % 2 == 1, 12.0 * degrees, shift, float(np.exp(0.09 * log_scale))))
     return tuple(views)
 
 
-def look(
+def predict_view(
     cascade: Cascade,
-    view: View,
+    view: CropView,
     points: Floats,
     images: Sequence[npt.NDArray[np.uint8]],
     scales: Floats,
@@ -83,7 +83,7 @@ def look(
         upright_crop(
             scaled(face, float(factor)),
             size=geometry.input_size,
-            extension=geometry.crop_extension,
+            crop_scale=geometry.crop_scale,
             angle=float(np.deg2rad(view.degrees)),
             shift=view.shift,
             scale=view.scale,

@@ -9,9 +9,9 @@ from face_alignment_3d.training.labels.face_model import Floats, umeyama
 from face_alignment_3d.training.novel_views.head_model import HeadModel
 
 _JAW = slice(0, 17)
-# Centimetres by which labels and model disagree: inner points by a slip of the hand, the jaw by definition.
+# Centimeters by which labels and model disagree: inner points by a slip of the hand, the jaw by definition.
 _INNER_NOISE, _JAW_NOISE = 0.25, 0.8
-# Reach of a landmark's pull on the skin around it, in centimetres.
+# Reach of a landmark's pull on the skin around it, in centimeters.
 _REACH = 2.5
 _ROUNDS = 8
 
@@ -24,7 +24,7 @@ class HeadFit:
     coefficients: Floats
     """(N, K)"""
     scale: Floats
-    """(N,) pixels per centimetre."""
+    """(N,) pixels per centimeter."""
     rotation: Floats
     """(N, 3, 3), from the model's frame to the photo's."""
     translation: Floats
@@ -37,13 +37,13 @@ class HeadFit:
         skin = self._posed(index, self.model.skin(self.coefficients[index]).astype(np.float64))
         anchors = skin[self.model.landmarks]
         reach = _REACH * self.scale[index]
-        # The ridge keeps neighbouring points that disagree from folding the skin.
+        # The ridge keeps neighboring points that disagree from folding the skin.
         gram = _kernel(anchors, anchors, reach) + 0.05 * np.eye(len(anchors))
         pull = np.linalg.solve(gram, self.points[index] - anchors)
         bent: npt.NDArray[np.float32] = (skin + _kernel(skin, anchors, reach) @ pull).astype(np.float32)
         return bent
 
-    def centre(self, index: int) -> Floats:
+    def center(self, index: int) -> Floats:
         """(3,): the middle of the head between the ears, in pixels of the photo."""
         ears = self.model.neutral[self.model.landmarks[[0, 16]]].mean(axis=0).astype(np.float64)
         posed: Floats = self._posed(index, ears[None])[0]

@@ -19,7 +19,7 @@ _TO_LIBRARY_FRAME = np.array([1.0, -1.0, -1.0])
 
 @dataclass(frozen=True, eq=False)
 class HeadModel:
-    """Skin as neutral + coefficients @ basis, in centimetres; x right, y down, z away."""
+    """Skin as neutral + coefficients @ basis, in centimeters; x right, y down, z away."""
 
     neutral: npt.NDArray[np.float32]
     """(V, 3)"""

@@ -12,7 +12,7 @@ from face_alignment_3d.training.data.datasets.photos68 import (
     open_photos68,
     shrink_to_face,
 )
-from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
+from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
 from face_alignment_3d.training.labels.face_model import FaceModel
 from face_alignment_3d.training.labels.labels import Labels
 from face_alignment_3d.training.labels.lifting import lift
@@ -39,7 +39,7 @@ def hand_labelled_sources(data: Path, name: str, model: FaceModel, *, face_size:
 
 
 def pseudo_labelled_sources(
-    faces: TaughtFaces, labels: Labels, *, face_size: int, count: int
+    faces: TeacherLabelledFaces, labels: Labels, *, face_size: int, count: int
 ) -> list[Source]:
     """``count`` of the ``faces`` whose ``labels`` are trusted, spread over their order."""
     trusted = (labels.weight_xy.mean(axis=1) > _MIN_WEIGHT) & (np.abs(faces.yaw) < _MAX_YAW)

@@ -26,25 +26,25 @@ class Scene:
     backdrop: Pixels
     """(h, w, 3): what may be behind the head, made up from around it."""
     depth: Map
-    """(h, w) pixels away from the camera, relative to ``centre``: of the skin, and behind its outline of the
+    """(h, w) pixels away from the camera, relative to ``center``: of the skin, and behind its outline of the
     hair and the back of the head, which no photo shows from the front."""
     follows: Map
     """(h, w) in [0, 1]: how far a pixel moves with the head; falls to 0 in the background."""
-    centre: Floats
+    center: Floats
     """(3,): what the head turns about, pixels."""
     half: float
     """Half the head's width, pixels."""
 
 
 def make_scene(
-    image: Pixels, skin: npt.NDArray[np.float32], quads: npt.NDArray[np.int32], centre: Floats
+    image: Pixels, skin: npt.NDArray[np.float32], quads: npt.NDArray[np.int32], center: Floats
 ) -> Scene:
-    """``skin`` (V, 3) and ``centre`` (3,) in pixels of ``image``; ``quads`` (Q, 4) vertices."""
+    """``skin`` (V, 3) and ``center`` (3,) in pixels of ``image``; ``quads`` (Q, 4) vertices."""
     rim, head = head_depth(skin, quads, size=(image.shape[0], image.shape[1]))
     half = float(np.ptp(skin[:, 0])) / 2
     outside = np.asarray(cv2.distanceTransform((~head).astype(np.uint8), cv2.DIST_L2, 5), dtype=np.float32)
     behind = _smooth_step(outside / (_BACK * half))
-    depth = rim + np.maximum(float(centre[2]) + half - rim, 0) * behind
+    depth = rim + np.maximum(float(center[2]) + half - rim, 0) * behind
     follows = 1 - _smooth_step((outside / half - _BACK) / (_STILL - _BACK))
     away = outside > 0.5 * half
     backdrop = fill(image.astype(np.float32), away) if away.any() else image
@@ -52,45 +52,45 @@ def make_scene(
     return Scene(
         image,
         np.clip(np.rint(backdrop), 0, 255).astype(np.uint8),
-        (depth - centre[2]).astype(np.float32),
+        (depth - center[2]).astype(np.float32),
         follows.astype(np.float32),
-        centre,
+        center,
         half,
     )
 
 
 def turn(scene: Scene, points: npt.NDArray[np.floating], rotation: Floats) -> Pixels:
-    """The photo (h, w, 3) after ``rotation`` (3, 3) about the head's centre; what was hidden is made up.
+    """The photo (h, w, 3) after ``rotation`` (3, 3) about the head's center; what was hidden is made up.
 
     The middle of the ``points`` (N, 3) keeps its place in the photo. :func:`turn_points` says where they are.
     """
-    _, shift = _turned(points, scene.centre, rotation)
+    _, shift = _turned(points, scene.center, rotation)
     return _draw(scene, rotation, shift)
 
 
 def turn_points(
-    points: npt.NDArray[np.floating], centre: Floats, rotation: Floats
+    points: npt.NDArray[np.floating], center: Floats, rotation: Floats
 ) -> npt.NDArray[np.float32]:
-    """Points (N, 3) after ``rotation`` (3, 3) about ``centre`` (3,), brought back to where their middle was.
+    """Points (N, 3) after ``rotation`` (3, 3) about ``center`` (3,), brought back to where their middle was.
 
     x right, y down, z away from the camera, pixels; z comes out with zero mean.
     """
-    after, shift = _turned(points, centre, rotation)
+    after, shift = _turned(points, center, rotation)
     after[:, :2] += shift
     after[:, 2] -= after[:, 2].mean()
     return after.astype(np.float32)
 
 
-def _turned(points: npt.NDArray[np.floating], centre: Floats, rotation: Floats) -> tuple[Floats, Floats]:
+def _turned(points: npt.NDArray[np.floating], center: Floats, rotation: Floats) -> tuple[Floats, Floats]:
     before = np.asarray(points, dtype=np.float64)
-    after = (before - centre) @ rotation.T + centre
+    after = (before - center) @ rotation.T + center
     return after, _middle(before) - _middle(after)
 
 
 def _draw(scene: Scene, rotation: Floats, shift: Floats) -> Pixels:
     height, width = scene.depth.shape
     old_x, old_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    relative = np.stack([old_x - scene.centre[0], old_y - scene.centre[1], scene.depth], axis=-1)
+    relative = np.stack([old_x - scene.center[0], old_y - scene.center[1], scene.depth], axis=-1)
     turned = relative.astype(np.float32) @ rotation.astype(np.float32).T
     moved = turned - relative + np.append(shift, 0.0)
     place = np.stack([old_x, old_y, scene.depth], axis=-1) + scene.follows[:, :, None] * moved

@@ -93,7 +93,7 @@ def _views_of(
 ) -> list[_View]:
     digest = hashlib.sha256(source.name.encode()).digest()
     generator = np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
-    centre = fit.centre(index)
+    center = fit.center(index)
     views = []
     for number, wanted in enumerate(poses):
         pose = draw_pose(angles, wanted, generator)
@@ -101,7 +101,7 @@ def _views_of(
             continue
         target = rotation(torch.tensor([pose], dtype=torch.float64).deg2rad())[0].numpy()
         turn_by = target @ fit.rotation[index].T
-        points = turn_points(source.points, centre, turn_by)
+        points = turn_points(source.points, center, turn_by)
         views.append(_View(f"{source.name}_{number}", source.name, pose, turn_by, points))
     return views
 
@@ -110,7 +110,7 @@ def _draw_missing(source: Source, fit: HeadFit, index: int, views: Sequence[_Vie
     missing = [view for view in views if not (out / f"{view.name}.jpg").exists()]
     if not missing:
         return
-    scene = make_scene(source.image, fit.skin(index), fit.model.quads, fit.centre(index))
+    scene = make_scene(source.image, fit.skin(index), fit.model.quads, fit.center(index))
     for view in missing:
         image = turn(scene, source.points, view.turn_by)
         done, encoded = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])

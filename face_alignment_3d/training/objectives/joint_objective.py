@@ -8,7 +8,7 @@ import torch
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.engine.batches import Batch
-from face_alignment_3d.training.labels.random_pose_labels import TurnedLabels
+from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.objectives import losses
 from face_alignment_3d.training.objectives.objective import Draws
 
@@ -23,7 +23,7 @@ class JointObjective:
 
     parts: Collection[str]
     """Of ``"detection"``, ``"regression"`` and ``"depth"``: those that learn, whose losses these are."""
-    turned: TurnedLabels
+    random_pose_labels: RandomPoseLabels
     """What the shape prior learns from beside the photos."""
     true_points_share: float
     """Of the samples, those whose true points the Z network sees, with noise."""
@@ -34,7 +34,7 @@ class JointObjective:
         """Which samples show the Z network true points, their noise, and poses for the shape prior."""
         noise = torch.randn((batch_size, NUM_LANDMARKS, 2), generator=generator) * _POINT_NOISE
         sees_truth = torch.rand(batch_size, generator=generator) < self.true_points_share
-        prior_points, prior_z = self.turned.draw(self.prior_batch, generator)
+        prior_points, prior_z = self.random_pose_labels.draw(self.prior_batch, generator)
         return {"noise": noise, "sees_truth": sees_truth, "prior_points": prior_points, "prior_z": prior_z}
 
     def losses(self, cascade: Cascade, batch: Batch, draws: Draws) -> dict[str, torch.Tensor]:
@@ -43,17 +43,19 @@ class JointObjective:
         stride = float(geometry.heatmap_stride)
         truth, z = batch.points[..., :2], batch.points[..., 2]
         visible = batch.weight_xy * losses.inside(truth, size=geometry.input_size)
-        image = cascade.normalise(batch.crops).contiguous(memory_format=torch.channels_last)
-        planar = cascade.locate(image)
+        image = cascade.normalize(batch.crops).contiguous(memory_format=torch.channels_last)
+        landmarks_2d = cascade.predict_2d(image)
         terms: dict[str, torch.Tensor] = {}
         if "detection" in self.parts:
-            terms["detection"] = losses.detection_loss(planar.detection_logits, truth, visible, geometry)
+            terms["detection"] = losses.detection_loss(
+                landmarks_2d.detection_logits, truth, visible, geometry
+            )
         if "regression" in self.parts:
-            terms["shape"] = losses.shape_loss(planar.distribution, truth, visible, geometry)
-            terms["coordinates"] = losses.distance_loss(planar.points - truth, visible, unit=stride)
+            terms["shape"] = losses.shape_loss(landmarks_2d.distribution, truth, visible, geometry)
+            terms["coordinates"] = losses.distance_loss(landmarks_2d.points - truth, visible, unit=stride)
         if "depth" in self.parts:
             use_truth = draws["sees_truth"][:, None, None]
-            seen = torch.where(use_truth, truth + draws["noise"], planar.points.detach().float())
+            seen = torch.where(use_truth, truth + draws["noise"], landmarks_2d.points.detach().float())
             depth = cascade.regress_depth(image, seen).float()
             terms["depth"] = losses.distance_loss(depth - z, batch.weight_z, unit=stride)
             prior_z = draws["prior_z"]

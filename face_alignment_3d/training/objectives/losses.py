@@ -33,7 +33,7 @@ def shape_loss(
     gaussians = heatmap.render_gaussians(
         rescale(points, 1 / stride), size=geometry.heatmap_size, std=geometry.regression_std / stride
     )
-    target = heatmap.normalise(gaussians)
+    target = heatmap.normalize(gaussians)
     middle = (0.5 * (distribution + target)).clamp_min(1e-12).log()
     divergence = distribution * (distribution.clamp_min(1e-12).log() - middle)
     divergence = divergence + target * (target.clamp_min(1e-12).log() - middle)

@@ -32,11 +32,15 @@ class PaperObjective:
         geometry = cascade.geometry
         truth, z = batch.points[..., :2], batch.points[..., 2]
         visible = batch.weight_xy * losses.inside(truth, size=geometry.input_size)
-        image = cascade.normalise(batch.crops).contiguous(memory_format=torch.channels_last)
+        image = cascade.normalize(batch.crops).contiguous(memory_format=torch.channels_last)
         terms: dict[str, torch.Tensor] = {}
         if "depth" in self.parts:
-            planar = cascade.locate(image)
-            logits, heatmaps, points = planar.detection_logits, planar.heatmaps, planar.points
+            landmarks_2d = cascade.predict_2d(image)
+            logits, heatmaps, points = (
+                landmarks_2d.detection_logits,
+                landmarks_2d.heatmaps,
+                landmarks_2d.points,
+            )
             seen = torch.where(draws["sees_truth"][:, None, None], truth, points.float())
             # End to end the gradient of z goes back through the points; else no part before it learns.
             depth = cascade.regress_depth(image, seen).float()

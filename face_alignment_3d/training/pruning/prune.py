@@ -13,7 +13,7 @@ _RIDGE = 1e-4
 
 
 @torch.no_grad()
-def cut_from(wide: Cascade, narrow: Cascade, batches: Iterable[torch.Tensor]) -> None:
+def prune(wide: Cascade, narrow: Cascade, batches: Iterable[torch.Tensor]) -> None:
     """Makes ``narrow``, in place, as near to ``wide`` as can be had without training.
 
     It takes the tensors of ``wide`` that it has too, by name and shape: blocks that it lacks are left out.

@@ -16,20 +16,20 @@ from face_alignment_3d.training.engine.trainer import Report, Trainer, TrainingP
 from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.labels.agreement import teacher_labels
 from face_alignment_3d.training.labels.labels import Labels, load_labels, save_labels
-from face_alignment_3d.training.labels.random_pose_labels import TurnedLabels
-from face_alignment_3d.training.labels.self_labels import own_labels
+from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
+from face_alignment_3d.training.labels.self_labels import predict_pseudo_labels
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
-from face_alignment_3d.training.pruning.prune import cut_from
+from face_alignment_3d.training.pruning.prune import prune
 from face_alignment_3d.training.recipes.config import TrainingConfig
 
 #: How many batches a cut cascade is fitted on.
-_CUTTING_BATCHES = 16
+_PRUNING_BATCHES = 16
 
 
 def train_joint(
     config: TrainingConfig,
     data: TrainingData,
-    turned: TurnedLabels,
+    random_pose_labels: RandomPoseLabels,
     out: Path,
     *,
     processes: Processes,
@@ -39,20 +39,20 @@ def train_joint(
     """Runs or resumes ``config`` in the folder ``out``; returns the averaged cascade and its validation.
 
     ``start`` is what to start from, by default random weights: a cascade of the same preset, or of
-    ``config.cut_from``, which is cut to it first. With ``data.made`` the labels that were made beforehand are
-    used throughout, else the network labels the taught faces itself on the way.
+    ``config.pruned_from``, which is cut to it first. With ``data.derived_data`` the labels that were made
+    beforehand are used throughout, else the network labels the teacher-labelled faces itself on the way.
 
     Raises :class:`DataError` when ``out`` holds files of another run, or when the loss is not finite, and
     :class:`TrainingStopped` when the run is asked to stop. Process 0 alone validates; the others return no
     errors.
     """
     out.mkdir(parents=True, exist_ok=True)
-    plan = joint_plan(config, turned)
-    cascade = starting_cascade(config, start if config.cut_from is None else None)
+    plan = joint_plan(config, random_pose_labels)
+    cascade = starting_cascade(config, start if config.pruned_from is None else None)
 
-    def batches(labels: Labels, *, taught_share: float, part: slice | None) -> BatchMaker:
+    def batches(labels: Labels, *, teacher_labelled_share: float, part: slice | None) -> BatchMaker:
         return BatchMaker(
-            data.pools(config, labels, taught_share=taught_share),
+            data.pools(config, labels, teacher_labelled_share=teacher_labelled_share),
             cascade.geometry,
             config.geometric,
             config.photometric,
@@ -62,39 +62,55 @@ def train_joint(
         )
 
     checkpoint = out / "checkpoint.safetensors"
-    if start is not None and config.cut_from is not None and not checkpoint.exists():
-        if data.made is None:
-            raise DataError("cutting a cascade needs labels that were made beforehand (--made)")
-        maker = batches(data.made.pseudo_labels, taught_share=config.self_labelled_share, part=None)
-        report(f"cutting {config.cut_from} to {config.preset}")
-        cut_from(start, cascade, (maker.batch(step).crops for step in range(_CUTTING_BATCHES)))
+    if start is not None and config.pruned_from is not None and not checkpoint.exists():
+        if data.derived_data is None:
+            raise DataError("pruning a cascade needs labels that were made beforehand (--derived-data)")
+        maker = batches(
+            data.derived_data.pseudo_labels, teacher_labelled_share=config.self_labelled_share, part=None
+        )
+        report(f"pruning {config.pruned_from} to {config.preset}")
+        prune(start, cascade, (maker.batch(step).crops for step in range(_PRUNING_BATCHES)))
     trainer = Trainer(cascade, plan, checkpoint, processes=processes)
     trainer.resume(report)
 
-    def until(stop: int, labels: Labels, *, taught_share: float) -> None:
-        maker = batches(labels, taught_share=taught_share, part=processes.part(config.batch_size))
+    def until(stop: int, labels: Labels, *, teacher_labelled_share: float) -> None:
+        maker = batches(
+            labels, teacher_labelled_share=teacher_labelled_share, part=processes.shard(config.batch_size)
+        )
         trainer.until(stop, maker, data.validation, report)
 
-    if data.made is not None:
-        until(config.steps, data.made.pseudo_labels, taught_share=config.self_labelled_share)
+    if data.derived_data is not None:
+        until(
+            config.steps, data.derived_data.pseudo_labels, teacher_labelled_share=config.self_labelled_share
+        )
     else:
         switch = int(config.self_label_at * config.steps)
         own = out / "self_labels.npz"
         if trainer.step < switch:
-            if processes.leads:
+            if processes.is_main:
                 own.unlink(missing_ok=True)  # Made by an earlier run, whose checkpoint is gone.
-            until(switch, teacher_labels(data.taught.faces), taught_share=config.taught_share)
-        if processes.leads and not own.exists():
-            report("labelling the taught faces with the averaged network")
-            taught = data.taught
+            until(
+                switch,
+                teacher_labels(data.teacher_labelled.faces),
+                teacher_labelled_share=config.teacher_labelled_share,
+            )
+        if processes.is_main and not own.exists():
+            report("labelling the teacher-labelled faces with the averaged network")
+            teacher_labelled = data.teacher_labelled
             bf16 = config.precision == "bf16"
-            made = own_labels(trainer.average.cascade, taught.faces, taught.images, taught.scales, bf16=bf16)
-            save_labels(own, made)
-        processes.wait()
-        labels = load_labels(own, count=len(data.taught.faces.names))
-        until(config.steps, labels, taught_share=config.self_labelled_share)
+            pseudo_labels = predict_pseudo_labels(
+                trainer.average.cascade,
+                teacher_labelled.faces,
+                teacher_labelled.images,
+                teacher_labelled.scales,
+                bf16=bf16,
+            )
+            save_labels(own, pseudo_labels)
+        processes.barrier()
+        labels = load_labels(own, count=len(data.teacher_labelled.faces.names))
+        until(config.steps, labels, teacher_labelled_share=config.self_labelled_share)
     averaged = trainer.average.cascade
-    return averaged, validate(averaged, data.validation, bf16=False) if processes.leads else {}
+    return averaged, validate(averaged, data.validation, bf16=False) if processes.is_main else {}
 
 
 def starting_cascade(config: TrainingConfig, start: Cascade | None = None) -> Cascade:
@@ -108,21 +124,21 @@ def starting_cascade(config: TrainingConfig, start: Cascade | None = None) -> Ca
         torch.nn.init.constant_(bias, -4.0)
     if start is not None:
         cascade.load_state_dict(start.state_dict())
-    if config.crop_extension is not None:
-        cascade.geometry = replace(cascade.geometry, crop_extension=config.crop_extension)
+    if config.crop_scale is not None:
+        cascade.geometry = replace(cascade.geometry, crop_scale=config.crop_scale)
     return cascade
 
 
-def joint_plan(config: TrainingConfig, turned: TurnedLabels) -> TrainingPlan:
+def joint_plan(config: TrainingConfig, random_pose_labels: RandomPoseLabels) -> TrainingPlan:
     """What the training loop is told."""
     return TrainingPlan(
         seed=config.seed,
         steps=config.steps,
         batch_size=config.batch_size,
-        objective=JointObjective(config.trained, turned, config.true_points_share),
+        objective=JointObjective(config.trained, random_pose_labels, config.true_points_share),
         weights=asdict(config.losses),
         trained=config.trained,
-        optimiser=lambda cascade: torch.optim.AdamW(
+        optimizer=lambda cascade: torch.optim.AdamW(
             _parameter_groups(cascade, config.weight_decay), lr=config.learning_rate
         ),
         rate=lambda step: config.learning_rate * learning_rate_factor(step, config),

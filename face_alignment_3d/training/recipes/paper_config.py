@@ -1,9 +1,9 @@
 """The recipe of Bulat & Tzimiropoulos (2016), section 4, as numbers.
 
 Theirs: the stages, their epochs, learning rates and batch sizes, the crops and their rotation, scale and
-mirroring, the starts of new layers. Ours, where the paper is silent: the optimisers, geometric decay of the
+mirroring, the starts of new layers. Ours, where the paper is silent: the optimizers, geometric decay of the
 learning rate over a stage, the limit on gradients, half of the Z network's landmarks being true ones, the
-strength of the colour jitter, and the optional last stage, which the paper calls possible without details.
+strength of the color jitter, and the optional last stage, which the paper calls possible without details.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,8 @@ from face_alignment_3d.training.recipes.config import RunConfig
 
 @dataclass(frozen=True)
 class PaperLossWeights:
-    """Factors of the summed losses; see :mod:`face_alignment_3d.training.objectives.losses` for their units."""
+    """Factors of the summed losses; see :mod:`face_alignment_3d.training.objectives.losses` for their
+    units."""
 
     detection: float = 1.0
     regression: float = 1.0
@@ -37,7 +38,7 @@ class Stage:
     first_rate: float
     last_rate: float
     """The learning rate falls from one to the other by the same factor each step."""
-    optimiser: Literal["sgd", "adam"]
+    optimizer: Literal["sgd", "adam"]
     """SGD has a momentum of 0.9."""
     weights: PaperLossWeights = PaperLossWeights()
     gradient_norm: float = 10.0
@@ -60,8 +61,8 @@ END_TO_END: Final = Stage(
 )
 
 
-COLOUR_JITTER: Final = Photometric(
-    colour=1.0, grey=0.0, blur=0.0, low_resolution=0.0, noise=0.0, jpeg=0.0, shade=0.0, occlusion=0.0
+COLOR_JITTER: Final = Photometric(
+    color=1.0, gray=0.0, blur=0.0, low_resolution=0.0, noise=0.0, jpeg=0.0, illumination=0.0, occlusion=0.0
 )
 
 
@@ -71,9 +72,9 @@ class PaperConfig(RunConfig):
 
     preset: str = "paper"
     face_size: int = 250
-    taught_share: float = 0.5
+    teacher_labelled_share: float = 0.5
     geometric: CropVariation = field(default_factory=UniformVariation)
-    photometric: Photometric = field(default_factory=lambda: COLOUR_JITTER)
+    photometric: Photometric = field(default_factory=lambda: COLOR_JITTER)
     stages: tuple[Stage, ...] = (DETECTION, REGRESSION, JOINT, DEPTH)
     stage_steps: int | None = None
     """Batches in each stage, in place of its epochs."""

@@ -42,7 +42,8 @@ def train_paper(
 ) -> tuple[Cascade, dict[str, float]]:
     """Runs or resumes the stages of ``config`` in the folder ``out``; returns the cascade and its validation.
 
-    ``resnet152`` and ``resnet200`` are ImageNet weights, as :mod:`face_alignment_3d.training.recipes.imagenet` says.
+    ``resnet152`` and ``resnet200`` are ImageNet weights, as
+    :mod:`face_alignment_3d.training.recipes.imagenet` says.
 
     Raises :class:`WeightsError` for ImageNet weights that do not fit, :class:`DataError` when ``out`` holds
     files of another run or when a loss is not finite, and :class:`TrainingStopped` when asked to stop.
@@ -66,12 +67,12 @@ def train_paper(
                 config.photometric,
                 stage.batch_size,
                 plan.seed,
-                processes.part(stage.batch_size),
+                processes.shard(stage.batch_size),
             )
             # Before the regression has learned there are no points to validate.
             trainer.until(steps, maker, validation if index else {}, report)
         cascade = trainer.average.cascade
-    return cascade, validate(cascade, validation, bf16=False) if processes.leads else {}
+    return cascade, validate(cascade, validation, bf16=False) if processes.is_main else {}
 
 
 def starting_cascade(config: PaperConfig, *, resnet152: Path | None, resnet200: Path | None) -> Cascade:
@@ -113,7 +114,7 @@ def stage_plan(config: PaperConfig, stage: Stage, *, index: int, steps: int) -> 
         objective=PaperObjective(stage.trained),
         weights=asdict(stage.weights),
         trained=stage.trained,
-        optimiser=_optimiser(stage),
+        optimizer=_optimizer(stage),
         rate=lambda step: stage_rate(stage, step, steps),
         gradient_norm=stage.gradient_norm,
         average_decay=0.0,
@@ -129,10 +130,10 @@ def stage_rate(stage: Stage, step: int, steps: int) -> float:
     return stage.first_rate * math.pow(stage.last_rate / stage.first_rate, progress)
 
 
-def _optimiser(stage: Stage) -> Callable[[Cascade], torch.optim.Optimizer]:
+def _optimizer(stage: Stage) -> Callable[[Cascade], torch.optim.Optimizer]:
     def make(cascade: Cascade) -> torch.optim.Optimizer:
         learning = [parameter for parameter in cascade.parameters() if parameter.requires_grad]
-        if stage.optimiser == "sgd":
+        if stage.optimizer == "sgd":
             return torch.optim.SGD(learning, lr=stage.first_rate, momentum=_MOMENTUM)
         return torch.optim.Adam(learning, lr=stage.first_rate)
 

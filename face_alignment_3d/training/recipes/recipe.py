@@ -10,14 +10,14 @@ from face_alignment_3d.training.data.chosen_data import load_chosen_data
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.data.training_data import load_training_data
 from face_alignment_3d.training.engine.batches import Pool
-from face_alignment_3d.training.engine.export import DATA, TURNED_DATA, export_weights
+from face_alignment_3d.training.engine.export import DATA, NOVEL_VIEWS_DATA, export_weights
 from face_alignment_3d.training.engine.processes import Processes
-from face_alignment_3d.training.engine.run_config_check import claim_folder
+from face_alignment_3d.training.engine.run_config_check import check_run_folder
 from face_alignment_3d.training.engine.tensorboard_logger import tensorboard_is_installed
 from face_alignment_3d.training.engine.trainer import Report
 from face_alignment_3d.training.labels.agreement import teacher_labels
 from face_alignment_3d.training.labels.face_model import load_labels3d
-from face_alignment_3d.training.labels.random_pose_labels import TurnedLabels
+from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.recipes.config import RunConfig, TrainingConfig
 from face_alignment_3d.training.recipes.joint_recipe import train_joint
 from face_alignment_3d.training.recipes.paper_config import PaperConfig
@@ -36,15 +36,15 @@ def run_joint_recipe(
     processes: Processes,
     command: str,
     report: Report,
-    made: Path | None = None,
+    derived_data: Path | None = None,
     start: Path | None = None,
 ) -> WeightsEntry | None:
     """Trains a compact preset on the photos below ``data`` and exports into ``out``.
 
     The same call resumes a run that was stopped. ``command`` is what the manifest will say made the weights.
-    ``made`` is a folder of turned photos and pseudo-labels, ``start`` a weight file of the same preset, or of
-    ``config.cut_from``; both are for a run that refines weights. Returns the manifest's entry, on process 0
-    alone.
+    ``derived_data`` is a folder of turned photos and pseudo-labels, ``start`` a weight file of the same
+    preset, or of ``config.pruned_from``; both are for a run that refines weights. Returns the manifest's
+    entry, on process 0 alone.
     """
     if start is not None:
         if not start.is_file():
@@ -53,14 +53,14 @@ def run_joint_recipe(
     _begin(out, config, processes, report)
     report(f"reading photos below {data}")
     before = None if start is None else _cascade_to_start_from(start, config)
-    samples = load_training_data(data, config, made)
-    turned = TurnedLabels(load_labels3d(data))
+    samples = load_training_data(data, config, derived_data)
+    random_pose_labels = RandomPoseLabels(load_labels3d(data))
     cascade, errors = train_joint(
-        config, samples, turned, out, start=before, processes=processes, report=report
+        config, samples, random_pose_labels, out, start=before, processes=processes, report=report
     )
-    if not processes.leads:
+    if not processes.is_main:
         return None
-    described = _described(made)
+    described = _described(derived_data)
     entry = export_weights(
         cascade, config, out, steps=config.steps, command=command, errors=errors, data=described
     )
@@ -76,7 +76,7 @@ def run_paper_recipe(
     command: str,
     report: Report,
     data: Path | None = None,
-    made: Path | None = None,
+    derived_data: Path | None = None,
     datasets: Sequence[tuple[str, Path]] = (),
     resnet152: Path | None = None,
     resnet200: Path | None = None,
@@ -94,7 +94,7 @@ def run_paper_recipe(
     )
     _begin(out, config, processes, report)
     report("reading the data sets")
-    pools, validation = _paper_samples(config, data, made, datasets)
+    pools, validation = _paper_samples(config, data, derived_data, datasets)
     cascade, errors = train_paper(
         config,
         pools,
@@ -105,48 +105,48 @@ def run_paper_recipe(
         resnet152=resnet152,
         resnet200=resnet200,
     )
-    if not processes.leads:
+    if not processes.is_main:
         return None
     steps = sum(stage_steps(config, stage, pools) for stage in config.stages)
-    described = tuple(f"{kind} (the user's own copy)" for kind, _ in datasets) or _described(made)
+    described = tuple(f"{kind} (the user's own copy)" for kind, _ in datasets) or _described(derived_data)
     entry = export_weights(cascade, config, out, steps=steps, command=command, errors=errors, data=described)
     report(_wrote(out, entry))
     return entry
 
 
 def _paper_samples(
-    config: PaperConfig, data: Path | None, made: Path | None, datasets: Sequence[tuple[str, Path]]
+    config: PaperConfig, data: Path | None, derived_data: Path | None, datasets: Sequence[tuple[str, Path]]
 ) -> tuple[list[Pool], Mapping[str, Sequence[Sample]]]:
     if datasets:
         return load_chosen_data(datasets, config, models=data)
     if data is None:
         raise DataError("expected a folder of photos (--data) or data sets (--dataset); got neither")
-    samples = load_training_data(data, config, made)
-    if samples.made is None:
-        labels, share = teacher_labels(samples.taught.faces), config.taught_share
+    samples = load_training_data(data, config, derived_data)
+    if samples.derived_data is None:
+        labels, share = teacher_labels(samples.teacher_labelled.faces), config.teacher_labelled_share
     else:
-        labels, share = samples.made.pseudo_labels, config.self_labelled_share
-    return samples.pools(config, labels, taught_share=share), samples.validation
+        labels, share = samples.derived_data.pseudo_labels, config.self_labelled_share
+    return samples.pools(config, labels, teacher_labelled_share=share), samples.validation
 
 
 def _begin(out: Path, config: RunConfig, processes: Processes, report: Report) -> None:
-    if processes.leads:
+    if processes.is_main:
         out.mkdir(parents=True, exist_ok=True)
-        claim_folder(out, config)
-    processes.wait()
+        check_run_folder(out, config)
+    processes.barrier()
     if not tensorboard_is_installed():
         report("no TensorBoard logs: install face-alignment-3d[train] to have them")
 
 
 def _cascade_to_start_from(path: Path, config: TrainingConfig) -> Cascade:
-    preset, expected = read_metadata(path)["preset"], config.cut_from or config.preset
+    preset, expected = read_metadata(path)["preset"], config.pruned_from or config.preset
     if preset != expected:
         raise DataError(f"expected weights of {expected} to start from; {path} has those of {preset}")
     return load_cascade(path)
 
 
-def _described(made: Path | None) -> tuple[str, ...]:
-    return DATA if made is None else (*DATA, *TURNED_DATA)
+def _described(derived_data: Path | None) -> tuple[str, ...]:
+    return DATA if derived_data is None else (*DATA, *NOVEL_VIEWS_DATA)
 
 
 def _wrote(out: Path, entry: WeightsEntry) -> str:

@@ -1,4 +1,4 @@
-"""The faces of a film as files, a frame at a time."""
+"""The faces of a video as files, a frame at a time."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,9 +10,9 @@ from face_alignment_3d.video.records.json_record import JsonRecord
 from face_alignment_3d.video.records.live_link_record import LiveLinkRecord
 from face_alignment_3d.video.records.npz_record import NpzRecord
 from face_alignment_3d.video.records.openface_record import OpenFaceRecord
-from face_alignment_3d.video.records.protocol import FilmRecord, RecordedFilm
+from face_alignment_3d.video.records.protocol import RecordedVideo, VideoRecord
 
-__all__ = ["RECORDS", "FilmRecord", "RecordedFilm"]
+__all__ = ["RECORDS", "RecordedVideo", "VideoRecord"]
 
 RecordKind: TypeAlias = (
     type[JsonRecord]
@@ -24,7 +24,7 @@ RecordKind: TypeAlias = (
 )
 
 #: Format -> what writes it. Each has an ``ENDING`` and takes the path of its file, or of the main track's,
-#: and a :class:`RecordedFilm`.
+#: and a :class:`RecordedVideo`.
 RECORDS: Final[Mapping[str, RecordKind]] = MappingProxyType(
     {
         "json": JsonRecord,

@@ -1,4 +1,4 @@
-"""What a file with the faces of a film does, and what it is told about the film."""
+"""What a file with the faces of a video does, and what it is told about the video."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from face_alignment_3d.video.tracked_face import TrackedFace3D
 
 
 @dataclass(frozen=True)
-class RecordedFilm:
-    """What the files say about the film, and what is to be in them."""
+class RecordedVideo:
+    """What the files say about the video, and what is to be in them."""
 
-    film: str
-    """The film's path, or whatever else names it."""
+    video: str
+    """The video's path, or whatever else names it."""
     height: int
     """Of the upright frames, in pixels."""
     width: int
@@ -23,11 +23,11 @@ class RecordedFilm:
     """Frames a second, on average."""
     markup: Markup = "66"
     """For files whose points may be 66 or 68."""
-    coefficients: bool = False
-    """Whether tables have columns for face coefficients."""
+    blendshapes: bool = False
+    """Whether tables have columns for blendshapes."""
 
 
-class FilmRecord(Protocol):
+class VideoRecord(Protocol):
     """One file with the faces of each frame, or one for each face that was followed.
 
     Files appear when they are finished, each of them complete.
@@ -40,7 +40,7 @@ class FilmRecord(Protocol):
     def finish(self, *, complete: bool) -> list[Path]:
         """Puts the files in their places, and returns these.
 
-        ``complete``: these are all frames of the film. Raises OSError when that cannot be done.
+        ``complete``: these are all frames of the video. Raises OSError when that cannot be done.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The layout of the JSON and NPZ files of films."""
+"""The layout of the JSON and NPZ files of videos."""
 
 from typing import Final
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face_alignment_3d.arkit import COEFFICIENTS
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.blendshapes.mirroring import mirror_permutation
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import GROUPS, MIRROR
@@ -21,7 +21,7 @@ from face_alignment_3d.training.blendshapes.landmark_noise import realistic_nois
 from face_alignment_3d.training.blendshapes.mixes import sample_mixes
 from face_alignment_3d.training.blendshapes.samples import training_faces, unseen_faces
 
-AT = {name: index for index, name in enumerate(COEFFICIENTS)}
+AT = {name: index for index, name in enumerate(BLENDSHAPES)}
 DATA_VARIABLE = "FACE_ALIGNMENT_3D_DATA"
 DATA = Path(os.environ.get(DATA_VARIABLE, Path(__file__).parents[3].parent / "shared" / "data"))
 
@@ -39,7 +39,7 @@ def mixes() -> np.ndarray:
 
 
 def _rises(model: ExpressionModel, name: str, points: list[int]) -> float:
-    """How far ``points`` go up, in centimetres."""
+    """How far ``points`` go up, in centimeters."""
     return float(-model.shapes[AT[name], points, 1].mean())
 
 
@@ -92,7 +92,7 @@ def test_shapes_without_sides(real_model: ExpressionModel) -> None:
 
 
 def test_the_model_is_as_symmetric_as_its_names(real_model: ExpressionModel) -> None:
-    mirrored = real_model.shapes[mirror_permutation(COEFFICIENTS)][:, MIRROR] * [-1.0, 1.0, 1.0]
+    mirrored = real_model.shapes[mirror_permutation(BLENDSHAPES)][:, MIRROR] * [-1.0, 1.0, 1.0]
     assert np.abs(mirrored - real_model.shapes).max() < 0.15
     assert real_model.neutral[45, 0] > 0 > real_model.neutral[36, 0]
 
@@ -120,7 +120,7 @@ def _write_model(folder: Path, names: list[str]) -> None:
 
 
 def _all_shapes() -> list[str]:
-    names = [name for name in COEFFICIENTS if name not in ("tongueOut", "browInnerUp")]
+    names = [name for name in BLENDSHAPES if name not in ("tongueOut", "browInnerUp")]
     return [*names, "browInnerUp_L", "browInnerUp_R", "cheekRaiser_L"]
 
 
@@ -151,14 +151,14 @@ def test_a_missing_model_is_said_so(tmp_path: Path) -> None:
         load_expression_model(tmp_path)
 
 
-def test_mixes_are_coefficients(mixes: np.ndarray) -> None:
+def test_mixes_are_blendshapes(mixes: np.ndarray) -> None:
     assert mixes.shape == (20_000, 52)
     assert mixes.min() == 0
     assert mixes.max() <= 1
     assert not mixes[:, AT["tongueOut"]].any()
     others = np.delete(mixes, AT["tongueOut"], axis=1)
     assert ((others > 0).mean(axis=0) > 0.005).all()
-    gaze = [AT[name] for name in COEFFICIENTS if name.startswith("eyeLook")]
+    gaze = [AT[name] for name in BLENDSHAPES if name.startswith("eyeLook")]
     assert mixes[:, gaze].max() <= 0.5
     active = (mixes > 0).sum(axis=1)
     assert (active == 0).mean() > 0.08
@@ -182,7 +182,7 @@ def test_mixes_leave_out_what_cannot_be(mixes: np.ndarray) -> None:
 
 def test_mirrored_mixes_are_as_likely(mixes: np.ndarray) -> None:
     means = mixes.mean(axis=0)
-    np.testing.assert_allclose(means[mirror_permutation(COEFFICIENTS)], means, atol=0.01)
+    np.testing.assert_allclose(means[mirror_permutation(BLENDSHAPES)], means, atol=0.01)
 
 
 def test_noise_has_the_size_it_says() -> None:
@@ -196,7 +196,7 @@ def test_noise_has_the_size_it_says() -> None:
     assert noise[:, 37, 0].std() > 1.5 * noise[:, 37, 1].std()  # Along the lid.
 
 
-def test_neighbours_err_alike() -> None:
+def test_neighbors_err_alike() -> None:
     noise = realistic_noise(4000, np.random.default_rng(1), largest=0.02)
     near = np.corrcoef(noise[:, 37, 1], noise[:, 38, 1])[0, 1]
     far = np.corrcoef(noise[:, 37, 1], noise[:, 57, 1])[0, 1]
@@ -214,8 +214,8 @@ def test_made_faces_are_canonical_whatever_their_pose() -> None:
     model = _small_model()
     faces = unseen_faces(model, 50, np.random.default_rng(0), noise=0.0)
     assert faces.points.shape == (50, 66, 3)
-    assert faces.points.dtype == faces.coefficients.dtype == np.float32
-    resting = faces.points[faces.coefficients.max(axis=1) == 0]
+    assert faces.points.dtype == faces.blendshapes.dtype == np.float32
+    resting = faces.points[faces.blendshapes.max(axis=1) == 0]
     assert len(resting) > 1
     assert np.abs(resting - MEAN_FACE).max() < 0.2
 

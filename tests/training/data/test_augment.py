@@ -7,22 +7,22 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.training.data.augment import (
     Geometric,
+    augmented_crop,
     draw_variation,
     mirror_points,
     show,
     upright_crop,
-    view_of,
 )
 from face_alignment_3d.training.data.photometric import Photometric
 from face_alignment_3d.training.data.sample import Sample
 from tests.training.one_pass_augment import augment_in_one_pass
 
-NO_DISTURBANCE = Photometric(0, 0, 0, 0, 0, 0, 0, 0)
+NO_PERTURBATION = Photometric(0, 0, 0, 0, 0, 0, 0, 0)
 
 
-def draw_view(sample, generator, *, size, extension, geometric, photometric):
+def draw_view(sample, generator, *, size, crop_scale, geometric, photometric):
     variation = draw_variation(generator, size=size, geometric=geometric, photometric=photometric)
-    return view_of(sample, variation, size=size, extension=extension)
+    return augmented_crop(sample, variation, size=size, crop_scale=crop_scale)
 
 
 def augment(*args, **kwargs):
@@ -32,13 +32,13 @@ def augment(*args, **kwargs):
 STILL = Geometric(shift=0, scale=0, roll=0, wide_roll_share=0, mirror=False)
 
 
-def _colour(index):
+def _color(index):
     """RGB of dot ``index``: no two alike, however dim the dot."""
     return np.array([1.0, 0.2 + 0.8 * (index % 9) / 8, 0.2 + 0.8 * (index // 9) / 8])
 
 
 def _dots(spacing, seed=0):
-    """A sample of 66 points far apart (in no face's shape) with a dot of its own colour at each."""
+    """A sample of 66 points far apart (in no face's shape) with a dot of its own color at each."""
     generator = np.random.default_rng(seed)
     grid = np.stack(np.meshgrid(np.arange(9), np.arange(8)), axis=-1).reshape(-1, 2)[:66]
     xy = (grid + 1.5) * spacing + generator.uniform(-0.15, 0.15, (66, 2)) * spacing
@@ -48,7 +48,7 @@ def _dots(spacing, seed=0):
     for index, (x, y) in enumerate(xy):
         ys, xs = np.mgrid[: image.shape[0], : image.shape[1]]
         squared = (xs - x) ** 2 + (ys - y) ** 2
-        image += np.exp(-0.5 * squared / (spacing / 12) ** 2)[..., None] * 250 * _colour(index)
+        image += np.exp(-0.5 * squared / (spacing / 12) ** 2)[..., None] * 250 * _color(index)
     weights = np.arange(66, dtype=np.float32) / 66
     return Sample("dots", np.rint(image).astype(np.uint8), points, weights, 1 - weights)
 
@@ -60,12 +60,12 @@ def dots(request):
 
 
 def _find_dot(crop, x, y, radius):
-    """The centroid and colour of the light within ``radius`` of (x, y)."""
+    """The centroid and color of the light within ``radius`` of (x, y)."""
     ys, xs = np.mgrid[: crop.shape[0], : crop.shape[1]]
     light = np.where((xs - x) ** 2 + (ys - y) ** 2 <= radius**2, crop.sum(axis=-1, dtype=np.float64), 0)
     near = light > 0
-    colour = crop[near].astype(np.float64).sum(axis=0)
-    return (light * xs).sum() / light.sum(), (light * ys).sum() / light.sum(), colour / colour[0]
+    color = crop[near].astype(np.float64).sum(axis=0)
+    return (light * xs).sum() / light.sum(), (light * ys).sum() / light.sum(), color / color[0]
 
 
 @pytest.mark.parametrize(
@@ -79,26 +79,26 @@ def test_labels_turn_with_pixels(dots, geometric):
             sample,
             np.random.default_rng(seed),
             size=size,
-            extension=1.35,
+            crop_scale=1.35,
             geometric=geometric,
-            photometric=NO_DISTURBANCE,
+            photometric=NO_PERTURBATION,
         )
         assert example.crop.shape == (size, size, 3)
         assert example.crop.dtype == np.uint8
         assert example.points.dtype == np.float32
         radius = 0.4 * _length(example.points, 0, 1)
-        colours = {False: [], True: []}
+        colors = {False: [], True: []}
         for index, (x, y) in enumerate(example.points[:, :2]):
             if not (radius <= x <= size - 1 - radius and radius <= y <= size - 1 - radius):
                 continue
-            found_x, found_y, colour = _find_dot(example.crop, x, y, radius)
+            found_x, found_y, color = _find_dot(example.crop, x, y, radius)
             assert abs(found_x - x) < 0.3
             assert abs(found_y - y) < 0.3
-            for mirrored, differences in colours.items():
-                expected = _colour(MIRROR[index] if mirrored else index)
-                differences.append(np.abs(colour - expected).max())
+            for mirrored, differences in colors.items():
+                expected = _color(MIRROR[index] if mirrored else index)
+                differences.append(np.abs(color - expected).max())
             seen += 1
-        fits = {mirrored: max(differences) < 0.05 for mirrored, differences in colours.items()}
+        fits = {mirrored: max(differences) < 0.05 for mirrored, differences in colors.items()}
         assert fits[True] != fits[False]
         mirrored = fits[True]
         mirrored_seen.append(mirrored)
@@ -122,7 +122,7 @@ def test_augmentation_is_a_function_of_the_generators_state(dots):
     sample, size = dots
     arguments = {
         "size": size,
-        "extension": 1.35,
+        "crop_scale": 1.35,
         "geometric": Geometric(),
         "photometric": Photometric(),
     }
@@ -141,11 +141,11 @@ def test_without_variation_the_crop_is_the_detectors(dots):
         sample,
         np.random.default_rng(0),
         size=size,
-        extension=1.35,
+        crop_scale=1.35,
         geometric=STILL,
-        photometric=NO_DISTURBANCE,
+        photometric=NO_PERTURBATION,
     )
-    crop = upright_crop(sample.points, size=size, extension=1.35)
+    crop = upright_crop(sample.points, size=size, crop_scale=1.35)
     np.testing.assert_allclose(example.points, crop.to_crop(sample.points), atol=1e-3)
     np.testing.assert_array_equal(example.crop, crop.sample(sample.image))
 
@@ -164,9 +164,9 @@ def test_a_mirrored_view_is_the_mirror_image(dots):
         sample,
         np.random.default_rng(0),
         size=size,
-        extension=1.35,
+        crop_scale=1.35,
         geometric=STILL,
-        photometric=NO_DISTURBANCE,
+        photometric=NO_PERTURBATION,
     )
     assert not view.mirrored
     plain, mirrored = show(view), show(dataclasses.replace(view, mirrored=True))
@@ -183,7 +183,7 @@ def test_drawing_first_and_showing_later_changes_nothing(dots, seed):
     chances = Photometric() if seed % 2 else Photometric(*[0.7] * 8)
     generators = [np.random.default_rng(seed) for _ in range(2)]
     example = augment(
-        sample, generators[0], size=size, extension=1.35, geometric=Geometric(), photometric=chances
+        sample, generators[0], size=size, crop_scale=1.35, geometric=Geometric(), photometric=chances
     )
     crop, points = augment_in_one_pass(sample, generators[1], size, 1.35, Geometric(), chances)
     np.testing.assert_array_equal(example.crop, crop)
@@ -192,15 +192,15 @@ def test_drawing_first_and_showing_later_changes_nothing(dots, seed):
 
 
 @pytest.mark.parametrize("degrees", [0, 30, -75, 180])
-def test_upright_crop_holds_all_points_with_its_extension(degrees):
-    size, extension = 128, 1.35
+def test_upright_crop_holds_all_points_with_its_crop_scale(degrees):
+    size, crop_scale = 128, 1.35
     points = np.random.default_rng(2).uniform(40, 90, (66, 3))
-    crop = upright_crop(points, size=size, extension=extension, angle=np.deg2rad(degrees))
+    crop = upright_crop(points, size=size, crop_scale=crop_scale, angle=np.deg2rad(degrees))
     x0, y0, x1, y1 = box_around(crop.to_crop(points))
-    assert max(x1 - x0, y1 - y0) == pytest.approx(size / extension, rel=1e-4)
+    assert max(x1 - x0, y1 - y0) == pytest.approx(size / crop_scale, rel=1e-4)
     assert (x0 + x1) / 2 == pytest.approx((size - 1) / 2, abs=1e-3)
     assert (y0 + y1) / 2 == pytest.approx((size - 1) / 2, abs=1e-3)
-    margin = size * (1 - 1 / extension) / 2
+    margin = size * (1 - 1 / crop_scale) / 2
     assert min(x0, y0) >= margin - 0.51
     assert max(x1, y1) <= size - 1 - margin + 0.51
 
@@ -208,8 +208,8 @@ def test_upright_crop_holds_all_points_with_its_extension(degrees):
 def test_upright_crop_moves_with_the_detectors_error():
     points = np.random.default_rng(3).uniform(40, 90, (66, 2))
     angle = np.deg2rad(25)
-    exact = upright_crop(points, size=100, extension=1.3, angle=angle)
-    moved = upright_crop(points, size=100, extension=1.3, angle=angle, shift=(0.1, -0.05), scale=1.2)
+    exact = upright_crop(points, size=100, crop_scale=1.3, angle=angle)
+    moved = upright_crop(points, size=100, crop_scale=1.3, angle=angle, shift=(0.1, -0.05), scale=1.2)
     assert moved.side == pytest.approx(1.2 * exact.side)
     box_side = exact.side / 1.3
     center_in_exact = exact.to_crop(np.array([moved.center_x, moved.center_y]))

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.augment import Geometric, draw_variation, show, view_of
+from face_alignment_3d.training.data.augment import Geometric, augmented_crop, draw_variation, show
 from face_alignment_3d.training.data.augment_torch import pack, render
 from face_alignment_3d.training.data.jpeg_torch import jpeg
-from face_alignment_3d.training.data.photometric import Photometric, draw_disturbances
-from face_alignment_3d.training.data.photometric_opencv import disturb
-from face_alignment_3d.training.data.photometric_torch import disturb_batch
+from face_alignment_3d.training.data.photometric import Photometric, draw_perturbations
+from face_alignment_3d.training.data.photometric_opencv import perturb
+from face_alignment_3d.training.data.photometric_torch import perturb_batch
 from face_alignment_3d.training.data.sample import Sample
 from tests.training.synthetic_faces import mean_face, picture, posed_faces
 
@@ -23,7 +23,7 @@ NONE = Photometric(**dict.fromkeys(KINDS, 0.0))
 
 @pytest.fixture(scope="module", params=[64, 98])
 def crop(request):
-    """A face of dots on cloudy ground, so that every pixel has neighbours of another colour."""
+    """A face of dots on cloudy ground, so that every pixel has neighbors of another color."""
     side = request.param
     dots = picture(mean_face() * side / 4 + side / 2, side=side).astype(np.float32)
     clouds = np.random.default_rng(0).integers(0, 256, dots.shape, dtype=np.uint8)
@@ -33,10 +33,10 @@ def crop(request):
 
 def _differences(crop, chances, count=24):
     """Absolute differences (count, S, S, 3) between the two executors."""
-    drawn = [draw_disturbances(len(crop), np.random.default_rng(seed), chances) for seed in range(count)]
-    expected = np.stack([disturb(crop, one) for one in drawn]).astype(int)
+    drawn = [draw_perturbations(len(crop), np.random.default_rng(seed), chances) for seed in range(count)]
+    expected = np.stack([perturb(crop, one) for one in drawn]).astype(int)
     batch = torch.from_numpy(np.stack([crop] * count)).permute(0, 3, 1, 2).float()
-    result = disturb_batch(batch, drawn).permute(0, 2, 3, 1).numpy()
+    result = perturb_batch(batch, drawn).permute(0, 2, 3, 1).numpy()
     assert np.array_equal(result, np.rint(result))
     assert result.min() >= 0
     assert result.max() <= 255
@@ -45,9 +45,9 @@ def _differences(crop, chances, count=24):
 
 @pytest.mark.parametrize(
     ("kind", "most"),
-    [("colour", 1), ("grey", 1), ("blur", 1), ("low_resolution", 2), ("noise", 0), ("shade", 1)],
+    [("color", 1), ("gray", 1), ("blur", 1), ("low_resolution", 2), ("noise", 0), ("illumination", 1)],
 )
-def test_a_disturbance_is_the_same_within_rounding(crop, kind, most):
+def test_a_perturbation_is_the_same_within_rounding(crop, kind, most):
     difference = _differences(crop, dataclasses.replace(NONE, **{kind: 1.0}))
     assert difference.max() <= most
     assert difference.mean() < 0.2
@@ -77,10 +77,10 @@ def test_the_error_of_jpeg_is_of_the_codecs_size(crop, quality):
 
 
 def test_crops_that_drew_nothing_are_left_alone(crop):
-    drawn = [draw_disturbances(len(crop), np.random.default_rng(0), NONE)]
-    drawn += [draw_disturbances(len(crop), np.random.default_rng(0), dataclasses.replace(NONE, grey=1.0))]
+    drawn = [draw_perturbations(len(crop), np.random.default_rng(0), NONE)]
+    drawn += [draw_perturbations(len(crop), np.random.default_rng(0), dataclasses.replace(NONE, gray=1.0))]
     batch = torch.from_numpy(np.stack([crop] * 2)).permute(0, 3, 1, 2).float()
-    result = disturb_batch(batch, drawn)
+    result = perturb_batch(batch, drawn)
     assert torch.equal(result[0], batch[0])
     assert not torch.equal(result[1], batch[1])
 
@@ -98,7 +98,7 @@ def _views(samples, size, chances, count=16):
     for seed in range(count):
         generator = np.random.default_rng(seed)
         variation = draw_variation(generator, size=size, geometric=geometric, photometric=chances)
-        views.append(view_of(samples[seed % len(samples)], variation, size=size, extension=1.35))
+        views.append(augmented_crop(samples[seed % len(samples)], variation, size=size, crop_scale=1.35))
     return views
 
 

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.data.subsample import evenly_spread
+from face_alignment_3d.training.data.subsample import subsample
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 99, 100])
 def test_gaps_differ_by_one_at_most(limit):
-    chosen = evenly_spread(100, limit)
+    chosen = subsample(100, limit)
     assert len(chosen) == limit
     gaps = np.diff(chosen, append=100)
     assert chosen[0] == 0
@@ -16,20 +16,20 @@ def test_gaps_differ_by_one_at_most(limit):
 
 
 def test_some_of_ten():
-    assert evenly_spread(10, 4).tolist() == [0, 2, 5, 7]
+    assert subsample(10, 4).tolist() == [0, 2, 5, 7]
 
 
 @pytest.mark.parametrize("limit", [None, 5, 6])
 def test_all_items_where_the_limit_allows_it(limit):
-    assert evenly_spread(5, limit).tolist() == [0, 1, 2, 3, 4]
+    assert subsample(5, limit).tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("limit", [None, 3])
 def test_nothing_of_nothing(limit):
-    assert evenly_spread(0, limit).tolist() == []
+    assert subsample(0, limit).tolist() == []
 
 
 @pytest.mark.parametrize("limit", [0, -2])
 def test_a_limit_below_one_is_refused(limit):
     with pytest.raises(DataError, match=f"at least 1; got {limit}"):
-        evenly_spread(5, limit)
+        subsample(5, limit)

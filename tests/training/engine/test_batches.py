@@ -10,7 +10,7 @@ from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.training.data.augment import Example, Geometric
 from face_alignment_3d.training.data.photometric import Photometric
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.engine.batches import BatchMaker, Pool, ahead, collate, in_order, rendered
+from face_alignment_3d.training.engine.batches import BatchMaker, Pool, collate, in_order, prefetch, rendered
 from tests.training.small_cascade import GEOMETRY
 
 SIZE = GEOMETRY.input_size
@@ -55,16 +55,16 @@ def test_a_batch_is_a_function_of_seed_and_step():
     assert not _equal(batch, _maker(seed=2).batch(7))
 
 
-def test_ahead_yields_the_steps_in_order():
+def test_prefetch_yields_the_steps_in_order():
     maker = _maker()
-    batches = list(ahead(maker, start=3, stop=15, depth=4, threads=3))
+    batches = list(prefetch(maker, start=3, stop=15, depth=4, threads=3))
     assert len(batches) == 12
     for step, batch in enumerate(batches, start=3):
         assert _equal(batch, maker.batch(step))
 
 
-def test_ahead_of_nothing_is_empty():
-    assert list(ahead(_maker(), start=5, stop=5)) == []
+def test_prefetch_of_nothing_is_empty():
+    assert list(prefetch(_maker(), start=5, stop=5)) == []
 
 
 class _Recording:
@@ -106,7 +106,7 @@ def test_no_thread_is_left_when_the_consumer_breaks_off():
 
 def test_closing_the_batches_ends_their_threads():
     before = set(threading.enumerate())
-    batches = ahead(_maker(), start=0, stop=100)
+    batches = prefetch(_maker(), start=0, stop=100)
     next(batches)
     batches.close()
     assert set(threading.enumerate()) == before
@@ -151,7 +151,7 @@ def test_a_packed_batch_renders_to_the_same_crops():
     assert (batch.crops.int() - other.crops.int()).abs().max() <= 1
 
 
-def test_shares_and_odds_are_kept():
+def test_shares_and_sampling_weights_are_kept():
     maker = _maker(batch_size=20)
     drawn = np.concatenate([maker.batch(step).weight_xy[:, 0].numpy() for step in range(60)])
     counts = np.bincount(drawn.astype(int), minlength=9) / len(drawn)

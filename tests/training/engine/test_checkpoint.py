@@ -12,24 +12,24 @@ from tests.training.small_cascade import seeded_cascade
 
 
 def _run(seed):
-    """A cascade, its average and an optimiser, as a run holds them."""
+    """A cascade, its average and an optimizer, as a run holds them."""
     cascade = seeded_cascade(seed).to(memory_format=torch.channels_last)
     average = seeded_cascade(seed + 100)
     return {
         "cascade": cascade,
         "average": average,
-        "optimiser": torch.optim.AdamW(cascade.parameters(), lr=1e-3),
+        "optimizer": torch.optim.AdamW(cascade.parameters(), lr=1e-3),
     }
 
 
 def _advance(run, steps=2):
-    optimiser = run["optimiser"]
+    optimizer = run["optimizer"]
     generator = torch.Generator().manual_seed(0)
     for _ in range(steps):
         for parameter in run["cascade"].parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             parameter.grad = torch.empty_like(parameter).copy_(noise)
-        optimiser.step()
+        optimizer.step()
 
 
 def _states_equal(first, second):
@@ -38,7 +38,7 @@ def _states_equal(first, second):
         for part in ("cascade", "average")
         for name, tensor in first[part].state_dict().items()
     )
-    states, others = (run["optimiser"].state_dict()["state"] for run in (first, second))
+    states, others = (run["optimizer"].state_dict()["state"] for run in (first, second))
     return (
         weights
         and states.keys() == others.keys()
@@ -73,11 +73,11 @@ def test_what_is_restored_lies_in_memory_as_before(saved):
     for first, second in zip(run["cascade"].parameters(), other["cascade"].parameters(), strict=True):
         assert first.stride() == second.stride()
         for key in ("exp_avg", "exp_avg_sq"):
-            states = run["optimiser"].state[first][key], other["optimiser"].state[second][key]
+            states = run["optimizer"].state[first][key], other["optimizer"].state[second][key]
             assert states[0].stride() == states[1].stride()
 
 
-def test_before_the_first_step_there_is_no_optimiser_state(tmp_path):
+def test_before_the_first_step_there_is_no_optimizer_state(tmp_path):
     path = tmp_path / "checkpoint.safetensors"
     save_checkpoint(path, step=0, **_run(1))
     assert load_checkpoint(path, **_run(2)) == 0
@@ -135,12 +135,12 @@ def _spoil(path, damage):
         del tensors["cascade.detection.score.weight"]
     elif damage == "parameter of another shape":
         tensors["average.detection.score.bias"] = torch.zeros(3)
-    elif damage == "no optimiser":
-        tensors = {n: t for n, t in tensors.items() if not n.startswith("optimiser.")}
-    elif damage == "optimiser of another shape":
-        tensors["optimiser.0.exp_avg"] = torch.zeros(3)
-    elif damage == "optimiser of more parameters":
-        tensors["optimiser.100000.exp_avg"] = torch.zeros(3)
+    elif damage == "no optimizer":
+        tensors = {n: t for n, t in tensors.items() if not n.startswith("optimizer.")}
+    elif damage == "optimizer of another shape":
+        tensors["optimizer.0.exp_avg"] = torch.zeros(3)
+    elif damage == "optimizer of more parameters":
+        tensors["optimizer.100000.exp_avg"] = torch.zeros(3)
     save_file(tensors, path, metadata)
 
 
@@ -156,9 +156,9 @@ def _spoil(path, damage):
         "step is no number",
         "parameter missing",
         "parameter of another shape",
-        "no optimiser",
-        "optimiser of another shape",
-        "optimiser of more parameters",
+        "no optimizer",
+        "optimizer of another shape",
+        "optimizer of more parameters",
     ],
 )
 def test_a_broken_or_foreign_file_is_named(saved, damage):

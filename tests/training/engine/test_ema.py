@@ -2,13 +2,13 @@ import copy
 
 import torch
 
-from face_alignment_3d.training.engine.ema import AveragedCascade
+from face_alignment_3d.training.engine.ema import ModelEMA
 from tests.training.small_cascade import seeded_cascade
 
 
 def test_it_follows_by_its_decay():
     first, second = seeded_cascade(1), seeded_cascade(2)
-    averaged = AveragedCascade(first, 0.9)
+    averaged = ModelEMA(first, 0.9)
     averaged.update(second, step=10_000)
     old, new = first.state_dict(), second.state_dict()
     for name, tensor in averaged.cascade.state_dict().items():
@@ -19,7 +19,7 @@ def test_it_follows_by_its_decay():
 
 
 def test_the_first_steps_forget_the_start():
-    averaged = AveragedCascade(seeded_cascade(1), 0.999)
+    averaged = ModelEMA(seeded_cascade(1), 0.999)
     last = seeded_cascade(2)
     for step in range(60):
         averaged.update(last, step)
@@ -30,7 +30,7 @@ def test_the_first_steps_forget_the_start():
 def test_what_is_followed_stays_as_it_is():
     cascade = seeded_cascade(1).train()
     before = copy.deepcopy(cascade.state_dict())
-    averaged = AveragedCascade(cascade, 0.5)
+    averaged = ModelEMA(cascade, 0.5)
     averaged.update(cascade, 0)
     averaged.cascade.detection.score.weight.zero_()
     for name, tensor in cascade.state_dict().items():

@@ -1,7 +1,7 @@
 import pytest
 
-from face_alignment_3d.training.engine import tensorboard_logger as event_log
-from face_alignment_3d.training.engine.tensorboard_logger import EventLog
+from face_alignment_3d.training.engine import tensorboard_logger
+from face_alignment_3d.training.engine.tensorboard_logger import TensorBoardLogger
 
 
 def _read(folder):
@@ -13,7 +13,7 @@ def _read(folder):
 
 def test_numbers_are_logged_by_step(tmp_path):
     pytest.importorskip("tensorboard")
-    log = EventLog(tmp_path, first_step=1)
+    log = TensorBoardLogger(tmp_path, first_step=1)
     log.add(50, {"loss/detection": 0.5})
     log.add(100, {"loss/detection": 0.25, "learning rate": 1.0})
     log.close()
@@ -22,11 +22,11 @@ def test_numbers_are_logged_by_step(tmp_path):
 
 def test_a_resumed_run_hides_what_was_logged_after_its_checkpoint(tmp_path):
     pytest.importorskip("tensorboard")
-    first = EventLog(tmp_path, first_step=1)
+    first = TensorBoardLogger(tmp_path, first_step=1)
     for step in (50, 100, 150):
         first.add(step, {"loss": 1.0})
     first.close()
-    second = EventLog(tmp_path, first_step=101)
+    second = TensorBoardLogger(tmp_path, first_step=101)
     second.add(150, {"loss": 2.0})
     second.close()
     assert _read(tmp_path)["loss"] == [(50, 1.0), (100, 1.0), (150, 2.0)]
@@ -35,8 +35,8 @@ def test_a_resumed_run_hides_what_was_logged_after_its_checkpoint(tmp_path):
 @pytest.mark.parametrize("folder", ["logs", None])
 def test_without_the_package_or_a_folder_it_does_nothing(tmp_path, monkeypatch, folder):
     if folder is not None:
-        monkeypatch.setattr(event_log, "tensorboard_is_installed", lambda: False)
-    log = EventLog(folder and tmp_path / folder, first_step=1)
+        monkeypatch.setattr(tensorboard_logger, "tensorboard_is_installed", lambda: False)
+    log = TensorBoardLogger(folder and tmp_path / folder, first_step=1)
     log.add(1, {"loss": 1.0})
     log.close()
     assert list(tmp_path.iterdir()) == []

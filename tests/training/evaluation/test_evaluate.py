@@ -13,9 +13,9 @@ from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.training.data.datasets.photos68 import Photos68
-from face_alignment_3d.training.data.perturbation import DISTURBANCES, Disturbance
+from face_alignment_3d.training.data.perturbation import PERTURBATIONS, Perturbation
+from face_alignment_3d.training.evaluation import evaluate as evaluate_module
 from face_alignment_3d.training.evaluation.evaluate import best_match, best_overlap, evaluate
-from face_alignment_3d.training.evaluation import evaluate as evaluation
 from face_alignment_3d.training.evaluation.table import table
 from face_alignment_3d.weights.loading import save_cascade
 from tests.training.known_errors import (
@@ -69,7 +69,7 @@ def test_errors_with_given_boxes(report):
     assert report.given.failures == close(100 / 6)
     assert report.given.area_under_curve == close(100 * (7 + 6 + 5 + 3.5 + 0 + 3) / 8 / 6)
     assert report.given.all_points_mean == close(4 * ALL_POINTS_SHARE)
-    assert report.normaliser == "eyes_2d"
+    assert report.normalizer == "eyes_2d"
 
 
 def test_errors_over_the_box(report, scene):
@@ -116,11 +116,11 @@ def test_groups_without_a_face_are_left_out(scene):
     assert (group.low, group.high, group.errors.faces) == (0, 15, 6)
 
 
-def test_spoilt_boxes(report):
-    assert [(row.kind, row.level) for row in report.disturbed] == [
-        (how.kind, how.level) for how in DISTURBANCES
+def test_perturbed_boxes(report):
+    assert [(row.kind, row.level) for row in report.perturbed] == [
+        (how.kind, how.level) for how in PERTURBATIONS
     ]
-    for row in report.disturbed:
+    for row in report.perturbed:
         amount = row.level * (2 if row.kind == "shift and scale" else 1)
         assert row.relative_change == pytest.approx(1000 * amount, rel=1e-3)
         assert row.inner_mean == pytest.approx(4 * (1 + 10 * amount), rel=1e-3)
@@ -205,7 +205,7 @@ def test_undefined_numbers_become_null_in_json(scene):
 
 
 def test_photos_are_read_in_chunks_that_change_nothing(scene, report, monkeypatch):
-    monkeypatch.setattr(evaluation, "_CHUNK", 4)
+    monkeypatch.setattr(evaluate_module, "_CHUNK", 4)
     aligner, done = scene.aligner(), []
     chunked = evaluate(aligner, scene.labelled, progress=done.append)
     assert done == [4, 2]
@@ -257,22 +257,22 @@ def test_best_match_wants_the_largest_overlap():
 
 
 @pytest.mark.parametrize("level", [0.05, 0.2])
-def test_disturbances(level):
+def test_perturbations(level):
     box = np.array([10.0, 20, 50, 100])
     np.testing.assert_allclose(
-        Disturbance("enlarge", level).apply(box, seed=(0,)),
+        Perturbation("enlarge", level).apply(box, seed=(0,)),
         [30 - 20 * (1 + level), 60 - 40 * (1 + level), 30 + 20 * (1 + level), 60 + 40 * (1 + level)],
     )
     np.testing.assert_allclose(
-        Disturbance("shrink", level).apply(box, seed=(0,)),
+        Perturbation("shrink", level).apply(box, seed=(0,)),
         [30 - 20 * (1 - level), 60 - 40 * (1 - level), 30 + 20 * (1 - level), 60 + 40 * (1 - level)],
     )
-    both = [Disturbance("shift and scale", level).apply(box, seed=(0, i)) for i in range(40)]
+    both = [Perturbation("shift and scale", level).apply(box, seed=(0, i)) for i in range(40)]
     widths = sorted({round(float(x1 - x0), 3) for x0, _, x1, _ in both})
     assert widths == pytest.approx([40 * (1 - level), 40 * (1 + level)])
     moved_by = [((x0 + x1) / 2 - 30, (y0 + y1) / 2 - 60) for x0, y0, x1, y1 in both]
     assert [np.hypot(x / 40, y / 80) for x, y in moved_by] == pytest.approx([level] * 40, rel=1e-4)
-    shift = Disturbance("shift", level)
+    shift = Perturbation("shift", level)
     moved = np.array([shift.apply(box, seed=(0, i)) - box for i in range(200)])
     np.testing.assert_allclose(moved[:, :2], moved[:, 2:], atol=1e-4)
     directions = moved[:, :2] / [40, 80]

@@ -11,7 +11,7 @@ from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.evaluation import metrics
 from face_alignment_3d.training.evaluation.evaluate import evaluate
 from face_alignment_3d.training.evaluation.markdown import comparison_markdown, markdown
-from face_alignment_3d.training.evaluation.summary import summarise_found
+from face_alignment_3d.training.evaluation.summary import summarize_found
 from face_alignment_3d.training.evaluation.table import table
 from face_alignment_3d.training.evaluation.truth import LabelledSet, truth_in_3d
 from tests.training.known_errors import ALL_POINTS_SHARE, DEPTH_ERROR, POINT_SHARE, KnownAligner, write_photos
@@ -35,7 +35,7 @@ def truth():
 @pytest.fixture(scope="module")
 def labelled(truth, tmp_path_factory):
     photos = write_photos(tmp_path_factory.mktemp("turned"), np.zeros((6, 68, 2), np.float32))
-    return LabelledSet("known-turned", truth, photos.image, "0" * 64)
+    return LabelledSet("known-novel-views", truth, photos.image, "0" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def eyes(truth, dimensions):
 
 
 def test_inner_errors_are_over_the_eye_distance_in_3d(report, truth):
-    assert report.normaliser == "eyes_3d"
+    assert report.normalizer == "eyes_3d"
     assert report.inner_given() == close(100 * np.array(ERRORS) / eyes(truth, 3))
 
 
@@ -75,11 +75,11 @@ def test_an_empty_group_leaves_no_mean_of_the_groups(labelled, truth):
     assert yaw.box_mean is None
 
 
-@pytest.mark.parametrize(("normaliser", "dimensions"), [("eyes_3d", 3), ("eyes_2d", 2)])
-def test_both_normalisers(report, truth, normaliser, dimensions):
+@pytest.mark.parametrize(("normalizer", "dimensions"), [("eyes_3d", 3), ("eyes_2d", 2)])
+def test_both_normalizers(report, truth, normalizer, dimensions):
     size = eyes(truth, dimensions)
     sideways = np.outer(ERRORS, POINT_SHARE)
-    gte = report.three_d.gte[normaliser]
+    gte = report.three_d.gte[normalizer]
     assert (report.three_d.labels, report.three_d.faces) == ("set", 6)
     assert gte["xyz"] == close((100 * np.hypot(sideways, DEPTH_ERROR).mean(axis=1) / size).mean())
     assert [gte["x"], gte["xy"]] == close([(100 * sideways.mean(axis=1) / size).mean()] * 2)
@@ -111,7 +111,7 @@ def test_cross_view_errors_of_a_rigid_turn_are_zero():
 def test_a_face_that_was_missed_counts_as_failed_and_only_so(truth):
     points = list(truth.points + np.array([1.0, 0, 0]))
     points[4] = None
-    found = summarise_found(truth, points)
+    found = summarize_found(truth, points)
     assert found.found == close(100 * 5 / 6)
     assert found.errors.faces == 5
     assert found.errors.inner_mean == close((100 / np.delete(eyes(truth, 3), 4)).mean())
@@ -127,7 +127,7 @@ def test_a_face_that_was_missed_counts_as_failed_and_only_so(truth):
 
 
 def test_an_aligner_that_finds_nobody(truth):
-    nobody = summarise_found(truth, [None] * 6)
+    nobody = summarize_found(truth, [None] * 6)
     assert (nobody.found, nobody.errors, nobody.failures_with_missed, nobody.three_d) == (0, None, 100, None)
     assert "| faces found, % | 0.0 |" in comparison_markdown({"nobody": nobody})
 

@@ -22,8 +22,8 @@ def _eyes(face, dimensions):
 
 
 @pytest.mark.parametrize("axes", list(AXES))
-@pytest.mark.parametrize(("normaliser", "dimensions"), [("eyes_2d", 2), ("eyes_3d", 3)])
-def test_gte(faces, axes, normaliser, dimensions):
+@pytest.mark.parametrize(("normalizer", "dimensions"), [("eyes_2d", 2), ("eyes_3d", 3)])
+def test_gte(faces, axes, normalizer, dimensions):
     predicted, truth = faces
     expected = []
     for guess, true in zip(predicted, truth, strict=True):
@@ -37,7 +37,7 @@ def test_gte(faces, axes, normaliser, dimensions):
             ]
             total += math.sqrt(sum(difference[d] ** 2 for d in AXES[axes]))
         expected.append(100 * total / 66 / _eyes(true, dimensions))
-    np.testing.assert_allclose(metrics.gte(predicted, truth, axes=axes, normaliser=normaliser), expected)
+    np.testing.assert_allclose(metrics.gte(predicted, truth, axes=axes, normalizer=normalizer), expected)
 
 
 def test_gte_of_z_is_the_depth_error(faces):
@@ -45,7 +45,7 @@ def test_gte_of_z_is_the_depth_error(faces):
 
 
 def test_gte_takes_the_challenges_error_by_default(faces):
-    np.testing.assert_array_equal(metrics.gte(*faces), metrics.gte(*faces, axes="xyz", normaliser="eyes_3d"))
+    np.testing.assert_array_equal(metrics.gte(*faces), metrics.gte(*faces, axes="xyz", normalizer="eyes_3d"))
 
 
 def test_gte_leaves_its_arguments_alone(faces):
@@ -57,20 +57,20 @@ def test_gte_leaves_its_arguments_alone(faces):
 
 def _best_similarity(source, target):
     """Rotation by Horn's quaternions, an other way than the library's; then scale and translation."""
-    source_centred, target_centred = source - source.mean(axis=0), target - target.mean(axis=0)
-    s = source_centred.T @ target_centred
+    source_centered, target_centered = source - source.mean(axis=0), target - target.mean(axis=0)
+    s = source_centered.T @ target_centered
     d = np.array([s[1, 2] - s[2, 1], s[2, 0] - s[0, 2], s[0, 1] - s[1, 0]])
     form = np.block([[np.trace(s), d[None]], [d[:, None], s + s.T - np.trace(s) * np.eye(3)]])
     w, x, y, z = np.linalg.eigh(form)[1][:, -1]
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     rotation = np.eye(3) + 2 * w * cross + 2 * cross @ cross
-    turned = source_centred @ rotation.T
-    scale = (turned * target_centred).sum() / (turned**2).sum()
+    turned = source_centered @ rotation.T
+    scale = (turned * target_centered).sum() / (turned**2).sum()
     return scale * turned + target.mean(axis=0)
 
 
-@pytest.mark.parametrize(("normaliser", "dimensions"), [("eyes_2d", 2), ("eyes_3d", 3)])
-def test_cvgtce(faces, normaliser, dimensions):
+@pytest.mark.parametrize(("normalizer", "dimensions"), [("eyes_2d", 2), ("eyes_3d", 3)])
+def test_cvgtce(faces, normalizer, dimensions):
     predicted, truth = faces
     quarter_turn = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
     other_view = 1.7 * truth @ quarter_turn.T + [30, -20, 5]
@@ -78,7 +78,7 @@ def test_cvgtce(faces, normaliser, dimensions):
     for guess, true in zip(predicted, other_view, strict=True):
         distances = np.sqrt(((_best_similarity(guess, true) - true) ** 2).sum(axis=1))
         expected.append(100 * distances.mean() / _eyes(true, dimensions))
-    np.testing.assert_allclose(metrics.cvgtce(predicted, other_view, normaliser=normaliser), expected)
+    np.testing.assert_allclose(metrics.cvgtce(predicted, other_view, normalizer=normalizer), expected)
 
 
 def test_cvgtce_forgives_a_similarity_but_not_a_mirror(faces):

@@ -29,7 +29,7 @@ def test_a_curve_rises_where_its_errors_are():
     assert not _has(picture, BLUE, error=9, share=100)
 
 
-def test_curves_have_colours_of_their_own():
+def test_curves_have_colors_of_their_own():
     picture = draw_error_curves({"a": np.array([1.0]), "b": np.array([5.0])})
     assert _has(picture, BLUE, error=1, share=50)
     assert _has(picture, np.array([220, 110, 0]), error=5, share=50)
@@ -37,9 +37,9 @@ def test_curves_have_colours_of_their_own():
 
 def test_without_a_threshold_there_is_no_line_at_it():
     picture = draw_error_curves({"a": np.array([1.0])}, threshold=None, limit=10.0)
-    grey = np.array([150, 150, 158])
-    assert not _has(picture, grey, error=8, share=30)
-    assert _has(draw_error_curves({"a": np.array([1.0])}), grey, error=8, share=30)
+    gray = np.array([150, 150, 158])
+    assert not _has(picture, gray, error=8, share=30)
+    assert _has(draw_error_curves({"a": np.array([1.0])}), gray, error=8, share=30)
 
 
 @pytest.mark.parametrize("count", [0, 6])

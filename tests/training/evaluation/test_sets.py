@@ -63,7 +63,7 @@ def test_hand_made_points_are_lifted_and_the_set_is_named_by_its_content(tmp_pat
     synthetic_faces.write_models(tmp_path, faces)
     synthetic_faces.write_photos68(tmp_path, "afw", faces[:4])
     labelled = open_labelled("afw", data=tmp_path)
-    assert labelled.truth.normaliser == "eyes_2d"
+    assert labelled.truth.normalizer == "eyes_2d"
     np.testing.assert_allclose(labelled.truth.points, faces[:4, FROM_68, :2], atol=1e-4)
     assert np.abs(labelled.truth.yaw - angles[:4, 1]).mean() < 10
     assert labelled.image(2).shape == (220, 220, 3)
@@ -77,7 +77,7 @@ def test_hand_made_points_are_lifted_and_the_set_is_named_by_its_content(tmp_pat
 
 def test_turned_photos(tmp_path):
     faces, angles = synthetic_faces.posed_faces(3, seed=7)
-    folder = tmp_path / "turned" / "afw"
+    folder = tmp_path / "novel_views" / "afw"
     folder.mkdir(parents=True)
     for index in range(3):
         Image.new("L", (32, 32), 40 * index).save(folder / f"view_{index}.jpg")
@@ -85,26 +85,26 @@ def test_turned_photos(tmp_path):
     poses = {"yaw": angles[:, 1], "pitch": angles[:, 0], "roll": angles[:, 2]}
     names = ["view_0", "view_1", "view_2"]
     np.savez(folder.with_suffix(".npz"), names=names, sources=["a", "a", "b"], points66=points, **poses)
-    labelled = open_labelled("afw-turned", data=None, made=tmp_path)
-    assert labelled.name == "afw-turned"
-    assert labelled.truth.normaliser == "eyes_3d"
+    labelled = open_labelled("afw-novel-views", data=None, derived_data=tmp_path)
+    assert labelled.name == "afw-novel-views"
+    assert labelled.truth.normalizer == "eyes_3d"
     assert labelled.truth.subjects == ("a", "a", "b")
     assert labelled.truth.yaw_edges == (0, 30, 60, 85)
     np.testing.assert_array_equal(labelled.truth.points, points)
     np.testing.assert_allclose(labelled.truth.yaw, angles[:, 1], rtol=1e-5)
-    few = open_labelled("afw-turned", data=None, made=tmp_path, limit=2)
+    few = open_labelled("afw-novel-views", data=None, derived_data=tmp_path, limit=2)
     assert (few.truth.names, few.digest) == (("view_0", "view_1"), labelled.digest)
-    with pytest.raises(DataError, match="expected --made"):
-        open_labelled("afw-turned", data=tmp_path)
+    with pytest.raises(DataError, match="expected --derived-data"):
+        open_labelled("afw-novel-views", data=tmp_path)
 
 
 def test_the_views_of_held_out_photos_are_a_set(tmp_path):
-    data, made = tmp_path / "data", tmp_path / "made"
+    data, derived_data = tmp_path / "data", tmp_path / "derived"
     stems = [f"face_{i}" for i in range(13)]
     for seed, name in enumerate(HAND_LABELLED):
         faces = synthetic_faces.posed_faces(13, seed=seed)[0]
         synthetic_faces.write_photos68(data, name, faces)
-        folder = made / "turned" / name
+        folder = derived_data / "novel_views" / name
         folder.mkdir(parents=True)
         views = [f"{stem}_{k}" for stem in stems for k in range(2)]
         for view in views:
@@ -114,7 +114,7 @@ def test_the_views_of_held_out_photos_are_a_set(tmp_path):
         sources = [stem for stem in stems for _ in range(2)]
         poses = {"yaw": yaw, "pitch": 0 * yaw, "roll": 0 * yaw}
         np.savez(folder.with_suffix(".npz"), names=views, sources=sources, points66=points, **poses)
-    labelled = open_labelled("holdout-turned", data=data, made=made)
+    labelled = open_labelled("holdout-novel-views", data=data, derived_data=derived_data)
     # Photos 0, 12 and 24 of all are held out, and views beyond 85 degrees are not evaluated on.
     assert labelled.truth.names == (
         "helen_train/face_0_0",
@@ -124,7 +124,7 @@ def test_the_views_of_held_out_photos_are_a_set(tmp_path):
     assert labelled.truth.subjects == ("helen_train/face_0", "helen_train/face_12", "lfpw_train/face_11")
     assert labelled.image(2).shape == (32, 32, 3)
     with pytest.raises(DataError, match="expected --data"):
-        open_labelled("holdout-turned", data=None, made=made)
+        open_labelled("holdout-novel-views", data=None, derived_data=derived_data)
 
 
 def test_aflw2000(tmp_path):
@@ -151,7 +151,8 @@ def test_what_is_not_there(tmp_path):
     with pytest.raises(DataError, match="at least 1 photo; got 0"):
         open_dataset(tmp_path, "afw", limit=0)
     with pytest.raises(
-        DataError, match=r"one of the data sets holdout, .*, holdout-turned, afw-turned, aflw2000; got 'wflw'"
+        DataError,
+        match=r"one of the data sets holdout, .*, holdout-novel-views, afw-novel-views, aflw2000; got 'wflw'",
     ):
         open_labelled("wflw", data=tmp_path)
     with pytest.raises(DataError, match="at least 1 photo; got 0"):

@@ -6,11 +6,11 @@ import pytest
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import FROM_68, INNER, MIRROR
-from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
+from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
 from face_alignment_3d.training.labels.agreement import (
+    LabelSource,
     TeacherOffsets,
-    Verdict,
-    judge,
+    fuse_labels,
     measure_offsets,
     teacher_labels,
 )
@@ -35,7 +35,7 @@ def _faces(*, yaw=0.0, disagreement=0.02, tddfa_off=0.0, mediapipe_off=0.0, coun
     """Faces on which the teachers are right, but for an offset to the right in fractions of the size."""
     truth = _truth(count)
     size = np.sqrt(np.ptp(truth[..., :2], axis=1).prod(axis=1))[:, None, None]
-    return TaughtFaces(
+    return TeacherLabelledFaces(
         Path("faces"),
         tuple(f"face_{i}" for i in range(count)),
         (truth + tddfa_off * size * RIGHT).astype(np.float32),
@@ -53,65 +53,65 @@ def _looks(*, spread=0.002, count=COUNT):
     return (truth + spread * size * noise).astype(np.float32)
 
 
-def _verdicts(judgement):
-    return {Verdict(int(verdict)) for verdict in judgement.verdict}
+def _label_sources(fused_labels):
+    return {LabelSource(int(label_source)) for label_source in fused_labels.label_source}
 
 
 @pytest.mark.parametrize(
-    ("faces", "spread", "verdict"),
+    ("faces", "spread", "label_source"),
     [
-        ({}, 0.002, Verdict.OWN),
-        ({"yaw": -50.0}, 0.002, Verdict.BLENDED),
-        ({"tddfa_off": 0.2}, 0.002, Verdict.TEACHERS),
-        ({}, 0.2, Verdict.TEACHERS),
-        ({"disagreement": 0.2}, 0.2, Verdict.REJECTED),
-        ({"tddfa_off": 0.2, "disagreement": 0.2}, 0.002, Verdict.REJECTED),
+        ({}, 0.002, LabelSource.OWN),
+        ({"yaw": -50.0}, 0.002, LabelSource.BLENDED),
+        ({"tddfa_off": 0.2}, 0.002, LabelSource.TEACHERS),
+        ({}, 0.2, LabelSource.TEACHERS),
+        ({"disagreement": 0.2}, 0.2, LabelSource.REJECTED),
+        ({"tddfa_off": 0.2, "disagreement": 0.2}, 0.002, LabelSource.REJECTED),
     ],
 )
-def test_verdicts_of_two(faces, spread, verdict):
+def test_label_sources_of_two(faces, spread, label_source):
     given = _faces(**faces)
-    judgement = judge(_looks(spread=spread), given)
-    assert _verdicts(judgement) == {verdict}
-    assert np.isnan(judgement.from_mediapipe).all()
-    believed = judgement.labels.weight_xy.any(axis=1)
-    assert (believed == (verdict != Verdict.REJECTED)).all()
-    if verdict == Verdict.TEACHERS:
-        np.testing.assert_allclose(judgement.labels.points, teacher_labels(given).points, atol=1e-4)
+    fused_labels = fuse_labels(_looks(spread=spread), given)
+    assert _label_sources(fused_labels) == {label_source}
+    assert np.isnan(fused_labels.from_mediapipe).all()
+    believed = fused_labels.labels.weight_xy.any(axis=1)
+    assert (believed == (label_source != LabelSource.REJECTED)).all()
+    if label_source == LabelSource.TEACHERS:
+        np.testing.assert_allclose(fused_labels.labels.points, teacher_labels(given).points, atol=1e-4)
 
 
 def test_mediapipe_confirms_what_3ddfa_does_not():
     faces = _faces(tddfa_off=0.2, disagreement=0.2)
     looks = _looks()
-    judgement = judge(looks, faces, offsets=SAME_MARKUP)
-    assert _verdicts(judgement) == {Verdict.OWN}
+    fused_labels = fuse_labels(looks, faces, offsets=SAME_MARKUP)
+    assert _label_sources(fused_labels) == {LabelSource.OWN}
     # 3DDFA_V2 is far off: neither its jaw nor its z is mixed in.
-    np.testing.assert_allclose(judgement.labels.points[..., :2], looks.mean(axis=0)[..., :2], atol=1e-4)
-    own_z = judgement.own[..., 2] - judgement.own[..., 2].mean(axis=1, keepdims=True)
-    np.testing.assert_allclose(judgement.labels.points[..., 2], own_z, atol=1e-3)
-    assert (judgement.labels.weight_xy > teacher_labels(faces).weight_xy).all()
+    np.testing.assert_allclose(fused_labels.labels.points[..., :2], looks.mean(axis=0)[..., :2], atol=1e-4)
+    own_z = fused_labels.own[..., 2] - fused_labels.own[..., 2].mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(fused_labels.labels.points[..., 2], own_z, atol=1e-3)
+    assert (fused_labels.labels.weight_xy > teacher_labels(faces).weight_xy).all()
 
 
 def test_mediapipe_is_not_asked_about_turned_heads():
     faces = _faces(tddfa_off=0.2, disagreement=0.2, yaw=46.0)
-    judgement = judge(_looks(), faces, offsets=SAME_MARKUP)
-    assert _verdicts(judgement) == {Verdict.REJECTED}
-    assert np.isnan(judgement.from_mediapipe).all()
+    fused_labels = fuse_labels(_looks(), faces, offsets=SAME_MARKUP)
+    assert _label_sources(fused_labels) == {LabelSource.REJECTED}
+    assert np.isnan(fused_labels.from_mediapipe).all()
 
 
 @pytest.mark.parametrize("wrong", [{"mediapipe_off": 0.2}, {}], ids=["far", "near, but the looks disagree"])
 def test_what_mediapipe_cannot_save(wrong):
     faces = _faces(tddfa_off=0.2, disagreement=0.2, **wrong)
-    judgement = judge(_looks(spread=0.002 if wrong else 0.2), faces, offsets=SAME_MARKUP)
-    assert _verdicts(judgement) == {Verdict.REJECTED}
+    fused_labels = fuse_labels(_looks(spread=0.002 if wrong else 0.2), faces, offsets=SAME_MARKUP)
+    assert _label_sources(fused_labels) == {LabelSource.REJECTED}
 
 
 def test_a_third_opinion_takes_nothing_away_from_two_that_agree():
     faces = _faces(mediapipe_off=0.2)
     looks = _looks()
-    two, three = judge(looks, faces), judge(looks, faces, offsets=SAME_MARKUP)
+    two, three = fuse_labels(looks, faces), fuse_labels(looks, faces, offsets=SAME_MARKUP)
     for without, with_third in zip(two.labels, three.labels, strict=True):
         np.testing.assert_array_equal(without, with_third)
-    np.testing.assert_array_equal(two.verdict, three.verdict)
+    np.testing.assert_array_equal(two.label_source, three.label_source)
 
 
 def test_the_offset_of_the_markups_is_measured_and_taken_out():
@@ -124,8 +124,8 @@ def test_the_offset_of_the_markups_is_measured_and_taken_out():
     looks = _looks()
     offsets = measure_offsets(looks, off, MEAN)
     assert offsets is not None
-    raw = judge(looks, off, offsets=SAME_MARKUP).from_mediapipe
-    corrected = judge(looks, off, offsets=offsets).from_mediapipe
+    raw = fuse_labels(looks, off, offsets=SAME_MARKUP).from_mediapipe
+    corrected = fuse_labels(looks, off, offsets=offsets).from_mediapipe
     assert raw.mean() > 0.05
     assert corrected.mean() < 0.25 * raw.mean()
 
@@ -141,10 +141,10 @@ def test_without_faces_that_all_agree_on_there_is_no_third_opinion(faces):
 
 def test_distances_are_fractions_of_the_face_size():
     faces = _faces(tddfa_off=0.03)
-    judgement = judge(_looks(spread=0.0), faces)
-    np.testing.assert_allclose(judgement.from_tddfa, 0.03, rtol=1e-3)
-    np.testing.assert_allclose(judgement.spread, 0, atol=1e-6)
-    noisy = judge(_looks(spread=0.01), faces)
+    fused_labels = fuse_labels(_looks(spread=0.0), faces)
+    np.testing.assert_allclose(fused_labels.from_tddfa, 0.03, rtol=1e-3)
+    np.testing.assert_allclose(fused_labels.spread, 0, atol=1e-6)
+    noisy = fuse_labels(_looks(spread=0.01), faces)
     # The mean length of a Gaussian vector in space is 1.596 deviations; a mean of four takes a quarter of
     # the variance away.
     np.testing.assert_allclose(noisy.spread.mean(), 0.01 * 1.596 * np.sqrt(3 / 4), rtol=0.05)
@@ -167,7 +167,9 @@ def test_the_3d_teachers_own_markup_is_not_mixed_into_turned_heads():
     assert offsets is not None
     turned = replace(off, yaw=np.full(COUNT, 70.0, np.float32))  # Half of the label is the teacher's.
     errors = [
-        np.linalg.norm((judge(looks, turned, offsets=o).labels.points - _truth())[..., :2], axis=-1).mean()
+        np.linalg.norm(
+            (fuse_labels(looks, turned, offsets=o).labels.points - _truth())[..., :2], axis=-1
+        ).mean()
         for o in (None, offsets)
     ]
     assert errors[1] < 0.3 * errors[0]
@@ -179,8 +181,8 @@ def test_a_point_that_nobody_else_sees_there_weighs_less(mediapipe_off, doubted)
     size = np.sqrt(np.ptp(_truth()[..., :2], axis=1).prod(axis=1))
     for teacher, off in ((faces.tddfa, 0.1), (faces.mediapipe, mediapipe_off)):
         teacher[:, 50, 1] += off * size
-    judgement = judge(_looks(), faces, offsets=SAME_MARKUP)
-    assert _verdicts(judgement) == {Verdict.OWN}
-    weight = judgement.labels.weight_xy
+    fused_labels = fuse_labels(_looks(), faces, offsets=SAME_MARKUP)
+    assert _label_sources(fused_labels) == {LabelSource.OWN}
+    weight = fused_labels.labels.weight_xy
     assert ((weight[:, 50] < 0.5 * weight[:, 49]) == doubted).all()
     assert (weight[:, 50] > 0).all()

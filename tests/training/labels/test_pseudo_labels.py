@@ -7,10 +7,11 @@ import pytest
 from face_alignment_3d.crop import rescale
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.datasets.teachers import open_taught_faces
+from face_alignment_3d.training.data.datasets.teachers import open_teacher_labelled_faces
 from face_alignment_3d.training.data.teacher_labelled_photos import read_shrunk, select
-from face_alignment_3d.training.labels.agreement import Verdict
-from face_alignment_3d.training.labels.labels import load_labels, pseudo_labels, views
+from face_alignment_3d.training.labels import pseudo_labels, views
+from face_alignment_3d.training.labels.agreement import LabelSource
+from face_alignment_3d.training.labels.labels import load_labels
 from face_alignment_3d.training.labels.pseudo_label_report import (
     pseudo_label_report,
     pseudo_label_sheet,
@@ -42,7 +43,7 @@ def faces(tmp_path_factory):
     yaw = angles[:, 1]
     yaw[-5:] = 60.0
     write_faces(data, points, yaw=yaw)
-    return open_taught_faces(data)
+    return open_teacher_labelled_faces(data)
 
 
 @pytest.fixture
@@ -61,13 +62,13 @@ def test_an_interrupted_run_goes_on_and_ends_as_an_uninterrupted_one(faces, tmp_
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make_pseudo_labels(faces, NETWORKS, VIEWS, MEAN, tmp_path / "cut", progress=stop_after_two)
-    parts = sorted((tmp_path / "cut").rglob("*.npz"))
+        make_pseudo_labels(faces, NETWORKS, VIEWS, MEAN, tmp_path / "prune", progress=stop_after_two)
+    parts = sorted((tmp_path / "prune").rglob("*.npz"))
     assert [part.name for part in parts] == ["000000.npz", "000008.npz"]
     made_at = [part.stat().st_mtime_ns for part in parts]
-    resumed = make_pseudo_labels(faces, NETWORKS, VIEWS, MEAN, tmp_path / "cut")
+    resumed = make_pseudo_labels(faces, NETWORKS, VIEWS, MEAN, tmp_path / "prune")
     assert [part.stat().st_mtime_ns for part in parts] == made_at
-    for first, second in zip(whole.judgement.labels, resumed.judgement.labels, strict=True):
+    for first, second in zip(whole.fused_labels.labels, resumed.fused_labels.labels, strict=True):
         np.testing.assert_array_equal(first, second)
     assert whole.source == resumed.source
 
@@ -77,13 +78,13 @@ def test_a_broken_part_is_made_again(faces, tmp_path, small_parts):
     part = sorted(tmp_path.rglob("*.npz"))[1]
     part.write_bytes(part.read_bytes()[:1000])
     again = make_pseudo_labels(faces, NETWORKS[:1], VIEWS, MEAN, tmp_path)
-    np.testing.assert_array_equal(whole.judgement.own, again.judgement.own)
+    np.testing.assert_array_equal(whole.fused_labels.own, again.fused_labels.own)
 
 
 def test_another_ensemble_does_not_take_the_parts_of_this_one(faces, tmp_path):
     first = make_pseudo_labels(faces, NETWORKS[:1], VIEWS, MEAN, tmp_path)
     second = make_pseudo_labels(faces, NETWORKS[1:], VIEWS, MEAN, tmp_path)
-    assert np.abs(first.judgement.own - second.judgement.own).max() > 0.1
+    assert np.abs(first.fused_labels.own - second.fused_labels.own).max() > 0.1
     assert len(list(tmp_path.iterdir())) == 2
     remove_parts(tmp_path, first.source)
     assert len(list(tmp_path.iterdir())) == 1
@@ -93,8 +94,8 @@ def test_another_ensemble_does_not_take_the_parts_of_this_one(faces, tmp_path):
 
 def test_own_points_are_the_mean_over_networks_and_views(faces, tmp_path):
     few = select(faces, [3, 5])
-    apart = [make_pseudo_labels(few, [net], VIEWS, MEAN, tmp_path).judgement.own for net in NETWORKS]
-    together = make_pseudo_labels(few, NETWORKS, VIEWS, MEAN, tmp_path).judgement.own
+    apart = [make_pseudo_labels(few, [net], VIEWS, MEAN, tmp_path).fused_labels.own for net in NETWORKS]
+    together = make_pseudo_labels(few, NETWORKS, VIEWS, MEAN, tmp_path).fused_labels.own
     np.testing.assert_allclose(together, np.mean(apart, axis=0), atol=1e-3)
 
 
@@ -141,7 +142,7 @@ def test_the_file_holds_labels_for_training(made, faces, tmp_path):
     path = tmp_path / "pseudo_labels.npz"
     save_pseudo_labels(path, made)
     labels = load_labels(path, count=COUNT, names=faces.names)
-    for saved, read in zip(made.judgement.labels, labels, strict=True):
+    for saved, read in zip(made.fused_labels.labels, labels, strict=True):
         np.testing.assert_array_equal(saved, read)
     load_labels(path, count=COUNT)
     with pytest.raises(DataError, match="other faces"):
@@ -163,7 +164,9 @@ def test_a_file_is_known_by_its_source(made, faces, tmp_path):
 
 def test_the_report_counts_every_face_once(made):
     report = pseudo_label_report(made)
-    counts = {verdict.name.lower(): report["all"][verdict.name.lower()] for verdict in Verdict}
+    counts = {
+        label_source.name.lower(): report["all"][label_source.name.lower()] for label_source in LabelSource
+    }
     assert counts == {"own": 24, "blended": 5, "teachers": 1, "rejected": 0}
     for groups in (report["by_set"], report["by_yaw"]):
         assert sum(group["faces"] for group in groups.values()) == COUNT
@@ -180,7 +183,7 @@ def test_the_report_counts_every_face_once(made):
     assert "MediaPipe was not asked" in without
 
 
-def test_the_sheet_shows_faces_of_every_verdict(made, faces):
+def test_the_sheet_shows_faces_of_every_label_source(made, faces):
     sheet = pseudo_label_sheet(faces, made, each=3)
     assert sheet.shape == (240, 7 * 220, 3)  # Three own, three blended, one of the teachers'.
     for column in range(7):

@@ -8,12 +8,12 @@ from face_alignment_3d.crop import rescale
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68, MIRROR
 from face_alignment_3d.training.data.augment import upright_crop
-from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
+from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
 from face_alignment_3d.training.engine.inference import predict
+from face_alignment_3d.training.labels import views as views_module
 from face_alignment_3d.training.labels.agreement import teacher_labels
 from face_alignment_3d.training.labels.labels import Labels, load_labels, save_labels, scaled
-from face_alignment_3d.training.labels import views as views_module
-from face_alignment_3d.training.labels.self_labels import merge, own_labels
+from face_alignment_3d.training.labels.self_labels import merge, predict_pseudo_labels
 from tests.training.small_cascade import seeded_cascade
 from tests.training.synthetic_faces import picture, posed_faces
 
@@ -23,7 +23,7 @@ COUNT = 4
 def _faces(*, yaw=0.0, disagreement=0.02):
     points = posed_faces(COUNT, seed=31)[0][:, FROM_68].astype(np.float32)
     points[..., 2] -= points[..., 2].mean(axis=1, keepdims=True)
-    return TaughtFaces(
+    return TeacherLabelledFaces(
         Path("faces"),
         tuple(f"face_{i}" for i in range(COUNT)),
         points,
@@ -68,8 +68,8 @@ def test_views_that_agree_are_kept(disagreement):
     np.testing.assert_allclose(labels.points[:, 17:, :2], views.mean(axis=0)[:, 17:, :2], atol=1e-3)
     halfway = (views.mean(axis=0) + faces.tddfa) / 2
     np.testing.assert_allclose(labels.points[:, :17, :2], halfway[:, :17, :2], atol=1e-3)
-    taught = teacher_labels(faces)
-    assert (labels.weight_xy > taught.weight_xy).all()
+    teacher_labelled = teacher_labels(faces)
+    assert (labels.weight_xy > teacher_labelled.weight_xy).all()
     assert (labels.weight_z > 0).all()
     np.testing.assert_allclose(labels.points[..., 2].mean(axis=1), 0, atol=1e-3)
 
@@ -87,10 +87,10 @@ def test_towards_profile_the_teacher_counts_half():
 )
 def test_else_the_teachers_labels_stand(wrong):
     faces = _faces()
-    labels, taught = merge(_views(faces, **wrong), faces), teacher_labels(faces)
-    np.testing.assert_allclose(labels.points, taught.points, atol=1e-4)
-    np.testing.assert_array_equal(labels.weight_xy, taught.weight_xy)
-    np.testing.assert_array_equal(labels.weight_z, taught.weight_z)
+    labels, teacher_labelled = merge(_views(faces, **wrong), faces), teacher_labels(faces)
+    np.testing.assert_allclose(labels.points, teacher_labelled.points, atol=1e-4)
+    np.testing.assert_array_equal(labels.weight_xy, teacher_labelled.weight_xy)
+    np.testing.assert_array_equal(labels.weight_z, teacher_labelled.weight_z)
 
 
 @pytest.mark.parametrize("wrong", [{"spread": 0.2}, {"offset": 0.2}])
@@ -106,9 +106,9 @@ def test_each_face_is_judged_by_itself():
     faces = _faces(disagreement=[0.02, 0.02, 0.2, 0.02])
     views = _views(faces, spread=0.002)
     views[:, 1:3] = _views(faces, spread=0.3)[:, 1:3]
-    labels, taught = merge(views, faces), teacher_labels(faces)
-    assert (labels.weight_xy[[0, 3]] > taught.weight_xy[[0, 3]]).all()
-    np.testing.assert_array_equal(labels.weight_xy[1], taught.weight_xy[1])
+    labels, teacher_labelled = merge(views, faces), teacher_labels(faces)
+    assert (labels.weight_xy[[0, 3]] > teacher_labelled.weight_xy[[0, 3]]).all()
+    np.testing.assert_array_equal(labels.weight_xy[1], teacher_labelled.weight_xy[1])
     assert not labels.weight_xy[2].any()
 
 
@@ -164,7 +164,7 @@ def test_scaled_is_the_crops_rescaling(factor):
     np.testing.assert_array_equal(points, before)
 
 
-def test_own_labels_bring_all_views_back_to_the_teachers_pixels(monkeypatch):
+def test_pseudo_labels_bring_all_views_back_to_the_teachers_pixels(monkeypatch):
     """With a network that is always right, whatever the view and the photo, its labels are the truth."""
     faces = _faces()
     scales = np.array([1.0, 0.5, 0.8, 0.31], dtype=np.float32)
@@ -183,14 +183,14 @@ def test_own_labels_bring_all_views_back_to_the_teachers_pixels(monkeypatch):
         return np.stack(shrunk)
 
     monkeypatch.setattr(views_module, "predict", perfect)
-    labels = own_labels(seeded_cascade(1), faces, images, scales, bf16=False)
+    labels = predict_pseudo_labels(seeded_cascade(1), faces, images, scales, bf16=False)
     assert len(set(calls)) == len(calls) >= 2
     assert {mirrored for mirrored, _ in calls} == {True, False}
     np.testing.assert_allclose(labels.points[:, 17:, :2], truth[:, 17:, :2], atol=1e-2)
 
 
 class _ReadsGreen(torch.nn.Module):
-    """Stands in for a cascade: every point lies at the centre of the crop's green, its z is its index."""
+    """Stands in for a cascade: every point lies at the center of the crop's green, its z is its index."""
 
     def __init__(self):
         super().__init__()
@@ -215,7 +215,7 @@ def test_predictions_come_in_the_pixels_of_each_image(mirrored):
         spot = 250 * np.exp(-0.5 * ((xs - x) ** 2 + (ys - y) ** 2) / 4**2)
         images.append(np.repeat(np.rint(spot)[..., None], 3, axis=-1).astype(np.uint8))
     corners = np.array([[30.0, 30.0], [90.0, 90.0]])
-    crops = [upright_crop(corners, size=64, extension=1.5, angle=angle) for angle in (0, 0.5, -1, 2, 3)]
+    crops = [upright_crop(corners, size=64, crop_scale=1.5, angle=angle) for angle in (0, 0.5, -1, 2, 3)]
     points = predict(_ReadsGreen(), images, crops, mirrored=mirrored, batch_size=2)
     assert points.shape == (5, 66, 3)
     np.testing.assert_allclose(points[..., :2], np.repeat(places[:, None], 66, axis=1), atol=0.1)
@@ -230,7 +230,7 @@ def test_no_images_no_predictions():
 def test_predictions_of_a_cascade_do_not_depend_on_the_batch():
     faces = posed_faces(3, seed=2)[0][:, FROM_68]
     images = [picture(face) for face in faces]
-    crops = [upright_crop(face, size=64, extension=1.35) for face in faces]
+    crops = [upright_crop(face, size=64, crop_scale=1.35) for face in faces]
     cascade = seeded_cascade(1).eval()
     together = predict(cascade, images, crops)
     one_by_one = predict(cascade, images, crops, batch_size=1)

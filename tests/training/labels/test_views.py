@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.labels.views import THREE_VIEWS, View, ensemble_views, look
+from face_alignment_3d.training.labels.views import THREE_VIEWS, CropView, ensemble_views, predict_view
 from tests.training.small_cascade import seeded_cascade
 
 
@@ -11,7 +11,7 @@ def test_views_are_many_and_always_the_same(count):
     views = ensemble_views(count)
     assert len(views) == len(set(views)) == count
     assert views == ensemble_views(64)[:count]
-    assert views[0] == View()
+    assert views[0] == CropView()
     assert abs(2 * sum(view.mirrored for view in views) - count) <= 1
     for view in views:
         assert abs(view.degrees) <= 12
@@ -35,4 +35,8 @@ def test_one_view_cannot_disagree(count):
 
 def test_no_faces_nothing_to_see():
     points = np.zeros((0, 66, 3), np.float32)
-    assert look(seeded_cascade(1), View(), points, [], np.zeros(0, np.float32)).shape == (0, 66, 3)
+    assert predict_view(seeded_cascade(1), CropView(), points, [], np.zeros(0, np.float32)).shape == (
+        0,
+        66,
+        3,
+    )

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.data.datasets.novel_views import open_turned
+from face_alignment_3d.training.data.datasets.novel_views import open_novel_views
 from face_alignment_3d.training.novel_views.head_fit import fit_heads
 from face_alignment_3d.training.novel_views.head_model import load_head_model
 from face_alignment_3d.training.novel_views.poses import PoseRange
 from face_alignment_3d.training.novel_views.turning import make_scene, turn, turn_points
 from face_alignment_3d.training.novel_views.views import Source, make_views
 from tests.training.round_head import (
-    DOT_COLOURS,
+    DOT_COLORS,
     DOTS,
     dot_position,
     dotted_photo,
@@ -37,7 +37,7 @@ def test_fit_finds_pose_and_shape(angles):
     np.testing.assert_allclose(fit.angles()[0], angles, atol=1.0)
     assert np.abs(fit.skin(0) - skin).mean() < 0.03 * SIDE * 0.5
     ears = skin[model.landmarks[[0, 16]]].mean(axis=0)
-    np.testing.assert_allclose(fit.centre(0), ears, atol=6.0)
+    np.testing.assert_allclose(fit.center(0), ears, atol=6.0)
 
 
 def test_the_skin_is_bent_to_run_through_the_points():
@@ -55,24 +55,24 @@ def test_the_skin_is_bent_to_run_through_the_points():
 def test_pixels_and_points_turn_alike(rotation):
     model = round_head()
     skin = posed_skin(model, (0, 0, 0)).astype(np.float32)
-    centre = np.array([SIDE / 2, SIDE / 2, 30.0])
+    center = np.array([SIDE / 2, SIDE / 2, 30.0])
     dots = model.landmarks[list(DOTS)]
     photo = dotted_photo(skin, dots, side=SIDE)
     turn_by = turned_by(*rotation)
     points = skin[model.landmarks].astype(np.float64)
-    view = turn(make_scene(photo, skin, model.quads, centre), points, turn_by)
-    moved = turn_points(points, centre, turn_by)[list(DOTS), :2]
-    for place, colour in zip(moved, DOT_COLOURS, strict=True):
-        np.testing.assert_allclose(dot_position(view, colour), place, atol=1.2)
+    view = turn(make_scene(photo, skin, model.quads, center), points, turn_by)
+    moved = turn_points(points, center, turn_by)[list(DOTS), :2]
+    for place, color in zip(moved, DOT_COLORS, strict=True):
+        np.testing.assert_allclose(dot_position(view, color), place, atol=1.2)
 
 
 def test_no_turn_changes_nothing():
     model = round_head()
     skin = posed_skin(model, (0, 0, 0)).astype(np.float32)
-    centre = np.array([SIDE / 2, SIDE / 2, 30.0])
+    center = np.array([SIDE / 2, SIDE / 2, 30.0])
     photo = dotted_photo(skin, model.landmarks[list(DOTS)], side=SIDE)
     points = skin[model.landmarks].astype(np.float64)
-    view = turn(make_scene(photo, skin, model.quads, centre), points, np.eye(3))
+    view = turn(make_scene(photo, skin, model.quads, center), points, np.eye(3))
     inner = (slice(20, -20), slice(20, -20))
     assert np.abs(view[inner].astype(int) - photo[inner]).mean() < 1.0
 
@@ -80,9 +80,9 @@ def test_no_turn_changes_nothing():
 def test_points_turn_back_to_where_they_were():
     points = np.random.default_rng(0).normal(size=(66, 3)) * 40 + [100, 90, 0]
     points[:, 2] -= points[:, 2].mean()
-    centre = np.array([101.0, 88.0, 20.0])
+    center = np.array([101.0, 88.0, 20.0])
     turn_by = turned_by(10, 40, -20)
-    forth = turn_points(points, centre, turn_by).astype(np.float64)
+    forth = turn_points(points, center, turn_by).astype(np.float64)
     back = turn_points(forth, forth.mean(axis=0), turn_by.T)
     np.testing.assert_allclose(back, points, atol=1e-3)
 
@@ -98,8 +98,8 @@ def sources(count=3):
 
 
 def test_a_set_of_views_is_written_and_read(tmp_path):
-    count = make_views(sources(), round_head(), POSES, tmp_path / "turned" / "some")
-    views = open_turned(tmp_path, "some")
+    count = make_views(sources(), round_head(), POSES, tmp_path / "novel_views" / "some")
+    views = open_novel_views(tmp_path, "some")
     assert count == len(views) == 6
     assert views.sources == ("face_0", "face_0", "face_1", "face_1", "face_2", "face_2")
     assert np.abs(views.yaw).min() >= 15
@@ -107,38 +107,38 @@ def test_a_set_of_views_is_written_and_read(tmp_path):
     sample = views.sample(3)
     assert sample.name == "some/face_1_1"
     assert sample.image.shape == (SIDE, SIDE, 3)
-    red = dot_position(sample.image, DOT_COLOURS[0])
+    red = dot_position(sample.image, DOT_COLORS[0])
     np.testing.assert_allclose(red, sample.points[DOTS[0], :2], atol=2.0)
 
 
 def test_a_stopped_set_goes_on_and_comes_out_the_same(tmp_path):
-    make_views(sources(), round_head(), POSES, tmp_path / "turned" / "some")
-    first = open_turned(tmp_path, "some").digest()
-    kept = tmp_path / "turned" / "some" / "face_0_0.jpg"
+    make_views(sources(), round_head(), POSES, tmp_path / "novel_views" / "some")
+    first = open_novel_views(tmp_path, "some").digest()
+    kept = tmp_path / "novel_views" / "some" / "face_0_0.jpg"
     written = kept.stat().st_mtime_ns
-    (tmp_path / "turned" / "some.npz").unlink()
-    (tmp_path / "turned" / "some" / "face_2_1.jpg").unlink()
-    make_views(sources(), round_head(), POSES, tmp_path / "turned" / "some")
-    assert open_turned(tmp_path, "some").digest() == first
+    (tmp_path / "novel_views" / "some.npz").unlink()
+    (tmp_path / "novel_views" / "some" / "face_2_1.jpg").unlink()
+    make_views(sources(), round_head(), POSES, tmp_path / "novel_views" / "some")
+    assert open_novel_views(tmp_path, "some").digest() == first
     assert kept.stat().st_mtime_ns == written
 
 
 def test_the_digest_tells_views_apart(tmp_path):
     for name, seed in (("a", 1), ("b", 2)):
-        make_views(sources(1), round_head(), POSES, tmp_path / "turned" / name, seed=seed)
-    assert open_turned(tmp_path, "a").digest() != open_turned(tmp_path, "b").digest()
+        make_views(sources(1), round_head(), POSES, tmp_path / "novel_views" / name, seed=seed)
+    assert open_novel_views(tmp_path, "a").digest() != open_novel_views(tmp_path, "b").digest()
 
 
 def test_nothing_to_turn_is_an_error(tmp_path):
     with pytest.raises(DataError, match="expected faces to turn"):
-        make_views([], round_head(), POSES, tmp_path / "turned" / "none")
+        make_views([], round_head(), POSES, tmp_path / "novel_views" / "none")
 
 
 def test_a_missing_view_is_named(tmp_path):
-    make_views(sources(1), round_head(), POSES, tmp_path / "turned" / "some")
-    (tmp_path / "turned" / "some" / "face_0_1.jpg").unlink()
+    make_views(sources(1), round_head(), POSES, tmp_path / "novel_views" / "some")
+    (tmp_path / "novel_views" / "some" / "face_0_1.jpg").unlink()
     with pytest.raises(DataError, match=r"face_0_1\.jpg"):
-        open_turned(tmp_path, "some")
+        open_novel_views(tmp_path, "some")
 
 
 def test_the_head_model_is_read_into_the_librarys_frame(tmp_path):

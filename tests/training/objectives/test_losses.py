@@ -18,7 +18,7 @@ def _points(batch=2, count=3, seed=0):
 
 
 def _discs(points):
-    """(B, N, h, w): 1 where a cell's centre lies within the detection radius of the point."""
+    """(B, N, h, w): 1 where a cell's center lies within the detection radius of the point."""
     discs = torch.zeros(*points.shape[:2], CELLS, CELLS)
     for b, face in enumerate(points.tolist()):
         for n, (x, y) in enumerate(face):
@@ -128,7 +128,7 @@ def test_descent_moves_a_map_to_its_point(loss):
             return torch.sigmoid(maps)
         return maps.flatten(2).softmax(dim=-1).view_as(maps)
 
-    optimiser = torch.optim.Adam([logits], lr=0.2)
+    optimizer = torch.optim.Adam([logits], lr=0.2)
     distances = []
     for _ in range(60):
         maps = read(logits)
@@ -140,9 +140,9 @@ def test_descent_moves_a_map_to_its_point(loss):
             value = losses.shape_loss(maps, truth, weight, GEOMETRY)
         else:
             value = losses.distance_loss(position - truth, weight, unit=float(STRIDE))
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         value.backward()
-        optimiser.step()
+        optimizer.step()
     assert distances[0] > 10
     assert distances[1] < distances[0]
     assert distances[-1] < 1.5

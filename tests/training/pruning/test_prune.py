@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from face_alignment_3d.training.pruning.prune import cut_from
+from face_alignment_3d.training.pruning.prune import prune
 from tests.training.small_cascade import seeded_cascade, wide_cascade
 
 
@@ -29,7 +29,7 @@ def without_blocks(wide):
         stage[1].residual[-1].bias.zero_()
 
 
-def without_neighbours(wide):
+def without_neighbors(wide):
     """Deconvolutions whose outer taps, those that see the cells beside, are 0."""
     for layer in upsamplings(wide):
         layer.weight[:, :, [0, 3]] = 0
@@ -38,9 +38,9 @@ def without_neighbours(wide):
 
 def test_what_a_narrow_cascade_can_compute_it_computes(wide):
     without_blocks(wide)
-    without_neighbours(wide)
+    without_neighbors(wide)
     narrow = seeded_cascade(2)
-    cut_from(wide, narrow, [crops(seed=1), crops(seed=2)])
+    prune(wide, narrow, [crops(seed=1), crops(seed=2)])
     narrow.eval()
     with torch.no_grad():
         expected, confidence = wide(crops(seed=1))
@@ -53,7 +53,7 @@ def test_what_a_narrow_cascade_can_compute_it_computes(wide):
 @torch.no_grad()
 def test_what_it_cannot_is_fitted(wide):
     narrow, seen = seeded_cascade(2), crops(count=12)
-    cut_from(wide, narrow, [seen[:6], seen[6:]])
+    prune(wide, narrow, [seen[:6], seen[6:]])
     caught = {}
     for cascade in (wide, narrow.eval()):
         for name in ("detection.decoder.0.1", "detection.decoder.1.1", "regression.hourglass.up.1"):
@@ -69,7 +69,7 @@ def test_what_it_cannot_is_fitted(wide):
 def test_batch_norms_know_what_they_will_see_in_training(wide):
     narrow = seeded_cascade(2)
     seen = crops(count=16, seed=3)
-    cut_from(wide, narrow, [seen])
+    prune(wide, narrow, [seen])
     outputs = {}
     for mode in (False, True):
         narrow.train(mode)
@@ -82,14 +82,14 @@ def test_batch_norms_know_what_they_will_see_in_training(wide):
         narrow.detection.stem.eval()
         narrow.detection.encoder.eval()
         with torch.no_grad():
-            narrow.detection(narrow.normalise(seen))
+            narrow.detection(narrow.normalize(seen))
     torch.testing.assert_close(outputs[True], outputs[False], atol=0.05, rtol=0.05)
 
 
 def test_the_wide_one_and_the_modes_stay_as_they_were(wide):
     before = copy.deepcopy(wide.state_dict())
     narrow = seeded_cascade(2).train()
-    cut_from(wide, narrow, [crops()])
+    prune(wide, narrow, [crops()])
     assert all(torch.equal(before[name], tensor) for name, tensor in wide.state_dict().items())
     assert narrow.training
     assert not wide.training
@@ -99,11 +99,11 @@ def test_the_wide_one_and_the_modes_stay_as_they_were(wide):
 def test_the_same_crops_give_the_same_cascade(wide):
     cut = [seeded_cascade(2), seeded_cascade(2)]
     for narrow in cut:
-        cut_from(wide, narrow, (crops(seed=seed) for seed in range(2)))
+        prune(wide, narrow, (crops(seed=seed) for seed in range(2)))
     first, second = (narrow.state_dict() for narrow in cut)
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
 
 
 def test_a_kernel_that_cannot_be_fitted_is_refused(wide):
     with pytest.raises(ValueError, match="kernel 2 without bias"):
-        cut_from(seeded_cascade(3), wide, [crops()])
+        prune(seeded_cascade(3), wide, [crops()])

@@ -8,14 +8,14 @@ import torch
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.datasets.teachers import TaughtFaces
+from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.data.training_data import MadeData, TaughtImages, TrainingData
+from face_alignment_3d.training.data.training_data import DerivedData, TeacherLabelledImages, TrainingData
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.labels.agreement import teacher_labels
 from face_alignment_3d.training.labels.labels import scaled
-from face_alignment_3d.training.labels.random_pose_labels import TurnedLabels
+from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
 from face_alignment_3d.training.recipes import joint_recipe
 from face_alignment_3d.training.recipes.config import TrainingConfig
@@ -51,26 +51,26 @@ def _samples(count, seed):
 
 @pytest.fixture(scope="module")
 def data():
-    taught = _samples(6, seed=2)
-    points = np.stack([sample.points for sample in taught])
+    teacher_labelled = _samples(6, seed=2)
+    points = np.stack([sample.points for sample in teacher_labelled])
     scales = np.array([1.0, 0.5, 1.0, 1.0, 1.0, 1.0], dtype=np.float32)
-    faces = TaughtFaces(
+    faces = TeacherLabelledFaces(
         Path("faces"),
-        tuple(sample.name for sample in taught),
+        tuple(sample.name for sample in teacher_labelled),
         np.stack([scaled(p, 1 / s) for p, s in zip(points, scales, strict=True)]),
         points,
         np.zeros(6, dtype=np.float32),
         np.full(6, 0.01, dtype=np.float32),
     )
-    images = TaughtImages(faces, [sample.image for sample in taught], scales)
+    images = TeacherLabelledImages(faces, [sample.image for sample in teacher_labelled], scales)
     return TrainingData(
         _samples(6, seed=1), images, {"hand": _samples(3, seed=3), "turned": _samples(2, seed=4)}
     )
 
 
 @pytest.fixture(scope="module")
-def turned():
-    return TurnedLabels(posed_faces(30, seed=5)[0])
+def random_pose_labels():
+    return RandomPoseLabels(posed_faces(30, seed=5)[0])
 
 
 class _StopError(Exception):
@@ -87,8 +87,8 @@ def _stopping_at(step):
     return report, {"validate_every": step}
 
 
-def _train(config, data, turned, out, report=lambda line: None):
-    return train_joint(config, data, turned, out, processes=ALONE, report=report)
+def _train(config, data, random_pose_labels, out, report=lambda line: None):
+    return train_joint(config, data, random_pose_labels, out, processes=ALONE, report=report)
 
 
 def _equal(first, second):
@@ -97,12 +97,12 @@ def _equal(first, second):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(data, turned, tmp_path_factory):
+def uninterrupted(data, random_pose_labels, tmp_path_factory):
     """The folder of a whole run, its averaged cascade and its errors."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(joint_recipe, "PRESETS", {"small": small_cascade})
         out = tmp_path_factory.mktemp("runs") / "new" / "folder"
-        return out, *_train(CONFIG, data, turned, out)
+        return out, *_train(CONFIG, data, random_pose_labels, out)
 
 
 def test_a_run_ends_with_an_averaged_cascade_and_its_errors(uninterrupted):
@@ -116,77 +116,79 @@ def test_a_run_ends_with_an_averaged_cascade_and_its_errors(uninterrupted):
     assert all(np.isfinite(value) for value in errors.values())
 
 
-def test_a_finished_run_is_not_trained_again(uninterrupted, data, turned):
+def test_a_finished_run_is_not_trained_again(uninterrupted, data, random_pose_labels):
     out, cascade, errors = uninterrupted
     before = (out / "checkpoint.safetensors").read_bytes()
-    again, same_errors = _train(CONFIG, data, turned, out)
+    again, same_errors = _train(CONFIG, data, random_pose_labels, out)
     assert _equal(again, cascade)
     assert same_errors == errors
     assert (out / "checkpoint.safetensors").read_bytes() == before
 
 
-@pytest.mark.parametrize("step", [2, 6, 9], ids=["before", "at", "after the switch to its own labels"])
-def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, data, turned, tmp_path, step):
+@pytest.mark.parametrize("step", [2, 6, 9], ids=["before", "at", "after the switch to its pseudo-labels"])
+def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, data, random_pose_labels, tmp_path, step):
     out, cascade, errors = uninterrupted
     report, change = _stopping_at(step)
     threads = threading.active_count()
     with pytest.raises(_StopError):
-        _train(dataclasses.replace(CONFIG, **change), data, turned, tmp_path, report)
+        _train(dataclasses.replace(CONFIG, **change), data, random_pose_labels, tmp_path, report)
     assert threading.active_count() == threads
     lines = []
-    resumed, resumed_errors = _train(CONFIG, data, turned, tmp_path, lines.append)
+    resumed, resumed_errors = _train(CONFIG, data, random_pose_labels, tmp_path, lines.append)
     assert f"resumed at step {step}" in lines[0]
     assert _equal(resumed, cascade)
     assert resumed_errors == errors
-    # The parameters themselves, their average and the optimiser, bit by bit.
+    # The parameters themselves, their average and the optimizer, bit by bit.
     for name in ("checkpoint.safetensors", "self_labels.npz"):
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
 
 
-def test_the_callers_random_state_is_left_alone(uninterrupted, data, turned):
+def test_the_callers_random_state_is_left_alone(uninterrupted, data, random_pose_labels):
     out, *_ = uninterrupted
     torch.manual_seed(123)
     before = torch.random.get_rng_state()
-    _train(CONFIG, data, turned, out)
+    _train(CONFIG, data, random_pose_labels, out)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_another_seed_is_another_run(uninterrupted, data, turned, tmp_path):
+def test_another_seed_is_another_run(uninterrupted, data, random_pose_labels, tmp_path):
     _, cascade, _ = uninterrupted
-    other, _ = _train(dataclasses.replace(CONFIG, seed=2), data, turned, tmp_path)
+    other, _ = _train(dataclasses.replace(CONFIG, seed=2), data, random_pose_labels, tmp_path)
     assert not _equal(other, cascade)
 
 
-def test_own_labels_are_made_once_at_the_switch_and_read_on_resume(data, turned, tmp_path, monkeypatch):
+def test_pseudo_labels_are_made_once_at_the_switch_and_read_on_resume(
+    data, random_pose_labels, tmp_path, monkeypatch
+):
     made = []
 
     def counted(*args, **kwargs):
         made.append(args)
         return original(*args, **kwargs)
 
-    original = joint_recipe.own_labels
-    monkeypatch.setattr(joint_recipe, "own_labels", counted)
+    original = joint_recipe.predict_pseudo_labels
+    monkeypatch.setattr(joint_recipe, "predict_pseudo_labels", counted)
     report, change = _stopping_at(8)
     with pytest.raises(_StopError):
-        _train(dataclasses.replace(CONFIG, **change), data, turned, tmp_path, report)
+        _train(dataclasses.replace(CONFIG, **change), data, random_pose_labels, tmp_path, report)
     assert len(made) == 1
     labels = (tmp_path / "self_labels.npz").read_bytes()
-    _train(CONFIG, data, turned, tmp_path)
+    _train(CONFIG, data, random_pose_labels, tmp_path)
     assert len(made) == 1
     assert (tmp_path / "self_labels.npz").read_bytes() == labels
 
 
-def test_labels_of_an_earlier_run_are_not_used(uninterrupted, data, turned, tmp_path):
+def test_labels_of_an_earlier_run_are_not_used(uninterrupted, data, random_pose_labels, tmp_path):
     """Whoever deletes the checkpoint alone starts anew."""
     out, cascade, _ = uninterrupted
     stale = tmp_path / "self_labels.npz"
     np.savez(stale, points=np.zeros((6, 66, 3)), weight_xy=np.ones((6, 66)), weight_z=np.ones((6, 66)))
-    again, _ = _train(CONFIG, data, turned, tmp_path)
+    again, _ = _train(CONFIG, data, random_pose_labels, tmp_path)
     assert _equal(again, cascade)
     assert stale.read_bytes() == (out / "self_labels.npz").read_bytes()
 
 
-def test_labels_of_other_faces_are_refused(uninterrupted, data, turned, tmp_path):
+def test_labels_of_other_faces_are_refused(uninterrupted, data, random_pose_labels, tmp_path):
     out, *_ = uninterrupted
     (tmp_path / "checkpoint.safetensors").write_bytes((out / "checkpoint.safetensors").read_bytes())
     np.savez(
@@ -196,7 +198,7 @@ def test_labels_of_other_faces_are_refused(uninterrupted, data, turned, tmp_path
         weight_z=np.ones((7, 66)),
     )
     with pytest.raises(DataError, match=r"self_labels\.npz"):
-        _train(CONFIG, data, turned, tmp_path)
+        _train(CONFIG, data, random_pose_labels, tmp_path)
 
 
 @pytest.fixture
@@ -214,9 +216,9 @@ def noted_losses(monkeypatch):
     return values
 
 
-def test_every_loss_falls(data, turned, tmp_path, noted_losses):
+def test_every_loss_falls(data, random_pose_labels, tmp_path, noted_losses):
     config = dataclasses.replace(CONFIG, steps=36, batch_size=8, checkpoint_seconds=1e9, validate_every=1000)
-    _train(config, data, turned, tmp_path)
+    _train(config, data, random_pose_labels, tmp_path)
     assert len(noted_losses) == 36
     assert set(noted_losses[0]) == {field.name for field in dataclasses.fields(config.losses)}
     for name in noted_losses[0]:
@@ -224,12 +226,14 @@ def test_every_loss_falls(data, turned, tmp_path, noted_losses):
         assert last < 0.9 * first, name
 
 
-def test_the_z_network_learns_alone_beside_the_others_as_they_are(data, turned, tmp_path, noted_losses):
+def test_the_z_network_learns_alone_beside_the_others_as_they_are(
+    data, random_pose_labels, tmp_path, noted_losses
+):
     config = dataclasses.replace(
         CONFIG, trained=("depth",), steps=60, batch_size=8, checkpoint_seconds=1e9, validate_every=1000
     )
     before = joint_recipe.starting_cascade(config).state_dict()
-    after = _train(config, data, turned, tmp_path)[0].state_dict()
+    after = _train(config, data, random_pose_labels, tmp_path)[0].state_dict()
     for name, tensor in before.items():
         if not name.startswith("depth."):
             assert torch.equal(after[name], tensor), name
@@ -240,21 +244,23 @@ def test_the_z_network_learns_alone_beside_the_others_as_they_are(data, turned, 
     )
 
 
-def test_a_wider_cascade_is_cut_once_and_learns_on(data, turned, tmp_path, monkeypatch):
+def test_a_wider_cascade_is_cut_once_and_learns_on(data, random_pose_labels, tmp_path, monkeypatch):
     wide = seeded_cascade(1, wide_cascade).eval()
-    data = dataclasses.replace(data, made=MadeData(teacher_labels(data.taught.faces), [], []))
-    config = dataclasses.replace(CONFIG, cut_from="wide", steps=4)
+    data = dataclasses.replace(
+        data, derived_data=DerivedData(teacher_labels(data.teacher_labelled.faces), [], [])
+    )
+    config = dataclasses.replace(CONFIG, pruned_from="wide", steps=4)
     cuts = []
-    original = joint_recipe.cut_from
+    original = joint_recipe.prune
 
     def noted(given, narrow, batches):
         original(given, narrow, batches)
         cuts.append({name: tensor.clone() for name, tensor in narrow.state_dict().items()})
 
-    monkeypatch.setattr(joint_recipe, "cut_from", noted)
+    monkeypatch.setattr(joint_recipe, "prune", noted)
 
     def train(config, out, report=lambda line: None):
-        return train_joint(config, data, turned, out, processes=ALONE, report=report, start=wide)
+        return train_joint(config, data, random_pose_labels, out, processes=ALONE, report=report, start=wide)
 
     lines = []
     whole, _ = train(config, tmp_path / "whole", lines.append)
@@ -271,28 +277,34 @@ def test_a_wider_cascade_is_cut_once_and_learns_on(data, turned, tmp_path, monke
     assert _equal(resumed, whole)
 
 
-def test_cutting_needs_labels_that_were_made_beforehand(data, turned, tmp_path):
-    config = dataclasses.replace(CONFIG, cut_from="wide")
-    with pytest.raises(DataError, match="--made"):
+def test_pruning_needs_labels_that_were_made_beforehand(data, random_pose_labels, tmp_path):
+    config = dataclasses.replace(CONFIG, pruned_from="wide")
+    with pytest.raises(DataError, match="--derived-data"):
         train_joint(
-            config, data, turned, tmp_path, processes=ALONE, report=lambda _: None, start=small_cascade()
+            config,
+            data,
+            random_pose_labels,
+            tmp_path,
+            processes=ALONE,
+            report=lambda _: None,
+            start=small_cascade(),
         )
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(data, turned, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(data, random_pose_labels, tmp_path):
     report, change = _stopping_at(3)
     with pytest.raises(_StopError):
-        _train(dataclasses.replace(CONFIG, **change), data, turned, tmp_path, report)
+        _train(dataclasses.replace(CONFIG, **change), data, random_pose_labels, tmp_path, report)
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
     broken = [dataclasses.replace(s, points=s.points * np.float32([1, 1, "nan"])) for s in data.hand]
     with pytest.raises(DataError, match=r"not finite at step 3 \(.*depth nan.*checkpoint is kept"):
-        _train(CONFIG, dataclasses.replace(data, hand=broken), turned, tmp_path)
+        _train(CONFIG, dataclasses.replace(data, hand=broken), random_pose_labels, tmp_path)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
 
 
-def test_half_precision_trains_too(data, turned, tmp_path):
+def test_half_precision_trains_too(data, random_pose_labels, tmp_path):
     config = dataclasses.replace(CONFIG, precision="bf16", steps=4, full_precision_from=0.75)
-    cascade, _ = _train(config, data, turned, tmp_path)
+    cascade, _ = _train(config, data, random_pose_labels, tmp_path)
     assert all(tensor.isfinite().all() for tensor in cascade.state_dict().values())
     assert all(p.dtype == torch.float32 for p in cascade.parameters())
 
@@ -314,10 +326,10 @@ def test_validation_of_the_truth_is_zero(data, monkeypatch):
     assert errors == {"hand/inner": 0, "hand/failures": 0, "hand/box": 0, "hand/z": 0}
 
 
-def test_progress_lines_say_where_the_run_is(data, turned, tmp_path):
+def test_progress_lines_say_where_the_run_is(data, random_pose_labels, tmp_path):
     lines = []
     config = dataclasses.replace(CONFIG, steps=50, batch_size=1, self_label_at=1.0, checkpoint_seconds=1e9)
-    _train(dataclasses.replace(config, validate_every=1000), data, turned, tmp_path, lines.append)
+    _train(dataclasses.replace(config, validate_every=1000), data, random_pose_labels, tmp_path, lines.append)
     progress = [line for line in lines if line.startswith("step 50/50")]
     assert len(progress) == 1
     for word in ("detection", "shape", "coordinates", "depth", "prior", "samples/s", "min left"):

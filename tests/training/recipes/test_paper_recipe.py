@@ -211,7 +211,7 @@ def test_what_the_z_network_sees_is_what_was_drawn(samples, monkeypatch, sees_tr
 
     monkeypatch.setattr(cascade, "regress_depth", noted)
     with torch.no_grad():
-        own = cascade.locate(cascade.normalise(batch.crops)).points
+        own = cascade.predict_2d(cascade.normalize(batch.crops)).points
         PaperObjective(("depth",)).losses(cascade, batch, {"sees_truth": torch.full((4,), sees_truth)})
     torch.testing.assert_close(seen[0], batch.points[..., :2] if sees_truth else own)
 
@@ -248,7 +248,7 @@ def test_processes_that_find_different_checkpoints_are_told_so(tmp_path):
     class Elsewhere(Processes):
         """Another process found the checkpoint of step 7; this one found none."""
 
-        def largest(self, values):
+        def all_reduce_max(self, values):
             return [max(mine, others) for mine, others in zip(values, [7.0, -7.0], strict=True)]
 
     plan = stage_plan(CONFIG, STAGES[0], index=0, steps=9)

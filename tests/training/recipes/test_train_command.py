@@ -99,10 +99,16 @@ def test_photos_become_the_weights_of_a_compact_preset(tmp_path, capsys, monkeyp
         ("lite-wide", [], "refine", "lite-wide/lite-wide", "lite-wide-refined"),
         ("lite-wide", ["--stage", "refine"], "refine", "lite-wide/lite-wide", "lite-wide-refined"),
         ("lite-wide", ["--stage", "anneal"], "anneal", "lite-wide-refined/lite-wide", "lite-wide-annealed"),
-        ("lite-wide", ["--stage", "finish"], "finish", "lite-wide-annealed/lite-wide", "lite-wide-finished"),
-        ("lite-wide", ["--stage", "depth"], "depth", "lite-wide-finished/lite-wide", "lite-wide-depth"),
-        ("lite", ["--stage", "cut"], "cut", "lite-wide-depth/lite-wide", "lite-cut"),
-        ("lite", ["--stage", "depth"], "depth", "lite-cut/lite", "lite-depth"),
+        (
+            "lite-wide",
+            ["--stage", "finetune"],
+            "finetune",
+            "lite-wide-annealed/lite-wide",
+            "lite-wide-finetuned",
+        ),
+        ("lite-wide", ["--stage", "depth"], "depth", "lite-wide-finetuned/lite-wide", "lite-wide-depth"),
+        ("lite", ["--stage", "prune"], "prune", "lite-wide-depth/lite-wide", "lite-pruned"),
+        ("lite", ["--stage", "depth"], "depth", "lite-pruned/lite", "lite-depth"),
         ("lite", ["--stage", "anneal"], "anneal", "lite-refined/lite", "lite-annealed"),
     ],
 )
@@ -111,11 +117,11 @@ def test_each_stage_goes_on_from_the_one_before_it(
 ):
     runs = []
     monkeypatch.setattr(recipe, "run_joint_recipe", lambda *args, **named: runs.append((args, named)))
-    words = ["--data", "photos", "--made", "made", "--start", "start.safetensors", *options]
+    words = ["--data", "photos", "--derived-data", "made", "--start", "start.safetensors", *options]
     assert main(["train", preset, *words, "--out", str(tmp_path), "--device", "cpu", "--seed", "3"]) == 0
     ((config, *_), named) = runs[0]
     assert config == dataclasses.replace(STAGES[stage], preset=preset, seed=3)
-    command = f"face-alignment-3d train {preset} --data DATA --made MADE"
+    command = f"face-alignment-3d train {preset} --data DATA --derived-data DERIVED"
     words = [command, f"--start runs/{before}.safetensors", *options, f"--out runs/{after} --seed 3"]
     assert named["command"] == " ".join(words)
 
@@ -141,17 +147,20 @@ def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, m
         (["paper", "--dataset", "3dfaw"], "--dataset KIND=DIR, got '3dfaw'"),
         (["paper", "--dataset", "lsd=x"], "expected one of the kinds"),
         (["paper", "--data", "x", "--start", "y"], "--start with lite"),
-        (["paper", "--data", "x", "--made", "y", "--dataset", "3dfaw=z"], "--made or --dataset"),
-        (["paper", "--data", "x", "--made", "y", "--stage", "anneal"], "--stage with lite"),
-        (["lite", "--data", "x", "--stage", "anneal"], "expected --stage with --made and --start"),
+        (
+            ["paper", "--data", "x", "--derived-data", "y", "--dataset", "3dfaw=z"],
+            "--derived-data or --dataset",
+        ),
+        (["paper", "--data", "x", "--derived-data", "y", "--stage", "anneal"], "--stage with lite"),
+        (["lite", "--data", "x", "--stage", "anneal"], "expected --stage with --derived-data and --start"),
         (["lite"], "expected --data DIR"),
-        (["lite", "--data", "x", "--made", "y"], "--made and --start together"),
+        (["lite", "--data", "x", "--derived-data", "y"], "--derived-data and --start together"),
         (["lite", "--data", "x", "--end-to-end"], "--end-to-end with paper only, got lite"),
         (["base", "--data", "x", "--resnet152", "y", "--dataset", "3dfaw=z"], "--dataset, --resnet152 with"),
-        (["base", "--data", "x", "--made", "y", "--start", "z"], "with lite or lite-wide, got base"),
+        (["base", "--data", "x", "--derived-data", "y", "--start", "z"], "with lite or lite-wide, got base"),
         (
-            ["lite-wide", "--data", "x", "--made", "y", "--start", "z", "--stage", "cut"],
-            "expected --stage cut with lite, got it with lite-wide",
+            ["lite-wide", "--data", "x", "--derived-data", "y", "--start", "z", "--stage", "prune"],
+            "expected --stage prune with lite, got it with lite-wide",
         ),
     ],
 )
@@ -170,4 +179,4 @@ def test_a_data_set_is_split_and_read_when_drawn(threedfaw):
     assert names[0] == names[1]
     assert not names[0] & held_out
     assert [sample.name for sample in pools[0].samples[:2]] == [pools[0].samples[i].name for i in (0, 1)]
-    np.testing.assert_allclose(pools[0].odds, 1 / 12)
+    np.testing.assert_allclose(pools[0].sampling_weights, 1 / 12)

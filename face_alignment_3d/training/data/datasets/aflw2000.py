@@ -4,9 +4,9 @@ Layout: ``image<number>.jpg`` of 450 x 450 px, each with ``image<number>.mat`` b
 these are read: ``pt3d_68`` (3, 68), the points of the 68-point markup on a fitted Basel model, jaw line in
 3D; and ``Pose_Para`` (1, 7): pitch, yaw, roll in radians, translation in x, y, z, scale.
 
-Frame of the files: MATLAB's pixels, in which the centre of the top-left one is (1, 1); x right, y down
+Frame of the files: MATLAB's pixels, in which the center of the top-left one is (1, 1); x right, y down
 already, z towards the viewer, in the same unit, from an arbitrary origin. Here 1 is taken off x and y, the
-sign of z is turned, and z is centred over the 66 points. The angles belong to a frame with y up and z
+sign of z is turned, and z is centered over the 66 points. The angles belong to a frame with y up and z
 towards the viewer; in the library's, pitch and yaw change their signs.
 """
 

@@ -16,7 +16,7 @@ _SURROUNDINGS = 2.2
 def around_face(sample: Sample, *, face_size: int) -> Sample:
     """The part of the photo around the face, shrunk to a face box of longer side ``face_size`` px at most.
 
-    The part is a square about the centre of the box of the points, as far as the photo reaches, cut between
+    The part is a square about the center of the box of the points, as far as the photo reaches, cut between
     pixels, so nothing is resampled unless it is shrunk. The image of the result is a copy of its own.
     """
     x0, y0, x1, y1 = (float(v) for v in box_around(sample.points))

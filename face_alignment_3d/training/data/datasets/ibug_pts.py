@@ -10,7 +10,7 @@ is text::
     (one line "x y" for each further point)
     }
 
-Frame of the files: MATLAB's pixels, in which the centre of the top-left one is (1, 1); x right, y down.
+Frame of the files: MATLAB's pixels, in which the center of the top-left one is (1, 1); x right, y down.
 Here 1 is taken off both. The points are placed by hand in the 68-point markup; the jaw follows the visible
 outline, so on a turned head it is not the 3D jaw line. There is no z: it comes from lifting.
 

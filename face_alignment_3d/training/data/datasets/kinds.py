@@ -27,7 +27,7 @@ _OPENERS: Final[Mapping[str, _Opener]] = MappingProxyType(
 #: What :func:`open_dataset` calls the kinds that it knows.
 KINDS: Final = tuple(_OPENERS)
 
-#: Those without z in their files: a face model gives it, and without one it is not learnt from them.
+#: Those without z in their files: a face model gives it, and without one it is not learned from them.
 KINDS_TO_LIFT: Final = frozenset({"300w-lp", "ibug-pts"})
 
 

@@ -1,4 +1,5 @@
-"""Photos turned out of plane (``turned/<set>/*.jpg`` and ``turned/<set>.npz``), with their 3D labels."""
+"""Photos turned out of plane (``novel_views/<set>/*.jpg`` and ``novel_views/<set>.npz``), with their 3D
+labels."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ _KEYS = ("names", "sources", "points66", "yaw", "pitch", "roll")
 
 
 @dataclass(frozen=True, eq=False)
-class TurnedPhotos:
+class NovelViews:
     """The index of one set: V views, their 3D labels and poses, no images yet."""
 
     directory: Path
@@ -61,17 +62,18 @@ def view_source(path: str) -> str:
     return path.replace("/", "_").rpartition(".")[0]
 
 
-def open_turned(made: Path, name: str) -> TurnedPhotos:
-    """Opens ``made/turned/<name>.npz`` and checks that its photos are there; else raises DataError."""
-    index = made / "turned" / f"{name}.npz"
-    directory = made / "turned" / name
+def open_novel_views(derived_data: Path, name: str) -> NovelViews:
+    """Opens ``derived_data/novel_views/<name>.npz`` and checks that its photos are there; else raises
+    DataError."""
+    index = derived_data / "novel_views" / f"{name}.npz"
+    directory = derived_data / "novel_views" / name
     arrays = read_arrays(index, _KEYS)
     names = tuple(str(n) for n in arrays["names"])
     require_shape(index, "points66", arrays["points66"], (len(names), 66, 3))
     for key in ("yaw", "pitch", "roll"):
         require_shape(index, key, arrays[key], (len(names),))
     require_files(directory, [f"{n}.jpg" for n in names], index=index)
-    return TurnedPhotos(
+    return NovelViews(
         directory,
         names,
         tuple(str(s) for s in arrays["sources"]),

@@ -7,7 +7,7 @@ import numpy as np
 
 from face_alignment_3d.training.labels.face_model import FaceModel, Floats
 
-#: What the points and the model may differ by, over the points' root mean square distance from their centre.
+#: What the points and the model may differ by, over the points' root mean square distance from their center.
 _NOISE = 0.02
 
 
@@ -25,12 +25,13 @@ def fit_depth(points: Floats, rotation: Floats, model: FaceModel, *, rounds: int
 
     Gauss-Newton on pose and coefficients together, with the model's Gaussian prior, from ``rotation``, a
     (3, 3) matrix that turns the model into nearly its pose. Unlike
-    :func:`face_alignment_3d.training.labels.lifting.lift` it takes the jaw for the model's jaw line, not for the
-    outline seen, so it suits labels that were made with such a model; and one face takes some milliseconds.
+    :func:`face_alignment_3d.training.labels.lifting.lift` it takes the jaw for the model's jaw line, not for
+    the outline seen, so it suits labels that were made with such a model; and one face takes some
+    milliseconds.
     """
-    centred = points - points.mean(axis=0)
-    spread = float(np.sqrt(np.square(centred).sum(axis=1).mean()))
-    target = centred / spread
+    centered = points - points.mean(axis=0)
+    spread = float(np.sqrt(np.square(centered).sum(axis=1).mean()))
+    target = centered / spread
     mean = model.mean - model.mean.mean(axis=0)
     basis = model.basis - model.basis.mean(axis=1, keepdims=True)
     precision = np.linalg.inv(model.prior_covariance + 1e-9 * np.eye(len(basis)))
@@ -68,6 +69,6 @@ def fit_depth(points: Floats, rotation: Floats, model: FaceModel, *, rounds: int
         shape = mean + np.einsum("k,kpd->pd", coefficients, basis)
         seen = shape @ turn.T
     posed = scale * spread * seen
-    distance = float(np.linalg.norm(posed[:, :2] - centred, axis=1).mean())
+    distance = float(np.linalg.norm(posed[:, :2] - centered, axis=1).mean())
     extent = float(np.sqrt(np.prod(points.max(axis=0) - points.min(axis=0))))
     return PosedDepth(posed[:, 2] - posed[:, 2].mean(), distance / extent)

@@ -15,8 +15,8 @@ _KEYS = ("names", "tddfa68_x32", "mediapipe68_x32", "yaw", "disagreement")
 
 
 @dataclass(frozen=True, eq=False)
-class TaughtFaces:
-    """N faces; points are (N, 66, 3) pixels of the stored photo in the library's frame, z centred."""
+class TeacherLabelledFaces:
+    """N faces; points are (N, 66, 3) pixels of the stored photo in the library's frame, z centered."""
 
     directory: Path
     names: tuple[str, ...]
@@ -37,7 +37,7 @@ class TaughtFaces:
         return self.disagreement < np.where(np.abs(self.yaw) > 50, 0.07, 0.045)
 
 
-def open_taught_faces(data: Path) -> TaughtFaces:
+def open_teacher_labelled_faces(data: Path) -> TeacherLabelledFaces:
     """Opens ``data/faces/teachers.npz`` and checks that its photos are there; else raises DataError."""
     path = data / "faces" / "teachers.npz"
     arrays = read_arrays(path, _KEYS)
@@ -47,7 +47,7 @@ def open_taught_faces(data: Path) -> TaughtFaces:
     for key in ("yaw", "disagreement"):
         require_shape(path, key, arrays[key], (len(names),))
     require_files(path.parent, names, index=path)
-    return TaughtFaces(
+    return TeacherLabelledFaces(
         path.parent,
         names,
         _points66(arrays["tddfa68_x32"]),

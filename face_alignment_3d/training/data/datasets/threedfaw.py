@@ -4,7 +4,7 @@ Layout: ``train_img/<id>.jpg`` with ``train_lm/<id>_lm.csv``, and ``valid_img/``
 likewise. A label file has 66 lines ``x,y,z`` and no header, in the library's 66-point markup.
 
 Frame of the files: x right and y down in pixels of the photo; z in the same unit, from an arbitrary origin,
-its sign undocumented. Here z is centred over the 66 points and turned so that it grows away from the
+its sign undocumented. Here z is centered over the 66 points and turned so that it grows away from the
 camera; which sign the files have is found by comparing noses with jaws. Where the files' pixels start is
 undocumented as well: x and y are taken as they are, so they may be off by up to one pixel.
 """

@@ -12,7 +12,7 @@ four that are not mirrored. ``landmarks/`` is the index here; training mirrors b
   ``pt2d`` are the points before the photo was turned, so they are not used, nor are its coefficients, which
   belong to a basis of another scaling than the one that this library reads.
 
-Frame of the files: MATLAB's pixels, in which the centre of the top-left one is (1, 1); x right, y down. The
+Frame of the files: MATLAB's pixels, in which the center of the top-left one is (1, 1); x right, y down. The
 angles are those of a frame with y up and z towards the viewer. Here 1 is taken off x and y. There is no z:
 it comes from fitting the face model to the points, starting from the angles (see
 :func:`face_alignment_3d.training.data.datasets.posed_depth.fit_depth`).

@@ -11,7 +11,7 @@ from face_alignment_3d.training.data.datasets.photos68 import (
     open_photos68,
     shrink_to_face,
 )
-from face_alignment_3d.training.data.datasets.teachers import open_taught_faces
+from face_alignment_3d.training.data.datasets.teachers import open_teacher_labelled_faces
 from face_alignment_3d.training.labels.lifting import Lifted, lift
 from tests.training.synthetic_faces import face_model, picture, posed_faces, write_faces, write_photos68
 
@@ -153,18 +153,18 @@ def test_photos_are_never_enlarged():
     assert unmoved is points
 
 
-def test_taught_faces_come_in_pixels_with_centred_z(tmp_path, faces):
+def test_teacher_labelled_faces_come_in_pixels_with_centered_z(tmp_path, faces):
     write_faces(tmp_path, faces, yaw=[0, 30, -60, 55], disagreement=[0.04, 0.05, 0.06, 0.08])
-    taught = open_taught_faces(tmp_path)
-    assert taught.names[1] == "set/face_1.png"
+    teacher_labelled = open_teacher_labelled_faces(tmp_path)
+    assert teacher_labelled.names[1] == "set/face_1.png"
     expected = faces[:, FROM_68].copy()
     expected[..., 2] -= expected[..., 2].mean(axis=1, keepdims=True)
-    for points in (taught.tddfa, taught.mediapipe):
+    for points in (teacher_labelled.tddfa, teacher_labelled.mediapipe):
         assert points.dtype == np.float32
         np.testing.assert_allclose(points, expected, atol=0.04)
     # 4.5 % is too much near the front, 7 % beyond 50 degrees.
-    assert taught.teachers_agree().tolist() == [True, False, True, False]
-    np.testing.assert_array_equal(taught.image(3), picture(faces[3]))
+    assert teacher_labelled.teachers_agree().tolist() == [True, False, True, False]
+    np.testing.assert_array_equal(teacher_labelled.image(3), picture(faces[3]))
 
 
 @pytest.mark.parametrize("damage", ["missing", "wrong shape", "NaN", "cut short", "another archive"])
@@ -181,11 +181,11 @@ def test_a_broken_teachers_file_is_named(tmp_path, faces, damage):
     else:
         np.savez(path, names=["a"])
     with pytest.raises(DataError, match=r"teachers\.npz"):
-        open_taught_faces(tmp_path)
+        open_teacher_labelled_faces(tmp_path)
 
 
 def test_a_missing_face_is_named(tmp_path, faces):
     write_faces(tmp_path, faces, yaw=[0, 30, -60, 55])
     (tmp_path / "faces" / "set" / "face_3.png").unlink()
     with pytest.raises(DataError, match=r"teachers\.npz .* set/face_3\.png"):
-        open_taught_faces(tmp_path)
+        open_teacher_labelled_faces(tmp_path)
