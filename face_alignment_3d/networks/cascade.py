@@ -26,6 +26,8 @@ class Landmarks2D(NamedTuple):
     """(B, N, h, w): the heatmaps as non-negative maps of sum 1."""
     points: torch.Tensor
     """(B, N, 2): x, y in crop pixels."""
+    features: torch.Tensor
+    """(B, F, h, w): what the heatmaps were made of."""
 
 
 class Cascade(nn.Module):
@@ -35,18 +37,25 @@ class Cascade(nn.Module):
     std: torch.Tensor
 
     def __init__(
-        self, geometry: CascadeGeometry, detection: nn.Module, regression: nn.Module, depth: nn.Module
+        self,
+        geometry: CascadeGeometry,
+        detection: nn.Module,
+        regression: nn.Module,
+        depth: nn.Module,
+        visibility: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.geometry = geometry
         self.detection = detection
         self.regression = regression
         self.depth = depth
+        self.visibility = visibility
         self.register_buffer("mean", 255 * torch.tensor(_RGB_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(_RGB_STD).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, 3, S, S) RGB crops in [0, 255] -> points (B, N, 3) in crop pixels, confidence (B, N) in [0, 1].
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """(B, 3, S, S) RGB crops in [0, 255] -> points (B, N, 3) in crop pixels, confidence (B, N) in [0, 1]
+        and, where the cascade has that part, visibility (B, N) in [0, 1].
 
         Raises ValueError for crops of another shape; S is the geometry's ``input_size``.
         """
@@ -58,7 +67,10 @@ class Cascade(nn.Module):
         image = self.normalize(crops)
         landmarks_2d = self.predict_2d(image)
         z = self.regress_depth(image, landmarks_2d.points)
-        return torch.cat([landmarks_2d.points, z[..., None]], dim=-1), self.confidence(landmarks_2d)
+        points = torch.cat([landmarks_2d.points, z[..., None]], dim=-1)
+        if self.visibility is None:
+            return points, self.confidence(landmarks_2d)
+        return points, self.confidence(landmarks_2d), torch.sigmoid(self.visibility_logits(landmarks_2d, z))
 
     def normalize(self, crops: torch.Tensor) -> torch.Tensor:
         """RGB in [0, 255] -> zero mean, unit variance over natural images."""
@@ -69,14 +81,15 @@ class Cascade(nn.Module):
         """The two-stage 2D cascade on a normalized image (B, 3, S, S)."""
         geometry = self.geometry
         detection_logits, features = self.detection(image)
-        heatmaps = self.regression(detection_logits, features).float()
+        heatmaps, refined = self.regression(detection_logits, features)
+        heatmaps = heatmaps.float()
         if geometry.decoding == "softmax":
             distribution = heatmaps.flatten(-2).softmax(dim=-1).view_as(heatmaps)
         else:
             radius = 3 * geometry.regression_std / geometry.heatmap_stride
             distribution = heatmap.keep_peak(heatmaps, radius=radius)
         points = rescale(heatmap.expectation(distribution), geometry.heatmap_stride)
-        return Landmarks2D(detection_logits, heatmaps, distribution, points)
+        return Landmarks2D(detection_logits, heatmaps, distribution, points, refined)
 
     def regress_depth(self, image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         """z (B, N) in crop pixels, zero mean, of points (B, N, 2) on a normalized image (B, 3, S, S)."""
@@ -88,6 +101,19 @@ class Cascade(nn.Module):
         )
         z: torch.Tensor = self.depth(image, gaussians.to(image.dtype), points)
         return z - z.mean(dim=1, keepdim=True)
+
+    def visibility_logits(self, landmarks_2d: Landmarks2D, z: torch.Tensor) -> torch.Tensor:
+        """(B, N) of a cascade that has that part, for ``z`` (B, N) in crop pixels.
+
+        Points are taken as they are: to say what can be seen does not move them.
+        """
+        if self.visibility is None:
+            raise ValueError("this cascade has no part that tells which landmarks can be seen")
+        points = torch.cat([landmarks_2d.points, z[..., None].to(landmarks_2d.points.dtype)], dim=-1).detach()
+        logits: torch.Tensor = self.visibility(
+            landmarks_2d.features, landmarks_2d.distribution.detach(), points
+        )
+        return logits.float()
 
     def confidence(self, landmarks_2d: Landmarks2D) -> torch.Tensor:
         """(B, N) in [0, 1]: how far both stages agree on each point.

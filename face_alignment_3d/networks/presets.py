@@ -9,6 +9,7 @@ from face_alignment_3d.networks.cascade import Cascade, CascadeGeometry
 from face_alignment_3d.networks.compact.depth import CompactDepth
 from face_alignment_3d.networks.compact.detection import CompactDetection, DetectionWidths
 from face_alignment_3d.networks.compact.regression import CompactRegression
+from face_alignment_3d.networks.compact.visibility import CompactVisibility
 from face_alignment_3d.networks.paper.depth import PaperDepth
 from face_alignment_3d.networks.paper.detection import PaperDetection
 from face_alignment_3d.networks.paper.regression import PaperRegression
@@ -135,4 +136,5 @@ def _compact(
             deconvolution=detection.deconvolution,
         ),
         CompactDepth(NUM_LANDMARKS, stem=depth_stem, stages=depth_stages, prior=depth_prior),
+        CompactVisibility(NUM_LANDMARKS, features=regression[0], local=32, shape=96),
     )

@@ -33,6 +33,9 @@ FORMAT_VERSION: Final = "1"
 #: Batch norm's counters of training steps: not needed for inference, and the only integers among the tensors.
 _COUNTER: Final = "num_batches_tracked"
 
+#: The one part of a cascade that weights may lack.
+_VISIBILITY: Final = "visibility."
+
 
 def save_cascade(cascade: Cascade, path: Path, *, preset: str, metadata: Mapping[str, str]) -> None:
     """Writes ``cascade`` to ``path``, whole or not at all, with its floating tensors as fp16.
@@ -46,7 +49,10 @@ def save_cascade(cascade: Cascade, path: Path, *, preset: str, metadata: Mapping
     """
     merged = merged_metadata(_description(cascade, preset), metadata)
     tensors = {name: _to_half(name, tensor) for name, tensor in _stored_tensors(cascade).items()}
-    expected = _stored_tensors(_build(preset))
+    reference = _build(preset)
+    if cascade.visibility is None:
+        reference.visibility = None
+    expected = _stored_tensors(reference)
     _check_tensors(expected, tensors, f"the cascade to save as {preset!r}")
     write_weight_file(path, safetensors.torch.save(tensors, merged))
 
@@ -71,6 +77,8 @@ def load_cascade(path: Path, *, device: str | torch.device = "cpu") -> Cascade:
         tensors = safetensors.torch.load_file(path, device="cpu")
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise unreadable(path, error) from error
+    if not any(name.startswith(_VISIBILITY) for name in tensors):
+        cascade.visibility = None  # Weights that were trained without it are whole all the same.
     _check_tensors(_stored_tensors(cascade), tensors, str(path))
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):

@@ -48,11 +48,14 @@ class CompactRegression(nn.Module):
         self.leave = conv_norm_relu(channels[0], channels[0])
         self.score = nn.Conv2d(channels[0], landmarks, 1)
 
-    def forward(self, detection_logits: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-        """(B, N, h, w) detection logits and (B, F, h, w) features -> (B, N, h, w) heatmap logits.
+    def forward(
+        self, detection_logits: torch.Tensor, features: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, N, h, w) detection logits and (B, F, h, w) features -> heatmap logits (B, N, h, w) and the
+        features (B, channels[0], h, w) that they are made of.
 
-        Their softmax over each map is the distribution of the landmark's position.
+        The softmax over each map is the distribution of the landmark's position.
         """
         stacked = torch.cat([torch.sigmoid(detection_logits), features], dim=1)
-        logits: torch.Tensor = self.score(self.leave(self.hourglass(self.enter(stacked))))
-        return logits
+        refined = self.leave(self.hourglass(self.enter(stacked)))
+        return self.score(refined), refined

@@ -73,12 +73,15 @@ class PaperRegression(nn.Module):
             if isinstance(module, nn.ConvTranspose2d):
                 initialization.bilinear_(module)
 
-    def forward(self, detection_logits: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-        """(B, N, S, S) detection logits and (B, F, S/4, S/4) features -> (B, N, S, S) heatmaps.
+    def forward(
+        self, detection_logits: torch.Tensor, features: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, N, S, S) detection logits and (B, F, S/4, S/4) features -> (B, N, S, S) heatmaps, and the
+        features (B, 256, S/4, S/4) that they are made of.
 
         S is a multiple of 64. Trained against Gaussians of peak 1; values may be negative.
         """
         maps = self.enter_maps(torch.sigmoid(detection_logits))
         deep = self.hourglass(self.enter(torch.cat([maps, features], dim=1)))
-        heatmaps: torch.Tensor = self.deconvolution(self.score(self.leave(deep)))
-        return heatmaps
+        refined = self.leave(deep)
+        return self.deconvolution(self.score(refined)), refined

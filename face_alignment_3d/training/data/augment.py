@@ -13,7 +13,12 @@ import numpy.typing as npt
 
 from face_alignment_3d.crop import Crop, box_around
 from face_alignment_3d.markup import MIRROR
-from face_alignment_3d.training.data.photometric import Perturbations, Photometric, draw_perturbations
+from face_alignment_3d.training.data.photometric import (
+    Perturbations,
+    Photometric,
+    covered,
+    draw_perturbations,
+)
 from face_alignment_3d.training.data.photometric_opencv import perturb
 from face_alignment_3d.training.data.sample import Sample
 
@@ -90,11 +95,22 @@ class AugmentedCrop:
     def labels(self) -> "CropLabels":
         """The sample's labels as the crop shows them."""
         points = self.crop.to_crop(self.sample.points).astype(np.float32)
-        weight_xy, weight_z = self.sample.weight_xy, self.sample.weight_z
+        sample = self.sample
+        others: tuple[npt.NDArray[np.float32], ...] = (
+            sample.weight_xy,
+            sample.weight_z,
+            sample.visible,
+            sample.weight_visible,
+        )
         if self.mirrored:
             points = mirror_points(points, width=self.crop.size)
-            weight_xy, weight_z = weight_xy[MIRROR], weight_z[MIRROR]
-        return CropLabels(points, weight_xy, weight_z)
+            others = tuple(values[MIRROR] for values in others)
+        weight_xy, weight_z, visible, weight_visible = others
+        if self.perturbations.occlusion:
+            hidden = covered(points[:, :2], self.perturbations.occlusion)
+            visible = np.where(hidden, np.float32(0), visible)
+            weight_visible = np.where(hidden, np.float32(1), weight_visible)
+        return CropLabels(points, weight_xy, weight_z, visible, weight_visible)
 
 
 class CropLabels(NamedTuple):
@@ -105,6 +121,10 @@ class CropLabels(NamedTuple):
     weight_xy: npt.NDArray[np.float32]
     """(66,)"""
     weight_z: npt.NDArray[np.float32]
+    """(66,)"""
+    visible: npt.NDArray[np.float32]
+    """(66,)"""
+    weight_visible: npt.NDArray[np.float32]
     """(66,)"""
 
 
@@ -118,6 +138,8 @@ class Example:
     """(66, 3); z has zero mean."""
     weight_xy: npt.NDArray[np.float32]
     weight_z: npt.NDArray[np.float32]
+    visible: npt.NDArray[np.float32]
+    weight_visible: npt.NDArray[np.float32]
 
 
 def upright_crop(

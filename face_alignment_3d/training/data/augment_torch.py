@@ -38,6 +38,10 @@ class PackedCrops:
     """(B, 66)"""
     weight_z: torch.Tensor
     """(B, 66)"""
+    visible: torch.Tensor
+    """(B, 66)"""
+    weight_visible: torch.Tensor
+    """(B, 66)"""
 
     def to(self, device: torch.device) -> "PackedCrops":
         """A copy on ``device``, whose transfer the CPU need not wait for when it comes from pinned memory."""
@@ -73,6 +77,8 @@ def pack(views: Sequence[AugmentedCrop]) -> PackedCrops:
         points=torch.from_numpy(np.stack([one.points for one in labels])),
         weight_xy=torch.from_numpy(np.stack([one.weight_xy for one in labels])),
         weight_z=torch.from_numpy(np.stack([one.weight_z for one in labels])),
+        visible=torch.from_numpy(np.stack([one.visible for one in labels])),
+        weight_visible=torch.from_numpy(np.stack([one.weight_visible for one in labels])),
     )
 
 

@@ -5,6 +5,7 @@ by :mod:`face_alignment_3d.training.data.photometric_opencv`, a crop at a time o
 :mod:`face_alignment_3d.training.data.photometric_torch`, a batch at a time on a GPU.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,6 +135,23 @@ def draw_perturbations(size: int, generator: np.random.Generator, chances: Photo
         ),
         jpeg=int(generator.integers(12, 60)) if generator.random() < chances.jpeg else None,
     )
+
+
+def covered(points: npt.NDArray[np.floating], patches: Sequence[Patch]) -> npt.NDArray[np.bool_]:
+    """(N,): which of the points (N, 2), in crop pixels, lie under one of the patches."""
+    hidden = np.zeros(len(points), dtype=bool)
+    for patch in patches:
+        if patch.tilt is None:
+            away = points - (patch.left, patch.top)
+            hidden |= ((away >= 0) & (away <= (patch.width, patch.height))).all(axis=1)
+        else:
+            away = points - (patch.left + patch.width // 2, patch.top + patch.height // 2)
+            angle = np.deg2rad(patch.tilt)
+            along = away @ np.array([np.cos(angle), np.sin(angle)])
+            across = away @ np.array([-np.sin(angle), np.cos(angle)])
+            half_width, half_height = max(patch.width // 2, 1), max(patch.height // 2, 1)
+            hidden |= np.square(along / half_width) + np.square(across / half_height) <= 1
+    return hidden
 
 
 def _draw_blur(generator: np.random.Generator) -> GaussianBlur | MotionBlur:

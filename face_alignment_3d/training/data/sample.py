@@ -1,9 +1,15 @@
 """What every data set yields."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from face_alignment_3d.markup import NUM_LANDMARKS
+
+
+def _unknown() -> npt.NDArray[np.float32]:
+    return np.zeros(NUM_LANDMARKS, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,3 +26,7 @@ class Sample:
     """(66,): how far x and y are to be believed; 1 is a careful hand, 0 is unknown."""
     weight_z: npt.NDArray[np.float32]
     """(66,): the same for z."""
+    visible: npt.NDArray[np.float32] = field(default_factory=_unknown)
+    """(66,): 1 for a landmark that can be seen, 0 for one that something hides, be it the head itself."""
+    weight_visible: npt.NDArray[np.float32] = field(default_factory=_unknown)
+    """(66,): how far that is known; 0 where nobody has looked."""

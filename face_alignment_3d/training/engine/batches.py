@@ -51,6 +51,10 @@ class Batch:
     """(B, 66)"""
     weight_z: torch.Tensor
     """(B, 66)"""
+    visible: torch.Tensor
+    """(B, 66)"""
+    weight_visible: torch.Tensor
+    """(B, 66)"""
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on ``device``."""
@@ -105,9 +109,10 @@ def collate(examples: Sequence[Example]) -> Batch:
     crops = torch.from_numpy(np.stack([example.crop for example in examples])).permute(0, 3, 1, 2)
     return Batch(
         crops,
-        torch.from_numpy(np.stack([example.points for example in examples])),
-        torch.from_numpy(np.stack([example.weight_xy for example in examples])),
-        torch.from_numpy(np.stack([example.weight_z for example in examples])),
+        *(
+            torch.from_numpy(np.stack([getattr(example, name) for example in examples]))
+            for name in ("points", "weight_xy", "weight_z", "visible", "weight_visible")
+        ),
     )
 
 
@@ -141,7 +146,14 @@ def prefetch(
 
 def rendered(packed: PackedCrops) -> Batch:
     """The batch of packed views, on the device that they are on."""
-    return Batch(render(packed), packed.points, packed.weight_xy, packed.weight_z)
+    return Batch(
+        render(packed),
+        packed.points,
+        packed.weight_xy,
+        packed.weight_z,
+        packed.visible,
+        packed.weight_visible,
+    )
 
 
 def in_order(

@@ -33,7 +33,7 @@ def predict(
             pixels = np.ascontiguousarray(pixels[:, :, ::-1])
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            points, _ = cascade(batch)
+            points = cascade(batch)[0]
         points_crop = points.float().cpu().numpy()
         if mirrored:
             points_crop = mirror_points(points_crop, width=pixels.shape[2])

@@ -58,6 +58,12 @@ class JointObjective:
             seen = torch.where(use_truth, truth + draws["noise"], landmarks_2d.points.detach().float())
             depth = cascade.regress_depth(image, seen).float()
             terms["depth"] = losses.distance_loss(depth - z, batch.weight_z, unit=stride)
+            if "visibility" in self.parts:
+                logits = cascade.visibility_logits(landmarks_2d, depth.detach())
+                within = losses.inside(truth, size=geometry.input_size)
+                terms["visibility"] = losses.visibility_loss(
+                    logits, batch.visible, batch.weight_visible * within
+                )
             prior_z = draws["prior_z"]
             prior, _, spread = cascade.depth.get_submodule("prior")(draws["prior_points"])
             prior_difference = (prior.float() * spread - prior_z) / spread

@@ -67,6 +67,13 @@ def distance_loss(difference: torch.Tensor, weight: torch.Tensor, *, unit: float
     return weighted_mean(loss.flatten(2).sum(dim=2) if loss.ndim > 2 else loss, weight)
 
 
+def visibility_loss(logits: torch.Tensor, visible: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Cross entropy of each landmark's visibility: all (B, N), ``visible`` in [0, 1]."""
+    return weighted_mean(
+        F.binary_cross_entropy_with_logits(logits.float(), visible, reduction="none"), weight
+    )
+
+
 def weighted_mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Mean over (B, N) of values times weights: to distrust a point does not raise the others' shares."""
     return (values * weight).mean()

@@ -48,7 +48,7 @@ class PaperObjective:
         else:
             logits, features = cascade.detection(image)
             if "regression" in self.parts:
-                heatmaps = cascade.regression(logits, features).float()
+                heatmaps = cascade.regression(logits, features)[0].float()
         if "detection" in self.parts:
             terms["detection"] = losses.detection_loss(logits, truth, visible, geometry)
         if "regression" in self.parts:

@@ -17,6 +17,7 @@ class LossWeights:
     coordinates: float = 1.0
     depth: float = 0.5
     prior: float = 1.0
+    visibility: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class TrainingConfig(RunConfig):
     """SHA-256 of the weight file that the run starts from; None starts from random weights."""
     pruned_from: str | None = None
     """The preset of that file where it is a wider one, which is cut to this; None where it is the same."""
-    trained: tuple[str, ...] = ("detection", "regression", "depth")
+    trained: tuple[str, ...] = ("detection", "regression", "depth", "visibility")
     """The parts of the cascade that learn; the others stay as they are."""
     true_points_share: float = 0.3
     """Of the samples, those whose true points the Z network sees, with noise, in place of the cascade's."""
