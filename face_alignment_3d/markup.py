@@ -48,7 +48,7 @@ OUTER_EYE_CORNERS: Final = (36, 45)
 INNER: Final = slice(17, 66)
 
 
-def _mirror_permutation() -> npt.NDArray[np.int64]:
+def _mirror_permutation_68() -> npt.NDArray[np.int64]:
     pairs68 = [(i, 16 - i) for i in range(8)]
     pairs68 += [(17 + i, 26 - i) for i in range(5)]
     pairs68 += [(31, 35), (32, 34)]
@@ -57,12 +57,20 @@ def _mirror_permutation() -> npt.NDArray[np.int64]:
     permutation68 = np.arange(68)
     for right, left in pairs68:
         permutation68[right], permutation68[left] = left, right
+    permutation68.flags.writeable = False
+    return permutation68
+
+
+def _mirror_permutation() -> npt.NDArray[np.int64]:
     position66 = np.full(68, -1)
     position66[FROM_68] = np.arange(NUM_LANDMARKS)
-    permutation = position66[permutation68[FROM_68]]
+    permutation = position66[MIRROR_68[FROM_68]]
     permutation.flags.writeable = False
     return permutation
 
+
+#: The same as :data:`MIRROR` for 68 points.
+MIRROR_68: Final = _mirror_permutation_68()
 
 #: ``mirrored_points[MIRROR]`` puts the points of a mirrored face back in markup order; its own inverse.
 MIRROR: Final = _mirror_permutation()

@@ -41,7 +41,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
         nargs="+",
         default=list(_DEFAULT_SETS),
         metavar="SET",
-        help="sets below photos68/, or pseudo: faces of DERIVED/pseudo_labels.npz "
+        help="sets below photos68/, or pseudo: faces that networks alone have labelled, with the labels of DERIVED/fused_labels.npz "
         f"(default: {' '.join(_DEFAULT_SETS)})",
     )
     parser.add_argument("--count", type=int, default=2500, metavar="N", help="faces of `pseudo` (2500)")
@@ -66,10 +66,10 @@ def run(args: argparse.Namespace) -> int:
     from face_alignment_3d.export import write_png
     from face_alignment_3d.training.data.datasets.novel_views import PSEUDO_LABELLED, open_novel_views
     from face_alignment_3d.training.data.subsample import subsample
-    from face_alignment_3d.training.labels.face_model import load_face_model
     from face_alignment_3d.training.novel_views.head_model import load_head_model
     from face_alignment_3d.training.novel_views.poses import EVALUATION, TRAINING, TRAINING_SINGLE
     from face_alignment_3d.training.novel_views.sheet import views_sheet
+    from face_alignment_3d.training.novel_views.sources import open_sources
     from face_alignment_3d.training.novel_views.views import make_views
 
     numbers = {"--count": args.count, "--face-size": args.face_size, "--limit": args.limit}
@@ -78,10 +78,11 @@ def run(args: argparse.Namespace) -> int:
             raise DataError(f"expected {name} of at least 1; got {value}")
     # Views are drawn on threads of their own; OpenCV's would only fight with them.
     cv2.setNumThreads(1)
-    heads, model = load_head_model(args.data), load_face_model(args.data)
+    heads = load_head_model(args.data)
     poses = {_EVALUATION: EVALUATION, PSEUDO_LABELLED: TRAINING_SINGLE}
     for name in dict.fromkeys(args.dataset):
-        sources = _sources(args, name, model)
+        size = args.face_size or (_EVALUATION_FACE_SIZE if name == _EVALUATION else _FACE_SIZE)
+        sources = open_sources(args.data, args.out, name, face_size=size, count=args.count)
         sources = [sources[i] for i in subsample(len(sources), args.limit)]
         out = args.out / "novel_views" / name
         with tqdm(total=len(sources), unit="photo", desc=name, file=sys.stderr, disable=None) as bar:
@@ -92,20 +93,3 @@ def run(args: argparse.Namespace) -> int:
         write_png(out.with_name(f"{name}.png"), views_sheet(views))
         print(f"{name}: {count} views of {len(sources)} photos, SHA-256 {views.digest()}", flush=True)
     return 0
-
-
-def _sources(args: argparse.Namespace, name: str, model: "FaceModel") -> "list[Source]":
-    from face_alignment_3d.training.data.datasets.novel_views import PSEUDO_LABELLED
-    from face_alignment_3d.training.data.datasets.teachers import open_teacher_labelled_faces
-    from face_alignment_3d.training.labels.labels import load_labels
-    from face_alignment_3d.training.novel_views.sources import (
-        hand_labelled_sources,
-        pseudo_labelled_sources,
-    )
-
-    size = args.face_size or (_EVALUATION_FACE_SIZE if name == _EVALUATION else _FACE_SIZE)
-    if name != PSEUDO_LABELLED:
-        return hand_labelled_sources(args.data, name, model, face_size=size)
-    faces = open_teacher_labelled_faces(args.data)
-    labels = load_labels(args.out / "pseudo_labels.npz", count=len(faces.names), names=faces.names)
-    return pseudo_labelled_sources(faces, labels, face_size=size, count=args.count)

@@ -4,174 +4,153 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.training.data.datasets.face_sets import (
+    AFLW_SET,
+    HAND_LABELLED,
+    TEACHER_LABELLED,
+    FaceSet,
+    open_training_sets,
+)
 from face_alignment_3d.training.data.datasets.novel_views import (
     PSEUDO_LABELLED,
-    NovelViews,
     open_novel_views,
-    view_source,
 )
-from face_alignment_3d.training.data.datasets.photos68 import make_samples, open_photos68
-from face_alignment_3d.training.data.datasets.teachers import (
-    TeacherLabelledFaces,
-    open_teacher_labelled_faces,
-)
+from face_alignment_3d.training.data.datasets.photos68 import shrink_to_face
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.data.teacher_labelled_photos import read_shrunk
 from face_alignment_3d.training.engine.batches import Pool
-from face_alignment_3d.training.labels.agreement import teacher_labels
-from face_alignment_3d.training.labels.face_model import load_face_model
-from face_alignment_3d.training.labels.labels import Labels, load_labels, scaled
-from face_alignment_3d.training.labels.lifting import lift
+from face_alignment_3d.training.labels.fused_labels import load_fused_labels
+from face_alignment_3d.training.labels.fusion import Fusion
 from face_alignment_3d.training.recipes.config import RunConfig
 
-#: Hand-labelled sets to train on. AFW is left for evaluation and must never be listed here.
-HAND_LABELLED = ("helen_train", "lfpw_train")
-_HELD_OUT_TURNED = 100
-_TURNED_YAW = 25.0
+#: One in so many AFLW faces is kept for validation.
+_AFLW_HOLDOUT_EVERY: Final = 40
+_TURNED_YAW, _PROFILE_YAW = 25.0, 60.0
+#: How much more often a face with MERL-RAV's points is drawn than one with AFLW's 21 alone.
+_MERL_FACTOR: Final = 1.5
+#: Faces whose z is believed by more than this tell the shape prior.
+_KNOWN_SHAPE: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class TeacherLabelledImages:
-    """The faces that teachers have labelled, shrunk, and the factor that each was shrunk by."""
+class SampleGroup:
+    """Samples of one kind, and how often each is drawn relative to the others."""
 
-    faces: TeacherLabelledFaces
-    images: Sequence[npt.NDArray[np.uint8]]
-    scales: npt.NDArray[np.float32]
-    """(N,)"""
+    samples: Sequence[Sample]
+    frequency: npt.NDArray[np.float64]
+    """(len(samples),)"""
 
-    def samples(self, labels: Labels) -> list[Sample]:
-        """One sample a face, in the pixels of the shrunk photos; weights may be zero."""
-        return [
-            Sample(name, image, scaled(points, float(scale)), weight_xy, weight_z)
-            for name, image, scale, points, weight_xy, weight_z in zip(
-                self.faces.names,
-                self.images,
-                self.scales,
-                labels.points,
-                labels.weight_xy,
-                labels.weight_z,
-                strict=True,
-            )
-        ]
-
-    def held_out(self) -> npt.NDArray[np.bool_]:
-        """(N,): the turned faces that are kept for validation, evenly spread over the list."""
-        candidates = np.flatnonzero((np.abs(self.faces.yaw) > _TURNED_YAW) & self.faces.teachers_agree())
-        chosen = np.zeros(len(self.faces.names), dtype=bool)
-        chosen[candidates[:: max(1, len(candidates) // _HELD_OUT_TURNED)]] = True
-        return chosen
-
-
-@dataclass(frozen=True, eq=False)
-class DerivedData:
-    """What was made of the photos before a run: pseudo-labels, and views from other sides."""
-
-    pseudo_labels: Labels
-    """Of all teacher-labelled faces, in their order."""
-    hand_labelled_novel_views: list[Sample]
-    teacher_labelled_novel_views: list[Sample]
+    def pool(self, share: float) -> Pool:
+        """The group with its share of a batch."""
+        return Pool(self.samples, share, self.frequency / self.frequency.sum())
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
     """What a run trains on and is validated with."""
 
-    hand: list[Sample]
-    teacher_labelled: TeacherLabelledImages
+    groups: dict[str, SampleGroup]
+    """By kind: ``"hand"``, ``"aflw"``, ``"teachers"``, ``"views_of_hand"``, ``"views_of_teachers"``."""
     validation: dict[str, list[Sample]]
-    derived_data: "DerivedData | None" = None
+    """``"hand"``, ``"aflw"`` and, of those, ``"profile"``."""
+    shapes: npt.NDArray[np.float32]
+    """(M, 66, 3): labels in 3D, for the shape prior."""
 
-    def pools(self, config: RunConfig, labels: Labels, *, teacher_labelled_share: float) -> list[Pool]:
-        """The hand-labelled photos and, with their share of a batch, the faces that ``labels`` speaks of.
-
-        Turned photos, where there are any, take their shares from those of the hand-labelled ones.
-        """
-        held_out = self.teacher_labelled.held_out()
-        usable = np.flatnonzero((labels.weight_xy.max(axis=1) > 0) & ~held_out)
-        sampling_weights = np.where(
-            np.abs(self.teacher_labelled.faces.yaw[usable]) > _TURNED_YAW, config.turned_factor, 1.0
-        )
-        samples = self.teacher_labelled.samples(labels)
-        pools = [
-            Pool(
-                [samples[i] for i in usable],
-                teacher_labelled_share,
-                sampling_weights / sampling_weights.sum(),
-            )
+    def pools(self, config: RunConfig) -> list[Pool]:
+        """Each group that is not empty with its share of a batch."""
+        shares = config.shares.as_dict()
+        return [
+            group.pool(shares[kind]) for kind, group in self.groups.items() if group.samples and shares[kind] > 0
         ]
-        if self.derived_data is not None:
-            for turned, share in (
-                (self.derived_data.hand_labelled_novel_views, config.hand_labelled_novel_views_share),
-                (self.derived_data.teacher_labelled_novel_views, config.teacher_labelled_novel_views_share),
-            ):
-                if turned and share > 0:
-                    pools.append(_evenly(turned, share))
-        return [_evenly(self.hand, 1.0 - sum(pool.share for pool in pools)), *pools]
 
 
-def load_training_data(data: Path, config: RunConfig, derived_data: Path | None = None) -> TrainingData:
-    """Reads all photos below ``data`` and lifts the hand-made labels: about a minute and 3 GB in full.
+def load_training_data(data: Path, derived_data: Path, config: RunConfig) -> TrainingData:
+    """Reads all photos below ``data``, the fused labels and the novel views below ``derived_data``.
 
-    ``derived_data`` is a folder that ``face-alignment-3d train-data`` wrote to; with it, another minute and 3
-    GB.
+    About a minute and 4 GB in full. Raises :class:`DataError` for what is missing, and for labels that were
+    fused for other photos.
     """
-    model = load_face_model(data)
-    hand: list[Sample] = []
-    names: list[str] = []
-    for name in HAND_LABELLED:
-        photos = open_photos68(data, name)
-        names += [f"{name}/{stem}" for stem in photos.names]
-        hand += make_samples(photos, lift(photos.points68, model), face_size=config.face_size)
-    faces = open_teacher_labelled_faces(data)
-    teacher_labelled = TeacherLabelledImages(faces, *read_shrunk(faces, face_size=config.face_size))
-    held_out = teacher_labelled.held_out()
-    teacher_labelled_samples = teacher_labelled.samples(teacher_labels(teacher_labelled.faces))
-    validation = {
-        "hand": hand[:: config.holdout_every],
-        "turned": [sample for sample, out in zip(teacher_labelled_samples, held_out, strict=True) if out],
-    }
-    training = [sample for i, sample in enumerate(hand) if i % config.holdout_every]
-    if derived_data is None:
-        return TrainingData(training, teacher_labelled, validation)
+    labels = load_fused_labels(derived_data)
+    sets = {faces.name: faces for faces in open_training_sets(data)}
+    fused = {name: labels.of(faces) for name, faces in sets.items()}
+    samples = {name: _read(faces, fused[name], config.face_size) for name, faces in sets.items()}
+
+    hand = [sample for name in HAND_LABELLED for sample in samples[name]]
+    held_out = set(range(0, len(hand), config.holdout_every))
+    names = [f"{name}/{file.stem}" for name in HAND_LABELLED for file in sets[name].files]
+    withheld = {names[index] for index in held_out}
+
+    aflw, of_aflw = samples[AFLW_SET], fused[AFLW_SET]
+    usable = np.flatnonzero(of_aflw.weight_xy.max(axis=1) > 0)
+    kept_back = usable[::_AFLW_HOLDOUT_EVERY]
+    usable = np.setdiff1d(usable, kept_back)
+    profile = kept_back[np.abs(of_aflw.yaw[kept_back]) > _PROFILE_YAW]
+
+    teachers, of_teachers = samples[TEACHER_LABELLED], fused[TEACHER_LABELLED]
+    trusted = np.flatnonzero(of_teachers.weight_xy.max(axis=1) > 0)
+    known = [
+        fusion.points[np.setdiff1d(np.flatnonzero(fusion.weight_z.max(axis=1) > _KNOWN_SHAPE), out)]
+        for fusion, out in ((fusion, kept_back if name == AFLW_SET else []) for name, fusion in fused.items())
+    ]
     return TrainingData(
-        training,
-        teacher_labelled,
-        validation,
-        _read_derived_data(derived_data, teacher_labelled, withheld=set(names[:: config.holdout_every])),
+        groups={
+            "hand": _evenly([sample for index, sample in enumerate(hand) if index not in held_out]),
+            "aflw": SampleGroup(
+                [aflw[index] for index in usable],
+                _turned_factor(of_aflw.yaw[usable], config)
+                * np.where(of_aflw.weight_visible[usable].max(axis=1) > 0, _MERL_FACTOR, 1.0),
+            ),
+            "teachers": SampleGroup(
+                [teachers[index] for index in trusted], _turned_factor(of_teachers.yaw[trusted], config)
+            ),
+            "views_of_hand": _evenly(_read_views(derived_data, HAND_LABELLED, withheld)),
+            "views_of_teachers": _evenly(_read_views(derived_data, (PSEUDO_LABELLED,), set())),
+        },
+        validation={
+            "hand": [hand[index] for index in sorted(held_out)],
+            "aflw": [aflw[index] for index in kept_back],
+            "profile": [aflw[index] for index in profile],
+        },
+        shapes=np.concatenate(known),
     )
 
 
-def _evenly(samples: list[Sample], share: float) -> Pool:
-    return Pool(samples, share, np.full(len(samples), 1 / len(samples)))
-
-
-def _read_derived_data(
-    derived_data: Path, teacher_labelled: TeacherLabelledImages, *, withheld: set[str]
-) -> DerivedData:
-    """Leaves out every view of a photo that is held out."""
-    hand_labelled_novel_views: list[Sample] = []
-    for name in HAND_LABELLED:
-        views = open_novel_views(derived_data, name)
-        hand_labelled_novel_views += _read_views(
-            views, [i for i, source in enumerate(views.sources) if f"{name}/{source}" not in withheld]
+def _read(faces: FaceSet, fusion: Fusion, face_size: int) -> list[Sample]:
+    def sample(index: int) -> Sample:
+        image, points = shrink_to_face(faces.image(index), fusion.points[index], face_size=face_size)
+        return Sample(
+            f"{faces.name}/{faces.files[index].stem}",
+            image,
+            points,
+            fusion.weight_xy[index],
+            fusion.weight_z[index],
+            fusion.visible[index],
+            fusion.weight_visible[index],
         )
-    out = teacher_labelled.held_out()
-    stems = {
-        view_source(name) for name, hidden in zip(teacher_labelled.faces.names, out, strict=True) if hidden
-    }
-    views = open_novel_views(derived_data, PSEUDO_LABELLED)
-    teacher_labelled_novel_views = _read_views(
-        views, [i for i, source in enumerate(views.sources) if source not in stems]
-    )
-    names = teacher_labelled.faces.names
-    labels = load_labels(derived_data / "pseudo_labels.npz", count=len(names), names=names)
-    return DerivedData(labels, hand_labelled_novel_views, teacher_labelled_novel_views)
 
-
-def _read_views(views: NovelViews, indices: Sequence[int]) -> list[Sample]:
     with ThreadPoolExecutor() as executor:
-        return list(executor.map(views.sample, indices))
+        return list(executor.map(sample, range(len(faces))))
+
+
+def _read_views(derived_data: Path, sets: Sequence[str], withheld: set[str]) -> list[Sample]:
+    """The novel views of all photos but those that are held out."""
+    found: list[Sample] = []
+    for name in sets:
+        views = open_novel_views(derived_data, name)
+        chosen = [i for i, source in enumerate(views.sources) if f"{name}/{source}" not in withheld]
+        with ThreadPoolExecutor() as executor:
+            found += executor.map(views.sample, chosen)
+    return found
+
+
+def _turned_factor(yaw: npt.NDArray[np.float32], config: RunConfig) -> npt.NDArray[np.float64]:
+    turned = np.abs(yaw)
+    return np.select([turned > _PROFILE_YAW, turned > _TURNED_YAW], [config.profile_factor, config.turned_factor], 1.0)
+
+
+def _evenly(samples: Sequence[Sample]) -> SampleGroup:
+    return SampleGroup(samples, np.ones(len(samples)))

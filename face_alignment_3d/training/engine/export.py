@@ -16,12 +16,12 @@ LICENSE = "non-commercial research (terms of the training photos; see MODEL_CARD
 DATA = (
     "HELEN train (870 photos, 300-W annotation)",
     "LFPW train (805 photos, 300-W annotation)",
+    "AFLW (16,496 faces; 21 hand-made points each, 68 of MERL-RAV with visibility for 10,325)",
     "YouTube Faces frames, UTKFace, All-Age-Faces, StyleGAN2 portraits, facial expressions and turned faces "
-    "of those sets and LFW (14,741 photos; labels of 3DDFA_V2 and MediaPipe, then the network's own)",
-    "Basel Face Model 68-point basis and AFLW2000-3D labels (no photos)",
+    "of those sets and LFW (5,943 faces; labels of 3DDFA_V2 and of earlier weights)",
+    "3DDFA_V2's points of all these faces, and the Basel Face Model's 68-point basis (no photos)",
+    "views of these photos turned out of plane, drawn with the head model ICT-FaceKit",
 )
-#: What a run with turned photos learns from besides.
-NOVEL_VIEWS_DATA = ("views of these photos turned out of plane, drawn with the head model ICT-FaceKit",)
 
 
 def export_weights(
@@ -33,6 +33,7 @@ def export_weights(
     command: str,
     errors: Mapping[str, float],
     data: tuple[str, ...] = DATA,
+    starts_from: str | None = None,
 ) -> WeightsEntry:
     """Writes ``<preset>.safetensors`` and ``<preset>.manifest.json`` into ``out``; returns the entry.
 
@@ -51,6 +52,7 @@ def export_weights(
             "seed": str(config.seed),
             "steps": str(steps),
             "date": today,
+            **({} if starts_from is None else {"starts_from_sha256": starts_from}),
         },
     )
     entry = entry_for_file(

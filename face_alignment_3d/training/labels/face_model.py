@@ -1,7 +1,8 @@
-"""The linear face model that 2D labels are lifted with."""
+"""The linear face model that labels in 3D are made with."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ from face_alignment_3d.training.data.archives import read_arrays, require_shape
 
 Floats = npt.NDArray[np.float64]
 
+#: One in so many of the training faces tells the prior.
+_EVERY: Final = 3
 # The basis as distributed has x towards the viewer, y up and z to the subject's right.
 _TO_LIBRARY_FRAME = np.array([[0.0, 0.0, -1.0], [0.0, -1.0, 0.0], [-1.0, 0.0, 0.0]])
 
@@ -30,24 +33,22 @@ class FaceModel:
     prior_covariance: Floats
     """(K, K)"""
 
+    def radius(self) -> float:
+        """Root mean square distance of the mean face's points from their center."""
+        return float(np.sqrt(np.square(self.mean - self.mean.mean(axis=0)).sum(axis=1).mean()))
+
     def shapes(self, coefficients: Floats) -> Floats:
         """(N, K) -> (N, 68, 3)"""
         shapes: Floats = self.mean + np.einsum("nk,kpd->npd", coefficients, self.basis)
         return shapes
 
 
-def load_labels3d(directory: Path) -> Floats:
-    """The AFLW2000-3D labels, (N, 68, 3), in the library's frame: z away from the camera, centered."""
-    path = directory / "models" / "aflw2000_labels.npz"
-    labels = read_arrays(path, ["points68"])["points68"]
-    require_shape(path, "points68", labels, (None, 68, 3))
-    points: Floats = labels.astype(np.float64) * [1.0, 1.0, -1.0]
-    points -= points.mean(axis=1, keepdims=True)
-    return points
-
-
 def load_face_model(directory: Path) -> FaceModel:
-    """Reads the basis below ``directory``/models and estimates its prior by a fit to the 3D labels there."""
+    """Reads the basis below ``directory``/models and estimates its prior.
+
+    The prior is that of 3DDFA_V2's fits to the training photos, which have the same basis: one mean and one
+    covariance of their coefficients. No label of an evaluation set is read.
+    """
     path = directory / "models" / "bfm68_basis.npz"
     arrays = read_arrays(path, ["mean", "shape", "expression"])
     require_shape(path, "mean", arrays["mean"], (68, 3))
@@ -55,8 +56,24 @@ def load_face_model(directory: Path) -> FaceModel:
         require_shape(path, part, arrays[part], (None, 68, 3))
     mean = arrays["mean"].astype(np.float64) @ _TO_LIBRARY_FRAME.T
     basis = np.concatenate([arrays["shape"], arrays["expression"]]).astype(np.float64) @ _TO_LIBRARY_FRAME.T
-    coefficients = _fit_to_3d(mean, basis, load_labels3d(directory))
+    standard = FaceModel(mean, basis, np.zeros(len(basis)), np.eye(len(basis)))
+    coefficients = fit_coefficients(standard, _predictions(directory))
     return FaceModel(mean, basis, coefficients.mean(axis=0), np.cov(coefficients.T))
+
+
+def _predictions(directory: Path) -> Floats:
+    """3DDFA_V2's points (N, 68, 3) of some thousands of training faces, in pixels."""
+    found = []
+    for path, keys in (
+        (directory / "faces" / "aflw.npz", ("tddfa68_x32",)),
+        (directory / "faces" / "teachers.npz", ("tddfa68_x32",)),
+        (directory / "photos68" / "teachers.npz", ("helen_train_tddfa68_x32", "lfpw_train_tddfa68_x32")),
+    ):
+        arrays = read_arrays(path, keys)
+        for key in keys:
+            require_shape(path, key, arrays[key], (None, 68, 3))
+            found.append(arrays[key][::_EVERY].astype(np.float64))
+    return np.concatenate(found)
 
 
 def umeyama(source: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
@@ -77,17 +94,17 @@ def umeyama(source: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
     return scale, rotation, translation
 
 
-def _fit_to_3d(
-    mean: Floats, basis: Floats, labels: Floats, *, rounds: int = 15, ridge: float = 1e-3
-) -> Floats:
-    """Coefficients (N, K) that fit 3D labels (N, 68, 3), alternating similarity and ridge regression."""
-    count = len(basis)
-    design = basis.reshape(count, -1)
+def fit_coefficients(model: FaceModel, points: Floats, *, rounds: int = 30, ridge: float = 1e-3) -> Floats:
+    """Coefficients (N, K) of the shapes nearest to 3D points (N, 68, 3) in any pose and size.
+
+    Alternates the best similarity and a ridge regression.
+    """
+    count = len(model.basis)
+    design = model.basis.reshape(count, -1)
     gram = design @ design.T + ridge * np.eye(count)
-    coefficients = np.zeros((len(labels), count))
+    coefficients = np.zeros((len(points), count))
     for _ in range(rounds):
-        shapes = mean + np.einsum("nk,kpd->npd", coefficients, basis)
-        scale, rotation, translation = umeyama(shapes, labels)
-        unposed = np.einsum("npi,nij->npj", labels - translation[:, None], rotation) / scale[:, None, None]
-        coefficients = np.linalg.solve(gram, design @ (unposed - mean).reshape(len(labels), -1).T).T
+        scale, rotation, translation = umeyama(model.shapes(coefficients), points)
+        unposed = np.einsum("npi,nij->npj", points - translation[:, None], rotation) / scale[:, None, None]
+        coefficients = np.linalg.solve(gram, design @ (unposed - model.mean).reshape(len(points), -1).T).T
     return coefficients

@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from face_alignment_3d.markup import FROM_68, MIRROR, OUTER_EYE_CORNERS
-from face_alignment_3d.training.labels.face_model import Floats, umeyama
+from face_alignment_3d.markup import MIRROR, OUTER_EYE_CORNERS
+from face_alignment_3d.training.labels.face_model import umeyama
 from face_alignment_3d.training.labels.lifting import rotation
 
 _MAX_NOISE = 0.03
@@ -15,9 +16,9 @@ _MAX_NOISE = 0.03
 class RandomPoseLabels:
     """Label sets brought to the front once, then drawn in random poses, mirrored, with noise in x and y."""
 
-    def __init__(self, labels68: Floats) -> None:
-        """``labels68``: (N, 68, 3) in the library's frame, in any pose."""
-        labels = labels68[:, FROM_68]
+    def __init__(self, labels66: npt.NDArray[np.floating]) -> None:
+        """``labels66``: (N, 66, 3) in the library's frame, in any pose."""
+        labels = np.asarray(labels66, dtype=np.float64)
         labels = labels - labels.mean(axis=1, keepdims=True)
         frontal = labels[:1]
         for _ in range(3):

@@ -19,7 +19,7 @@ def head_depth(
     the depth of its rim goes on.
     """
     corners = skin[quads]
-    facing = corners[_towards_camera(corners)]
+    facing = corners[towards_camera(corners)]
     depth = draw(facing, facing[:, :, 2:], size=size, thickness=1.0).values[:, :, 0]
     drawn = np.ones(size, dtype=bool)
     drawn[depth == 0] = False
@@ -29,7 +29,7 @@ def head_depth(
     return np.asarray(cv2.medianBlur(fill(depth, inner), 3), dtype=np.float32), head
 
 
-def _towards_camera(corners: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+def towards_camera(corners: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """(Q,): whether quads (Q, 4, 3) show their outer side, so that no hole shows the back of the head."""
     across, along = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
     turning: npt.NDArray[np.bool_] = across[:, 0] * along[:, 1] - across[:, 1] * along[:, 0] < 0

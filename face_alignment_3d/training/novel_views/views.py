@@ -19,9 +19,12 @@ from face_alignment_3d.training.labels.lifting import rotation
 from face_alignment_3d.training.novel_views.head_fit import HeadFit, fit_heads
 from face_alignment_3d.training.novel_views.head_model import HeadModel
 from face_alignment_3d.training.novel_views.poses import PoseRange, draw_pose
+from face_alignment_3d.training.novel_views.visibility import visible_landmarks
 from face_alignment_3d.training.novel_views.turning import Pixels, make_scene, turn, turn_points
 
 _JPEG_QUALITY = 93
+#: How far the mesh is believed where it hides a landmark and where it does not: hair and hands may hide it yet.
+_HIDDEN_WEIGHT, _SEEN_WEIGHT = 0.7, 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +74,8 @@ def make_views(
         names=np.array([view.name for view in views]),
         sources=np.array([view.source for view in views]),
         points66=np.stack([view.points for view in views]),
+        visible=np.stack([view.visible for view in views]),
+        weight_visible=np.stack([view.weight_visible for view in views]),
         pitch=np.array([view.angles[0] for view in views], dtype=np.float32),
         yaw=np.array([view.angles[1] for view in views], dtype=np.float32),
         roll=np.array([view.angles[2] for view in views], dtype=np.float32),
@@ -86,6 +91,8 @@ class _View:
     angles: tuple[float, float, float]
     turn_by: Floats
     points: npt.NDArray[np.float32]
+    visible: npt.NDArray[np.float32]
+    weight_visible: npt.NDArray[np.float32]
 
 
 def _views_of(
@@ -94,6 +101,8 @@ def _views_of(
     digest = hashlib.sha256(source.name.encode()).digest()
     generator = np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
     center = fit.center(index)
+    skin = fit.skin(index)
+    seen_in_source = visible_landmarks(fit.model, skin, center, np.eye(3))
     views = []
     for number, wanted in enumerate(poses):
         pose = draw_pose(angles, wanted, generator)
@@ -102,7 +111,18 @@ def _views_of(
         target = rotation(torch.tensor([pose], dtype=torch.float64).deg2rad())[0].numpy()
         turn_by = target @ fit.rotation[index].T
         points = turn_points(source.points, center, turn_by)
-        views.append(_View(f"{source.name}_{number}", source.name, pose, turn_by, points))
+        seen = visible_landmarks(fit.model, skin, center, turn_by)
+        views.append(
+            _View(
+                f"{source.name}_{number}",
+                source.name,
+                pose,
+                turn_by,
+                points,
+                seen.astype(np.float32),
+                np.where(seen, _SEEN_WEIGHT * seen_in_source, _HIDDEN_WEIGHT).astype(np.float32),
+            )
+        )
     return views
 
 

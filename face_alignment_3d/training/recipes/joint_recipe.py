@@ -1,4 +1,4 @@
-"""The recipe of the compact presets: all parts at once, with labels that the network makes on the way."""
+"""The recipe of the compact presets: all parts at once."""
 
 import math
 from dataclasses import asdict, replace
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 
-from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.training.data.training_data import TrainingData
@@ -14,22 +13,18 @@ from face_alignment_3d.training.engine.batches import BatchMaker
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.engine.trainer import Report, Trainer, TrainingPlan
 from face_alignment_3d.training.engine.validation import validate
-from face_alignment_3d.training.labels.agreement import teacher_labels
-from face_alignment_3d.training.labels.labels import Labels, load_labels, save_labels
 from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
-from face_alignment_3d.training.labels.self_labels import predict_pseudo_labels
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
 from face_alignment_3d.training.pruning.prune import prune
 from face_alignment_3d.training.recipes.config import TrainingConfig
 
-#: How many batches a cut cascade is fitted on.
+#: How many batches a pruned cascade is fitted on.
 _PRUNING_BATCHES = 16
 
 
 def train_joint(
     config: TrainingConfig,
     data: TrainingData,
-    random_pose_labels: RandomPoseLabels,
     out: Path,
     *,
     processes: Processes,
@@ -39,20 +34,21 @@ def train_joint(
     """Runs or resumes ``config`` in the folder ``out``; returns the averaged cascade and its validation.
 
     ``start`` is what to start from, by default random weights: a cascade of the same preset, or of
-    ``config.pruned_from``, which is cut to it first. With ``data.derived_data`` the labels that were made
-    beforehand are used throughout, else the network labels the teacher-labelled faces itself on the way.
+    ``config.pruned_from``, which is pruned to it first.
 
     Raises :class:`DataError` when ``out`` holds files of another run, or when the loss is not finite, and
     :class:`TrainingStopped` when the run is asked to stop. Process 0 alone validates; the others return no
     errors.
     """
     out.mkdir(parents=True, exist_ok=True)
-    plan = joint_plan(config, random_pose_labels)
+    plan = joint_plan(config, RandomPoseLabels(data.shapes))
     cascade = starting_cascade(config, start if config.pruned_from is None else None)
 
-    def batches(labels: Labels, *, teacher_labelled_share: float, part: slice | None) -> BatchMaker:
+    pools = data.pools(config)
+
+    def batches(part: slice | None) -> BatchMaker:
         return BatchMaker(
-            data.pools(config, labels, teacher_labelled_share=teacher_labelled_share),
+            pools,
             cascade.geometry,
             config.geometric,
             config.photometric,
@@ -63,58 +59,21 @@ def train_joint(
 
     checkpoint = out / "checkpoint.safetensors"
     if start is not None and config.pruned_from is not None and not checkpoint.exists():
-        if data.derived_data is None:
-            raise DataError("pruning a cascade needs labels that were made beforehand (--derived-data)")
-        maker = batches(
-            data.derived_data.pseudo_labels, teacher_labelled_share=config.self_labelled_share, part=None
-        )
         report(f"pruning {config.pruned_from} to {config.preset}")
+        maker = batches(None)
         prune(start, cascade, (maker.batch(step).crops for step in range(_PRUNING_BATCHES)))
     trainer = Trainer(cascade, plan, checkpoint, processes=processes)
     trainer.resume(report)
-
-    def until(stop: int, labels: Labels, *, teacher_labelled_share: float) -> None:
-        maker = batches(
-            labels, teacher_labelled_share=teacher_labelled_share, part=processes.shard(config.batch_size)
-        )
-        trainer.until(stop, maker, data.validation, report)
-
-    if data.derived_data is not None:
-        until(
-            config.steps, data.derived_data.pseudo_labels, teacher_labelled_share=config.self_labelled_share
-        )
-    else:
-        switch = int(config.self_label_at * config.steps)
-        own = out / "self_labels.npz"
-        if trainer.step < switch:
-            if processes.is_main:
-                own.unlink(missing_ok=True)  # Made by an earlier run, whose checkpoint is gone.
-            until(
-                switch,
-                teacher_labels(data.teacher_labelled.faces),
-                teacher_labelled_share=config.teacher_labelled_share,
-            )
-        if processes.is_main and not own.exists():
-            report("labelling the teacher-labelled faces with the averaged network")
-            teacher_labelled = data.teacher_labelled
-            bf16 = config.precision == "bf16"
-            pseudo_labels = predict_pseudo_labels(
-                trainer.average.cascade,
-                teacher_labelled.faces,
-                teacher_labelled.images,
-                teacher_labelled.scales,
-                bf16=bf16,
-            )
-            save_labels(own, pseudo_labels)
-        processes.barrier()
-        labels = load_labels(own, count=len(data.teacher_labelled.faces.names))
-        until(config.steps, labels, teacher_labelled_share=config.self_labelled_share)
+    trainer.until(config.steps, batches(processes.shard(config.batch_size)), data.validation, report)
     averaged = trainer.average.cascade
     return averaged, validate(averaged, data.validation, bf16=False) if processes.is_main else {}
 
 
 def starting_cascade(config: TrainingConfig, start: Cascade | None = None) -> Cascade:
-    """The cascade before the first step: as ``start``, or of random weights, a function of the seed."""
+    """The cascade before the first step: as ``start``, or of random weights, a function of the seed.
+
+    Of ``config.reinitialized``, and of a part that ``start`` lacks, the weights are random.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         cascade = PRESETS[config.preset]()
@@ -123,7 +82,13 @@ def starting_cascade(config: TrainingConfig, start: Cascade | None = None) -> Ca
         # Nearly sure that a landmark is elsewhere, lest the many empty cells swamp the first steps.
         torch.nn.init.constant_(bias, -4.0)
     if start is not None:
-        cascade.load_state_dict(start.state_dict())
+        given = start.state_dict()
+        cascade.load_state_dict(
+            {
+                name: tensor if name.startswith(config.reinitialized) else given.get(name, tensor)
+                for name, tensor in cascade.state_dict().items()
+            }
+        )
     if config.crop_scale is not None:
         cascade.geometry = replace(cascade.geometry, crop_scale=config.crop_scale)
     return cascade

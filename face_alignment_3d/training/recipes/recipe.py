@@ -10,14 +10,11 @@ from face_alignment_3d.training.data.chosen_data import load_chosen_data
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.data.training_data import load_training_data
 from face_alignment_3d.training.engine.batches import Pool
-from face_alignment_3d.training.engine.export import DATA, NOVEL_VIEWS_DATA, export_weights
+from face_alignment_3d.training.engine.export import DATA, export_weights
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.engine.run_config_check import check_run_folder
 from face_alignment_3d.training.engine.tensorboard_logger import tensorboard_is_installed
 from face_alignment_3d.training.engine.trainer import Report
-from face_alignment_3d.training.labels.agreement import teacher_labels
-from face_alignment_3d.training.labels.face_model import load_labels3d
-from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.recipes.config import RunConfig, TrainingConfig
 from face_alignment_3d.training.recipes.joint_recipe import train_joint
 from face_alignment_3d.training.recipes.paper_config import PaperConfig
@@ -36,15 +33,14 @@ def run_joint_recipe(
     processes: Processes,
     command: str,
     report: Report,
-    derived_data: Path | None = None,
+    derived_data: Path,
     start: Path | None = None,
 ) -> WeightsEntry | None:
     """Trains a compact preset on the photos below ``data`` and exports into ``out``.
 
     The same call resumes a run that was stopped. ``command`` is what the manifest will say made the weights.
-    ``derived_data`` is a folder of turned photos and pseudo-labels, ``start`` a weight file of the same
-    preset, or of ``config.pruned_from``; both are for a run that refines weights. Returns the manifest's
-    entry, on process 0 alone.
+    ``derived_data`` is the folder of fused labels and novel views, ``start`` a weight file of the same preset,
+    or of ``config.pruned_from``, to go on from. Returns the manifest's entry, on process 0 alone.
     """
     if start is not None:
         if not start.is_file():
@@ -53,16 +49,19 @@ def run_joint_recipe(
     _begin(out, config, processes, report)
     report(f"reading photos below {data}")
     before = None if start is None else _cascade_to_start_from(start, config)
-    samples = load_training_data(data, config, derived_data)
-    random_pose_labels = RandomPoseLabels(load_labels3d(data))
-    cascade, errors = train_joint(
-        config, samples, random_pose_labels, out, start=before, processes=processes, report=report
-    )
+    samples = load_training_data(data, derived_data, config)
+    cascade, errors = train_joint(config, samples, out, start=before, processes=processes, report=report)
     if not processes.is_main:
         return None
-    described = _described(derived_data)
     entry = export_weights(
-        cascade, config, out, steps=config.steps, command=command, errors=errors, data=described
+        cascade,
+        config,
+        out,
+        steps=config.steps,
+        command=command,
+        errors=errors,
+        data=DATA,
+        starts_from=config.starts_from,
     )
     report(_wrote(out, entry))
     return entry
@@ -108,7 +107,7 @@ def run_paper_recipe(
     if not processes.is_main:
         return None
     steps = sum(stage_steps(config, stage, pools) for stage in config.stages)
-    described = tuple(f"{kind} (the user's own copy)" for kind, _ in datasets) or _described(derived_data)
+    described = tuple(f"{kind} (the user's own copy)" for kind, _ in datasets) or DATA
     entry = export_weights(cascade, config, out, steps=steps, command=command, errors=errors, data=described)
     report(_wrote(out, entry))
     return entry
@@ -121,12 +120,13 @@ def _paper_samples(
         return load_chosen_data(datasets, config, models=data)
     if data is None:
         raise DataError("expected a folder of photos (--data) or data sets (--dataset); got neither")
-    samples = load_training_data(data, config, derived_data)
-    if samples.derived_data is None:
-        labels, share = teacher_labels(samples.teacher_labelled.faces), config.teacher_labelled_share
-    else:
-        labels, share = samples.derived_data.pseudo_labels, config.self_labelled_share
-    return samples.pools(config, labels, teacher_labelled_share=share), samples.validation
+    if derived_data is None:
+        raise DataError(
+            "expected the labels that `face-alignment-3d train-data fuse-labels` made (--derived-data) with "
+            "--data; got none"
+        )
+    samples = load_training_data(data, derived_data, config)
+    return samples.pools(config), samples.validation
 
 
 def _begin(out: Path, config: RunConfig, processes: Processes, report: Report) -> None:
@@ -143,10 +143,6 @@ def _cascade_to_start_from(path: Path, config: TrainingConfig) -> Cascade:
     if preset != expected:
         raise DataError(f"expected weights of {expected} to start from; {path} has those of {preset}")
     return load_cascade(path)
-
-
-def _described(derived_data: Path | None) -> tuple[str, ...]:
-    return DATA if derived_data is None else (*DATA, *NOVEL_VIEWS_DATA)
 
 
 def _wrote(out: Path, entry: WeightsEntry) -> str:

@@ -14,10 +14,10 @@ from face_alignment_3d.training.data.sample import Sample
 
 Floats = npt.NDArray[np.float32]
 
-#: The set of turned photos of faces that have pseudo-labels.
+#: The set of turned photos of faces that networks alone have labelled.
 PSEUDO_LABELLED = "pseudo"
 
-_KEYS = ("names", "sources", "points66", "yaw", "pitch", "roll")
+_KEYS = ("names", "sources", "points66", "visible", "weight_visible", "yaw", "pitch", "roll")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,10 @@ class NovelViews:
     """(V,): the photo that each was made from."""
     points: Floats
     """(V, 66, 3) in pixels of the view; x right, y down, z away from the camera, zero mean."""
+    visible: Floats
+    """(V, 66): 1 where the head itself does not hide the landmark, else 0."""
+    weight_visible: Floats
+    """(V, 66): how far that is known."""
     yaw: Floats
     """(V,) degrees, positive where the nose points to the image's right."""
     pitch: Floats
@@ -45,7 +49,15 @@ class NovelViews:
         """View ``index`` as training sees it, all of its points believed."""
         ones = np.ones(len(self.points[index]), dtype=np.float32)
         name = f"{self.directory.name}/{self.names[index]}"
-        return Sample(name, self.image(index), self.points[index], ones, ones)
+        return Sample(
+            name,
+            self.image(index),
+            self.points[index],
+            ones,
+            ones,
+            self.visible[index],
+            self.weight_visible[index],
+        )
 
     def digest(self) -> str:
         """SHA-256 over names, labels, poses and the photos' bytes: which views a number was measured on."""
@@ -70,6 +82,8 @@ def open_novel_views(derived_data: Path, name: str) -> NovelViews:
     arrays = read_arrays(index, _KEYS)
     names = tuple(str(n) for n in arrays["names"])
     require_shape(index, "points66", arrays["points66"], (len(names), 66, 3))
+    for key in ("visible", "weight_visible"):
+        require_shape(index, key, arrays[key], (len(names), 66))
     for key in ("yaw", "pitch", "roll"):
         require_shape(index, key, arrays[key], (len(names),))
     require_files(directory, [f"{n}.jpg" for n in names], index=index)
@@ -77,5 +91,5 @@ def open_novel_views(derived_data: Path, name: str) -> NovelViews:
         directory,
         names,
         tuple(str(s) for s in arrays["sources"]),
-        *(arrays[key].astype(np.float32) for key in ("points66", "yaw", "pitch", "roll")),
+        *(arrays[key].astype(np.float32) for key in _KEYS[2:]),
     )
