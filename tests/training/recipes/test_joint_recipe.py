@@ -264,7 +264,7 @@ def test_a_wider_cascade_is_cut_once_and_learns_on(data, random_pose_labels, tmp
 
     lines = []
     whole, _ = train(config, tmp_path / "whole", lines.append)
-    assert lines[0] == "cutting wide to small"
+    assert lines[0] == "pruning wide to small"
     (cut,) = cuts
     kept = "detection.stem.0.0.weight"
     assert torch.equal(cut[kept], wide.state_dict()[kept])
