@@ -20,17 +20,7 @@ if TYPE_CHECKING:
     _Config = TypeVar("_Config", bound=RunConfig)
 
 _DATASET = "KIND=DIR"
-#: Of each stage: the weights that it starts from and its folder, as the recorded commands name them, for a
-#: preset in place of {0}.
-_PLACES = {
-    "refine": ("{0}/{0}", "{0}-refined"),
-    "anneal": ("{0}-refined/{0}", "{0}-annealed"),
-    "finetune": ("{0}-annealed/{0}", "{0}-finetuned"),
-    "depth": ("{0}-finetuned/{0}", "{0}-depth"),
-    "prune": ("lite-wide-depth/lite-wide", "{0}-pruned"),
-}
-#: The same of a stage of one preset that goes on from elsewhere.
-_PLACES_OF_PRESETS = {("lite", "depth"): ("lite-pruned/lite", "lite-depth")}
+_STAGES = ("prune", "depth")
 
 
 def add_parser(subparsers: "_Subparsers") -> None:
@@ -51,14 +41,24 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "--derived-data",
         type=Path,
         metavar="DIR",
-        help="what `train-data` made of the photos: refine --start with turned photos and pseudo-labels",
+        help="what `train-data` made of the photos: fused labels and novel views",
     )
-    parser.add_argument("--start", type=Path, metavar="FILE", help="weights to refine, with --derived-data")
+    parser.add_argument(
+        "--start", type=Path, metavar="FILE", help="weights to go on from (default: random ones)"
+    )
+    parser.add_argument(
+        "--reinitialize",
+        action="append",
+        default=[],
+        metavar="PREFIX",
+        help="with --start: tensors whose names begin so start from random weights all the same; may be "
+        "repeated",
+    )
     parser.add_argument(
         "--stage",
-        choices=list(_PLACES),
-        help="with --derived-data and --start: how to go on from the weights (default: refine); prune "
-        "makes lite of lite-wide; docs/training.md describes them",
+        choices=_STAGES,
+        help="with --start: prune makes lite of lite-wide, depth trains Z and visibility alone; "
+        "docs/training.md describes them",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
     parser.add_argument(
@@ -128,8 +128,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuses options that do not go together, before anything is read."""
-    if args.stage is not None and args.derived_data is None:
-        raise DataError("expected --stage with --derived-data and --start, got it alone")
+    if args.stage is not None and args.start is None:
+        raise DataError("expected --stage with --start, the weights to go on from; got it alone")
+    if args.reinitialize and args.start is None:
+        raise DataError("expected --reinitialize with --start; got it alone: random weights are the default")
     if args.preset == "paper":
         if args.stage is not None:
             raise DataError("expected --stage with lite, got it with paper; leave it out")
@@ -139,6 +141,8 @@ def _check(args: argparse.Namespace) -> None:
             raise DataError("expected --data with --derived-data, got --derived-data alone")
         if args.data is None and not args.dataset:
             raise DataError("expected --data DIR or --dataset KIND=DIR, got neither")
+        if not args.dataset and args.derived_data is None:
+            raise DataError("expected --derived-data with --data, for its labels; got --data alone")
         if args.derived_data is not None and args.dataset:
             raise DataError("expected --derived-data or --dataset, got both; they are for different photos")
         return
@@ -158,12 +162,11 @@ def _check(args: argparse.Namespace) -> None:
         raise DataError(f"expected {', '.join(given)} with paper only, got {args.preset}; leave it out")
     if args.data is None:
         raise DataError("expected --data DIR, the folder of photos; docs/training.md describes it")
-    if (args.derived_data is None) != (args.start is None):
+    if args.derived_data is None and args.preset != "blendshapes":
         raise DataError(
-            "expected --derived-data and --start together, got one of them; docs/training.md has an example"
+            "expected --derived-data, the folder that `face-alignment-3d train-data fuse-labels` and "
+            "`synthesize-views` wrote to; got none"
         )
-    if args.derived_data is not None and args.preset not in ("lite", "lite-wide"):
-        raise DataError(f"expected --derived-data and --start with lite or lite-wide, got {args.preset}")
     if args.stage == "prune" and args.preset != "lite":
         raise DataError(f"expected --stage prune with lite, got it with {args.preset}")
 
@@ -209,8 +212,10 @@ def _train_joint(
     from face_alignment_3d.training.recipes.config import BASE, LITE, STAGES
     from face_alignment_3d.training.recipes.recipe import run_joint_recipe
 
-    lite = LITE if args.derived_data is None else STAGES[args.stage or "refine"]
-    config = BASE if args.preset == "base" else dataclasses.replace(lite, preset=args.preset)
+    config = BASE if args.preset == "base" else LITE if args.stage is None else STAGES[args.stage]
+    config = dataclasses.replace(
+        config, preset=args.preset, reinitialized=tuple(dict.fromkeys(args.reinitialize))
+    )
     return run_joint_recipe(
         _with_options(config, args, steps="steps"),
         args.data,
@@ -261,8 +266,9 @@ def _with_options(config: "_Config", args: argparse.Namespace, *, steps: str) ->
 
 def _command(args: argparse.Namespace) -> str:
     """The command that makes the same weights, with a neutral place for the data."""
+    from face_alignment_3d.weights.integrity import sha256_of
+
     words = ["face-alignment-3d", "train", args.preset]
-    out = f"runs/{args.preset}"
     if args.data is not None:
         words += ["--data", "DATA"]
     for text in args.dataset:
@@ -270,10 +276,10 @@ def _command(args: argparse.Namespace) -> str:
     if args.derived_data is not None:
         words += ["--derived-data", "DERIVED"]
     if args.start is not None:
-        stage = args.stage or "refine"
-        start, folder = _PLACES_OF_PRESETS.get((args.preset, stage), _PLACES[stage])
-        words += ["--start", f"runs/{start.format(args.preset)}.safetensors"]
-        out = f"runs/{folder.format(args.preset)}"
+        # By its digest: what a folder is called says nothing of what lies in it.
+        words += ["--start", f"{sha256_of(args.start)[:16]}.safetensors"]
+    for prefix in dict.fromkeys(args.reinitialize):
+        words += ["--reinitialize", prefix]
     if args.stage is not None:
         words += ["--stage", args.stage]
     for name in ("resnet152", "resnet200"):
@@ -281,7 +287,7 @@ def _command(args: argparse.Namespace) -> str:
             words += [f"--{name}", f"{name}.safetensors"]
     if args.end_to_end:
         words += ["--end-to-end"]
-    words += ["--out", out]
+    words += ["--out", f"runs/{args.preset}"]
     for name in ("steps", "seed", "precision"):
         value = getattr(args, name)
         if value is not None:

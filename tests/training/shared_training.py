@@ -42,7 +42,9 @@ def _plan(objective, trained, steps):
         steps=steps,
         batch_size=BATCH,
         objective=objective,
-        weights=dict.fromkeys(["detection", "regression", "shape", "coordinates", "depth", "prior"], 1.0),
+        weights=dict.fromkeys(
+            ["detection", "regression", "shape", "coordinates", "depth", "prior", "visibility"], 1.0
+        ),
         trained=trained,
         optimizer=lambda cascade: torch.optim.SGD(
             [parameter for parameter in cascade.parameters() if parameter.requires_grad], lr=1e-3
@@ -84,7 +86,7 @@ def one_step(name, objective, trained, processes, out):
 
 def all_steps(processes, out):
     """One step of each kind of run."""
-    random_pose_labels = RandomPoseLabels(posed_faces(30, seed=5)[0])
+    random_pose_labels = RandomPoseLabels(posed_faces(30, seed=5)[0][:, FROM_68])
     one_step("compact", JointObjective(ALL, random_pose_labels, true_points_share=0.3), ALL, processes, out)
     one_step("paper", PaperObjective(ALL), ALL, processes, out)
 

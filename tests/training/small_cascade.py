@@ -8,6 +8,7 @@ from face_alignment_3d.networks.cascade import Cascade, CascadeGeometry
 from face_alignment_3d.networks.compact.depth import CompactDepth
 from face_alignment_3d.networks.compact.detection import CompactDetection, DetectionWidths
 from face_alignment_3d.networks.compact.regression import CompactRegression
+from face_alignment_3d.networks.compact.visibility import CompactVisibility
 
 GEOMETRY = CascadeGeometry(
     landmarks=66,
@@ -31,6 +32,7 @@ def small_cascade(*, blocks: tuple[int, int, int, int] = (1, 1, 1, 1), deconvolu
         CompactDetection(66, widths),
         CompactRegression(66, 24, (16, 16), deconvolution=deconvolution),
         CompactDepth(66, stem=(4, 8), stages=(8, 12, 16), prior=32),
+        CompactVisibility(66, features=16, local=8, shape=16),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from face_alignment_3d.training.data.datasets.face_sets import aflw_picks
 from face_alignment_3d.training.labels.face_model import FaceModel
 
 COEFFICIENT_STD = np.array([0.10, 0.10, 0.12, 0.10, 0.12, 0.12])
@@ -84,8 +85,8 @@ def picture(points, *, side=220):
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
-def write_models(data: Path, labels68):
-    """``models/``: the face model's basis, and 3D labels (N, 68, 3), in the frames that those files have."""
+def write_models(data: Path):
+    """``models/``: the face model's basis in the frame that the file has."""
     (data / "models").mkdir(parents=True, exist_ok=True)
     model = face_model()
     basis = model.basis @ _LIBRARY_TO_BASIS.T
@@ -95,8 +96,6 @@ def write_models(data: Path, labels68):
         shape=basis[:4].astype(np.float32),
         expression=basis[4:].astype(np.float32),
     )
-    labels = np.asarray(labels68) * [1, 1, -1] + [0, 0, 40]
-    np.savez(data / "models" / "aflw2000_labels.npz", points68=labels.astype(np.float32))
 
 
 # The basis file has x towards the viewer, y up and z to the subject's right, which is the image's left.
@@ -120,22 +119,68 @@ def write_photos68(data: Path, name, points68):
     return index
 
 
-def write_faces(data: Path, points68, *, yaw, disagreement=None):
-    """``faces/`` with a picture of each face and what two agreeing teachers say; returns the path of that."""
+def write_predictions(data: Path, faces):
+    """``photos68/teachers.npz``: 3DDFA_V2's points of each set, name -> (N, 68, 3)."""
+    arrays = {}
+    for name, points68 in faces.items():
+        arrays[f"{name}_names"] = [f"face_{i}" for i in range(len(points68))]
+        arrays[f"{name}_tddfa68_x32"] = _fixed_point(points68)
+    np.savez(data / "photos68" / "teachers.npz", **arrays)
+
+
+def write_faces(data: Path, points68):
+    """``faces/`` with a picture of each face and what 3DDFA_V2 says; returns the path of that."""
     directory = data / "faces"
     (directory / "set").mkdir(parents=True, exist_ok=True)
     names = [f"set/face_{i}.png" for i in range(len(points68))]
     for name, points in zip(names, points68, strict=True):
         Image.fromarray(picture(points)).save(directory / name)
-    fixed_point = np.rint(np.asarray(points68) * 32).astype(np.int16)
-    np.savez(
-        directory / "teachers.npz",
-        names=names,
-        tddfa68_x32=fixed_point,
-        mediapipe68_x32=fixed_point,
-        yaw=np.asarray(yaw, dtype=np.float16),
-        disagreement=np.asarray(
-            np.full(len(names), 0.02) if disagreement is None else disagreement, np.float16
-        ),
-    )
+    np.savez(directory / "teachers.npz", names=names, tddfa68_x32=_fixed_point(points68))
     return directory / "teachers.npz"
+
+
+def write_aflw(data: Path, points68, *, marked):
+    """``faces/aflw``: 21 points of each face; the faces of which ``marked`` is true have MERL-RAV's points.
+
+    Its far jaw is hidden by the head itself, and point 33 by something else.
+    """
+    directory = data / "faces" / "aflw"
+    directory.mkdir(parents=True, exist_ok=True)
+    names = [f"image{i}" for i in range(len(points68))]
+    points68 = np.asarray(points68)
+    for name, points in zip(names, points68, strict=True):
+        Image.fromarray(picture(points)).save(directory / f"{name}.webp", lossless=True)
+    state = np.where(np.asarray(marked)[:, None], 1, 0) * np.ones((1, 68), dtype=np.uint8)
+    state[:, :4] = 0
+    state[:, 33] *= 2
+    merl = _fixed_point(points68[..., :2])
+    merl[state == 0] = -32768
+    picked = np.einsum("kp,npd->nkd", aflw_picks(), points68[..., :2])
+    points21 = _fixed_point(picked)
+    points21[:, aflw_picks().sum(axis=1) == 0] = -32768
+    np.savez(
+        directory.with_suffix(".npz"),
+        names=names,
+        points21_x32=points21,
+        tddfa68_x32=_fixed_point(points68),
+        merl68_x32=merl,
+        merl_state=state.astype(np.uint8),
+    )
+
+
+def write_data(data: Path, *, hand=4, aflw=6, teachers=6, afw=0):
+    """A whole data folder of made-up faces."""
+    write_models(data)
+    counts = {"helen_train": hand, "lfpw_train": hand, **({"afw": afw} if afw else {})}
+    faces = {
+        name: posed_faces(count, seed=seed, yaw=12.0)[0] for seed, (name, count) in enumerate(counts.items())
+    }
+    for name, points68 in faces.items():
+        write_photos68(data, name, points68)
+    write_predictions(data, faces)
+    write_aflw(data, posed_faces(aflw, seed=7)[0], marked=np.arange(aflw) % 2 == 0)
+    write_faces(data, posed_faces(teachers, seed=9)[0])
+
+
+def _fixed_point(points):
+    return np.rint(np.asarray(points) * 32).astype(np.int16)

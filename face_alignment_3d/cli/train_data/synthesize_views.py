@@ -11,9 +11,6 @@ from face_alignment_3d.errors import DataError
 
 # Torch and all that needs it is imported only when there is work: --help is to be quick.
 if TYPE_CHECKING:
-    from face_alignment_3d.training.labels.face_model import FaceModel
-    from face_alignment_3d.training.novel_views.views import Source
-
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _EVALUATION = "afw"
@@ -41,8 +38,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
         nargs="+",
         default=list(_DEFAULT_SETS),
         metavar="SET",
-        help="sets below photos68/, or pseudo: faces that networks alone have labelled, with the labels of DERIVED/fused_labels.npz "
-        f"(default: {' '.join(_DEFAULT_SETS)})",
+        help="sets below photos68/, or pseudo: faces that networks alone have labelled; the labels are those "
+        f"of DERIVED/fused_labels.npz (default: {' '.join(_DEFAULT_SETS)})",
     )
     parser.add_argument("--count", type=int, default=2500, metavar="N", help="faces of `pseudo` (2500)")
     parser.add_argument(

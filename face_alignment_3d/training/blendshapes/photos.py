@@ -10,8 +10,8 @@ import numpy.typing as npt
 from face_alignment_3d.aligner import FaceAligner3D
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.data.datasets.photos68 import open_photos68
-from face_alignment_3d.training.data.training_data import HAND_LABELLED
 from face_alignment_3d.training.recipes.config import LITE
 
 _BATCH: Final = 32

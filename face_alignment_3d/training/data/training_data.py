@@ -64,7 +64,9 @@ class TrainingData:
         """Each group that is not empty with its share of a batch."""
         shares = config.shares.as_dict()
         return [
-            group.pool(shares[kind]) for kind, group in self.groups.items() if group.samples and shares[kind] > 0
+            group.pool(shares[kind])
+            for kind, group in self.groups.items()
+            if group.samples and shares[kind] > 0
         ]
 
 
@@ -92,10 +94,8 @@ def load_training_data(data: Path, derived_data: Path, config: RunConfig) -> Tra
 
     teachers, of_teachers = samples[TEACHER_LABELLED], fused[TEACHER_LABELLED]
     trusted = np.flatnonzero(of_teachers.weight_xy.max(axis=1) > 0)
-    known = [
-        fusion.points[np.setdiff1d(np.flatnonzero(fusion.weight_z.max(axis=1) > _KNOWN_SHAPE), out)]
-        for fusion, out in ((fusion, kept_back if name == AFLW_SET else []) for name, fusion in fused.items())
-    ]
+    known = {name: fusion.weight_z.max(axis=1) > _KNOWN_SHAPE for name, fusion in fused.items()}
+    known[AFLW_SET][kept_back] = False
     return TrainingData(
         groups={
             "hand": _evenly([sample for index, sample in enumerate(hand) if index not in held_out]),
@@ -115,7 +115,7 @@ def load_training_data(data: Path, derived_data: Path, config: RunConfig) -> Tra
             "aflw": [aflw[index] for index in kept_back],
             "profile": [aflw[index] for index in profile],
         },
-        shapes=np.concatenate(known),
+        shapes=np.concatenate([fusion.points[known[name]] for name, fusion in fused.items()]),
     )
 
 
@@ -149,7 +149,9 @@ def _read_views(derived_data: Path, sets: Sequence[str], withheld: set[str]) -> 
 
 def _turned_factor(yaw: npt.NDArray[np.float32], config: RunConfig) -> npt.NDArray[np.float64]:
     turned = np.abs(yaw)
-    return np.select([turned > _PROFILE_YAW, turned > _TURNED_YAW], [config.profile_factor, config.turned_factor], 1.0)
+    return np.select(
+        [turned > _PROFILE_YAW, turned > _TURNED_YAW], [config.profile_factor, config.turned_factor], 1.0
+    )
 
 
 def _evenly(samples: Sequence[Sample]) -> SampleGroup:

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.data.datasets.aflw2000 import open_aflw2000
+from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.data.datasets.novel_views import NovelViews, open_novel_views
 from face_alignment_3d.training.data.datasets.photos68 import Photos68, open_photos68
 from face_alignment_3d.training.data.subsample import subsample
-from face_alignment_3d.training.data.training_data import HAND_LABELLED
 from face_alignment_3d.training.evaluation.truth import LabelledSet, truth_by_hand, truth_in_3d
 from face_alignment_3d.training.labels.face_model import load_face_model
 from face_alignment_3d.training.labels.lifting import lift

@@ -53,12 +53,12 @@ class FaceFits:
     """Kind -> (N, 3): logarithm of the scale, and shift in radii, of unregistered evidence."""
 
     def points(self, offset: Floats | None = None) -> Floats:
-        """(N, 68, 3), those of the model, or of a markup that is off by ``offset`` (68, 2) in the head's frame.
+        """(N, 68, 3): the model's points, or those of a markup that is off by ``offset`` (68, 2).
 
         z is as the pose has it; its origin means nothing.
         """
         shape = self.shape if offset is None else self.shape + np.pad(offset, ((0, 0), (0, 1)))
-        posed = np.einsum("nij,npj->npi", self.rotation, shape) * self.scale[:, None, None]
+        posed: Floats = np.einsum("nij,npj->npi", self.rotation, shape) * self.scale[:, None, None]
         posed[..., :2] += self.translation[:, None]
         return posed
 
@@ -128,12 +128,14 @@ def fit_faces(
     ]
     kinds = [each.kind for each in evidence if not each.registered]
     return FaceFits(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS),
+        np.concatenate([part.shape for part in parts]),
+        np.concatenate([part.rotation for part in parts]),
+        np.concatenate([part.scale for part in parts]),
+        np.concatenate([part.translation for part in parts]),
+        np.concatenate([part.radius for part in parts]),
+        np.concatenate([part.center for part in parts]),
         {kind: np.concatenate([part.registration[kind] for part in parts]) for kind in kinds},
     )
-
-
-_ARRAYS: Final = ("shape", "rotation", "scale", "translation", "radius", "center")
 
 
 def _fit(

@@ -1,9 +1,9 @@
 """Fusing: 3D labels from hands, a network and the face model, one fit for all that is known of a face.
 
 Hands mark x and y of what they see. Their points lie elsewhere than the face model's vertices, by a constant
-of each markup, which a fit that knows nothing of it takes for pitch. So the fit to all evidence
+of each markup, which a fit that does not know of it takes for pitch. So the fit to all evidence
 (:mod:`.face_fit`) and the measuring of the markups' offsets (:mod:`.markup_offset`) take turns. Labels are in
-iBUG's markup: its hand-made x and y where there are any, and the fit, moved by iBUG's offset, everywhere else.
+iBUG's markup: its hand-made x and y where there are any, the fit moved by iBUG's offset everywhere else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.markup import FROM_68, INNER, MIRROR, MIRROR_68, NUM_LANDMARKS
-from face_alignment_3d.training.labels.evidence import ABSENT, Evidence, Floats
-from face_alignment_3d.training.labels.face_fit import FaceFits, fit_faces, predicted_fits
-from face_alignment_3d.training.labels.face_model import FaceModel
 from face_alignment_3d.training.data.datasets.face_sets import (
     AFLW_MIRROR,
     OCCLUDED,
@@ -24,6 +21,9 @@ from face_alignment_3d.training.data.datasets.face_sets import (
     FaceSet,
     aflw_picks,
 )
+from face_alignment_3d.training.labels.evidence import ABSENT, Evidence, Floats
+from face_alignment_3d.training.labels.face_fit import FaceFits, fit_faces, predicted_fits
+from face_alignment_3d.training.labels.face_model import FaceModel
 from face_alignment_3d.training.labels.markup_offset import markup_offset
 
 Mask = npt.NDArray[np.bool_]
@@ -100,8 +100,8 @@ def fuse(
 ) -> FusedSets:
     """Labels of all faces of ``sets``.
 
-    ``network`` has a network's points for the sets of which it was asked; it may be empty, as before the first
-    network there is. A minute a round for 25,000 faces on two cores.
+    ``network`` has a network's points, by set; it is empty before there is a first network. A minute
+    a round for 25,000 faces on two cores.
     """
     predicted = np.concatenate([each.predicted for each in sets])
     start = predicted_fits(model, predicted)
@@ -175,7 +175,9 @@ def _evidence(
                 radius = start.radius[here]
                 points[here] = own.points[..., :2]
                 apart = disagreement(each, own, radius)
-                trusted = np.where(apart < _DISAGREES, _NETWORK * np.maximum(1, apart / _AGREES) ** 1.5, ABSENT)
+                trusted = np.where(
+                    apart < _DISAGREES, _NETWORK * np.maximum(1, apart / _AGREES) ** 1.5, ABSENT
+                )
                 if each.ibug68 is not None:
                     trusted = 2 * trusted  # It learned from these hands, and has nothing to add to them.
                 unsteady = np.clip(own.spread / radius[:, None] / _STEADY, 1, 3)

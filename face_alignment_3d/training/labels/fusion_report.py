@@ -44,7 +44,9 @@ def _report(fusion: Fusion, faces: FaceSet) -> dict[str, Any]:
                 "used": int((chosen & used).sum()),
                 "with visibility": int((fusion.weight_visible[chosen].max(axis=1) > 0).sum()),
                 "residual, % of the radius": _quantiles(100 * fusion.residual[chosen]),
-                "inner x, y from 3DDFA_V2, % of the radius": _quantiles(100 * apart[chosen, INNER].mean(axis=1)),
+                "inner x, y from 3DDFA_V2, % of the radius": _quantiles(
+                    100 * apart[chosen, INNER].mean(axis=1)
+                ),
                 "z from 3DDFA_V2, % of the radius": _quantiles(100 * deeper[chosen]),
             }
             for name, chosen in groups.items()

@@ -2,8 +2,8 @@
 
 A hand or a network that learned from hands marks a brow along its middle, the model along its edge; beside
 the errors the two differ by a constant of each point, fixed to the head. On a head turned by the rotation R
-the constant o (x right, y down) shows in the photo as the upper left 2 x 2 part of R times o, times the face's
-scale. From many faces with known R it is found by least squares.
+the constant o (x right, y down) shows in the photo as the upper left 2 x 2 part of R times o, times the scale
+of the face. From many faces with known R it is found by least squares.
 
 A fit without it takes the constant for something that the model has: for pitch and for expression.
 """
@@ -11,6 +11,7 @@ A fit without it takes the constant for something that the model has: for pitch 
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from face_alignment_3d.training.labels.evidence import Evidence, Floats
 from face_alignment_3d.training.labels.face_fit import FaceFits
@@ -48,7 +49,10 @@ def markup_offset(fits: FaceFits, evidence: Evidence) -> Floats:
     return offset
 
 
-def _median(values: Floats, used: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:
+def _median(values: Floats, used: npt.NDArray[np.bool_]) -> Floats:
     """(K,): over the faces that are used; 1 where there is none."""
-    medians = [np.median(column[chosen]) if chosen.any() else 1.0 for column, chosen in zip(values.T, used.T, strict=True)]
+    medians = [
+        np.median(column[chosen]) if chosen.any() else 1.0
+        for column, chosen in zip(values.T, used.T, strict=True)
+    ]
     return np.array(medians)

@@ -2,14 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.training.data.datasets.face_sets import (
     HAND_LABELLED,
-    TEACHER_LABELLED,
     FaceSet,
     open_hand_labelled,
     open_teacher_labelled,
@@ -26,9 +24,7 @@ from face_alignment_3d.training.novel_views.views import Source
 _MIN_WEIGHT, _MAX_YAW = 0.55, 40.0
 
 
-def open_sources(
-    data: Path, derived_data: Path, name: str, *, face_size: int, count: int
-) -> list[Source]:
+def open_sources(data: Path, derived_data: Path, name: str, *, face_size: int, count: int) -> list[Source]:
     """The faces of ``name`` to turn, shrunk to ``face_size`` px.
 
     ``name`` is a hand-labelled set, or "pseudo": then ``count`` of the faces that networks alone have

@@ -19,11 +19,11 @@ from face_alignment_3d.training.labels.lifting import rotation
 from face_alignment_3d.training.novel_views.head_fit import HeadFit, fit_heads
 from face_alignment_3d.training.novel_views.head_model import HeadModel
 from face_alignment_3d.training.novel_views.poses import PoseRange, draw_pose
-from face_alignment_3d.training.novel_views.visibility import visible_landmarks
 from face_alignment_3d.training.novel_views.turning import Pixels, make_scene, turn, turn_points
+from face_alignment_3d.training.novel_views.visibility import visible_landmarks
 
 _JPEG_QUALITY = 93
-#: How far the mesh is believed where it hides a landmark and where it does not: hair and hands may hide it yet.
+#: How far the mesh is believed where it hides a landmark, and where it does not: hair and hands may hide it.
 _HIDDEN_WEIGHT, _SEEN_WEIGHT = 0.7, 0.3
 
 

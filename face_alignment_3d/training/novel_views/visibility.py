@@ -21,7 +21,7 @@ def visible_landmarks(
 ) -> npt.NDArray[np.bool_]:
     """(66,): the landmarks seen after ``turn_by`` (3, 3) of a posed head's ``skin`` (V, 3) about ``center``.
 
-    A landmark at the very rim counts as seen: of the pixels around it, the one with the farthest skin decides.
+    A landmark at the very rim counts as seen: of the pixels around it, that with the farthest skin decides.
     """
     turned = (skin - center) @ turn_by.T
     turned *= _HEAD / np.ptp(turned[:, 1])

@@ -115,9 +115,9 @@ LITE = TrainingConfig(
         occlusion=0.22,
     ),
 )
-#: "prune", from weights of ``lite-wide``, of which it keeps and fits what it can. A lot of what is left out is
-#: hardly missed: without the second blocks of 128 and 192 channels, faces held out come out at 2.58 and
-#: 2.65 % in place of 2.54 %, untrained.
+#: "prune", from weights of ``lite-wide``, of which it keeps and fits what it can. Much of what is left
+#: out is hardly missed: without the second blocks of 128 and 192 channels, held-out faces come out at 2.58
+#: and 2.65 % in place of 2.54 %, untrained.
 LITE_PRUNED = replace(LITE, pruned_from="lite-wide", learning_rate=1.0e-3)
 #: "depth": the Z network and the visibility alone, beside detection and regression as they will be used. That
 #: costs less than half as much a view.
@@ -134,6 +134,5 @@ LITE_DEPTH = replace(
 STAGES = {"prune": LITE_PRUNED, "depth": LITE_DEPTH}
 #: For a GPU; nobody has run it yet, so its numbers follow :data:`LITE` and common sense, not experiments.
 BASE = replace(
-    LITE,
-    preset="base", steps=40_000, batch_size=64, learning_rate=1.0e-3, warmup_steps=1_000, face_size=200
+    LITE, preset="base", steps=40_000, batch_size=64, learning_rate=1.0e-3, warmup_steps=1_000, face_size=200
 )

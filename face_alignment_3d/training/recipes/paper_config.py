@@ -72,7 +72,6 @@ class PaperConfig(RunConfig):
 
     preset: str = "paper"
     face_size: int = 250
-    teacher_labelled_share: float = 0.5
     geometric: CropVariation = field(default_factory=UniformVariation)
     photometric: Photometric = field(default_factory=lambda: COLOR_JITTER)
     stages: tuple[Stage, ...] = (DETECTION, REGRESSION, JOINT, DEPTH)

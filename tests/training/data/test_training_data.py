@@ -1,110 +1,18 @@
 import dataclasses
-import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from face_alignment_3d.cli import main
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.training_data import HAND_LABELLED, load_training_data
-from face_alignment_3d.training.labels.agreement import teacher_labels
-from face_alignment_3d.training.labels.labels import Labels
-from face_alignment_3d.training.recipes.config import LITE
-from tests.training.synthetic_faces import posed_faces, write_faces, write_models, write_photos68
+from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
+from face_alignment_3d.training.data.training_data import load_training_data
+from face_alignment_3d.training.labels.fused_labels import load_fused_labels
+from face_alignment_3d.training.recipes.config import LITE, Shares
+from tests.training.synthetic_faces import write_data
 
-DERIVED_CONFIG = dataclasses.replace(
-    LITE,
-    holdout_every=3,
-    face_size=80,
-    hand_labelled_novel_views_share=0.2,
-    teacher_labelled_novel_views_share=0.1,
-)
 CONFIG = dataclasses.replace(LITE, holdout_every=3, face_size=80)
-YAW = [0, 40, -40, 0, 60, 0]
-
-
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    write_models(folder, posed_faces(60, seed=5)[0])
-    for seed, name in enumerate(HAND_LABELLED):
-        write_photos68(folder, name, posed_faces(4, seed=seed)[0])
-    faces = posed_faces(6, seed=9)[0]
-    write_faces(folder, faces, yaw=YAW, disagreement=[0.01, 0.01, 0.3, 0.3, 0.01, 0.01])
-    return load_training_data(folder, CONFIG), faces
-
-
-def test_afw_is_never_trained_on():
-    assert "afw" not in HAND_LABELLED
-
-
-def test_hand_labelled_photos_are_split(loaded):
-    data, _ = loaded
-    trained = {sample.name for sample in data.hand}
-    held_out = {sample.name for sample in data.validation["hand"]}
-    assert len(trained) == 5
-    assert len(held_out) == 3
-    assert not trained & held_out
-    assert {name.split("/")[0] for name in trained} == set(HAND_LABELLED)
-
-
-def test_samples_are_whole(loaded):
-    data, _ = loaded
-    for sample in [*data.hand, *data.validation["hand"], *data.validation["turned"]]:
-        assert sample.points.shape == (66, 3)
-        assert sample.points.dtype == sample.weight_xy.dtype == sample.weight_z.dtype == np.float32
-        assert sample.image.dtype == np.uint8
-        assert np.isfinite(sample.points).all()
-        assert abs(sample.points[:, 2].mean()) < 1e-3
-        extent = np.ptp(sample.points[:, :2], axis=0).max()
-        assert 70 < extent < 90
-
-
-def test_turned_faces_on_which_the_teachers_agree_are_held_out(loaded):
-    data, _ = loaded
-    assert data.teacher_labelled.held_out().tolist() == [False, True, False, False, True, False]
-    assert [sample.name for sample in data.validation["turned"]] == ["set/face_1.png", "set/face_4.png"]
-
-
-def test_teacher_labelled_labels_lie_in_the_shrunk_photos(loaded):
-    data, faces = loaded
-    samples = data.teacher_labelled.samples(teacher_labels(data.teacher_labelled.faces))
-    for sample, face, scale in zip(samples, faces, data.teacher_labelled.scales, strict=True):
-        assert scale == pytest.approx(sample.image.shape[1] / 220)
-        np.testing.assert_allclose(sample.points[:, :2], (face[FROM_68, :2] + 0.5) * scale - 0.5, atol=0.05)
-
-
-def test_pools_leave_out_what_is_held_out_or_not_believed(loaded):
-    data, _ = loaded
-    hand, teacher_labelled = data.pools(
-        CONFIG, teacher_labels(data.teacher_labelled.faces), teacher_labelled_share=0.3
-    )
-    assert [sample.name for sample in teacher_labelled.samples] == ["set/face_0.png", "set/face_5.png"]
-    assert list(hand.samples) == data.hand
-    assert (hand.share, teacher_labelled.share) == (0.7, 0.3)
-    for pool in (hand, teacher_labelled):
-        assert pool.sampling_weights.sum() == pytest.approx(1)
-        assert len(pool.sampling_weights) == len(pool.samples)
-
-
-def test_turned_faces_are_drawn_more_often(loaded):
-    data, _ = loaded
-    labels = teacher_labels(data.teacher_labelled.faces)
-    labels.weight_xy[:] = 0.3  # So that faces 2 (turned, not held out) and 3 are in.
-    _, teacher_labelled = data.pools(CONFIG, labels, teacher_labelled_share=0.3)
-    sampling_weights = dict(
-        zip(
-            [sample.name for sample in teacher_labelled.samples],
-            teacher_labelled.sampling_weights,
-            strict=True,
-        )
-    )
-    assert list(sampling_weights) == ["set/face_0.png", "set/face_2.png", "set/face_3.png", "set/face_5.png"]
-    assert sampling_weights["set/face_2.png"] == pytest.approx(
-        CONFIG.turned_factor * sampling_weights["set/face_0.png"]
-    )
-    assert sampling_weights["set/face_3.png"] == sampling_weights["set/face_0.png"]
 
 
 def write_views(derived_data, name, sources):
@@ -121,6 +29,8 @@ def write_views(derived_data, name, sources):
         names=names,
         sources=sources,
         points66=points - points.mean(axis=1, keepdims=True) * [0, 0, 1],
+        visible=np.ones((len(names), 66)),
+        weight_visible=np.full((len(names), 66), 0.3),
         yaw=zeros,
         pitch=zeros,
         roll=zeros,
@@ -128,51 +38,115 @@ def write_views(derived_data, name, sources):
 
 
 @pytest.fixture(scope="module")
-def folders_with_derived_data(tmp_path_factory):
+def folders(tmp_path_factory):
     folder, derived_data = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("derived")
-    write_models(folder, posed_faces(60, seed=5)[0])
-    for seed, name in enumerate(HAND_LABELLED):
-        write_photos68(folder, name, posed_faces(4, seed=seed)[0])
+    write_data(folder, aflw=44)
+    command = ["train-data", "fuse-labels", "--data", folder, "--out", derived_data, "--rounds", "1"]
+    assert main([str(word) for word in command]) == 0
+    for name in HAND_LABELLED:
         write_views(derived_data, name, [f"face_{i}" for i in range(4)])
-    faces = posed_faces(6, seed=9)[0]
-    write_faces(folder, faces, yaw=YAW, disagreement=[0.01, 0.01, 0.3, 0.3, 0.01, 0.01])
     write_views(derived_data, "pseudo", [f"set_face_{i}" for i in range(6)])
-    ones = np.ones((6, 66), dtype=np.float32)
-    labels = Labels(faces[:, FROM_68].astype(np.float32), ones, ones)
-    names = [f"set/face_{i}.png" for i in range(6)]
-    np.savez(derived_data / "pseudo_labels.npz", names=names, **labels._asdict())
     return folder, derived_data
 
 
 @pytest.fixture(scope="module")
-def loaded_with_derived_data(folders_with_derived_data):
-    folder, derived_data = folders_with_derived_data
-    return load_training_data(folder, DERIVED_CONFIG, derived_data)
+def loaded(folders):
+    return load_training_data(*folders, CONFIG)
 
 
-def test_pseudo_labels_of_other_faces_are_refused(folders_with_derived_data, tmp_path):
-    folder, derived_data = folders_with_derived_data
-    shutil.copytree(derived_data, tmp_path, dirs_exist_ok=True)
-    with np.load(derived_data / "pseudo_labels.npz") as arrays:
-        np.savez(tmp_path / "pseudo_labels.npz", **{**arrays, "names": arrays["names"][::-1]})
-    with pytest.raises(DataError, match="other faces"):
-        load_training_data(folder, DERIVED_CONFIG, tmp_path)
+def test_afw_is_never_trained_on():
+    assert "afw" not in HAND_LABELLED
 
 
-def test_no_view_of_a_held_out_photo_is_trained_on(loaded_with_derived_data):
-    data = loaded_with_derived_data
-    withheld = {sample.name for sample in data.validation["hand"]}
-    assert len(withheld) == 3
-    views = {sample.name.removesuffix("_0") for sample in data.derived_data.hand_labelled_novel_views}
-    assert views == {sample.name for sample in data.hand}
+def test_hand_labelled_photos_are_split(loaded):
+    trained = {sample.name for sample in loaded.groups["hand"].samples}
+    held_out = {sample.name for sample in loaded.validation["hand"]}
+    assert len(trained) == 5
+    assert len(held_out) == 3
+    assert not trained & held_out
+    assert {name.split("/")[0] for name in trained} == set(HAND_LABELLED)
+
+
+def test_one_in_forty_aflw_faces_is_held_out(loaded):
+    trained = {sample.name for sample in loaded.groups["aflw"].samples}
+    held_out = {sample.name for sample in loaded.validation["aflw"]}
+    assert len(held_out) == 2
+    assert not trained & held_out
+    assert {sample.name for sample in loaded.validation["profile"]} <= held_out
+
+
+def test_samples_are_whole(loaded):
+    samples = [s for group in loaded.groups.values() for s in group.samples] + loaded.validation["hand"]
+    for sample in samples:
+        assert sample.points.shape == (66, 3)
+        assert sample.points.dtype == sample.weight_xy.dtype == sample.weight_z.dtype == np.float32
+        assert sample.image.dtype == np.uint8
+        assert np.isfinite(sample.points).all()
+        assert abs(sample.points[:, 2].mean()) < 1e-3
+        assert sample.visible.shape == sample.weight_visible.shape == (66,)
+
+
+def test_visibility_comes_from_hands_and_from_the_meshes(loaded):
+    looked = [s.weight_visible.max() for s in loaded.groups["aflw"].samples]
+    assert sorted(set(looked)) == [0.0, 1.0]
+    assert all(s.weight_visible.max() == 0 for s in loaded.groups["hand"].samples)
+    assert all(s.weight_visible.max() == pytest.approx(0.3) for s in loaded.groups["views_of_hand"].samples)
+
+
+def test_labels_lie_in_the_shrunk_photos(folders, loaded):
+    labels = load_fused_labels(folders[1]).sets["faces"].points
+    for sample, points in zip(loaded.groups["teachers"].samples, labels, strict=True):
+        scale = sample.image.shape[1] / 220
+        assert scale < 1
+        np.testing.assert_allclose(sample.points[:, :2], (points[:, :2] + 0.5) * scale - 0.5, atol=0.05)
+
+
+def test_turned_faces_are_drawn_more_often(folders, loaded):
+    group = loaded.groups["teachers"]
+    yaw = np.abs(load_fused_labels(folders[1]).sets["faces"].yaw)
+    expected = np.where(yaw > 60, CONFIG.profile_factor, np.where(yaw > 25, CONFIG.turned_factor, 1.0))
+    np.testing.assert_allclose(group.frequency, expected)
+    (pool,) = [pool for pool in loaded.pools(CONFIG) if pool.samples is group.samples]
+    np.testing.assert_allclose(pool.sampling_weights, expected / expected.sum())
+
+
+def test_each_group_has_its_share(loaded):
+    shares = Shares(hand=0.5, aflw=0.5, teachers=0.0, views_of_hand=0.2, views_of_teachers=0.1)
+    pools = loaded.pools(dataclasses.replace(CONFIG, shares=shares))
+    assert [pool.share for pool in pools] == [0.5, 0.5, 0.2, 0.1]
+    assert sum(Shares().as_dict().values()) == pytest.approx(1)
+
+
+def test_no_view_of_a_held_out_photo_is_trained_on(loaded):
+    withheld = {sample.name for sample in loaded.validation["hand"]}
+    views = {sample.name.removesuffix("_0") for sample in loaded.groups["views_of_hand"].samples}
+    assert views == {sample.name for sample in loaded.groups["hand"].samples}
     assert not views & withheld
-    teacher_labelled = {sample.name for sample in data.derived_data.teacher_labelled_novel_views}
-    assert teacher_labelled == {f"pseudo/set_face_{i}_0" for i in (0, 2, 3, 5)}, "1 and 4 are held out"
+    assert len(loaded.groups["views_of_teachers"].samples) == 6
 
 
-def test_turned_photos_have_their_shares(loaded_with_derived_data):
-    data = loaded_with_derived_data
-    pools = data.pools(DERIVED_CONFIG, data.derived_data.pseudo_labels, teacher_labelled_share=0.3)
-    assert [round(pool.share, 6) for pool in pools] == [0.4, 0.3, 0.2, 0.1]
-    assert pools[2].samples == data.derived_data.hand_labelled_novel_views
-    assert pools[3].samples == data.derived_data.teacher_labelled_novel_views
+def test_shapes_leave_out_held_out_faces(loaded):
+    count = 8 + 44 - 2 + 6
+    assert loaded.shapes.shape == (count, 66, 3)
+
+
+def test_labels_of_other_photos_are_refused(folders, tmp_path):
+    _, derived_data = folders
+    other = tmp_path / "data"
+    write_data(other, aflw=44)
+    photo = other / "photos68" / "helen_train" / "face_2.jpg"
+    Image.new("RGB", (220, 220)).save(photo)
+    with pytest.raises(DataError, match=r"face_2\.jpg of helen_train that its label was fused for"):
+        load_training_data(other, derived_data, CONFIG)
+
+
+def test_labels_of_another_number_of_photos_are_refused(folders, tmp_path):
+    other = tmp_path / "data"
+    write_data(other, aflw=40)
+    with pytest.raises(DataError, match="expected the 44 photos of aflw"):
+        load_training_data(other, folders[1], CONFIG)
+
+
+def test_without_fused_labels_the_command_is_named(folders, tmp_path):
+    with pytest.raises(DataError, match=r"fused_labels\.npz"):
+        load_training_data(folders[0], tmp_path, CONFIG)

@@ -5,15 +5,17 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.labels.face_model import load_face_model, load_labels3d, umeyama
-from tests.training.synthetic_faces import COEFFICIENT_STD, face_model, posed_faces, turn, write_models
+from face_alignment_3d.training.labels.face_model import fit_coefficients, load_face_model, umeyama
+from tests.training import synthetic_faces
+from tests.training.synthetic_faces import COEFFICIENT_STD, face_model, turn, write_data
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    points, _ = posed_faces(60, seed=5)
-    write_models(folder, points)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic_faces, "picture", lambda points: np.zeros((8, 8, 3), dtype=np.uint8))
+        write_data(folder, hand=1, aflw=180, teachers=60)
     return folder
 
 
@@ -58,10 +60,16 @@ def test_umeyama_never_reflects():
     )
 
 
-def test_labels_come_in_the_librarys_frame(data):
-    points, _ = posed_faces(60, seed=5)
-    labels = load_labels3d(data)
-    np.testing.assert_allclose(labels, points - points.mean(axis=1, keepdims=True), atol=1e-4)
+def test_coefficients_of_the_models_own_shapes_are_found():
+    model = face_model()
+    generator = np.random.default_rng(8)
+    shapes = model.shapes(generator.normal(size=(20, 6)) * COEFFICIENT_STD)
+    turns = np.stack([turn(*angles) for angles in generator.uniform(-40, 40, (20, 3))])
+    points = np.einsum("nij,npj->npi", turns, shapes) * 40 + [100, 90, 5]
+    found = model.shapes(fit_coefficients(model, points, rounds=200, ridge=1e-9))
+    scale, rotation, translation = umeyama(found, points)
+    again = scale[:, None, None] * np.einsum("nij,npj->npi", rotation, found) + translation[:, None]
+    np.testing.assert_allclose(again, points, atol=0.05)
 
 
 def test_basis_comes_in_the_librarys_frame(data):
@@ -74,7 +82,7 @@ def test_basis_comes_in_the_librarys_frame(data):
     assert chin[1] > nose[1]  # and y down.
 
 
-def test_prior_is_that_of_the_labels(data):
+def test_prior_is_that_of_the_predicted_faces(data):
     model = load_face_model(data)
     assert model.prior_mean.shape == (6,)
     np.testing.assert_allclose(model.prior_mean, 0, atol=0.05)
@@ -95,15 +103,17 @@ def test_shapes_are_mean_plus_coefficients_times_basis():
         np.testing.assert_allclose(shape, expected)
 
 
-@pytest.mark.parametrize("name", ["bfm68_basis.npz", "aflw2000_labels.npz"])
+@pytest.mark.parametrize("name", ["models/bfm68_basis.npz", "faces/aflw.npz", "photos68/teachers.npz"])
 @pytest.mark.parametrize(
     "damage", ["missing", "empty", "text", "cut short", "another archive", "NaN", "wrong shape"]
 )
 def test_errors_name_the_file(data, tmp_path, name, damage):
-    shutil.copytree(data / "models", tmp_path / "models")
-    path = tmp_path / "models" / name
+    for each in ("models/bfm68_basis.npz", "faces/aflw.npz", "faces/teachers.npz", "photos68/teachers.npz"):
+        (tmp_path / each).parent.mkdir(exist_ok=True)
+        shutil.copy(data / each, tmp_path / each)
+    path = tmp_path / name
     _spoil(path, damage)
-    with pytest.raises(DataError, match=name):
+    with pytest.raises(DataError, match=path.name):
         load_face_model(tmp_path)
 
 
@@ -121,6 +131,6 @@ def _spoil(path: Path, damage):
     else:
         with np.load(path) as archive:
             arrays = dict(archive)
-        key = next(iter(arrays))
+        key = next(key for key in arrays if key in ("mean", "tddfa68_x32", "helen_train_tddfa68_x32"))
         arrays[key] = arrays[key][..., :2] if damage == "wrong shape" else arrays[key] * np.float32("nan")
         np.savez(path, **arrays)

@@ -24,7 +24,7 @@ def _draw(labels, count=400, seed=0):
 
 
 def test_draws_are_a_function_of_the_generator():
-    labels = RandomPoseLabels(posed_faces(10, seed=1)[0])
+    labels = RandomPoseLabels(posed_faces(10, seed=1)[0][:, FROM_68])
     first, again, other = _draw(labels), _draw(labels), _draw(labels, seed=1)
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
@@ -32,7 +32,7 @@ def test_draws_are_a_function_of_the_generator():
 
 
 def test_shapes_units_and_zero_mean():
-    points, z = _draw(RandomPoseLabels(posed_faces(10, seed=1)[0]))
+    points, z = _draw(RandomPoseLabels(posed_faces(10, seed=1)[0][:, FROM_68]))
     assert points.shape == (400, 66, 2)
     assert z.shape == (400, 66)
     assert points.dtype == z.dtype == np.float32
@@ -44,7 +44,7 @@ def test_shapes_units_and_zero_mean():
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_at_rest_they_face_the_camera(untouched, seed):
     """Whatever the poses that they came in, the first's too."""
-    points, z = _draw(RandomPoseLabels(posed_faces(30, seed=seed)[0]))
+    points, z = _draw(RandomPoseLabels(posed_faces(30, seed=seed)[0][:, FROM_68]))
     nose, right_eye, left_eye, chin = (points[:, i] for i in (30, 36, 45, 8))
     assert (z[:, 30:31] < np.delete(z, range(27, 36), axis=1)).all()
     assert (right_eye[:, 0] < nose[:, 0]).all()
@@ -56,7 +56,7 @@ def test_at_rest_they_face_the_camera(untouched, seed):
 def test_z_goes_with_x_and_y(untouched):
     """One shape, so every draw is that shape: the true z belongs to the drawn x and y."""
     face = (mean_face() * [1.0, 1.1, 0.9]) @ turn(5, 40, -20).T
-    points, z = _draw(RandomPoseLabels(face[None]), count=20)
+    points, z = _draw(RandomPoseLabels(face[None, FROM_68]), count=20)
     expected = mean_face()[FROM_68] * [1.0, 1.1, 0.9]
     expected = expected - expected.mean(axis=0)
     drawn = np.concatenate([points, z[..., None]], axis=-1)
@@ -71,7 +71,7 @@ def test_z_goes_with_x_and_y(untouched):
 def test_half_are_mirrored_and_stay_in_markup_order(untouched):
     face = mean_face()
     face[17:22, 1] -= 0.3  # One brow up.
-    points, z = _draw(RandomPoseLabels(np.stack([face, mean_face() * 1.01])))
+    points, z = _draw(RandomPoseLabels(np.stack([face, mean_face() * 1.01])[:, FROM_68]))
     drawn = np.concatenate([points, z[..., None]], axis=-1)
     right_brow_up = points[:, 17:22, 1].mean(axis=1) < points[:, 22:27, 1].mean(axis=1) - 0.2
     left_brow_up = points[:, 22:27, 1].mean(axis=1) < points[:, 17:22, 1].mean(axis=1) - 0.2
@@ -93,7 +93,7 @@ def test_noise_is_small_and_in_x_and_y_only(monkeypatch):
     monkeypatch.setattr(
         RandomPoseLabels, "_angles", staticmethod(lambda count, generator: torch.zeros(count, 3))
     )
-    points, z = _draw(RandomPoseLabels(mean_face()[None]))
+    points, z = _draw(RandomPoseLabels(mean_face()[None, FROM_68]))
     eyes = abs(points[0, 36, 0] - points[0, 45, 0])
     noise = (points - np.median(points, axis=0)) / eyes
     assert 0.01 < noise.std() < 0.03

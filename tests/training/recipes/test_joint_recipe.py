@@ -1,6 +1,5 @@
 import dataclasses
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,14 +7,10 @@ import torch
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.data.training_data import DerivedData, TeacherLabelledImages, TrainingData
+from face_alignment_3d.training.data.training_data import SampleGroup, TrainingData
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.engine.validation import validate
-from face_alignment_3d.training.labels.agreement import teacher_labels
-from face_alignment_3d.training.labels.labels import scaled
-from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
 from face_alignment_3d.training.recipes import joint_recipe
 from face_alignment_3d.training.recipes.config import TrainingConfig
@@ -30,8 +25,8 @@ CONFIG = TrainingConfig(
     batch_size=4,
     warmup_steps=4,
     learning_rate=4e-3,
-    self_label_at=0.5,
     precision="fp32",
+    true_points_share=0.3,
     validate_every=5,
     checkpoint_seconds=-1.0,  # After each step.
 )
@@ -46,31 +41,21 @@ def _samples(count, seed):
     points = posed_faces(count, seed=seed)[0][:, FROM_68].astype(np.float32)
     points[..., 2] -= points[..., 2].mean(axis=1, keepdims=True)
     ones = np.ones(66, dtype=np.float32)
-    return [Sample(f"{seed}/{i}", picture(face), face, ones, ones) for i, face in enumerate(points)]
+    return [
+        Sample(f"{seed}/{i}", picture(face), face, ones, ones, (face[:, 2] < 0).astype(np.float32), ones)
+        for i, face in enumerate(points)
+    ]
 
 
 @pytest.fixture(scope="module")
 def data():
-    teacher_labelled = _samples(6, seed=2)
-    points = np.stack([sample.points for sample in teacher_labelled])
-    scales = np.array([1.0, 0.5, 1.0, 1.0, 1.0, 1.0], dtype=np.float32)
-    faces = TeacherLabelledFaces(
-        Path("faces"),
-        tuple(sample.name for sample in teacher_labelled),
-        np.stack([scaled(p, 1 / s) for p, s in zip(points, scales, strict=True)]),
-        points,
-        np.zeros(6, dtype=np.float32),
-        np.full(6, 0.01, dtype=np.float32),
-    )
-    images = TeacherLabelledImages(faces, [sample.image for sample in teacher_labelled], scales)
-    return TrainingData(
-        _samples(6, seed=1), images, {"hand": _samples(3, seed=3), "turned": _samples(2, seed=4)}
-    )
-
-
-@pytest.fixture(scope="module")
-def random_pose_labels():
-    return RandomPoseLabels(posed_faces(30, seed=5)[0])
+    groups = {
+        kind: SampleGroup(_samples(6, seed=seed), np.ones(6))
+        for kind, seed in (("hand", 1), ("aflw", 2), ("teachers", 1))
+    }
+    groups |= {kind: SampleGroup([], np.ones(0)) for kind in ("views_of_hand", "views_of_teachers")}
+    validation = {"hand": _samples(3, seed=3), "aflw": _samples(2, seed=4)}
+    return TrainingData(groups, validation, posed_faces(30, seed=5)[0][:, FROM_68].astype(np.float32))
 
 
 class _StopError(Exception):
@@ -87,8 +72,8 @@ def _stopping_at(step):
     return report, {"validate_every": step}
 
 
-def _train(config, data, random_pose_labels, out, report=lambda line: None):
-    return train_joint(config, data, random_pose_labels, out, processes=ALONE, report=report)
+def _train(config, data, out, report=lambda line: None):
+    return train_joint(config, data, out, processes=ALONE, report=report)
 
 
 def _equal(first, second):
@@ -97,108 +82,61 @@ def _equal(first, second):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(data, random_pose_labels, tmp_path_factory):
+def uninterrupted(data, tmp_path_factory):
     """The folder of a whole run, its averaged cascade and its errors."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(joint_recipe, "PRESETS", {"small": small_cascade})
         out = tmp_path_factory.mktemp("runs") / "new" / "folder"
-        return out, *_train(CONFIG, data, random_pose_labels, out)
+        return out, *_train(CONFIG, data, out)
 
 
 def test_a_run_ends_with_an_averaged_cascade_and_its_errors(uninterrupted):
     out, cascade, errors = uninterrupted
-    assert {path.name for path in out.iterdir()} - {"tensorboard"} == {
-        "checkpoint.safetensors",
-        "self_labels.npz",
-    }
+    assert {path.name for path in out.iterdir()} - {"tensorboard"} == {"checkpoint.safetensors"}
     assert not cascade.training
     assert all(tensor.isfinite().all() for tensor in cascade.state_dict().values())
     assert all(np.isfinite(value) for value in errors.values())
 
 
-def test_a_finished_run_is_not_trained_again(uninterrupted, data, random_pose_labels):
+def test_a_finished_run_is_not_trained_again(uninterrupted, data):
     out, cascade, errors = uninterrupted
     before = (out / "checkpoint.safetensors").read_bytes()
-    again, same_errors = _train(CONFIG, data, random_pose_labels, out)
+    again, same_errors = _train(CONFIG, data, out)
     assert _equal(again, cascade)
     assert same_errors == errors
     assert (out / "checkpoint.safetensors").read_bytes() == before
 
 
-@pytest.mark.parametrize("step", [2, 6, 9], ids=["before", "at", "after the switch to its pseudo-labels"])
-def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, data, random_pose_labels, tmp_path, step):
+@pytest.mark.parametrize("step", [2, 6, 9])
+def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted, data, tmp_path, step):
     out, cascade, errors = uninterrupted
     report, change = _stopping_at(step)
     threads = threading.active_count()
     with pytest.raises(_StopError):
-        _train(dataclasses.replace(CONFIG, **change), data, random_pose_labels, tmp_path, report)
+        _train(dataclasses.replace(CONFIG, **change), data, tmp_path, report)
     assert threading.active_count() == threads
     lines = []
-    resumed, resumed_errors = _train(CONFIG, data, random_pose_labels, tmp_path, lines.append)
+    resumed, resumed_errors = _train(CONFIG, data, tmp_path, lines.append)
     assert f"resumed at step {step}" in lines[0]
     assert _equal(resumed, cascade)
     assert resumed_errors == errors
     # The parameters themselves, their average and the optimizer, bit by bit.
-    for name in ("checkpoint.safetensors", "self_labels.npz"):
-        assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
+    name = "checkpoint.safetensors"
+    assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
 
 
-def test_the_callers_random_state_is_left_alone(uninterrupted, data, random_pose_labels):
+def test_the_callers_random_state_is_left_alone(uninterrupted, data):
     out, *_ = uninterrupted
     torch.manual_seed(123)
     before = torch.random.get_rng_state()
-    _train(CONFIG, data, random_pose_labels, out)
+    _train(CONFIG, data, out)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_another_seed_is_another_run(uninterrupted, data, random_pose_labels, tmp_path):
+def test_another_seed_is_another_run(uninterrupted, data, tmp_path):
     _, cascade, _ = uninterrupted
-    other, _ = _train(dataclasses.replace(CONFIG, seed=2), data, random_pose_labels, tmp_path)
+    other, _ = _train(dataclasses.replace(CONFIG, seed=2), data, tmp_path)
     assert not _equal(other, cascade)
-
-
-def test_pseudo_labels_are_made_once_at_the_switch_and_read_on_resume(
-    data, random_pose_labels, tmp_path, monkeypatch
-):
-    made = []
-
-    def counted(*args, **kwargs):
-        made.append(args)
-        return original(*args, **kwargs)
-
-    original = joint_recipe.predict_pseudo_labels
-    monkeypatch.setattr(joint_recipe, "predict_pseudo_labels", counted)
-    report, change = _stopping_at(8)
-    with pytest.raises(_StopError):
-        _train(dataclasses.replace(CONFIG, **change), data, random_pose_labels, tmp_path, report)
-    assert len(made) == 1
-    labels = (tmp_path / "self_labels.npz").read_bytes()
-    _train(CONFIG, data, random_pose_labels, tmp_path)
-    assert len(made) == 1
-    assert (tmp_path / "self_labels.npz").read_bytes() == labels
-
-
-def test_labels_of_an_earlier_run_are_not_used(uninterrupted, data, random_pose_labels, tmp_path):
-    """Whoever deletes the checkpoint alone starts anew."""
-    out, cascade, _ = uninterrupted
-    stale = tmp_path / "self_labels.npz"
-    np.savez(stale, points=np.zeros((6, 66, 3)), weight_xy=np.ones((6, 66)), weight_z=np.ones((6, 66)))
-    again, _ = _train(CONFIG, data, random_pose_labels, tmp_path)
-    assert _equal(again, cascade)
-    assert stale.read_bytes() == (out / "self_labels.npz").read_bytes()
-
-
-def test_labels_of_other_faces_are_refused(uninterrupted, data, random_pose_labels, tmp_path):
-    out, *_ = uninterrupted
-    (tmp_path / "checkpoint.safetensors").write_bytes((out / "checkpoint.safetensors").read_bytes())
-    np.savez(
-        tmp_path / "self_labels.npz",
-        points=np.zeros((7, 66, 3)),
-        weight_xy=np.ones((7, 66)),
-        weight_z=np.ones((7, 66)),
-    )
-    with pytest.raises(DataError, match=r"self_labels\.npz"):
-        _train(CONFIG, data, random_pose_labels, tmp_path)
 
 
 @pytest.fixture
@@ -216,24 +154,24 @@ def noted_losses(monkeypatch):
     return values
 
 
-def test_every_loss_falls(data, random_pose_labels, tmp_path, noted_losses):
-    config = dataclasses.replace(CONFIG, steps=36, batch_size=8, checkpoint_seconds=1e9, validate_every=1000)
-    _train(config, data, random_pose_labels, tmp_path)
-    assert len(noted_losses) == 36
+def test_every_loss_falls(data, tmp_path, noted_losses):
+    config = dataclasses.replace(
+        CONFIG, steps=160, batch_size=8, learning_rate=2e-2, checkpoint_seconds=1e9, validate_every=1000
+    )
+    _train(config, data, tmp_path)
+    assert len(noted_losses) == 160
     assert set(noted_losses[0]) == {field.name for field in dataclasses.fields(config.losses)}
     for name in noted_losses[0]:
         first, last = (np.mean([v[name] for v in part]) for part in (noted_losses[:4], noted_losses[-8:]))
         assert last < 0.9 * first, name
 
 
-def test_the_z_network_learns_alone_beside_the_others_as_they_are(
-    data, random_pose_labels, tmp_path, noted_losses
-):
+def test_the_z_network_learns_alone_beside_the_others_as_they_are(data, tmp_path, noted_losses):
     config = dataclasses.replace(
         CONFIG, trained=("depth",), steps=60, batch_size=8, checkpoint_seconds=1e9, validate_every=1000
     )
     before = joint_recipe.starting_cascade(config).state_dict()
-    after = _train(config, data, random_pose_labels, tmp_path)[0].state_dict()
+    after = _train(config, data, tmp_path)[0].state_dict()
     for name, tensor in before.items():
         if not name.startswith("depth."):
             assert torch.equal(after[name], tensor), name
@@ -244,11 +182,8 @@ def test_the_z_network_learns_alone_beside_the_others_as_they_are(
     )
 
 
-def test_a_wider_cascade_is_cut_once_and_learns_on(data, random_pose_labels, tmp_path, monkeypatch):
+def test_a_wider_cascade_is_cut_once_and_learns_on(data, tmp_path, monkeypatch):
     wide = seeded_cascade(1, wide_cascade).eval()
-    data = dataclasses.replace(
-        data, derived_data=DerivedData(teacher_labels(data.teacher_labelled.faces), [], [])
-    )
     config = dataclasses.replace(CONFIG, pruned_from="wide", steps=4)
     cuts = []
     original = joint_recipe.prune
@@ -260,7 +195,7 @@ def test_a_wider_cascade_is_cut_once_and_learns_on(data, random_pose_labels, tmp
     monkeypatch.setattr(joint_recipe, "prune", noted)
 
     def train(config, out, report=lambda line: None):
-        return train_joint(config, data, random_pose_labels, out, processes=ALONE, report=report, start=wide)
+        return train_joint(config, data, out, processes=ALONE, report=report, start=wide)
 
     lines = []
     whole, _ = train(config, tmp_path / "whole", lines.append)
@@ -277,34 +212,33 @@ def test_a_wider_cascade_is_cut_once_and_learns_on(data, random_pose_labels, tmp
     assert _equal(resumed, whole)
 
 
-def test_pruning_needs_labels_that_were_made_beforehand(data, random_pose_labels, tmp_path):
-    config = dataclasses.replace(CONFIG, pruned_from="wide")
-    with pytest.raises(DataError, match="--derived-data"):
-        train_joint(
-            config,
-            data,
-            random_pose_labels,
-            tmp_path,
-            processes=ALONE,
-            report=lambda _: None,
-            start=small_cascade(),
-        )
+def test_reinitialized_tensors_and_parts_that_the_start_lacks_are_random():
+    config = dataclasses.replace(CONFIG, reinitialized=("depth.",))
+    given = seeded_cascade(3, small_cascade)
+    given.visibility = None
+    found, fresh = joint_recipe.starting_cascade(config, given), joint_recipe.starting_cascade(config)
+    start, random = given.state_dict(), fresh.state_dict()
+    for name, tensor in found.state_dict().items():
+        kept = not name.startswith(("depth.", "visibility."))
+        assert torch.equal(tensor, start[name] if kept else random[name]), name
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(data, random_pose_labels, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(data, tmp_path):
     report, change = _stopping_at(3)
     with pytest.raises(_StopError):
-        _train(dataclasses.replace(CONFIG, **change), data, random_pose_labels, tmp_path, report)
+        _train(dataclasses.replace(CONFIG, **change), data, tmp_path, report)
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
-    broken = [dataclasses.replace(s, points=s.points * np.float32([1, 1, "nan"])) for s in data.hand]
+    hand = data.groups["hand"]
+    broken = [dataclasses.replace(s, points=s.points * np.float32([1, 1, "nan"])) for s in hand.samples]
+    groups = {**data.groups, "hand": dataclasses.replace(hand, samples=broken)}
     with pytest.raises(DataError, match=r"not finite at step 3 \(.*depth nan.*checkpoint is kept"):
-        _train(CONFIG, dataclasses.replace(data, hand=broken), random_pose_labels, tmp_path)
+        _train(CONFIG, dataclasses.replace(data, groups=groups), tmp_path)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
 
 
-def test_half_precision_trains_too(data, random_pose_labels, tmp_path):
+def test_half_precision_trains_too(data, tmp_path):
     config = dataclasses.replace(CONFIG, precision="bf16", steps=4, full_precision_from=0.75)
-    cascade, _ = _train(config, data, random_pose_labels, tmp_path)
+    cascade, _ = _train(config, data, tmp_path)
     assert all(tensor.isfinite().all() for tensor in cascade.state_dict().values())
     assert all(p.dtype == torch.float32 for p in cascade.parameters())
 
@@ -312,7 +246,7 @@ def test_half_precision_trains_too(data, random_pose_labels, tmp_path):
 def test_validation_reports_every_set_that_is_not_empty(data):
     cascade = small_cascade().eval()
     errors = validate(cascade, {**data.validation, "none": []}, bf16=False)
-    assert list(errors) == [f"{s}/{e}" for s in ("hand", "turned") for e in ("inner", "failures", "box", "z")]
+    assert list(errors) == [f"{s}/{e}" for s in ("hand", "aflw") for e in ("inner", "failures", "box", "z")]
     assert all(value > 0 for value in errors.values())
 
 
@@ -326,13 +260,22 @@ def test_validation_of_the_truth_is_zero(data, monkeypatch):
     assert errors == {"hand/inner": 0, "hand/failures": 0, "hand/box": 0, "hand/z": 0}
 
 
-def test_progress_lines_say_where_the_run_is(data, random_pose_labels, tmp_path):
+def test_progress_lines_say_where_the_run_is(data, tmp_path):
     lines = []
-    config = dataclasses.replace(CONFIG, steps=50, batch_size=1, self_label_at=1.0, checkpoint_seconds=1e9)
-    _train(dataclasses.replace(config, validate_every=1000), data, random_pose_labels, tmp_path, lines.append)
+    config = dataclasses.replace(CONFIG, steps=50, batch_size=1, checkpoint_seconds=1e9)
+    _train(dataclasses.replace(config, validate_every=1000), data, tmp_path, lines.append)
     progress = [line for line in lines if line.startswith("step 50/50")]
     assert len(progress) == 1
-    for word in ("detection", "shape", "coordinates", "depth", "prior", "samples/s", "min left"):
+    for word in (
+        "detection",
+        "shape",
+        "coordinates",
+        "depth",
+        "prior",
+        "visibility",
+        "samples/s",
+        "min left",
+    ):
         assert word in progress[0]
 
 

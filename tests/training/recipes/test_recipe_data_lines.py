@@ -1,14 +1,14 @@
-from pathlib import Path
-
 import pytest
 import torch
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.engine.export import DATA, NOVEL_VIEWS_DATA
+from face_alignment_3d.training.engine.export import DATA
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.recipes import recipe
-from face_alignment_3d.training.recipes.config import LITE, LITE_PRUNED, LITE_REFINED
+from face_alignment_3d.training.recipes.config import LITE, LITE_PRUNED
 from face_alignment_3d.weights import loading
+from face_alignment_3d.weights.integrity import sha256_of
+from face_alignment_3d.weights.safetensors_file import read_metadata
 from tests.training.small_cascade import small_cascade
 
 
@@ -24,32 +24,30 @@ def _run(config, folder, *, report=lambda _: None, **options):
     )
 
 
-@pytest.mark.parametrize(
-    ("config", "derived_data", "lines"),
-    [(LITE, None, DATA), (LITE_REFINED, Path("derived"), (*DATA, *NOVEL_VIEWS_DATA))],
-    ids=["photos", "turned photos too"],
-)
-def test_the_manifest_names_what_was_learned_from(tmp_path, monkeypatch, config, derived_data, lines):
+def test_the_manifest_names_what_was_learned_from(tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "PRESETS", {"lite": small_cascade})
-    for name in ("load_training_data", "load_labels3d", "RandomPoseLabels"):
-        monkeypatch.setattr(recipe, name, lambda *_: None)
+    monkeypatch.setattr(recipe, "load_training_data", lambda *_: None)
     monkeypatch.setattr(recipe, "train_joint", lambda *_, **__: (small_cascade(), {"hand/inner": 3.0}))
     said = []
-    entry = _run(config, tmp_path, report=said.append, derived_data=derived_data)
-    assert entry.data == lines
-    assert (tmp_path / "run" / entry.file).stat().st_size == entry.bytes
-    assert said[-1].startswith(f"wrote {tmp_path / 'run' / entry.file} (")
+    start = tmp_path / "start.safetensors"
+    loading.save_cascade(small_cascade(), start, preset="lite", metadata={})
+    entry = _run(LITE, tmp_path, report=said.append, derived_data=tmp_path, start=start)
+    assert entry.data == DATA
+    made = tmp_path / "run" / entry.file
+    assert made.stat().st_size == entry.bytes
+    assert said[-1].startswith(f"wrote {made} (")
+    assert read_metadata(made)["starts_from_sha256"] == sha256_of(start)
 
 
 def test_a_start_that_is_not_there_leaves_nothing_behind(tmp_path):
     with pytest.raises(DataError, match=r"there is none at .*absent\.safetensors"):
-        _run(LITE_REFINED, tmp_path, derived_data=tmp_path, start=tmp_path / "absent.safetensors")
+        _run(LITE, tmp_path, derived_data=tmp_path, start=tmp_path / "absent.safetensors")
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
     ("config", "expected"),
-    [(LITE_REFINED, "lite"), (LITE_PRUNED, "lite-wide")],
+    [(LITE, "lite"), (LITE_PRUNED, "lite-wide")],
     ids=["of the same preset", "of the wider one"],
 )
 def test_weights_of_another_preset_are_no_start(tmp_path, monkeypatch, config, expected):

@@ -5,9 +5,9 @@ All arrays of a set are in pixels of its stored photos, x right, y down, z away 
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,17 +22,25 @@ Floats = npt.NDArray[np.float64]
 _FIXED_POINT: Final = 32.0
 _NONE: Final = -32768
 
-#: AFLW's points as means of the 68: brows, eyes with their centers, ear, nose, ear, mouth, chin. Ears have none.
+#: AFLW's points as means of the 68: brows, eyes and their centers, ear, nose, ear, mouth, chin.
 _AFLW_PICKS: Final[tuple[tuple[int, ...], ...]] = (
     (17,), (19,), (21,), (22,), (24,), (26,),
     (36,), (36, 37, 38, 39, 40, 41), (39,), (42,), (42, 43, 44, 45, 46, 47), (45,),
     (), (31,), (30,), (35,), (),
     (48,), (62, 66), (54,), (8,),
 )  # fmt: skip
+_AFLW_SHAPES: Final[dict[str, tuple[int, ...]]] = {
+    "points21_x32": (21, 2),
+    "tddfa68_x32": (68, 3),
+    "merl68_x32": (68, 2),
+    "merl_state": (68,),
+}
 AFLW_MIRROR: Final = np.array([5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 16, 15, 14, 13, 12, 19, 18, 17, 20])
 
 #: Hand-labelled sets to train on. AFW is left for evaluation and must never be listed here.
 HAND_LABELLED: Final = ("helen_train", "lfpw_train")
+#: Sets whose labels no training may read.
+EVALUATION_ONLY: Final = frozenset({"afw", "aflw_dev", "aflw2000_dev"})
 AFLW_SET: Final = "aflw"
 TEACHER_LABELLED: Final = "faces"
 
@@ -71,12 +79,19 @@ class FaceSet:
 
     def subset(self, chosen: npt.NDArray[np.intp]) -> "FaceSet":
         """The faces at these indices."""
-        arrays = {
-            name: values[chosen]
-            for name, values in vars(self).items()
-            if isinstance(values, np.ndarray)
-        }
-        return replace(self, files=tuple(self.files[i] for i in chosen), **arrays)
+
+        def of(values: npt.NDArray[Any] | None) -> npt.NDArray[Any] | None:
+            return None if values is None else values[chosen]
+
+        return FaceSet(
+            self.name,
+            tuple(self.files[index] for index in chosen),
+            self.predicted[chosen],
+            of(self.ibug68),
+            of(self.merl68),
+            of(self.merl_state),
+            of(self.aflw21),
+        )
 
 
 def _digest(file: Path) -> str:
@@ -101,9 +116,9 @@ def open_aflw(data: Path) -> FaceSet:
     """The training faces of AFLW (``faces/aflw.npz``), those with MERL-RAV's points among them."""
     directory = data / "faces" / AFLW_SET
     path = directory.with_suffix(".npz")
-    arrays = read_arrays(path, ["names", "points21_x32", "tddfa68_x32", "merl68_x32", "merl_state"])
+    arrays = read_arrays(path, ["names", *_AFLW_SHAPES])
     files = [f"{name}.webp" for name in arrays["names"]]
-    for key, shape in (("points21_x32", (21, 2)), ("tddfa68_x32", (68, 3)), ("merl68_x32", (68, 2)), ("merl_state", (68,))):
+    for key, shape in _AFLW_SHAPES.items():
         require_shape(path, key, arrays[key], (len(files), *shape))
     require_files(directory, files, index=path)
     return FaceSet(
@@ -144,7 +159,9 @@ def open_teacher_labelled(data: Path) -> FaceSet:
     files = [str(name) for name in arrays["names"]]
     require_shape(path, "tddfa68_x32", arrays["tddfa68_x32"], (len(files), 68, 3))
     require_files(path.parent, files, index=path)
-    return FaceSet(TEACHER_LABELLED, tuple(path.parent / file for file in files), _pixels(arrays["tddfa68_x32"]))
+    return FaceSet(
+        TEACHER_LABELLED, tuple(path.parent / file for file in files), _pixels(arrays["tddfa68_x32"])
+    )
 
 
 def _pixels(fixed_point: npt.NDArray[np.int16]) -> Floats:

@@ -29,11 +29,11 @@ import numpy.typing as npt
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.training.data.datasets.coordinate_lines import parse_coordinates, read_lines
+from face_alignment_3d.training.data.datasets.face_sets import EVALUATION_ONLY
 from face_alignment_3d.training.data.datasets.pairs import PHOTO_SUFFIXES, files_by_name, require_pairs
 from face_alignment_3d.training.data.datasets.photos68 import Photos68, make_samples
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.labels.face_model import FaceModel
-from face_alignment_3d.training.labels.lifted_labels import EVALUATION_ONLY
 from face_alignment_3d.training.labels.lifting import Lifted, lift
 
 

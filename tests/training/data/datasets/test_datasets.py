@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from face_alignment_3d.training.data.datasets.teachers import open_teacher_labelled_faces
 
 from face_alignment_3d.crop import box_around, rescale
 from face_alignment_3d.errors import DataError, ImageError
@@ -11,7 +12,6 @@ from face_alignment_3d.training.data.datasets.photos68 import (
     open_photos68,
     shrink_to_face,
 )
-from face_alignment_3d.training.data.datasets.teachers import open_teacher_labelled_faces
 from face_alignment_3d.training.labels.lifting import Lifted, lift
 from tests.training.synthetic_faces import face_model, picture, posed_faces, write_faces, write_photos68
 
