@@ -371,7 +371,8 @@ def test_regression_uses_both_its_inputs():
     regression = PaperRegression(3, 8).eval()
     logits, features = torch.randn(1, 3, 64, 64), torch.randn(1, 8, 16, 16)
     with torch.no_grad():
-        out = regression(logits, features)
+        out, refined = regression(logits, features)
+        assert refined.shape == (1, 256, 16, 16)
         assert out.shape == (1, 3, 64, 64)
-        assert not torch.equal(out, regression(logits.flip(-1), features))
-        assert not torch.equal(out, regression(logits, features.flip(-1)))
+        assert not torch.equal(out, regression(logits.flip(-1), features)[0])
+        assert not torch.equal(out, regression(logits, features.flip(-1))[0])

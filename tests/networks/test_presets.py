@@ -55,7 +55,7 @@ def test_presets_cannot_be_changed():
 
 
 @pytest.mark.parametrize(
-    ("name", "gmac", "megabytes"), [("lite", 0.35, 8), ("lite-wide", 0.5, 12), ("base", 10, 60)]
+    ("name", "gmac", "megabytes"), [("lite", 0.35, 8), ("lite-wide", 0.5, 12), ("base", 2.4, 22)]
 )
 def test_budgets(name, gmac, megabytes):
     cascade = _meta(name)
@@ -77,9 +77,9 @@ def test_shapes_of_all_parts(name):
         == maps
     )
     assert landmarks_2d.points.shape == (2, N, 2)
-    points, confidence = cascade(crops)
+    points, *rest = cascade(crops)
     assert points.shape == (2, N, 3)
-    assert confidence.shape == (2, N)
+    assert [each.shape for each in rest] == [(2, N)] * (1 if name == "paper" else 2)
 
 
 @pytest.mark.parametrize("name", list(PRESETS))
@@ -96,22 +96,24 @@ def test_geometry_is_consistent(name):
 
 def test_points_confidence_and_z_are_sane(small):
     with torch.no_grad():
-        points, confidence = small(_crops(small, 2))
+        points, confidence, visibility = small(_crops(small, 2))
     side = small.geometry.input_size
     assert points.dtype == confidence.dtype == torch.float32
     assert ((points[..., :2] >= -0.5 - 1e-3) & (points[..., :2] <= side - 0.5 + 1e-3)).all()
     assert ((confidence >= 0) & (confidence <= 1 + 1e-5)).all()
+    assert ((visibility >= 0) & (visibility <= 1)).all()
     torch.testing.assert_close(points[..., 2].mean(dim=1), torch.zeros(2), atol=1e-3, rtol=0)
 
 
 def test_batch_equals_single(small):
     crops = _crops(small, 3)
     with torch.no_grad():
-        points, confidence = small(crops)
+        points, confidence, visibility = small(crops)
         for i in range(3):
-            alone, alone_confidence = small(crops[i : i + 1])
+            alone, alone_confidence, alone_visibility = small(crops[i : i + 1])
             torch.testing.assert_close(alone[0], points[i], atol=1e-3, rtol=0)
             torch.testing.assert_close(alone_confidence[0], confidence[i], atol=1e-4, rtol=0)
+            torch.testing.assert_close(alone_visibility[0], visibility[i], atol=1e-4, rtol=0)
     assert (points[0] - points[1]).abs().max() > 1e-2  # the crops were told apart
 
 
@@ -128,7 +130,7 @@ def test_confidence_needs_a_sharp_map_and_a_detection_that_agrees(small):
         maps = torch.exp(-0.5 * squared / (spread * std) ** 2)[None, None]
         distribution = maps / maps.sum()
         logits = torch.full_like(maps, detection_logit)
-        return small.confidence(Landmarks2D(logits, distribution, distribution, points)).item()
+        return small.confidence(Landmarks2D(logits, distribution, distribution, points, maps)).item()
 
     assert confidence(spread=1.0, detection_logit=9.0) > 0.8
     assert confidence(spread=4.0, detection_logit=9.0) < 0.25

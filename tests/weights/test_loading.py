@@ -1,3 +1,4 @@
+import copy
 import hashlib
 import json
 
@@ -60,10 +61,24 @@ def test_round_trip_keeps_every_tensor_to_fp16(cascade, saved):
 def test_round_trip_keeps_the_landmarks(cascade, saved):
     crops = 255 * torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        points, confidence = cascade(crops)
-        loaded_points, loaded_confidence = load_cascade(saved)(crops)
+        points, confidence, visibility = cascade(crops)
+        loaded_points, loaded_confidence, loaded_visibility = load_cascade(saved)(crops)
     torch.testing.assert_close(loaded_points, points, atol=0.05, rtol=0)
     torch.testing.assert_close(loaded_confidence, confidence, atol=2e-3, rtol=0)
+    torch.testing.assert_close(loaded_visibility, visibility, atol=2e-3, rtol=0)
+
+
+def test_weights_without_visibility_are_whole(cascade, tmp_path):
+    without = copy.deepcopy(cascade)
+    without.visibility = None
+    path = tmp_path / "without.safetensors"
+    save_cascade(without, path, preset="lite", metadata={})
+    loaded = load_cascade(path)
+    assert loaded.visibility is None
+    crops = torch.zeros(1, 3, 128, 128)
+    with torch.no_grad():
+        assert len(loaded(crops)) == 2
+        torch.testing.assert_close(loaded(crops)[0], without(crops)[0], atol=0.05, rtol=0)
 
 
 def test_a_loaded_cascade_is_ready_for_inference(saved):

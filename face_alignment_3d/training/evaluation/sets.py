@@ -129,7 +129,7 @@ def _holdout_views(data: Path, derived_data: Path) -> NovelViews:
         derived_data / "novel_views",
         tuple(f"{views.directory.name}/{views.names[i]}" for views, i in chosen),
         tuple(f"{views.directory.name}/{views.sources[i]}" for views, i in chosen),
-        *(column(key) for key in ("points", "yaw", "pitch", "roll")),
+        *(column(key) for key in ("points", "visible", "weight_visible", "yaw", "pitch", "roll")),
     )
 
 

@@ -5,12 +5,14 @@ import pytest
 import scipy.io
 from PIL import Image
 
+from face_alignment_3d.cli import main
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.training_data import HAND_LABELLED, load_training_data
 from face_alignment_3d.training.evaluation.sets import DATASETS, open_dataset, open_labelled
 from face_alignment_3d.training.recipes.config import LITE
 from tests.training import synthetic_faces
+from tests.training.data.test_training_data import write_views
 from tests.training.known_errors import labels, write_photos
 
 
@@ -46,21 +48,22 @@ def test_the_holdout_counts_through_both_sets(tmp_path):
 
 
 def test_the_holdout_is_what_training_keeps_out(tmp_path):
-    faces, angles = synthetic_faces.posed_faces(40, seed=4)
-    synthetic_faces.write_models(tmp_path, faces)
-    synthetic_faces.write_photos68(tmp_path, HAND_LABELLED[0], faces[:16])
-    synthetic_faces.write_photos68(tmp_path, HAND_LABELLED[1], faces[16:30])
-    synthetic_faces.write_faces(tmp_path, faces[30:], yaw=angles[30:, 1])
-    data = load_training_data(tmp_path, LITE)
-    held_out = open_dataset(tmp_path, "holdout").names
-    assert list(held_out) == [sample.name for sample in data.validation["hand"]]
+    data, derived = tmp_path / "data", tmp_path / "derived"
+    synthetic_faces.write_data(data, hand=13, aflw=2, teachers=2)
+    fuse = ["train-data", "fuse-labels", "--data", data, "--out", derived, "--rounds", "1"]
+    assert main([str(word) for word in fuse]) == 0
+    for name in (*HAND_LABELLED, "pseudo"):
+        write_views(derived, name, ["face_0", "face_1"])
+    loaded = load_training_data(data, derived, LITE)
+    held_out = open_dataset(data, "holdout").names
+    assert list(held_out) == [sample.name for sample in loaded.validation["hand"]]
     assert len(held_out) == 3
-    assert not set(held_out) & {sample.name for sample in data.hand}
+    assert not set(held_out) & {sample.name for sample in loaded.groups["hand"].samples}
 
 
 def test_hand_made_points_are_lifted_and_the_set_is_named_by_its_content(tmp_path):
     faces, angles = synthetic_faces.posed_faces(12, seed=6, yaw=25.0)
-    synthetic_faces.write_models(tmp_path, faces)
+    synthetic_faces.write_data(tmp_path, hand=8, aflw=12, teachers=12)
     synthetic_faces.write_photos68(tmp_path, "afw", faces[:4])
     labelled = open_labelled("afw", data=tmp_path)
     assert labelled.truth.normalizer == "eyes_2d"
@@ -84,7 +87,10 @@ def test_turned_photos(tmp_path):
     points = faces[:, FROM_68].astype(np.float32)
     poses = {"yaw": angles[:, 1], "pitch": angles[:, 0], "roll": angles[:, 2]}
     names = ["view_0", "view_1", "view_2"]
-    np.savez(folder.with_suffix(".npz"), names=names, sources=["a", "a", "b"], points66=points, **poses)
+    seen = {"visible": np.ones((3, 66)), "weight_visible": np.ones((3, 66))}
+    np.savez(
+        folder.with_suffix(".npz"), names=names, sources=["a", "a", "b"], points66=points, **poses, **seen
+    )
     labelled = open_labelled("afw-novel-views", data=None, derived_data=tmp_path)
     assert labelled.name == "afw-novel-views"
     assert labelled.truth.normalizer == "eyes_3d"
@@ -113,7 +119,8 @@ def test_the_views_of_held_out_photos_are_a_set(tmp_path):
         points = np.repeat(faces[:, FROM_68], 2, axis=0)
         sources = [stem for stem in stems for _ in range(2)]
         poses = {"yaw": yaw, "pitch": 0 * yaw, "roll": 0 * yaw}
-        np.savez(folder.with_suffix(".npz"), names=views, sources=sources, points66=points, **poses)
+        seen = {key: np.ones((len(views), 66)) for key in ("visible", "weight_visible")}
+        np.savez(folder.with_suffix(".npz"), names=views, sources=sources, points66=points, **poses, **seen)
     labelled = open_labelled("holdout-novel-views", data=data, derived_data=derived_data)
     # Photos 0, 12 and 24 of all are held out, and views beyond 85 degrees are not evaluated on.
     assert labelled.truth.names == (

@@ -13,15 +13,17 @@ from PIL import Image
 from face_alignment_3d.cli import main
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.chosen_data import load_chosen_data
-from face_alignment_3d.training.data.training_data import HAND_LABELLED
+from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective
 from face_alignment_3d.training.recipes import joint_recipe, paper_recipe, recipe
-from face_alignment_3d.training.recipes.config import STAGES
+from face_alignment_3d.training.recipes.config import BASE, LITE, STAGES
 from face_alignment_3d.training.recipes.paper_config import PAPER
 from face_alignment_3d.weights import loading
+from face_alignment_3d.weights.integrity import sha256_of
+from tests.training.data.test_training_data import write_views
 from tests.training.small_cascade import small_cascade
 from tests.training.small_paper_cascade import small_paper_cascade
-from tests.training.synthetic_faces import picture, posed_faces, write_faces, write_models, write_photos68
+from tests.training.synthetic_faces import picture, posed_faces, write_data
 
 COUNT = 14
 
@@ -65,8 +67,8 @@ def test_a_data_set_becomes_a_weight_file(threedfaw, tmp_path, capsys):
         "--precision fp32"
     )
     cascade = loading.load_cascade(tmp_path / "run" / "paper.safetensors")
-    points, _ = cascade(torch.zeros(1, 3, 64, 64))
-    assert points.isfinite().all()
+    points = cascade(torch.zeros(1, 3, 64, 64))
+    assert points[0].isfinite().all()
     before = (tmp_path / "run" / "paper.safetensors").read_bytes()
     assert _train(tmp_path / "run", *options) == 0
     assert "stage" not in capsys.readouterr().out.replace("stages", "")
@@ -77,52 +79,56 @@ def test_a_data_set_becomes_a_weight_file(threedfaw, tmp_path, capsys):
 def test_photos_become_the_weights_of_a_compact_preset(tmp_path, capsys, monkeypatch, preset):
     for module in (joint_recipe, loading):
         monkeypatch.setattr(module, "PRESETS", {preset: small_cascade})
-    data = tmp_path / "data"
-    write_models(data, posed_faces(60, seed=5)[0])
-    for seed, name in enumerate(HAND_LABELLED):
-        write_photos68(data, name, posed_faces(2, seed=seed)[0])
-    write_faces(data, posed_faces(4, seed=9)[0], yaw=[0, 40, 0, 0])
-    command = ["train", preset, "--data", data, "--out", tmp_path / "run", "--device", "cpu", "--steps", "2"]
-    assert main([str(word) for word in command]) == 0
+    data, derived = tmp_path / "data", tmp_path / "derived"
+    write_data(data, hand=2, aflw=3, teachers=4)
+    fuse = ["train-data", "fuse-labels", "--data", data, "--out", derived, "--rounds", "1"]
+    assert main([str(word) for word in fuse]) == 0
+    for name in (*HAND_LABELLED, "pseudo"):
+        write_views(derived, name, ["face_0", "face_1"])
+    command = ["train", preset, "--data", data, "--derived-data", derived, "--out", tmp_path / "run"]
+    assert main([str(word) for word in (*command, "--device", "cpu", "--steps", "2")]) == 0
     assert "held-out hand/inner" in capsys.readouterr().out
     entry = json.loads((tmp_path / "run" / f"{preset}.manifest.json").read_text())["weights"][0]
     assert entry["training_command"] == (
-        f"face-alignment-3d train {preset} --data DATA --out runs/{preset} --steps 2"
+        f"face-alignment-3d train {preset} --data DATA --derived-data DERIVED --out runs/{preset} --steps 2"
     )
     cascade = loading.load_cascade(tmp_path / "run" / f"{preset}.safetensors")
     assert cascade(torch.zeros(1, 3, 64, 64))[0].isfinite().all()
 
 
 @pytest.mark.parametrize(
-    ("preset", "options", "stage", "before", "after"),
+    ("preset", "options", "expected"),
     [
-        ("lite-wide", [], "refine", "lite-wide/lite-wide", "lite-wide-refined"),
-        ("lite-wide", ["--stage", "refine"], "refine", "lite-wide/lite-wide", "lite-wide-refined"),
-        ("lite-wide", ["--stage", "anneal"], "anneal", "lite-wide-refined/lite-wide", "lite-wide-annealed"),
+        ("lite", [], LITE),
+        ("lite-wide", [], LITE),
+        ("base", [], BASE),
+        ("lite", ["--stage", "prune"], STAGES["prune"]),
+        ("lite-wide", ["--stage", "depth"], STAGES["depth"]),
         (
-            "lite-wide",
-            ["--stage", "finetune"],
-            "finetune",
-            "lite-wide-annealed/lite-wide",
-            "lite-wide-finetuned",
+            "lite",
+            ["--reinitialize", "depth.prior", "--reinitialize", "depth.correction"],
+            dataclasses.replace(LITE, reinitialized=("depth.prior", "depth.correction")),
         ),
-        ("lite-wide", ["--stage", "depth"], "depth", "lite-wide-finetuned/lite-wide", "lite-wide-depth"),
-        ("lite", ["--stage", "prune"], "prune", "lite-wide-depth/lite-wide", "lite-pruned"),
-        ("lite", ["--stage", "depth"], "depth", "lite-pruned/lite", "lite-depth"),
-        ("lite", ["--stage", "anneal"], "anneal", "lite-refined/lite", "lite-annealed"),
     ],
 )
-def test_each_stage_goes_on_from_the_one_before_it(
-    tmp_path, monkeypatch, preset, options, stage, before, after
+def test_a_run_goes_on_from_weights_that_its_command_names_by_digest(
+    tmp_path, monkeypatch, preset, options, expected
 ):
     runs = []
     monkeypatch.setattr(recipe, "run_joint_recipe", lambda *args, **named: runs.append((args, named)))
-    words = ["--data", "photos", "--derived-data", "made", "--start", "start.safetensors", *options]
+    start = tmp_path / "start.safetensors"
+    start.write_bytes(b"weights")
+    words = ["--data", "photos", "--derived-data", "made", "--start", str(start), *options]
     assert main(["train", preset, *words, "--out", str(tmp_path), "--device", "cpu", "--seed", "3"]) == 0
     ((config, *_), named) = runs[0]
-    assert config == dataclasses.replace(STAGES[stage], preset=preset, seed=3)
+    assert config == dataclasses.replace(expected, preset=preset, seed=3)
     command = f"face-alignment-3d train {preset} --data DATA --derived-data DERIVED"
-    words = [command, f"--start runs/{before}.safetensors", *options, f"--out runs/{after} --seed 3"]
+    words = [
+        command,
+        f"--start {sha256_of(start)[:16]}.safetensors",
+        *options,
+        f"--out runs/{preset} --seed 3",
+    ]
     assert named["command"] == " ".join(words)
 
 
@@ -144,6 +150,7 @@ def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, m
     ("words", "message"),
     [
         (["paper"], "--data DIR or --dataset KIND=DIR"),
+        (["paper", "--data", "x"], "expected --derived-data with --data"),
         (["paper", "--dataset", "3dfaw"], "--dataset KIND=DIR, got '3dfaw'"),
         (["paper", "--dataset", "lsd=x"], "expected one of the kinds"),
         (["paper", "--data", "x", "--start", "y"], "--start with lite"),
@@ -151,13 +158,16 @@ def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, m
             ["paper", "--data", "x", "--derived-data", "y", "--dataset", "3dfaw=z"],
             "--derived-data or --dataset",
         ),
-        (["paper", "--data", "x", "--derived-data", "y", "--stage", "anneal"], "--stage with lite"),
-        (["lite", "--data", "x", "--stage", "anneal"], "expected --stage with --derived-data and --start"),
+        (["paper", "--data", "x", "--start", "y", "--stage", "depth"], "--stage with lite"),
+        (["lite", "--data", "x", "--derived-data", "y", "--stage", "depth"], "expected --stage with --start"),
+        (
+            ["lite", "--data", "x", "--derived-data", "y", "--reinitialize", "depth"],
+            "expected --reinitialize with --start",
+        ),
         (["lite"], "expected --data DIR"),
-        (["lite", "--data", "x", "--derived-data", "y"], "--derived-data and --start together"),
+        (["lite", "--data", "x"], "expected --derived-data"),
         (["lite", "--data", "x", "--end-to-end"], "--end-to-end with paper only, got lite"),
         (["base", "--data", "x", "--resnet152", "y", "--dataset", "3dfaw=z"], "--dataset, --resnet152 with"),
-        (["base", "--data", "x", "--derived-data", "y", "--start", "z"], "with lite or lite-wide, got base"),
         (
             ["lite-wide", "--data", "x", "--derived-data", "y", "--start", "z", "--stage", "prune"],
             "expected --stage prune with lite, got it with lite-wide",

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from face_alignment_3d.training.data.datasets.teachers import open_teacher_labelled_faces
 
 from face_alignment_3d.crop import box_around, rescale
 from face_alignment_3d.errors import DataError, ImageError
@@ -13,7 +12,7 @@ from face_alignment_3d.training.data.datasets.photos68 import (
     shrink_to_face,
 )
 from face_alignment_3d.training.labels.lifting import Lifted, lift
-from tests.training.synthetic_faces import face_model, picture, posed_faces, write_faces, write_photos68
+from tests.training.synthetic_faces import face_model, picture, posed_faces, write_photos68
 
 
 @pytest.fixture
@@ -151,41 +150,3 @@ def test_photos_are_never_enlarged():
     same, unmoved = shrink_to_face(image, points, face_size=150)
     assert same is image
     assert unmoved is points
-
-
-def test_teacher_labelled_faces_come_in_pixels_with_centered_z(tmp_path, faces):
-    write_faces(tmp_path, faces, yaw=[0, 30, -60, 55], disagreement=[0.04, 0.05, 0.06, 0.08])
-    teacher_labelled = open_teacher_labelled_faces(tmp_path)
-    assert teacher_labelled.names[1] == "set/face_1.png"
-    expected = faces[:, FROM_68].copy()
-    expected[..., 2] -= expected[..., 2].mean(axis=1, keepdims=True)
-    for points in (teacher_labelled.tddfa, teacher_labelled.mediapipe):
-        assert points.dtype == np.float32
-        np.testing.assert_allclose(points, expected, atol=0.04)
-    # 4.5 % is too much near the front, 7 % beyond 50 degrees.
-    assert teacher_labelled.teachers_agree().tolist() == [True, False, True, False]
-    np.testing.assert_array_equal(teacher_labelled.image(3), picture(faces[3]))
-
-
-@pytest.mark.parametrize("damage", ["missing", "wrong shape", "NaN", "cut short", "another archive"])
-def test_a_broken_teachers_file_is_named(tmp_path, faces, damage):
-    path = write_faces(tmp_path, faces, yaw=[0, 30, -60, 55])
-    if damage == "missing":
-        path.unlink()
-    elif damage == "wrong shape":
-        _rewrite(path, tddfa68_x32=np.zeros((4, 68, 2), dtype=np.int16))
-    elif damage == "NaN":
-        _rewrite(path, yaw=np.array([0, np.nan, 0, 0], dtype=np.float16))
-    elif damage == "cut short":
-        path.write_bytes(path.read_bytes()[:-100])
-    else:
-        np.savez(path, names=["a"])
-    with pytest.raises(DataError, match=r"teachers\.npz"):
-        open_teacher_labelled_faces(tmp_path)
-
-
-def test_a_missing_face_is_named(tmp_path, faces):
-    write_faces(tmp_path, faces, yaw=[0, 30, -60, 55])
-    (tmp_path / "faces" / "set" / "face_3.png").unlink()
-    with pytest.raises(DataError, match=r"teachers\.npz .* set/face_3\.png"):
-        open_teacher_labelled_faces(tmp_path)
