@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,10 @@ from face_alignment_3d.pose.perspective import MEAN_INTERPUPILLARY_MM, Perspecti
 if TYPE_CHECKING:
     from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
     from face_alignment_3d.blendshapes.result import Blendshapes
+
+
+#: Points whose :attr:`Face3D.visibility` is at least this are taken to be visible.
+VISIBLE_FROM: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,11 @@ class Face3D:
 
     score: float | None
     """The detector's score in [0, 1], or None when the box was the caller's."""
+
+    visibility: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
+    """(66,) in [0, 1]: the probability that the point can be seen, neither behind the head itself nor behind
+    something else; from :data:`VISIBLE_FROM` on it is taken to be visible. Hidden points are placed where
+    they are all the same. None when the weights do not tell."""
 
     blendshape_estimator: "BlendshapeEstimator | None" = field(default=None, kw_only=True, repr=False)
     """What :attr:`blendshapes` come from; None when they were not asked for."""

@@ -15,7 +15,7 @@ from face_alignment_3d.pose.head_pose import HeadPose
 
 #: Name and version of the layout of result files; the version changes when a reader would have to, or when
 #: there is more to be read.
-SCHEMA: Final = "face-alignment-3d/3"
+SCHEMA: Final = "face-alignment-3d/4"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,17 @@ class PhotoFaces:
 def shortest(values: npt.NDArray[np.float32]) -> list[float]:
     """(N,) floats with the fewest decimals that give the same float32 back: 0.1, not 0.10000000149011612."""
     return [float(str(value)) for value in np.asarray(values, np.float32)]
+
+
+def visibility_row(face: Face3D) -> npt.NDArray[np.float32]:
+    """(66,): :attr:`Face3D.visibility`; NaN where it is not known."""
+    unknown = np.full(len(face.landmarks), np.nan, np.float32)
+    return unknown if face.visibility is None else np.asarray(face.visibility, np.float32)
+
+
+def visibility_cells(face: Face3D) -> list[float | str]:
+    """66 cells of a table; empty where visibility is not known."""
+    return [""] * len(face.landmarks) if face.visibility is None else [*shortest(face.visibility)]
 
 
 def pose_of(face: Face3D) -> HeadPose | None:

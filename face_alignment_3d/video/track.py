@@ -205,6 +205,7 @@ class Track:
             face.box,
             self._score,
             track_id=self.track_id,
+            visibility=face.visibility,
             blendshape_estimator=face.blendshape_estimator,
         )
 
