@@ -316,5 +316,7 @@ def _estimator(blendshapes: bool | BlendshapeEstimator, offline: bool | None) ->
 
 def _check_at_least_1(**values: int) -> None:
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{name} must be at least 1, as a whole number; got {value!r}")
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise ValueError(f"{name} must be a whole number; got {value!r}")
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1; got {value}")

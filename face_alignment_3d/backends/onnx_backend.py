@@ -90,9 +90,12 @@ class OnnxBackend:
 
 def require_threads(threads: int | None) -> None:
     """Raises ValueError unless ``threads`` is None or a whole number from 1 on."""
-    if threads is None or (isinstance(threads, (int, np.integer)) and threads >= 1 and threads is not True):
+    if threads is None:
         return
-    raise ValueError(f"threads must be None or at least 1, as a whole number; got {threads!r}")
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
+        raise ValueError(f"threads must be None or a whole number; got {threads!r}")
+    if threads < 1:
+        raise ValueError(f"threads must be None or at least 1; got {threads}")
 
 
 def _required(weights: str | os.PathLike[str], offline: bool | None) -> str | Path:

@@ -115,8 +115,8 @@ class TorchBackend:
             except Exception as error:
                 if self._compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                     raise BackendError(
-                        f"torch.compile failed ({str(error).strip().splitlines()[0]}); install a C++ compiler "
-                        "that it can use, or leave out compile=True"
+                        f"torch.compile failed ({str(error).strip().splitlines()[0]}); install a C++ "
+                        "compiler that it can use, or leave out compile=True"
                     ) from error
                 raise
         return CascadeOutput(
@@ -149,9 +149,7 @@ def _autocast(network: _Network) -> AbstractContextManager[object]:
     dtype = network.dtype if mixed else torch.bfloat16
     try:
         return torch.autocast(network.device.type, dtype, enabled=mixed)
-    except (
-        RuntimeError
-    ):  # Of a device for which this torch has no autocast, so that no caller can have set it.
+    except RuntimeError:  # This torch has no autocast for the device, so that no caller can have set it.
         return nullcontext()
 
 
