@@ -151,7 +151,7 @@ def _load(
     with own_loading():
         device = choose_device(device_name)
         # After the strict load: a folded network has other tensors than a weight file.
-        cascade = load_cascade(path).float()
+        cascade = load_cascade(path)
         fold_batch_norms(cascade)
         for part in (cascade.detection, cascade.regression, cascade.depth, cascade.visibility):
             if part is not None:
