@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from face_alignment_3d.atomic import PartFile, write_atomically
 from face_alignment_3d.export.frame_writer import VIDEO_SCHEMA, FrameFaces, VideoInfo
-from face_alignment_3d.export.record import SCHEMA, PhotoFaces, blendshapes_of, pose_of, shortest
+from face_alignment_3d.export.record import SCHEMA, PhotoFaces, pose_of, shortest
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import MARKUP_NAME, NAMES
 from face_alignment_3d.pose.head_pose import HeadPose
@@ -33,8 +33,8 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
     ``landmarks`` are rows [x, y, z] in the order of ``markup.points``, ``box`` is [x0, y0, x1, y1], and
     ``score`` is null when the box was the caller's; ``pose`` and ``measures`` are null for landmarks
     without a pose; ``blendshapes`` are null where they were not asked for, and each is null where it is not
-    known; ``visibility`` is null where the weights do not tell. Landmarks, confidence, visibility and box give
-    back the exact float32.
+    known; ``visibility`` is null where the weights do not tell. Landmarks, confidence, visibility and box
+    give back the exact float32.
     """
     return {
         "schema": SCHEMA,
@@ -135,7 +135,7 @@ def _measures(face: Face3D) -> dict[str, float | None]:
 
 
 def _blendshapes(face: Face3D) -> dict[str, float | None] | None:
-    values = blendshapes_of(face)
+    values = face.blendshapes
     if values is None:
         return None
     return {name: None if math.isnan(value) else round(value, 6) for name, value in values.items()}

@@ -9,7 +9,7 @@ from typing import Final
 
 from face_alignment_3d.arkit import BLENDSHAPES, in_order, require_blendshapes
 from face_alignment_3d.export.frame_writer import FrameFaces, VideoInfo
-from face_alignment_3d.export.record import blendshapes_of, pose_of
+from face_alignment_3d.export.record import pose_of
 from face_alignment_3d.export.table_file import TableFile
 from face_alignment_3d.export.track_files import TrackFiles
 from face_alignment_3d.pose.head_pose import HeadPose
@@ -99,7 +99,7 @@ class LiveLinkFrameWriter:
             if pose is None:
                 continue
             row = _row(
-                LiveLinkFrame(blendshapes_of(face), pose, frame.time - self._start),
+                LiveLinkFrame(face.blendshapes, pose, frame.time - self._start),
                 index=frame.index,
                 rate=self._rate,
             )

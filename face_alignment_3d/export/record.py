@@ -1,7 +1,7 @@
 """What a result file says of one photo."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,23 +57,15 @@ def pose_of(face: Face3D) -> HeadPose | None:
         return None
 
 
-def blendshapes_of(face: Face3D) -> Mapping[str, float] | None:
-    """ARKit's name -> value; None where they were not asked for, or for landmarks without a pose."""
-    try:
-        return face.blendshapes
-    except LandmarksError:
-        return None
-
-
 def blendshape_cells(face: Face3D) -> list[float | str]:
     """52 cells of a table in the order of :data:`~face_alignment_3d.arkit.BLENDSHAPES`.
 
     Those that are not known are empty.
     """
-    values = in_order(blendshapes_of(face))
+    values = in_order(face.blendshapes)
     return ["" if math.isnan(value) else round(value, 6) for value in values]
 
 
 def blendshape_row(face: Face3D) -> npt.NDArray[np.float32]:
     """(52,) in the order of :data:`~face_alignment_3d.arkit.BLENDSHAPES`; NaN where not known."""
-    return np.array(in_order(blendshapes_of(face)), np.float32)
+    return np.array(in_order(face.blendshapes), np.float32)

@@ -206,7 +206,6 @@ class Track:
             self._score,
             track_id=self.track_id,
             visibility=face.visibility,
-            blendshape_estimator=face.blendshape_estimator,
         )
 
 
