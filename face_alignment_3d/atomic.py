@@ -9,8 +9,8 @@ from typing import IO
 def write_atomically(path: Path, content: bytes) -> None:
     """Puts ``content`` at ``path`` through a temporary file in the same folder; no reader ever sees a part.
 
-    Raises OSError, which names ``path``, when the folder is missing or cannot be written to, or the disk is full;
-    nothing is left behind then.
+    Raises OSError, which names ``path``, when the folder is missing or cannot be written to, or the disk is
+    full; nothing is left behind then.
     """
     # A short name of its own: that of ``path`` may be as long as names may be.
     temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")

@@ -35,7 +35,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "data files, or both. Without -o, a kind of data and --vmc: <video>_landmarks.mp4 and <video>.json.",
         epilog="Ctrl-C, SIGTERM and errors end the work early: video and data files hold what was done until "
         "then. Exit code: 0; 1 when something is missing, because the video is damaged or breaks off, a file "
-        "could not be written, or audio was left out; 2 when nothing could be done; 130 on Ctrl-C, 143 on SIGTERM.",
+        "could not be written, or audio was left out; 2 when nothing could be done; 130 on Ctrl-C, 143 on "
+        "SIGTERM.",
     )
     parser.add_argument("video", type=Path, metavar="IN", help="any video that FFmpeg reads")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="the video: .mp4, .mov or .mkv")

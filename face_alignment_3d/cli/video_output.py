@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from face_alignment_3d.markup68 import Markup
     from face_alignment_3d.video.reader import VideoFrame, VideoReader
     from face_alignment_3d.video.tracked_face import TrackedFace3D
-    from face_alignment_3d.video.writer import VideoWriter
 
 
 class VideoOutput:
@@ -36,7 +35,13 @@ class VideoOutput:
 
         height, width = first.image_rgb.shape[:2]
         info = VideoInfo(
-            str(video.path), height, width, float(video.rate), first.time, markup=markup, blendshapes=blendshapes
+            str(video.path),
+            height,
+            width,
+            float(video.rate),
+            first.time,
+            markup=markup,
+            blendshapes=blendshapes,
         )
         self.failures: list[str] = []
         """Sentences on files that could not be written, or lack something."""

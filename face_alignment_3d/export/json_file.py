@@ -18,8 +18,8 @@ from face_alignment_3d.markup import MARKUP_NAME, NAMES
 from face_alignment_3d.pose.head_pose import HeadPose
 
 _AXES: Final = (
-    "(0, 0) is the center of the top-left pixel; x right, y down, z away from the camera in the same unit, with "
-    "zero mean over a face's points"
+    "(0, 0) is the center of the top-left pixel; x right, y down, z away from the camera in the same unit, "
+    "with zero mean over a face's points"
 )
 _PHOTO_COORDINATES: Final = f"pixels of the upright photo (EXIF orientation applied); {_AXES}"
 _FRAME_COORDINATES: Final = (
@@ -50,8 +50,8 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
 def write_json(path: str | os.PathLike[str], photo: PhotoFaces) -> None:
     """Writes :func:`to_json` to ``path``, in UTF-8, whole or not at all.
 
-    Bytes of a file name that are not UTF-8 are written as escapes, such as ``\\udce9``, which :mod:`json` reads
-    back. Raises OSError when the folder is missing or cannot be written to.
+    Bytes of a file name that are not UTF-8 are written as escapes, such as ``\\udce9``, which :mod:`json`
+    reads back. Raises OSError when the folder is missing or cannot be written to.
     """
     content = to_json(photo)
     # A face a line: the file can be read by eye and compared line by line, yet stays small.

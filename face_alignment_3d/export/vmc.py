@@ -32,9 +32,10 @@ class VMCSender:
     """Sends frames to a host and port as OSC bundles of at most 1,200 bytes, one a datagram.
 
     A frame without blendshapes is one datagram; 52 blendshapes take three. The receiver applies blendshapes
-    at the last message of a frame, ``/VMC/Ext/Blend/Apply``. UDP has no connection: nothing fails when nobody listens. Use it as a context manager, or :meth:`close`
-    it. Needs python-osc: ``pip install 'face-alignment-3d[osc]'``. Raises :class:`FaceAlignmentError`
-    without it and OSError when the host is unknown.
+    at the last message of a frame, ``/VMC/Ext/Blend/Apply``. UDP has no connection: nothing fails when
+    nobody listens. Use it as a context manager, or :meth:`close` it. Needs python-osc: ``pip install 'face-
+    alignment-3d[osc]'``. Raises :class:`FaceAlignmentError` without it and OSError when the host is
+    unknown.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = VMC_PORT) -> None:

@@ -23,7 +23,7 @@ _LARGEST_COPY: Final = 480
 
 
 class FrameAligner(Protocol):
-    """The part of an aligner that tracking uses; :class:`face_alignment_3d.FaceAligner3D` has it, with any backend."""
+    """The part of an aligner that tracking uses; :class:`face_alignment_3d.FaceAligner3D` has it."""
 
     def detect(
         self, image: npt.NDArray[np.uint8], *, boxes: npt.NDArray[np.float32] | None = None
@@ -70,7 +70,7 @@ def placement_of(face: Face3D) -> Placement:
 def align_at(
     aligner: FrameAligner, image_rgb: npt.NDArray[np.uint8], placements: Sequence[Placement]
 ) -> list[Face3D]:
-    """The face at each of ``placements``, in that order, from one call of the aligner; pixels of the image."""
+    """The face at each of ``placements``, in their order, from one call of the aligner; image pixels."""
     leaning = [abs(placement.roll) > math.radians(_LEVELED_FROM) for placement in placements]
     upright = np.array([p.box for p, leans in zip(placements, leaning, strict=True) if not leans], np.float32)
     if not any(leaning):

@@ -69,7 +69,9 @@ class Audio:
         for track in list(self._tracks.values()):
             self._guarded(track, track.finish)
             if track.stamps.repaired:
-                self.warnings.append(f"audio track {track.number}: time stamps that do not rise were repaired")
+                self.warnings.append(
+                    f"audio track {track.number}: time stamps that do not rise were repaired"
+                )
             if track.undecoded:
                 self._lose(f"audio track {track.number} has parts that cannot be decoded", None)
         self.close()

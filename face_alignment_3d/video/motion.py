@@ -23,7 +23,7 @@ _SHARED_VARIANCE: Final = 0.3
 _QUANTILE: Final = 0.7
 #: By how many e-foldings a second a level follows; in the first frames faster, as their count allows.
 _FOLLOWING_RATE: Final = 2.0
-#: The range of noise within a face, as multiples of its median point: beyond it are mouths that talk for long.
+#: The range of noise within a face, as multiples of its median point: beyond are mouths that talk for long.
 _OWN_RANGE: Final = (0.3, 3.0)
 #: The same for the common motion, in which the noise of neighboring points does not cancel.
 _COMMON_RANGE: Final = (0.05, 1.5)

@@ -1,8 +1,8 @@
 """Faces propagated by optical flow, for the frames between two alignments by the network.
 
 The points of brows, nose, eyes and mouth are followed by the pyramidal method of Lucas and Kanade. What they
-have in common, as a rigid face seen from afar would move, moves all landmarks. Where that does not explain the
-picture, because a mouth or an eye moves or something comes before the face, the network has to align it.
+have in common, as a rigid face seen from afar would move, moves all landmarks. Where that does not explain
+the picture, because a mouth or an eye moves or something comes before the face, the network has to align it.
 """
 
 import math
@@ -58,7 +58,7 @@ class FaceFlow:
         self._gray = _gray(image_rgb, self._window)
 
     def propagate(self, image_rgb: npt.NDArray[np.uint8], shift: npt.NDArray[np.floating]) -> Face3D | None:
-        """The face in the next frame; None when the network has to align it, and this object is of no more use.
+        """The face in the next frame; None when the network has to align it and this object is used up.
 
         ``shift`` (2,): how far the face has probably moved since the last frame, in pixels. All but the
         landmarks is as the network had it.

@@ -74,7 +74,7 @@ class CutDetector:
         self._usual = 0.0
 
     def update(self, image_rgb: npt.NDArray[np.uint8]) -> bool:
-        """True if this (H, W, 3) frame, the next one, shows something else than the last; False for the first."""
+        """True if the next frame (H, W, 3) shows something else than the last one; False for the first."""
         step = max(1, image_rgb.shape[1] // _READ_WIDTH)
         part = np.ascontiguousarray(image_rgb[::step, ::step])
         small = np.asarray(cv2.resize(part, _SIZE, interpolation=cv2.INTER_AREA), np.float32)

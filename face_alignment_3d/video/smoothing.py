@@ -141,9 +141,7 @@ class LandmarkSmoother:
 
         level = settings.common_innovation * noise.common + settings.common_innovation_floor * size
         speed = float(np.linalg.norm(steady * state.velocity)) / size
-        gain = np.maximum(
-            _gate(np.abs(common_innovation) / level), _share(settings.common_beta * speed, dt)
-        )
+        gain = np.maximum(_gate(np.abs(common_innovation) / level), _share(settings.common_beta * speed, dt))
         state.common_gain = np.maximum(gain, math.exp(-dt / settings.common_hold) * state.common_gain)
         common_share = np.maximum(_share(settings.common_min_cutoff, dt), state.common_gain)
 
@@ -161,7 +159,9 @@ class LandmarkSmoother:
         point_share = np.maximum(_share(settings.point_min_cutoff * trust, dt), state.point_gain)
 
         state.estimate = (
-            predicted + common.displacements(common_share * common_innovation) + point_share[:, None] * point_innovation
+            predicted
+            + common.displacements(common_share * common_innovation)
+            + point_share[:, None] * point_innovation
         )
 
 

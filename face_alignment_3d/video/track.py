@@ -29,9 +29,9 @@ class Track:
         self,
         track_id: int,
         face: Face3D,
-        *,
         time: float,
         image_rgb: npt.NDArray[np.uint8],
+        *,
         smoothing: Smoothing | None,
         config: TrackerConfig,
     ) -> None:

@@ -10,7 +10,7 @@ from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
-from face_alignment_3d.video.alignment import FrameAligner, align_at, placement_of
+from face_alignment_3d.video.alignment import FrameAligner, align_at
 from face_alignment_3d.video.association import (
     ReturnCandidate,
     box_overlap,
@@ -21,7 +21,13 @@ from face_alignment_3d.video.association import (
     uncross,
 )
 from face_alignment_3d.video.config import TrackerConfig
-from face_alignment_3d.video.motion import face_size
+from face_alignment_3d.video.plausibility import (
+    confidence_of,
+    continues,
+    is_face,
+    return_distance,
+    settled_detections,
+)
 from face_alignment_3d.video.schedule import CutDetector, Schedule, require_positive
 from face_alignment_3d.video.smoothing import Smoothing
 from face_alignment_3d.video.track import Track
@@ -40,9 +46,9 @@ class VideoAligner3D:
 
     A face that is tracked gets its box from where its landmarks were and how they moved. The network aligns
     it every ``alignment_interval`` seconds, and at once when it does not move as a rigid body: in the frames
-    between, optical flow propagates its landmarks; 0 has the network align it in every frame. The detector runs
-    every ``detection_interval`` seconds to find new faces, and at once when a face is lost, after a cut and,
-    every ``redetection_interval`` seconds, while a face is lost or there is none. A lost face keeps its
+    between, optical flow propagates its landmarks; 0 has the network align it in every frame. The detector
+    runs every ``detection_interval`` seconds to find new faces, at once when a face is lost or after a cut,
+    and every ``redetection_interval`` seconds while a face is lost or there is none. A lost face keeps its
     identity for ``max_lost_seconds`` seconds: it comes back with it where it is found again near where it
     should be and looks the same. Faces that are lost are not returned.
 
@@ -111,10 +117,16 @@ class VideoAligner3D:
         new: list[Face3D] = []
         if detections is not None:
             followed, unmatched = self._confirm(followed, detections, time)
-            settled = self._settled(unmatched, followed, image_rgb)
+            settled = settled_detections(
+                self._aligner, unmatched, [face for _, face in followed], image_rgb, self._config
+            )
             returned, new = self._reidentify(settled, image_rgb, time)
         self._update(followed, returned, image_rgb, time)
-        self._begin(new, image_rgb, time)
+        for face in new:
+            self._tracks.append(
+                Track(self._next_id, face, time, image_rgb, smoothing=self._smoothing, config=self._config)
+            )
+            self._next_id += 1
         faces = [track.face for track in self._tracks if track.lost_since is None]
         # Of the smoothed points, not of those that the aligner found.
         estimator: BlendshapeEstimator | None = getattr(self._aligner, "blendshape_estimator", None)
@@ -146,7 +158,7 @@ class VideoAligner3D:
         followed: TrackFaces = []
         for track, propagated in zip(tracks, faces, strict=True):
             face = next(aligned) if propagated is None else propagated
-            if propagated is not None or self._continues(track, face, image_rgb, time):
+            if propagated is not None or continues(track, face, image_rgb, time, self._config):
                 followed.append((track, face))
             else:
                 self._mark_lost(track, time)
@@ -160,20 +172,8 @@ class VideoAligner3D:
         face = track.propagate(image_rgb, time)
         if is_due or face is None:
             return None  # The track keeps it: smoothing weighs the alignment against it.
-        return face if self._is_face(face, least_confidence=self._config.min_confidence) else None
-
-    def _continues(self, track: Track, face: Face3D, image_rgb: Image, time: float) -> bool:
-        """True if ``face`` is where that of ``track`` can be by now and, after a jump, looks like it."""
-        config = self._config
-        if not self._is_face(face, least_confidence=config.min_confidence):
-            return False
-        is_doubtful = _confidence(face) < config.doubtful_confidence
-        innovation = track.innovation(face, time)
-        if innovation >= (config.max_doubtful_jump if is_doubtful else config.max_jump):
-            return False
-        if innovation <= config.max_unchecked_jump:
-            return True
-        return track.similarity(face, image_rgb) >= config.return_similarity
+        least = self._config.min_confidence
+        return face if is_face(face, image_rgb, min_confidence=least, config=self._config) else None
 
     def _without_mistakes(self, followed: TrackFaces, image_rgb: Image, time: float) -> TrackFaces:
         """``followed`` with at most one track a face, each the track that the face is most similar to."""
@@ -191,7 +191,7 @@ class VideoAligner3D:
         pairs = [(track, faces[face]) for track, face in zip(tracks, own, strict=True)]
         for lost in [track for track in self._tracks if track.lost_since is not None]:
             for index, (track, face) in enumerate(pairs):
-                if self._return_distance(lost, face, time) is None:
+                if return_distance(lost, face, time, self._config) is None:
                     continue
                 least = track.similarity(face, image_rgb) + self._config.swap_margin
                 if lost.similarity(face, image_rgb) > max(self._config.return_similarity, least):
@@ -213,7 +213,8 @@ class VideoAligner3D:
     def _detect(self, image_rgb: Image, time: float) -> list[Face3D]:
         self._schedule.note_detection(time)
         found = self._aligner.detect(image_rgb)
-        return [face for face in found if self._is_face(face, least_confidence=self._config.min_new_confidence)]
+        least = self._config.min_new_confidence
+        return [f for f in found if is_face(f, image_rgb, min_confidence=least, config=self._config)]
 
     def _continuing_after_cut(
         self, followed: TrackFaces, detections: Sequence[Face3D], image_rgb: Image
@@ -238,7 +239,7 @@ class VideoAligner3D:
         """The tracked faces that are still there, and the detections that are of none."""
         result = match_detections(
             _boxes(face for _, face in followed),
-            [_confidence(face) for _, face in followed],
+            [confidence_of(face) for _, face in followed],
             _boxes(detections),
             self._config,
         )
@@ -248,38 +249,6 @@ class VideoAligner3D:
             followed[row][0].mark_lost(time)
         kept = [pair for row, pair in enumerate(followed) if row not in result.unconfirmed]
         return kept, [detections[column] for column in result.unmatched]
-
-    def _settled(
-        self, detections: Sequence[Face3D], followed: TrackFaces, image_rgb: Image
-    ) -> list[tuple[Face3D, bool]]:
-        """The detections that are faces, and True for those that something may be in the way of.
-
-        Where one face is partly behind another the network may see something between the two. Aligned again,
-        from where that seemed to be, it moves on to the one in front.
-        """
-        boxes = _boxes([*detections, *(face for _, face in followed)])
-        covered = [
-            _confidence(face) < self._config.plain_confidence
-            or overlaps_any(
-                boxes[index], boxes[:index] + boxes[index + 1 :], above=self._config.in_the_way_overlap
-            )
-            for index, face in enumerate(detections)
-        ]
-        doubtful = [face for face, is_covered in zip(detections, covered, strict=True) if is_covered]
-        again = iter(align_at(self._aligner, image_rgb, [placement_of(face) for face in doubtful]))
-        return [
-            (face, is_covered)
-            for face, is_covered in zip(detections, covered, strict=True)
-            if not is_covered or self._is_settled(face, next(again))
-        ]
-
-    def _is_settled(self, face: Face3D, again: Face3D) -> bool:
-        """True if ``again``, from an alignment at the placement of ``face``, is a face, and at that place."""
-        if not self._is_face(again, least_confidence=self._config.min_new_confidence):
-            return False
-        first, second = (np.asarray(f.landmarks, np.float64)[:, :2] for f in (face, again))
-        moved = float(np.linalg.norm(second.mean(axis=0) - first.mean(axis=0)))
-        return moved < self._config.max_settling * face_size(first)
 
     def _reidentify(
         self, detections: Sequence[tuple[Face3D, bool]], image_rgb: Image, time: float
@@ -295,7 +264,7 @@ class VideoAligner3D:
                     doubted_for=track.doubted_for(time),
                 )
                 for row, track in enumerate(lost)
-                if (distance := self._return_distance(track, face, time)) is not None
+                if (distance := return_distance(track, face, time, self._config)) is not None
             }
             for face, _ in detections
         ]
@@ -305,13 +274,6 @@ class VideoAligner3D:
         known = {column for _, column in result.returned} | result.waiting
         new = [face for column, (face, _) in enumerate(detections) if column not in known]
         return [(lost[row], detections[column][0]) for row, column in result.returned], new
-
-    def _return_distance(self, lost: Track, face: Face3D, time: float) -> float | None:
-        """How far ``face`` is from where a lost one may be, at most 1; None where it cannot be that one."""
-        config = self._config
-        reach = config.return_distance + config.return_speed * lost.lost_for(time)
-        distance = lost.path_distance(face, time) / reach
-        return None if distance > 1 or lost.size_ratio(face) > config.return_size_ratio else distance
 
     # The state after the frame
 
@@ -330,36 +292,8 @@ class VideoAligner3D:
                 time=time,
                 image_rgb=image_rgb if is_free else None,
                 detected=is_detected,
-                flow=self._schedule.uses_flow and _confidence(face) >= self._config.plain_confidence,
+                flow=self._schedule.uses_flow and confidence_of(face) >= self._config.plain_confidence,
             )
-
-    def _begin(self, faces: Sequence[Face3D], image_rgb: Image, time: float) -> None:
-        for face in faces:
-            track = Track(
-                self._next_id,
-                face,
-                time=time,
-                image_rgb=image_rgb,
-                smoothing=self._smoothing,
-                config=self._config,
-            )
-            self._tracks.append(track)
-            self._next_id += 1
-
-    def _is_face(self, face: Face3D, *, least_confidence: float) -> bool:
-        """True if there is a face to be seen in the frame, judging by the network's result."""
-        if not np.isfinite(face.landmarks).all() or _confidence(face) < least_confidence:
-            return False
-        box = box_around(face.landmarks)
-        width, height = box[2:] - box[:2]
-        if min(width, height) <= 0 or max(width, height) < self._config.min_size or self._size is None:
-            return False
-        inside = np.clip(box, 0, [self._size[1] - 1, self._size[0] - 1] * 2)
-        return float(np.prod(inside[2:] - inside[:2])) >= self._config.min_visible * float(width * height)
-
-
-def _confidence(face: Face3D) -> float:
-    return float(face.confidence.mean())
 
 
 def _boxes(faces: Iterable[Face3D]) -> list[npt.NDArray[np.float32]]:

@@ -107,7 +107,12 @@ class VideoWriter:
         A frame of another size than the video's is scaled to fit into it, with black borders. Raises
         :class:`VideoError` when the file cannot be written to, or for an array of another kind.
         """
-        if image_rgb.dtype != np.uint8 or image_rgb.ndim != 3 or image_rgb.shape[2] != 3 or not image_rgb.size:
+        if (
+            image_rgb.dtype != np.uint8
+            or image_rgb.ndim != 3
+            or image_rgb.shape[2] != 3
+            or not image_rgb.size
+        ):
             raise VideoError(
                 f"frames must be of shape (H, W, 3) and uint8; got {image_rgb.shape}, {image_rgb.dtype}"
             )
@@ -161,5 +166,7 @@ def _fitted(image_rgb: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDAr
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     fitted = np.zeros((*size, 3), np.uint8)
     kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    fitted[top : top + height, left : left + width] = cv2.resize(image_rgb, (width, height), interpolation=kind)
+    fitted[top : top + height, left : left + width] = cv2.resize(
+        image_rgb, (width, height), interpolation=kind
+    )
     return fitted

