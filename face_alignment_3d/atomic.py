@@ -1,21 +1,58 @@
 """Writing a file whole or not at all."""
 
 import os
+import secrets
 from pathlib import Path
+from typing import IO
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Puts ``content`` at ``path`` through a temporary file in the same folder; no reader ever sees a part.
 
-    Raises OSError when the folder is missing or cannot be written to; nothing is left behind then.
+    Raises OSError, which names ``path``, when the folder is missing or cannot be written to, or the disk is
+    full; nothing is left behind then.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # A short name of its own: that of ``path`` may be as long as names may be.
+    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("wb") as handle:
+        with temporary.open("xb") as handle:
             handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+class PartFile:
+    """A hidden file in ``target``'s folder that is written bit by bit.
+
+    :meth:`finish` gives it the target's name, :meth:`discard` removes it.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part")
+
+    def finish(self, target: Path | None = None) -> Path:
+        """Makes the written file, which must be closed, the target, which until then is as it was.
+
+        Returns the target. ``target``, in the same folder, is for names that are known only at the end.
+        """
+        with self.path.open("rb") as handle:
+            os.fsync(handle.fileno())
+        return self.path.replace(self.target if target is None else target)
+
+    def discard(self, file: IO[str] | IO[bytes] | None = None) -> None:
+        """Closes ``file`` and removes what was written; nothing where it is finished."""
+        try:
+            if file is not None:
+                file.close()
+        except OSError:
+            pass  # A full disk: what it did not take is thrown away.
+        finally:
+            self.path.unlink(missing_ok=True)

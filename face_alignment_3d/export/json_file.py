@@ -1,4 +1,4 @@
-"""One photo's faces as JSON."""
+"""Faces as JSON: those of a photo, or of the frames of a video."""
 
 import dataclasses
 import json
@@ -10,15 +10,20 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.atomic import write_atomically
+from face_alignment_3d.atomic import PartFile, write_atomically
+from face_alignment_3d.export.frame_writer import VIDEO_SCHEMA, FrameFaces, VideoInfo
 from face_alignment_3d.export.record import SCHEMA, PhotoFaces, pose_of, shortest
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import MARKUP_NAME, NAMES
 from face_alignment_3d.pose.head_pose import HeadPose
 
-_COORDINATES: Final = (
-    "pixels of the upright photo (EXIF orientation applied); (0, 0) is the center of the top-left pixel; "
-    "x right, y down, z away from the camera in the same unit, with zero mean over a face's points"
+_AXES: Final = (
+    "(0, 0) is the center of the top-left pixel; x right, y down, z away from the camera in the same unit, "
+    "with zero mean over a face's points"
+)
+_PHOTO_COORDINATES: Final = f"pixels of the upright photo (EXIF orientation applied); {_AXES}"
+_FRAME_COORDINATES: Final = (
+    f"square pixels of the upright frame (the video's rotation and pixel aspect ratio applied); {_AXES}"
 )
 
 
@@ -36,7 +41,7 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
         "image": photo.image,
         "width": photo.width,
         "height": photo.height,
-        "coordinates": _COORDINATES,
+        "coordinates": _PHOTO_COORDINATES,
         "markup": {"name": MARKUP_NAME, "points": list(NAMES)},
         "faces": [_face(face) for face in photo.faces],
     }
@@ -45,14 +50,59 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
 def write_json(path: str | os.PathLike[str], photo: PhotoFaces) -> None:
     """Writes :func:`to_json` to ``path``, in UTF-8, whole or not at all.
 
-    Raises OSError when the folder is missing or cannot be written to.
+    Bytes of a file name that are not UTF-8 are written as escapes, such as ``\\udce9``, which :mod:`json`
+    reads back. Raises OSError when the folder is missing or cannot be written to.
     """
     content = to_json(photo)
     # A face a line: the file can be read by eye and compared line by line, yet stays small.
     faces = ",\n".join("    " + json.dumps(face, allow_nan=False) for face in content.pop("faces"))
     head = json.dumps(content, indent=2, ensure_ascii=False)
     listing = f"[\n{faces}\n  ]" if faces else "[]"
-    write_atomically(Path(path), f'{head[:-2]},\n  "faces": {listing}\n}}\n'.encode())
+    text = f'{head[:-2]},\n  "faces": {listing}\n}}\n'
+    write_atomically(Path(path), text.encode("utf-8", "backslashreplace"))
+
+
+class JsonFrameWriter:
+    """One JSON document, with a line for each frame; faces are as in a photo's JSON, with ``track_id``.
+
+    A frame of another size than the first has its own ``width`` and ``height``.
+    """
+
+    ENDING: Final = ".json"
+
+    def __init__(self, path: Path, video: VideoInfo) -> None:
+        self._part = PartFile(path)
+        self._video = video
+        self._file = self._part.path.open("w", encoding="utf-8", errors="backslashreplace")
+        head = {
+            "schema": VIDEO_SCHEMA,
+            "video": video.video,
+            "width": video.width,
+            "height": video.height,
+            "coordinates": _FRAME_COORDINATES,
+            "markup": {"name": MARKUP_NAME, "points": list(NAMES)},
+        }
+        self._file.write(json.dumps(head, ensure_ascii=False)[:-1] + ',\n"frames": [')
+        self._separator = "\n"
+
+    def add(self, frame: FrameFaces) -> None:
+        """See :class:`FrameWriter`."""
+        content: dict[str, Any] = {"frame": frame.index, "time": round(frame.time, 6)}
+        if (frame.height, frame.width) != (self._video.height, self._video.width):
+            content |= {"width": frame.width, "height": frame.height}
+        content["faces"] = [{"track_id": face.track_id, **_face(face)} for face in frame.faces]
+        self._file.write(self._separator + json.dumps(content, allow_nan=False))
+        self._separator = ",\n"
+
+    def finish(self, *, complete: bool) -> list[Path]:
+        """See :class:`FrameWriter`."""
+        self._file.write(f'\n],\n"complete": {json.dumps(complete)}}}\n')
+        self._file.close()
+        return [self._part.finish()]
+
+    def discard(self) -> None:
+        """See :class:`FrameWriter`."""
+        self._part.discard(self._file)
 
 
 def _face(face: Face3D) -> dict[str, Any]:

@@ -8,11 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face_alignment_3d.export import PhotoFaces, to_json, write_csv, write_npz
+from face_alignment_3d.export import (
+    FRAME_WRITERS,
+    FrameFaces,
+    PhotoFaces,
+    VideoInfo,
+    to_json,
+    write_csv,
+    write_npz,
+)
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.video import TrackedFace3D
-from face_alignment_3d.video.records import RECORDS, RecordedVideo
 from tests.export.known_faces import known_face
 
 VISIBILITY = np.random.default_rng(5).random(66).astype(np.float32)
@@ -59,9 +66,10 @@ def _tracked(face: Face3D, track_id: int) -> TrackedFace3D:
 @pytest.mark.parametrize("kind", ["json", "csv", "npz"])
 def test_videos(kind: str, photo: PhotoFaces, tmp_path: Path) -> None:
     file = tmp_path / f"x.{kind}"
-    record = RECORDS[kind](file, RecordedVideo("a.mp4", 480, 640, 25.0))
-    record.add(0, 0.0, [_tracked(face, index) for index, face in enumerate(photo.faces)])
-    record.finish(complete=True)
+    writer = FRAME_WRITERS[kind](file, VideoInfo("a.mp4", 480, 640, 25.0))
+    faces = [_tracked(face, index) for index, face in enumerate(photo.faces)]
+    writer.add(FrameFaces(0, 0.0, 480, 640, faces))
+    writer.finish(complete=True)
     if kind == "json":
         known, unknown = (face["visibility"] for face in json.loads(file.read_text())["frames"][0]["faces"])
         assert unknown is None

@@ -1,4 +1,4 @@
-"""Landmarks of faces whose place is roughly known, heads that lean included."""
+"""Alignment of faces whose placement is roughly known, heads that lean included."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from face_alignment_3d.face import Face3D
 
 #: Degrees. Boxes have no roll, so the aligner sees the face as it leans. Beyond this it is given a leveled
 #: copy of the face's surroundings instead.
-_LEANS: Final = 20.0
+_LEVELED_FROM: Final = 20.0
 #: Side of that copy, in longer sides of the face's box: more than any crop scale, so that the aligner
 #: sees no border that is not in the frame.
 _SURROUNDINGS: Final = 2.5
@@ -23,7 +23,7 @@ _LARGEST_COPY: Final = 480
 
 
 class FrameAligner(Protocol):
-    """What tracking needs; :class:`face_alignment_3d.FaceAligner3D` has it, with any backend."""
+    """The part of an aligner that tracking uses; :class:`face_alignment_3d.FaceAligner3D` has it."""
 
     def detect(
         self, image: npt.NDArray[np.uint8], *, boxes: npt.NDArray[np.float32] | None = None
@@ -42,8 +42,8 @@ class FrameAligner(Protocol):
 
 
 @dataclass(frozen=True)
-class Whereabouts:
-    """Where a face should be."""
+class Placement:
+    """The place at which a face is expected."""
 
     points: npt.NDArray[np.float64]
     """(66, 3): where its landmarks are expected, in image pixels."""
@@ -61,21 +61,21 @@ def roll_of(face: Face3D, *, otherwise: float = 0.0) -> float:
         return otherwise
 
 
-def whereabouts_of(face: Face3D) -> Whereabouts:
-    """The place that ``face`` was seen at."""
+def placement_of(face: Face3D) -> Placement:
+    """The placement at which ``face`` was found."""
     points = np.asarray(face.landmarks, np.float64)
-    return Whereabouts(points, box_around(points), roll_of(face))
+    return Placement(points, box_around(points), roll_of(face))
 
 
 def align_at(
-    aligner: FrameAligner, image_rgb: npt.NDArray[np.uint8], places: Sequence[Whereabouts]
+    aligner: FrameAligner, image_rgb: npt.NDArray[np.uint8], placements: Sequence[Placement]
 ) -> list[Face3D]:
-    """The face at each of ``places``, in that order, from one call of the aligner; pixels of the image."""
-    leaning = [abs(place.roll) > math.radians(_LEANS) for place in places]
-    upright = np.array([p.box for p, leans in zip(places, leaning, strict=True) if not leans], np.float32)
+    """The face at each of ``placements``, in their order, from one call of the aligner; image pixels."""
+    leaning = [abs(placement.roll) > math.radians(_LEVELED_FROM) for placement in placements]
+    upright = np.array([p.box for p, leans in zip(placements, leaning, strict=True) if not leans], np.float32)
     if not any(leaning):
-        return aligner.detect(image_rgb, boxes=upright) if places else []
-    copies = [_leveled(p) for p, leans in zip(places, leaning, strict=True) if leans]
+        return aligner.detect(image_rgb, boxes=upright) if placements else []
+    copies = [_leveled(p) for p, leans in zip(placements, leaning, strict=True) if leans]
     images = [image_rgb, *(copy.sample(image_rgb) for copy, _ in copies)]
     boxes = [upright.reshape(-1, 4), *(box[None] for _, box in copies)]
     in_frame, *in_copies = aligner.detect_batch(images, boxes=boxes)
@@ -86,13 +86,13 @@ def align_at(
     return [next(turned_faces if leans else frame_faces) for leans in leaning]
 
 
-def _leveled(place: Whereabouts) -> tuple[Crop, npt.NDArray[np.float32]]:
+def _leveled(placement: Placement) -> tuple[Crop, npt.NDArray[np.float32]]:
     """A window in which the head is upright, and the face's box in it."""
-    x0, y0, x1, y1 = (float(v) for v in place.box)
+    x0, y0, x1, y1 = (float(v) for v in placement.box)
     side = max(x1 - x0, y1 - y0) * _SURROUNDINGS
     size = max(1, min(math.ceil(side), _LARGEST_COPY))
-    copy = Crop((x0 + x1) / 2, (y0 + y1) / 2, side, size, place.roll)
-    return copy, box_around(copy.to_crop(place.points))
+    copy = Crop((x0 + x1) / 2, (y0 + y1) / 2, side, size, placement.roll)
+    return copy, box_around(copy.to_crop(placement.points))
 
 
 def _turned_back(face: Face3D, copy: Crop) -> Face3D:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,14 +12,13 @@ from pygltflib import GLTF2
 
 from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.cli.result_files import VIDEO_FORMATS
-from face_alignment_3d.export.gltf_file import write_gltf
+from face_alignment_3d.export import FRAME_WRITERS, FrameFaces, VideoInfo, write_gltf
 from face_alignment_3d.markup import NAMES
 from face_alignment_3d.markup68 import to_68
 from face_alignment_3d.pose import Camera
-from face_alignment_3d.video.records import RECORDS, RecordedVideo
-from tests.video.tracked_faces import Smiling, poseless, tracked
+from tests.export.tracked_faces import Smiling, poseless, tracked
 
-VIDEO = RecordedVideo("clip.mp4", height=480, width=640, rate=25.0)
+VIDEO = VideoInfo("clip.mp4", height=480, width=640, rate=25.0)
 TIMES = (0.0, 0.04, 0.1, 0.5)
 
 
@@ -32,10 +32,14 @@ FRAMES = (
 
 
 def write(kind, path, *, video=VIDEO, frames=FRAMES, times=TIMES):
-    record = RECORDS[kind](path, video)
+    writer = FRAME_WRITERS[kind](path, replace(video, start=times[0]))
     for index, (time, faces) in enumerate(zip(times, frames, strict=True)):
-        record.add(index, time, faces)
-    return record.finish(complete=True)
+        writer.add(frame(faces, index, time))
+    return writer.finish(complete=True)
+
+
+def frame(faces, index=0, time=0.0, height=480, width=640):
+    return FrameFaces(index, time, height, width, faces)
 
 
 def names(folder):
@@ -43,8 +47,8 @@ def names(folder):
 
 
 def test_the_command_line_has_them_all():
-    assert set(VIDEO_FORMATS) == set(RECORDS)
-    assert len({record.ENDING for record in RECORDS.values()}) == len(RECORDS)
+    assert set(VIDEO_FORMATS) == set(FRAME_WRITERS)
+    assert len({writer.ENDING for writer in FRAME_WRITERS.values()}) == len(FRAME_WRITERS)
 
 
 def test_openface(tmp_path):
@@ -107,9 +111,12 @@ def test_of_equals_the_larger_face_is_the_main_one(tmp_path):
     assert (pd.read_csv(tmp_path / "a.livelink.csv")["HeadYaw"] > 0.1).all()
 
 
-def test_videos_that_begin_before_zero(tmp_path):
-    for kind in ("livelink", "gltf"):
-        write(kind, tmp_path / f"a{RECORDS[kind].ENDING}", times=(-0.04, 0.0, 0.04, 0.08))
+@pytest.mark.parametrize("start", [-0.04, 0.5, 80_000.0, 1.7e9])
+def test_what_begins_at_zero_begins_at_zero(tmp_path, start):
+    for kind in ("livelink", "gltf", "openface"):
+        times = [start + seconds for seconds in (0.0, 0.04, 0.08, 0.12)]
+        write(kind, tmp_path / f"a{FRAME_WRITERS[kind].ENDING}", times=times)
+    assert pd.read_csv(tmp_path / "a.openface.csv")["timestamp"].iloc[[0, -1]].tolist() == [0, 0.12]
     assert pd.read_csv(tmp_path / "a.livelink.csv")["Timecode"].tolist() == [
         *("00:00:00:00.000", "00:00:00:01.000", "00:00:00:03.000"),
     ]
@@ -119,7 +126,7 @@ def test_videos_that_begin_before_zero(tmp_path):
 
 
 def test_arrays_in_the_markup_of_68(tmp_path):
-    video = RecordedVideo("clip.mp4", height=480, width=640, markup="68")
+    video = VideoInfo("clip.mp4", height=480, width=640, markup="68")
     write("npz", tmp_path / "a.npz", video=video)
     with np.load(tmp_path / "a.npz") as arrays:
         assert str(arrays["markup"]) == "68"
@@ -131,7 +138,7 @@ SMILES = [[tracked(0, 9, estimator=Smiling()), tracked(1, 0)], [], [tracked(0, 4
 
 
 def test_blendshapes_in_tables(tmp_path):
-    video = RecordedVideo("clip.mp4", height=480, width=640, blendshapes=True)
+    video = VideoInfo("clip.mp4", height=480, width=640, blendshapes=True)
     write("csv", tmp_path / "a.csv", video=video, frames=SMILES, times=TIMES[:3])
     write("csv", tmp_path / "plain.csv", frames=SMILES, times=TIMES[:3])
     table, plain = pd.read_csv(tmp_path / "a.csv"), pd.read_csv(tmp_path / "plain.csv")
@@ -159,17 +166,17 @@ def test_blendshapes_in_json_and_arrays(tmp_path):
 
 @pytest.mark.parametrize("kind", ["livelink", "gltf"])
 def test_without_a_face_there_is_no_file(tmp_path, kind):
-    assert write(kind, tmp_path / f"a{RECORDS[kind].ENDING}", frames=[[]] * 4) == []
+    assert write(kind, tmp_path / f"a{FRAME_WRITERS[kind].ENDING}", frames=[[]] * 4) == []
     assert names(tmp_path) == set()
 
 
 @pytest.mark.parametrize("kind", VIDEO_FORMATS)
 def test_what_is_not_finished_is_not_there(tmp_path, kind):
-    target = tmp_path / f"a{RECORDS[kind].ENDING}"
+    target = tmp_path / f"a{FRAME_WRITERS[kind].ENDING}"
     target.write_text("what was there")
-    record = RECORDS[kind](target, VIDEO)
-    record.add(0, 0.0, FRAMES[0])
-    record.discard()
+    writer = FRAME_WRITERS[kind](target, VIDEO)
+    writer.add(frame(FRAMES[0]))
+    writer.discard()
     assert names(tmp_path) == {target.name}
     assert target.read_text() == "what was there"
 
@@ -177,21 +184,105 @@ def test_what_is_not_finished_is_not_there(tmp_path, kind):
 @pytest.mark.parametrize("kind", VIDEO_FORMATS)
 def test_a_full_disk_leaves_no_part(tmp_path, monkeypatch, kind):
     """The disk fills up when the files are put in their places."""
-    target = tmp_path / f"a{RECORDS[kind].ENDING}"
-    record = RECORDS[kind](target, VIDEO)
-    record.add(0, 0.0, FRAMES[0])
+    target = tmp_path / f"a{FRAME_WRITERS[kind].ENDING}"
+    writer = FRAME_WRITERS[kind](target, VIDEO)
+    writer.add(frame(FRAMES[0]))
 
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        record.finish(complete=True)
-    record.discard()
+        writer.finish(complete=True)
+    writer.discard()
     assert names(tmp_path) == set()
 
 
 @pytest.mark.parametrize("kind", VIDEO_FORMATS)
 def test_a_missing_folder_is_noticed_at_once(tmp_path, kind):
     with pytest.raises(FileNotFoundError):
-        RECORDS[kind](tmp_path / "nowhere" / f"a{RECORDS[kind].ENDING}", VIDEO)
+        FRAME_WRITERS[kind](tmp_path / "nowhere" / f"a{FRAME_WRITERS[kind].ENDING}", VIDEO)
+
+
+def test_keys_that_are_equal_in_single_precision_are_left_out(tmp_path):
+    """After 20 hours, 240 frames a second are closer than what the format can tell apart."""
+    times = [0.0, *(72_000 + np.arange(60) / 240)]
+    write("gltf", tmp_path / "a.glb", frames=[[tracked(0, 0)]] * 61, times=times)
+    content = GLTF2().load(str(tmp_path / "a.glb"))
+    clock = _values(content, content.animations[0].samplers[0].input)[:, 0]
+    assert (np.diff(clock) > 0).all()
+    assert 30 < len(clock) < 61
+    assert clock[-1] == pytest.approx(times[-1], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("rate", "average"),
+    [
+        (30, 30.0),
+        (30, 29.99),
+        (30000 / 1001, 29.97),
+        (24000 / 1001, 23.98),
+        (25, 25.02),
+        (60, 60.0),
+        (50, 49.9),
+    ],
+)
+@pytest.mark.parametrize("start", [0.0, 7.3334])
+def test_live_link_counts_each_frame_once(tmp_path, rate, average, start):
+    """Time stamps are rounded to milliseconds, as in Matroska."""
+    times = [round(start + index / rate, 3) for index in range(4000)]
+    writer = FRAME_WRITERS["livelink"](
+        tmp_path / "a.livelink.csv", replace(VIDEO, rate=average, start=times[0])
+    )
+    face = tracked(0, 0)
+    for index, time in enumerate(times):
+        writer.add(frame([face], index, time))
+    writer.finish(complete=True)
+    in_second = round(rate)
+    codes = [map(float, code.split(":")) for code in pd.read_csv(tmp_path / "a.livelink.csv")["Timecode"]]
+    numbers = [((h * 60 + m) * 60 + s) * in_second + f for h, m, s, f in codes]
+    assert numbers == list(range(4000))
+
+
+def test_frames_that_a_camera_lost_are_not_counted_over(tmp_path):
+    times = [round(index / 30, 3) for index in (0, 1, 2, 5, 6, 40)]
+    write(
+        "livelink",
+        tmp_path / "a.livelink.csv",
+        video=replace(VIDEO, rate=30),
+        frames=[[tracked(0, 0)]] * 6,
+        times=times,
+    )
+    codes = pd.read_csv(tmp_path / "a.livelink.csv")["Timecode"]
+    assert [code[6:] for code in codes] == [
+        *("00:00.000", "00:01.000", "00:02.000", "00:05.000", "00:06.000", "01:10.000"),
+    ]
+
+
+def test_a_frame_size_that_changes(tmp_path):
+    for kind in ("json", "npz", "openface", "gltf"):
+        writer = FRAME_WRITERS[kind](tmp_path / f"a{FRAME_WRITERS[kind].ENDING}", VIDEO)
+        writer.add(frame(FRAMES[0]))
+        writer.add(frame(FRAMES[0], 1, 0.04, 240, 320))
+        writer.finish(complete=True)
+    first, second = json.loads((tmp_path / "a.json").read_text())["frames"]
+    assert "width" not in first
+    assert (second["width"], second["height"]) == (320, 240)
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["size"].tolist() == [480, 640]
+        assert arrays["frame_size"].tolist() == [[480, 640], [240, 320]]
+    distance = FRAMES[0][0].perspective_pose(Camera.assumed(height=240, width=320)).translation[2]
+    assert pd.read_csv(tmp_path / "a.openface.csv")["pose_Tz"].iloc[2] == pytest.approx(distance, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["json", "npz"])
+def test_names_that_are_not_utf8(tmp_path, kind):
+    video = replace(VIDEO, video="caf\udce9.mp4")
+    write(kind, tmp_path / "a", video=video)
+    if kind == "json":
+        assert json.loads((tmp_path / "a").read_text(encoding="utf-8"))["video"] == "caf\udce9.mp4"
+
+
+def test_long_names(tmp_path):
+    name = "x" * (255 - len(".livelink.csv")) + ".livelink.csv"
+    assert write("livelink", tmp_path / name, frames=[[tracked(0, 0)]] * 4) == [tmp_path / name]

@@ -1,7 +1,7 @@
 """The face that moves the avatar: one, and the same one as long as it is there."""
 
-from face_alignment_3d.video.main_face import MainFace
-from tests.video.tracked_faces import tracked
+from face_alignment_3d.cli.vmc_stream import MainFace
+from tests.export.tracked_faces import tracked
 
 
 def _ids(frames):

@@ -1,11 +1,14 @@
-"""A file for each face that is followed, of which one gets the plain name."""
+"""A file for each track of a video."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from face_alignment_3d.atomic import PartFile
 from face_alignment_3d.crop import box_around
-from face_alignment_3d.video.part_file import PartFile
-from face_alignment_3d.video.tracked_face import TrackedFace3D
+
+if TYPE_CHECKING:
+    from face_alignment_3d.video.tracked_face import TrackedFace3D
 
 
 @dataclass
@@ -27,26 +30,18 @@ class TrackFiles:
         self._path, self._ending = path, ending
         self._tracks: dict[int, _Track] = {}
         probe = PartFile(path)
-        probe.path.touch()  # Says now, not at the first face, that files cannot be written here.
+        probe.path.touch()  # Fails now, not at the first face, where files cannot be written.
         probe.discard()
 
-    def append(self, face: TrackedFace3D, content: bytes) -> None:
-        """Adds to the file of the face's track."""
-        track = self._tracks.get(face.track_id)
-        if track is None:
-            track = _Track(PartFile(self._named(f".track{face.track_id}")))
-            self._tracks[face.track_id] = track
+    def append(self, face: "TrackedFace3D", content: bytes, *, header: bytes = b"") -> None:
+        """Appends to the file of the face's track; ``header`` comes first in each file."""
+        track = self._tracks.setdefault(face.track_id, _Track(PartFile(self._path)))
         x0, y0, x1, y1 = (float(value) for value in box_around(face.landmarks))
         # The first write empties what another process may have left under this name.
         with track.part.path.open("ab" if track.frames else "wb") as file:
-            file.write(content)
+            file.write(content if track.frames else header + content)
         track.frames += 1
         track.extent += max(x1 - x0, y1 - y0)
-
-    def frames_of(self, face: TrackedFace3D) -> int:
-        """How many frames the file of the face's track has."""
-        track = self._tracks.get(face.track_id)
-        return 0 if track is None else track.frames
 
     def targets(self) -> list[tuple[PartFile, Path]]:
         """Each track's temporary file and its name, the main track first.
@@ -55,13 +50,12 @@ class TrackFiles:
         ``a.glb``, the others are ``a.track3.glb``.
         """
         order = sorted(self._tracks.items(), key=lambda item: (-item[1].frames, -item[1].extent, item[0]))
-        names = [self._path, *(self._named(f".track{track_id}") for track_id, _ in order[1:])]
+        stem = self._path.name.removesuffix(self._ending)
+        names = [self._path]
+        names += [self._path.with_name(f"{stem}.track{track_id}{self._ending}") for track_id, _ in order[1:]]
         return [(track.part, name) for (_, track), name in zip(order, names, strict=False)]
 
     def discard(self) -> None:
         """Removes the temporary files that are there."""
         for track in self._tracks.values():
             track.part.discard()
-
-    def _named(self, label: str) -> Path:
-        return self._path.with_name(self._path.name.removesuffix(self._ending) + label + self._ending)

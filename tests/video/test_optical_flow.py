@@ -8,7 +8,7 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import GROUPS, INNER
 from face_alignment_3d.pose.rotation import rotation_by
-from face_alignment_3d.video.flow import FaceFlow, moved_with
+from face_alignment_3d.video.optical_flow import FaceFlow, moved_with
 from tests.video.made_up_scene import shape66
 from tests.video.moving_picture import picture
 
@@ -91,7 +91,7 @@ def test_a_face_is_followed_through_frames(roll):
     flow = FaceFlow(look, picture(), roll=roll)
     for step in (1, 2, 3):
         matrix = _affine(angle=0.8 * step, scale=1 + 0.005 * step, shift=(4.0 * step, -1.5 * step))
-        face = flow.carry(picture(matrix), np.array([3.0, -1.0]))
+        face = flow.propagate(picture(matrix), np.array([3.0, -1.0]))
         truth = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         assert np.abs(face.landmarks[:, :2] - truth).max() < 0.002 * SIZE
         assert face.confidence is look.confidence
@@ -103,15 +103,15 @@ def test_what_comes_before_a_face_is_noticed():
     flow = FaceFlow(_look(_points()), picture(), roll=0.0)
     covered = picture()
     covered[240:330, 250:390] = 90
-    assert flow.carry(covered, np.zeros(2)) is None
+    assert flow.propagate(covered, np.zeros(2)) is None
 
 
 def test_another_picture_is_noticed():
     flow = FaceFlow(_look(_points()), picture(), roll=0.0)
-    assert flow.carry(255 - picture()[:, ::-1], np.zeros(2)) is None
+    assert flow.propagate(255 - picture()[:, ::-1], np.zeros(2)) is None
 
 
 def test_a_picture_without_texture_carries_nothing():
     plain = np.full((480, 640, 3), 128, np.uint8)
     flow = FaceFlow(_look(_points()), plain, roll=0.0)
-    assert flow.carry(plain, np.zeros(2)) is None
+    assert flow.propagate(plain, np.zeros(2)) is None
