@@ -1,6 +1,7 @@
 """MTCNN's networks in ONNX Runtime; torch is not imported."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.session import open_session
-from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, check_metadata
+from face_alignment_3d.onnx_graphs.cache import graph_folder, made_once
+from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION, check_metadata
 
 #: Stage -> name of its file in a folder of graphs.
 FILE_NAMES: Final[Mapping[str, str]] = {
@@ -58,3 +60,24 @@ class OnnxNetworks:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         offsets, scores = self._sessions[stage].run(["offsets", "scores"], {"pixels": pixels})
         return np.asarray(offsets), np.asarray(scores)
+
+
+def kept_graphs() -> Path:
+    """The folder of the three graphs in the user's cache, where they are made if they are not there.
+
+    Raises :class:`WeightsError` when the folder cannot be written to, and :class:`BackendError` when the
+    graphs have to be made and torch or the packages that write ONNX are missing.
+    """
+    folder = graph_folder() / f"mtcnn-v{GRAPH_VERSION}"
+    made: dict[str, bytes] = {}
+
+    def make(name: str) -> bytes:
+        if not made:
+            from face_alignment_3d.detection.mtcnn_graphs import detector_graphs
+
+            made.update(detector_graphs())
+        return made[name]
+
+    for name in FILE_NAMES.values():
+        made_once(folder / name, partial(make, name), command="face-alignment-3d export onnx mtcnn -o FOLDER")
+    return folder
