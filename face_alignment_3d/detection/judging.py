@@ -6,6 +6,7 @@ detector gives candidates freely, at several angles where it is in doubt. The ne
 of each place first, and at the others of those places where that is no sure face.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -13,8 +14,8 @@ import numpy.typing as npt
 
 from face_alignment_3d.detection.overlap import intersection_over_smaller, intersection_over_union
 
-#: Mean confidence of the landmarks below which a candidate is no face, unless the caller says otherwise.
-#: Calibrated by ``benchmarks/detection.py`` on training faces and on everyday photos without people.
+#: Certainty below which a candidate is no face, unless the caller says otherwise. Calibrated by
+#: ``benchmarks/detection.py`` on training faces and on everyday photos without people.
 MIN_CONFIDENCE: Final = 0.25
 #: Mean confidence from which on no other candidate of the same place is looked at: no face at a wrong angle
 #: reaches it.
@@ -25,8 +26,26 @@ _SAME_PLACE: Final = 0.3
 #: Intersection over the smaller box, from which on two results are one face, or a part of a face.
 _SAME_FACE: Final = 0.6
 
+#: Certainty for each unit of the score's log-odds, and the score that adds nothing.
+_PER_LOG_ODDS: Final = 0.02
+_NEUTRAL_SCORE: Final = 0.9
+_SCORES: Final = (0.01, 0.999)
+
 _Boxes = npt.NDArray[np.floating]
 _Indices = npt.NDArray[np.int64]
+
+
+def certainty_of(
+    confidence: npt.NDArray[np.floating], scores: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float64]:
+    """How certain it is that results (F,) are faces: the mean ``confidence`` of the landmarks, and a little
+    more or less for a detector's score above or below 0.9 (from -0.14 to +0.09).
+
+    The network is less confident of profiles, of which it sees half the landmarks; a detector is not.
+    """
+    clipped = np.clip(np.asarray(scores, dtype=np.float64), *_SCORES)
+    log_odds = np.log(clipped / (1 - clipped)) - math.log(_NEUTRAL_SCORE / (1 - _NEUTRAL_SCORE))
+    return confidence + _PER_LOG_ODDS * log_odds
 
 
 def first_looks(boxes: _Boxes, scores: npt.NDArray[np.floating]) -> _Indices:
@@ -51,19 +70,24 @@ def second_looks(boxes: _Boxes, looked_at: _Indices, confidence: npt.NDArray[np.
     return np.flatnonzero(~explained)
 
 
-def faces_among(boxes: _Boxes, confidence: npt.NDArray[np.floating], min_confidence: float) -> _Indices:
+def faces_among(
+    boxes: _Boxes,
+    confidence: npt.NDArray[np.floating],
+    certainty: npt.NDArray[np.floating],
+    min_confidence: float,
+) -> _Indices:
     """Indices of the faces among results of the network, in the order in which they are given to a caller.
 
-    ``boxes`` (F, 4) are around the landmarks, ``confidence`` (F,) is their mean. Of results that overlap, the
-    most confident stays; those below ``min_confidence`` are no faces. Large faces come first, and after all
-    of them those that are doubtful (below :data:`MIN_CONFIDENCE`).
+    ``boxes`` (F, 4) are around the landmarks, ``confidence`` (F,) is their mean, ``certainty`` (F,) as of
+    :func:`certainty_of`. Of results that overlap, the most confident stays; those whose certainty is below
+    ``min_confidence`` are no faces. Large faces come first, and after all of them those that are doubtful
+    (below :data:`MIN_CONFIDENCE`).
     """
     common = intersection_over_smaller(boxes, boxes) > _SAME_FACE
     kept: list[int] = []
     for index in np.argsort(-confidence, kind="stable").tolist():
-        if confidence[index] >= min_confidence and not common[index, kept].any():
+        if not common[index, kept].any():
             kept.append(index)
-    faces = np.array(kept, dtype=np.int64)
-    sides = boxes[faces, 2:] - boxes[faces, :2]
-    order = np.lexsort((-sides[:, 0] * sides[:, 1], confidence[faces] < MIN_CONFIDENCE))
-    return faces[order]
+    faces = np.array([index for index in kept if certainty[index] >= min_confidence], dtype=np.int64)
+    areas = (boxes[faces, 2] - boxes[faces, 0]) * (boxes[faces, 3] - boxes[faces, 1])
+    return faces[np.lexsort((-areas, certainty[faces] < MIN_CONFIDENCE))]
