@@ -19,6 +19,8 @@ from face_alignment_3d.weights.safetensors_file import read_metadata
 
 INPUT = "crops"
 OUTPUTS = ("points", "z", "confidence")
+#: Of a cascade that has that part.
+VISIBILITY = "visibility"
 
 
 class _CascadeGraph(nn.Module):
@@ -28,11 +30,14 @@ class _CascadeGraph(nn.Module):
         super().__init__()
         self.cascade = cascade
 
-    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
         image = self.cascade.normalize(crops.permute(0, 3, 1, 2))
         landmarks_2d = self.cascade.predict_2d(image)
         z = self.cascade.regress_depth(image, landmarks_2d.points)
-        return landmarks_2d.points, z, self.cascade.confidence(landmarks_2d)
+        outputs = (landmarks_2d.points, z, self.cascade.confidence(landmarks_2d))
+        if self.cascade.visibility is None:
+            return outputs
+        return (*outputs, torch.sigmoid(self.cascade.visibility_logits(landmarks_2d, z)))
 
 
 def cascade_graph(weights: Path) -> bytes:
@@ -62,7 +67,7 @@ def cascade_to_onnx(cascade: Cascade, *, metadata: Mapping[str, str]) -> bytes:
 
     - input ``crops``: (batch, S, S, 3) uint8 RGB, any batch; S is the geometry's ``input_size``;
     - outputs, float32: ``points`` (batch, N, 2) x, y and ``z`` (batch, N) in crop pixels, ``confidence``
-      (batch, N) in [0, 1].
+      (batch, N) in [0, 1] and, of a cascade that has that part, ``visibility`` (batch, N) in [0, 1].
 
     Normalization, rendering and decoding are inside; batch norms are folded. ``cascade`` is left as it was.
 
@@ -77,6 +82,6 @@ def cascade_to_onnx(cascade: Cascade, *, metadata: Mapping[str, str]) -> bytes:
         torch.zeros(2, size, size, 3, dtype=torch.uint8),
         dynamic={0: "batch"},
         inputs=[INPUT],
-        outputs=OUTPUTS,
+        outputs=OUTPUTS if cascade.visibility is None else (*OUTPUTS, VISIBILITY),
         metadata=metadata,
     )
