@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
-from itertools import islice, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from face_alignment_3d.backends.factory import BackendName, DeviceLike, open_bac
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
 from face_alignment_3d.boxes import BoxesLike, detected_boxes, given_boxes
+from face_alignment_3d.detection.judging import MIN_CONFIDENCE
 from face_alignment_3d.detection.protocol import FaceDetector
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.face import Face3D
@@ -23,10 +24,10 @@ from face_alignment_3d.image_batches import (
     as_batch,
     as_images,
     boxes_of_batch,
-    dealt,
     naming_image,
 )
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
+from face_alignment_3d.judged_faces import judged_faces
 from face_alignment_3d.lazy import Lazy, beside_fork
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.markup68 import Markup, in_markup, require_markup
@@ -60,6 +61,10 @@ class FaceAligner3D:
     ``torch.compile``. With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all
     physical cores. From two faces a thread on, each thread crops and aligns faces of its own.
 
+    What the detector finds is a candidate; the network judges it. One whose ``Face3D.certainty`` is below
+    ``min_confidence`` is no face; 0 gives all of them, the doubtful ones last. Boxes that are given are not
+    judged.
+
     ``blendshapes=True`` puts ARKit's blendshapes into each face, as ``Face3D.blendshapes``. A
     :class:`face_alignment_3d.blendshapes.BlendshapeEstimator`, such as one that is calibrated to somebody, is
     used as it is.
@@ -85,6 +90,7 @@ class FaceAligner3D:
         compile: bool = False,
         threads: int | None = None,
         detector: FaceDetector | None = None,
+        min_confidence: float = MIN_CONFIDENCE,
         blendshapes: bool | BlendshapeEstimator = False,
         offline: bool | None = None,
     ) -> None:
@@ -110,7 +116,10 @@ class FaceAligner3D:
                 "detector must be an object with a method detect(image_rgb) that returns Detections, see "
                 f"face_alignment_3d.FaceDetector; got {detector!r}"
             )
+        if not 0 <= min_confidence <= 1:
+            raise ValueError(f"min_confidence must lie in [0, 1]; got {min_confidence!r}")
         self._given_detector = detector
+        self._min_confidence = min_confidence
         self._default_detector = Lazy(
             partial(_make_detector, self._backend, threads), survives_fork=self._backend.name != "onnx"
         )
@@ -184,12 +193,13 @@ class FaceAligner3D:
         ``image`` is whatever :func:`face_alignment_3d.images.as_rgb` reads; ``color`` the channel order of
         arrays. ``boxes`` (F, 4) are x0, y0, x1, y1 in image pixels, tight around each face from the brows to
         the chin and from jaw to jaw; None lets the detector find them. Faces come in the order of ``boxes``;
-        those of the detector by the area of their box, largest first. Coordinates are image pixels, (0, 0)
+        those of the detector by the area of their landmarks, largest first, the doubtful ones
+        (with a low ``min_confidence``) after all others. Coordinates are image pixels, (0, 0)
         the center of the top-left pixel; see :class:`Face3D`.
 
         Raises :class:`ImageError` and :class:`BoxError` for what cannot be read as an image or as boxes.
         """
-        return self._align(self._views(as_rgb(image, color=color), boxes))
+        return next(self._align([self._views(as_rgb(image, color=color), boxes)]))
 
     def detect_batch(
         self,
@@ -213,18 +223,16 @@ class FaceAligner3D:
         # A crop can wait for its turn where the caller keeps the photo anyhow. Of others, such as files, a
         # batch of photos would be in memory.
         kept = isinstance(several, (list, tuple, np.ndarray))
-        counts: list[int] = []
 
-        def views() -> Iterator[FaceView]:
+        def views() -> Iterator[list[FaceView]]:
             for index, (image, boxes_of_image) in enumerate(zip(several, given, strict=True)):
                 with naming_image(index):
                     image_rgb = as_rgb(image, color=color)
                     of_image = self._views(image_rgb, boxes_of_image)
                 waits = kept and isinstance(image, np.ndarray) and np.may_share_memory(image, image_rgb)
-                counts.append(len(of_image))
-                yield from of_image if waits else map(FaceView.sampled, of_image)
+                yield of_image if waits else [view.sampled() for view in of_image]
 
-        return dealt(self._align(views(), batch_size), counts)
+        return list(self._align(views(), batch_size))
 
     def align_many(
         self,
@@ -271,11 +279,22 @@ class FaceAligner3D:
             faces = given_boxes(boxes)
         return face_views(image_rgb, faces, self._backend.geometry) if faces else []
 
-    def _align(self, views: Iterable[FaceView], batch_size: int = _BATCH_SIZE) -> list[Face3D]:
-        """Crops -> cascade -> image. Views are taken, and their crops made, for one batch after the other."""
+    def _align(
+        self, images: Iterable[list[FaceView]], batch_size: int = _BATCH_SIZE
+    ) -> Iterator[list[Face3D]]:
+        """Candidates -> faces of each image. Views are taken, and their crops made, batch after batch."""
+        return judged_faces(
+            images,
+            partial(self._look, batch_size=batch_size),
+            batch_size=batch_size,
+            min_confidence=self._min_confidence,
+        )
+
+    def _look(self, views: list[FaceView], *, batch_size: int) -> list[Face3D]:
+        """Crops -> cascade -> image."""
         faces: list[Face3D] = []
-        waiting = iter(views)
-        while batch := list(islice(waiting, batch_size)):
+        for start in range(0, len(views), batch_size):
+            batch = views[start : start + batch_size]
             output = self._backend.run(FaceViewCrops(batch))
             for index, view in enumerate(batch):
                 face = Face3D(
@@ -287,7 +306,6 @@ class FaceAligner3D:
                 )
                 estimator = self._blendshape_estimator
                 faces.append(face if estimator is None else estimator.annotate(face))
-            del batch  # Its crops need not outlive it while the next ones are made.
         return faces
 
     def _stacked(self, faces: list[Face3D], markup: Markup) -> npt.NDArray[np.float32]:

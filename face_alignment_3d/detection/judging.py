@@ -35,17 +35,19 @@ _Boxes = npt.NDArray[np.floating]
 _Indices = npt.NDArray[np.int64]
 
 
-def certainty_of(
-    confidence: npt.NDArray[np.floating], scores: npt.NDArray[np.floating]
-) -> npt.NDArray[np.float64]:
-    """How certain it is that results (F,) are faces: the mean ``confidence`` of the landmarks, and a little
+def certainty_of(confidence: float, score: float) -> float:
+    """How certain it is that a result is a face: the mean ``confidence`` of its landmarks, and a little
     more or less for a detector's score above or below 0.9 (from -0.14 to +0.09).
 
     The network is less confident of profiles, of which it sees half the landmarks; a detector is not.
     """
-    clipped = np.clip(np.asarray(scores, dtype=np.float64), *_SCORES)
-    log_odds = np.log(clipped / (1 - clipped)) - math.log(_NEUTRAL_SCORE / (1 - _NEUTRAL_SCORE))
-    return confidence + _PER_LOG_ODDS * log_odds
+    low, high = _SCORES
+    clipped = min(max(score, low), high)
+    return confidence + _PER_LOG_ODDS * (_log_odds(clipped) - _log_odds(_NEUTRAL_SCORE))
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
 
 
 def first_looks(boxes: _Boxes, scores: npt.NDArray[np.floating]) -> _Indices:

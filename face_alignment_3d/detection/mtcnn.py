@@ -149,10 +149,10 @@ def _networks(
     threads: int | None,
 ) -> Networks:
     if backend == "onnx":
-        from face_alignment_3d.detection.mtcnn_onnx import OnnxNetworks, kept_graphs
+        from face_alignment_3d.detection.mtcnn_onnx import OnnxNetworks, graph_files, kept_graphs
 
-        folder = kept_graphs() if graphs is None else Path(graphs).expanduser()
-        return OnnxNetworks(folder, device=str(device), threads=threads)
+        files = kept_graphs() if graphs is None else graph_files(Path(graphs).expanduser())
+        return OnnxNetworks(files, device=str(device), threads=threads)
     if backend != "torch":
         raise BackendError(f"backend must be 'torch' or 'onnx'; got {backend!r}")
     if graphs is not None or threads is not None:

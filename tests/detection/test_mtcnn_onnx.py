@@ -49,7 +49,8 @@ def test_the_detectors_graphs_are_made_together(tmp_path: Path, monkeypatch: pyt
         return {name: name.encode() for name in FILE_NAMES.values()}
 
     monkeypatch.setattr("face_alignment_3d.detection.mtcnn_graphs.detector_graphs", graphs)
-    folder = kept_graphs()
-    assert kept_graphs() == folder
-    assert {path.name for path in folder.iterdir()} == set(FILE_NAMES.values())
+    files = kept_graphs()
+    assert kept_graphs() == files
+    assert {name: file.name for name, file in files.items()} == {name: name for name in FILE_NAMES.values()}
+    assert all(file.read_bytes() == name.encode() for name, file in files.items())
     assert len(calls) == 1
