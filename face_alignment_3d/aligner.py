@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from itertools import repeat
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,9 @@ from face_alignment_3d.streaming import AlignmentResult, AlignmentStream
 if TYPE_CHECKING:
     from face_alignment_3d.backends.torch_backend import Precision
 
+#: The detectors that an aligner makes by itself.
+DetectorName: TypeAlias = Literal["mtcnn", "centerface"]
+
 _BATCH_SIZE: Final = 32
 _PREFETCH: Final = 8
 
@@ -53,8 +56,10 @@ class FaceAligner3D:
     brings its own weights and device.
 
     ``device`` is "auto" (CUDA, else MPS, else the CPU) or a device of torch's; with "onnx", "auto", "cpu" or
-    "cuda:<index>". ``detector`` finds the faces; None is an
-    :class:`face_alignment_3d.detection.mtcnn.MTCNNDetector` of the same runtime.
+    "cuda:<index>". ``detector`` finds the faces: None or "mtcnn" is an
+    :class:`face_alignment_3d.detection.mtcnn.MTCNNDetector` of the same runtime; "centerface" is for crowds
+    and tiny faces, slower and for upright heads (extra ``centerface``; a
+    :class:`face_alignment_3d.detection.centerface.CenterFaceDetector`); or an object of your own.
 
     With "torch", ``dtype`` "bfloat16" or "float16" runs convolutions in 16 bits (CUDA; see
     :class:`face_alignment_3d.backends.torch_backend.TorchBackend`), and ``compile=True`` uses
@@ -89,7 +94,7 @@ class FaceAligner3D:
         dtype: "Precision" = "float32",
         compile: bool = False,
         threads: int | None = None,
-        detector: FaceDetector | None = None,
+        detector: FaceDetector | DetectorName | None = None,
         min_confidence: float = MIN_CONFIDENCE,
         blendshapes: bool | BlendshapeEstimator = False,
         offline: bool | None = None,
@@ -111,17 +116,22 @@ class FaceAligner3D:
                 threads=threads,
                 offline=offline,
             )
-        if detector is not None and (isinstance(detector, type) or not isinstance(detector, FaceDetector)):
+        by_name = detector is None or isinstance(detector, str)
+        if isinstance(detector, str) and detector not in get_args(DetectorName):
+            raise ValueError(f"detector must be one of {', '.join(get_args(DetectorName))}; got {detector!r}")
+        if not by_name and (isinstance(detector, type) or not isinstance(detector, FaceDetector)):
             raise ValueError(
                 "detector must be an object with a method detect(image_rgb) that returns Detections, see "
                 f"face_alignment_3d.FaceDetector; got {detector!r}"
             )
         if not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence must lie in [0, 1]; got {min_confidence!r}")
-        self._given_detector = detector
+        self._given_detector = None if detector is None or isinstance(detector, str) else detector
         self._min_confidence = min_confidence
+        name = detector if isinstance(detector, str) else "mtcnn"
         self._default_detector = Lazy(
-            partial(_make_detector, self._backend, threads), survives_fork=self._backend.name != "onnx"
+            partial(_make_detector, name, self._backend, threads),
+            survives_fork=self._backend.name != "onnx" and name == "mtcnn",
         )
         self._blendshape_estimator = _estimator(blendshapes, offline)
 
@@ -314,8 +324,14 @@ class FaceAligner3D:
         return np.asarray(in_markup(landmarks, markup), np.float32)
 
 
-def _make_detector(backend: Backend, threads: int | None) -> FaceDetector:
-    """The default detector beside ``backend``; beside one of somebody's own, in the runtime that is there."""
+def _make_detector(name: DetectorName, backend: Backend, threads: int | None) -> FaceDetector:
+    """The detector beside ``backend``; beside one of somebody's own, in the runtime that is there."""
+    if name == "centerface":
+        from face_alignment_3d.detection.centerface import CenterFaceDetector
+
+        # The device may be one that ONNX Runtime does not have.
+        device = backend.device if backend.name == "onnx" else "auto" if "cuda" in backend.device else "cpu"
+        return CenterFaceDetector(device=device, threads=threads)
     from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
     if backend.name == "onnx" or find_spec("torch") is None:

@@ -37,8 +37,8 @@ class Face3D:
     """(4,): x0, y0, x1, y1 of the box that the landmarks were computed from."""
 
     score: float | None
-    """The detector's score in [0, 1], or None when the box was the caller's. It says how much this looks like a
-    face from afar; :attr:`certainty` is the better judge."""
+    """The detector's score in [0, 1], or None when the box was the caller's. :attr:`certainty` is the better
+    judge of whether this is a face."""
 
     visibility: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
     """(66,) in [0, 1]: the probability that the point can be seen, neither behind the head itself nor behind
@@ -52,8 +52,8 @@ class Face3D:
 
     @cached_property
     def certainty(self) -> float:
-        """How certain it is that this is a face: the mean :attr:`confidence`, and up to 0.14 less or 0.09 more
-        for the detector's score. From about 0.25 on it is one; a sharp upright face has 0.6 and more.
+        """How certain it is that this is a face: the mean :attr:`confidence`, and up to 0.14 less or 0.09
+        more for the detector's score. From about 0.25 on it is one; a sharp upright face has 0.6 and more.
         """
         mean = float(self.confidence.mean())
         return mean if self.score is None else certainty_of(mean, self.score)

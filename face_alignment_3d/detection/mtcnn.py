@@ -14,8 +14,8 @@ from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.detection.mtcnn_stages import Networks, search
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.proposals import FIELD
-from face_alignment_3d.detection.protocol import Detection
-from face_alignment_3d.errors import BackendError, ImageError
+from face_alignment_3d.detection.protocol import Detection, check_image
+from face_alignment_3d.errors import BackendError
 
 if TYPE_CHECKING:
     import torch
@@ -99,11 +99,7 @@ class MTCNNDetector:
 
         Raises :class:`face_alignment_3d.ImageError` for any other array.
         """
-        if image_rgb.dtype != np.uint8 or image_rgb.ndim != 3 or image_rgb.shape[2] != 3:
-            raise ImageError(
-                "detectors expect an (H, W, 3) uint8 RGB array; "
-                f"got {image_rgb.dtype} {image_rgb.shape}: see face_alignment_3d.images.as_rgb"
-            )
+        check_image(image_rgb)
         searched, smallest = self._reduced(image_rgb)
         found, scores = search(
             self._networks,
