@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
-from itertools import islice, repeat
-from typing import TYPE_CHECKING, Final
+from itertools import repeat
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from face_alignment_3d.backends.factory import BackendName, DeviceLike, open_bac
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
 from face_alignment_3d.boxes import BoxesLike, detected_boxes, given_boxes
+from face_alignment_3d.detection.judging import MIN_CONFIDENCE
 from face_alignment_3d.detection.protocol import FaceDetector
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.face import Face3D
@@ -23,10 +24,10 @@ from face_alignment_3d.image_batches import (
     as_batch,
     as_images,
     boxes_of_batch,
-    dealt,
     naming_image,
 )
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
+from face_alignment_3d.judged_faces import judged_faces
 from face_alignment_3d.lazy import Lazy, beside_fork
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.markup68 import Markup, in_markup, require_markup
@@ -34,6 +35,9 @@ from face_alignment_3d.streaming import AlignmentResult, AlignmentStream
 
 if TYPE_CHECKING:
     from face_alignment_3d.backends.torch_backend import Precision
+
+#: The detectors that an aligner makes by itself.
+DetectorName: TypeAlias = Literal["mtcnn", "centerface"]
 
 _BATCH_SIZE: Final = 32
 _PREFETCH: Final = 8
@@ -52,13 +56,19 @@ class FaceAligner3D:
     brings its own weights and device.
 
     ``device`` is "auto" (CUDA, else MPS, else the CPU) or a device of torch's; with "onnx", "auto", "cpu" or
-    "cuda:<index>". ``detector`` finds the faces; None is an
-    :class:`face_alignment_3d.detection.mtcnn.MTCNNDetector` of the same runtime.
+    "cuda:<index>". ``detector`` finds the faces: None or "mtcnn" is an
+    :class:`face_alignment_3d.detection.mtcnn.MTCNNDetector` of the same runtime; "centerface" is for crowds
+    and tiny faces, slower and for upright heads (extra ``centerface``; a
+    :class:`face_alignment_3d.detection.centerface.CenterFaceDetector`); or an object of your own.
 
     With "torch", ``dtype`` "bfloat16" or "float16" runs convolutions in 16 bits (CUDA; see
     :class:`face_alignment_3d.backends.torch_backend.TorchBackend`), and ``compile=True`` uses
     ``torch.compile``. With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all
     physical cores. From two faces a thread on, each thread crops and aligns faces of its own.
+
+    What the detector finds is a candidate; the network judges it. One whose ``Face3D.certainty`` is below
+    ``min_confidence`` is no face; 0 gives all of them, the doubtful ones last. Boxes that are given are not
+    judged.
 
     ``blendshapes=True`` puts ARKit's blendshapes into each face, as ``Face3D.blendshapes``. A
     :class:`face_alignment_3d.blendshapes.BlendshapeEstimator`, such as one that is calibrated to somebody, is
@@ -84,7 +94,8 @@ class FaceAligner3D:
         dtype: "Precision" = "float32",
         compile: bool = False,
         threads: int | None = None,
-        detector: FaceDetector | None = None,
+        detector: FaceDetector | DetectorName | None = None,
+        min_confidence: float = MIN_CONFIDENCE,
         blendshapes: bool | BlendshapeEstimator = False,
         offline: bool | None = None,
     ) -> None:
@@ -105,14 +116,22 @@ class FaceAligner3D:
                 threads=threads,
                 offline=offline,
             )
-        if detector is not None and (isinstance(detector, type) or not isinstance(detector, FaceDetector)):
+        by_name = detector is None or isinstance(detector, str)
+        if isinstance(detector, str) and detector not in get_args(DetectorName):
+            raise ValueError(f"detector must be one of {', '.join(get_args(DetectorName))}; got {detector!r}")
+        if not by_name and (isinstance(detector, type) or not isinstance(detector, FaceDetector)):
             raise ValueError(
                 "detector must be an object with a method detect(image_rgb) that returns Detections, see "
                 f"face_alignment_3d.FaceDetector; got {detector!r}"
             )
-        self._given_detector = detector
+        if not 0 <= min_confidence <= 1:
+            raise ValueError(f"min_confidence must lie in [0, 1]; got {min_confidence!r}")
+        self._given_detector = None if detector is None or isinstance(detector, str) else detector
+        self._min_confidence = min_confidence
+        name = detector if isinstance(detector, str) else "mtcnn"
         self._default_detector = Lazy(
-            partial(_make_detector, self._backend, threads), survives_fork=self._backend.name != "onnx"
+            partial(_make_detector, name, self._backend, threads),
+            survives_fork=self._backend.name != "onnx" and name == "mtcnn",
         )
         self._blendshape_estimator = _estimator(blendshapes, offline)
 
@@ -184,12 +203,13 @@ class FaceAligner3D:
         ``image`` is whatever :func:`face_alignment_3d.images.as_rgb` reads; ``color`` the channel order of
         arrays. ``boxes`` (F, 4) are x0, y0, x1, y1 in image pixels, tight around each face from the brows to
         the chin and from jaw to jaw; None lets the detector find them. Faces come in the order of ``boxes``;
-        those of the detector by the area of their box, largest first. Coordinates are image pixels, (0, 0)
+        those of the detector by the area of their landmarks, largest first, the doubtful ones
+        (with a low ``min_confidence``) after all others. Coordinates are image pixels, (0, 0)
         the center of the top-left pixel; see :class:`Face3D`.
 
         Raises :class:`ImageError` and :class:`BoxError` for what cannot be read as an image or as boxes.
         """
-        return self._align(self._views(as_rgb(image, color=color), boxes))
+        return next(self._align([self._views(as_rgb(image, color=color), boxes)]))
 
     def detect_batch(
         self,
@@ -213,18 +233,16 @@ class FaceAligner3D:
         # A crop can wait for its turn where the caller keeps the photo anyhow. Of others, such as files, a
         # batch of photos would be in memory.
         kept = isinstance(several, (list, tuple, np.ndarray))
-        counts: list[int] = []
 
-        def views() -> Iterator[FaceView]:
+        def views() -> Iterator[list[FaceView]]:
             for index, (image, boxes_of_image) in enumerate(zip(several, given, strict=True)):
                 with naming_image(index):
                     image_rgb = as_rgb(image, color=color)
                     of_image = self._views(image_rgb, boxes_of_image)
                 waits = kept and isinstance(image, np.ndarray) and np.may_share_memory(image, image_rgb)
-                counts.append(len(of_image))
-                yield from of_image if waits else map(FaceView.sampled, of_image)
+                yield of_image if waits else [view.sampled() for view in of_image]
 
-        return dealt(self._align(views(), batch_size), counts)
+        return list(self._align(views(), batch_size))
 
     def align_many(
         self,
@@ -271,11 +289,22 @@ class FaceAligner3D:
             faces = given_boxes(boxes)
         return face_views(image_rgb, faces, self._backend.geometry) if faces else []
 
-    def _align(self, views: Iterable[FaceView], batch_size: int = _BATCH_SIZE) -> list[Face3D]:
-        """Crops -> cascade -> image. Views are taken, and their crops made, for one batch after the other."""
+    def _align(
+        self, images: Iterable[list[FaceView]], batch_size: int = _BATCH_SIZE
+    ) -> Iterator[list[Face3D]]:
+        """Candidates -> faces of each image. Views are taken, and their crops made, batch after batch."""
+        return judged_faces(
+            images,
+            partial(self._look, batch_size=batch_size),
+            batch_size=batch_size,
+            min_confidence=self._min_confidence,
+        )
+
+    def _look(self, views: list[FaceView], *, batch_size: int) -> list[Face3D]:
+        """Crops -> cascade -> image."""
         faces: list[Face3D] = []
-        waiting = iter(views)
-        while batch := list(islice(waiting, batch_size)):
+        for start in range(0, len(views), batch_size):
+            batch = views[start : start + batch_size]
             output = self._backend.run(FaceViewCrops(batch))
             for index, view in enumerate(batch):
                 face = Face3D(
@@ -287,7 +316,6 @@ class FaceAligner3D:
                 )
                 estimator = self._blendshape_estimator
                 faces.append(face if estimator is None else estimator.annotate(face))
-            del batch  # Its crops need not outlive it while the next ones are made.
         return faces
 
     def _stacked(self, faces: list[Face3D], markup: Markup) -> npt.NDArray[np.float32]:
@@ -296,8 +324,14 @@ class FaceAligner3D:
         return np.asarray(in_markup(landmarks, markup), np.float32)
 
 
-def _make_detector(backend: Backend, threads: int | None) -> FaceDetector:
-    """The default detector beside ``backend``; beside one of somebody's own, in the runtime that is there."""
+def _make_detector(name: DetectorName, backend: Backend, threads: int | None) -> FaceDetector:
+    """The detector beside ``backend``; beside one of somebody's own, in the runtime that is there."""
+    if name == "centerface":
+        from face_alignment_3d.detection.centerface import CenterFaceDetector
+
+        # The device may be one that ONNX Runtime does not have.
+        device = backend.device if backend.name == "onnx" else "auto" if "cuda" in backend.device else "cpu"
+        return CenterFaceDetector(device=device, threads=threads)
     from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
     if backend.name == "onnx" or find_spec("torch") is None:

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Generic, TypeVar
 
 from face_alignment_3d.boxes import BoxesLike
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.image_batches import dealt
 from face_alignment_3d.images import ImageLike
 from face_alignment_3d.overlapping import overlapped
 
@@ -37,8 +35,8 @@ class AlignmentStream(Generic[_Prepared]):
 
     prepare: Callable[[ImageLike, BoxesLike | None], list[_Prepared]]
     """An image and its boxes -> what the network is to see of each face. Called from several threads."""
-    align: Callable[[Iterable[_Prepared]], list[Face3D]]
-    """The faces of several images, in turn. Called from the thread that asks for results."""
+    align: Callable[[Iterable[list[_Prepared]]], Iterable[list[Face3D]]]
+    """The faces of each of several images. Called from the thread that asks for results."""
 
     def results(
         self,
@@ -54,7 +52,6 @@ class AlignmentStream(Generic[_Prepared]):
         index = 0
         for group in overlapped(images, lambda task: self.prepare(*task), prefetch=prefetch, workers=workers):
             prepared = [[] if isinstance(result, Exception) else result for _, result in group]
-            aligned = dealt(self.align(chain.from_iterable(prepared)), map(len, prepared))
-            for ((image, _), result), faces in zip(group, aligned, strict=True):
+            for ((image, _), result), faces in zip(group, self.align(prepared), strict=True):
                 yield AlignmentResult(index, image, faces, result if isinstance(result, Exception) else None)
                 index += 1

@@ -103,7 +103,9 @@ def test_no_face_is_an_empty_result_of_the_same_kind(weights: Path, photo: np.nd
 
 def test_detected_faces_come_largest_first(weights: Path, photo: np.ndarray) -> None:
     found = [Detection(np.array(box), score) for box, score in zip(BOXES, (0.9, 0.8, 0.7, 1.0), strict=True)]
-    faces = FaceAligner3D(weights, device="cpu", detector=FixedDetector(*found)).detect(photo)
+    faces = FaceAligner3D(
+        weights, device="cpu", detector=FixedDetector(*found), min_confidence=0
+    ).detect(photo)
     assert [face.score for face in faces] == [0.7, 0.8, 0.9, 1.0]
     np.testing.assert_array_equal(faces[0].box, BOXES[2])
 
@@ -114,7 +116,7 @@ def test_a_detectors_roll_levels_the_crop(aligner: FaceAligner3D, weights: Path,
     x0, y0, x1, y1 = BOX
     box = np.array([size - 1 - y1, x0, size - 1 - y0, x1])
     detector = FixedDetector(Detection(box, 1.0, roll=np.pi / 2))
-    (face,) = FaceAligner3D(weights, device="cpu", detector=detector).detect(lying)
+    (face,) = FaceAligner3D(weights, device="cpu", detector=detector, min_confidence=0).detect(lying)
     upright = aligner.get_landmarks(photo, boxes=[BOX])[0]
     expected = np.stack([size - 1 - upright[:, 1], upright[:, 0], upright[:, 2]], axis=1)
     np.testing.assert_allclose(face.landmarks, expected, atol=0.5)
@@ -206,7 +208,8 @@ def test_crops_are_made_for_one_batch_after_the_other(
 
 
 def test_images_of_a_batch_without_boxes_are_searched(weights: Path, photo: np.ndarray) -> None:
-    searching = FaceAligner3D(weights, device="cpu", detector=FixedDetector(Detection(np.array(BOX), 0.9)))
+    detector = FixedDetector(Detection(np.array(BOX), 0.9))
+    searching = FaceAligner3D(weights, device="cpu", detector=detector, min_confidence=0)
     given, found = searching.detect_batch([photo, photo], boxes=[[BOX, BOX], None])
     assert [face.score for face in given] == [None, None]
     assert [face.score for face in found] == [0.9]

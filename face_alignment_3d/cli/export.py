@@ -41,7 +41,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Writes the files, each whole or not at all, and prints their paths."""
     if args.weights == _DETECTOR:
-        from face_alignment_3d.onnx_graphs.detector_graphs import detector_graphs
+        from face_alignment_3d.detection.mtcnn_graphs import detector_graphs
 
         files = {args.output / name: content for name, content in detector_graphs().items()}
     else:

@@ -1,6 +1,7 @@
 """MTCNN's networks in ONNX Runtime; torch is not imported."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.session import open_session
-from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, check_metadata
+from face_alignment_3d.onnx_graphs.cache import graph_folder, made_once
+from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION, check_metadata
 
 #: Stage -> name of its file in a folder of graphs.
 FILE_NAMES: Final[Mapping[str, str]] = {
@@ -18,20 +20,27 @@ FILE_NAMES: Final[Mapping[str, str]] = {
 }
 
 
+def graph_files(folder: Path) -> Mapping[str, Path]:
+    """File name -> path of each stage's file in ``folder``."""
+    return {name: folder / name for name in FILE_NAMES.values()}
+
+
 class OnnxNetworks:
-    """The three stages from a folder that ``face-alignment-3d export onnx mtcnn`` wrote
-    (:class:`.mtcnn_stages.Networks`).
+    """The three stages (:class:`.mtcnn_stages.Networks`) from the files, by name, that
+    ``face-alignment-3d export onnx mtcnn`` writes.
 
     Raises :class:`WeightsError` for files that are missing or not such graphs, :class:`DeviceError` and
     :class:`BackendError` as of :func:`face_alignment_3d.backends.session.open_session`.
     """
 
-    def __init__(self, folder: Path, *, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self, graphs: Mapping[str, Path], *, device: str = "auto", threads: int | None = None
+    ) -> None:
         self._sessions = {}
         for stage, name in FILE_NAMES.items():
-            session, _ = open_session(folder / name, device=device, threads=threads)
+            session, _ = open_session(graphs[name], device=device, threads=threads)
             check_metadata(
-                session.get_modelmeta().custom_metadata_map, folder / name, expected=DETECTOR_FORMAT
+                session.get_modelmeta().custom_metadata_map, graphs[name], expected=DETECTOR_FORMAT
             )
             self._sessions[stage] = session
 
@@ -58,3 +67,25 @@ class OnnxNetworks:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         offsets, scores = self._sessions[stage].run(["offsets", "scores"], {"pixels": pixels})
         return np.asarray(offsets), np.asarray(scores)
+
+
+def kept_graphs() -> Mapping[str, Path]:
+    """File name -> ONNX file of each of the networks: the user's cache's, where they are made if need be.
+
+    Raises :class:`WeightsError` when the folder cannot be written to, and :class:`BackendError` when the
+    graphs have to be made and torch or the packages that write ONNX are missing.
+    """
+    folder = graph_folder() / f"mtcnn-v{GRAPH_VERSION}"
+    made: dict[str, bytes] = {}
+
+    def make(name: str) -> bytes:
+        if not made:
+            from face_alignment_3d.detection.mtcnn_graphs import detector_graphs
+
+            made.update(detector_graphs())
+        return made[name]
+
+    command = "face-alignment-3d export onnx mtcnn -o FOLDER"
+    return {
+        name: made_once(folder / name, partial(make, name), command=command) for name in FILE_NAMES.values()
+    }

@@ -1,41 +1,46 @@
 """MTCNN's search of one image: three small networks, each with fewer and better candidates than the last.
 
 Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks" (2016).
-The networks and their weights are facenet-pytorch's, in torch or as ONNX. The search between them is our own,
-because that package's fails on images smaller than its smallest face and where a candidate lies outside the
-image, squeezes the candidates that reach over the border, and rounds them to whole pixels.
-
-Boxes here are in *edge* coordinates: the top-left pixel spans 0 to 1, so widths are differences.
+The networks and their weights are facenet-pytorch's, in torch or as ONNX. The search between them is our own.
+The first network finds faces at any angle, though it was made for upright ones; the other two do not, and so
+look at each of its candidates turned, too.
 """
 
+import math
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.crop import Crop
 from face_alignment_3d.detection.octaves import Octaves, octave_for
-from face_alignment_3d.detection.overlap import non_maximum_suppression
-from face_alignment_3d.detection.roi import resized_squares
+from face_alignment_3d.detection.oriented_boxes import OrientedBoxes, joined
+from face_alignment_3d.detection.overlap import few_of_a_place, non_maximum_suppression
+from face_alignment_3d.detection.proposals import propose
 
-SMALLEST_POSSIBLE: Final = 12
-"""Side in pixels of the smallest face that the first network can see: its field of view."""
 REFINEMENT_SIZE: Final = 24
 """Side in pixels of what the second network sees."""
 OUTPUT_SIZE: Final = 48
 """Side in pixels of what the third network sees."""
-_STRIDE: Final = 2
-"""Pixels between two outputs of the first network."""
-_PYRAMID_STEP: Final = 0.709
-_SAMPLING: Final = 2
-"""Pixels of an octave for each pixel that the second and third network see of it, at least."""
 _FIRST_THRESHOLDS: Final = (0.6, 0.7)
 """Scores that candidates need to pass the first two stages, as published."""
-_MAX_CANDIDATES: Final = 4096
-"""Kept of the first stage, best first: bounds time and memory on noise, which looks like faces everywhere."""
+_SAMPLING: Final = 2
+"""Pixels of the image that each pixel of a candidate is the mean of, in x and in y, where it has so many."""
+_MAX_TURNED: Final = 256
+"""Candidates that are looked at turned, best first."""
+_WORTH_TURNING: Final = 0.5
+"""Of the second network, in one of the coarse turns, to be looked at in the turns between these."""
+_BATCHES: Final = (256, 128, 64, 32, 16, 8)
+"""Candidates in one run. Other numbers are made up of these, so that runs need few amounts of memory."""
+_OF_ONE_FACE: Final = 3
+"""Candidates of one place, at different angles, that are kept: the scores do not tell them apart well."""
+_SAME_PLACE: Final = 0.4
+"""Intersection over union."""
 
 _Floats = npt.NDArray[np.float32]
-_Boxes = npt.NDArray[np.float64]
+_Network = Callable[[_Floats], tuple[_Floats, _Floats]]
 
 
 class Networks(Protocol):
@@ -56,92 +61,101 @@ class Networks(Protocol):
 
 
 def search(
-    networks: Networks, image_rgb: npt.NDArray[np.uint8], *, smallest: float, last_threshold: float
-) -> tuple[_Boxes, npt.NDArray[np.float64]]:
-    """Boxes (F, 4), in edge coordinates, and scores (F,) of the faces in an (H, W, 3) uint8 image.
+    networks: Networks,
+    image_rgb: npt.NDArray[np.uint8],
+    *,
+    smallest: float,
+    last_threshold: float,
+    any_angle: bool = True,
+) -> tuple[OrientedBoxes, npt.NDArray[np.float64]]:
+    """The candidates in an (H, W, 3) uint8 image, best first, and their scores (K,).
 
     ``smallest`` is the smallest side of a face in pixels; ``last_threshold`` the score that a face needs in
-    the last stage. The same face may be found more than once.
+    the last stage. With ``any_angle`` heads are looked for in steps of 45 degrees, and a face may be given up
+    to three times, at different angles.
     """
     octaves = Octaves(image_rgb)
-    boxes = _propose(networks, octaves, smallest=smallest, threshold=_FIRST_THRESHOLDS[0])
-    squares = _squared(boxes)
-    if len(squares):
-        offsets, scores = networks.refine(_cut_out(octaves, squares, size=REFINEMENT_SIZE))
-        squares = _squared(_survivors(squares, offsets, scores, threshold=_FIRST_THRESHOLDS[1])[0])
-    if not len(squares):
-        return np.zeros((0, 4)), np.zeros(0)
-    offsets, scores = networks.judge(_cut_out(octaves, squares, size=OUTPUT_SIZE))
-    return _survivors(squares, offsets, scores, threshold=last_threshold)
+    proposed = propose(networks.propose, octaves, smallest=smallest, threshold=_FIRST_THRESHOLDS[0])
+    candidates = OrientedBoxes.upright(proposed).squared()
+    candidates = candidates[candidates.sides[:, 0] > 0]
+    if any_angle:
+        refined = _refined_at_any_angle(networks, octaves, candidates)
+    else:
+        offsets, scores = _run(networks.refine, _cut_out(octaves, candidates, REFINEMENT_SIZE))
+        refined, _ = _passed(candidates, offsets, scores, threshold=_FIRST_THRESHOLDS[1], overlap=0.6)
+    squares = refined.squared()
+    offsets, scores = _run(networks.judge, _cut_out(octaves, squares, OUTPUT_SIZE))
+    found, scores = _passed(squares, offsets, scores, threshold=last_threshold, overlap=_SAME_PLACE)
+    kept = few_of_a_place(found.around(), scores, overlap=_SAME_PLACE, most=_OF_ONE_FACE)
+    return found[kept], scores[kept].astype(np.float64)
 
 
-def _propose(networks: Networks, octaves: Octaves, *, smallest: float, threshold: float) -> _Boxes:
-    """The first stage: (K, 4) candidates from a pyramid of the image."""
-    height, width = octaves[0].shape[:2]
-    boxes: list[_Boxes] = [np.zeros((0, 4))]
-    scores: list[_Floats] = [np.zeros(0, dtype=np.float32)]
-    reduction = smallest / SMALLEST_POSSIBLE
-    while min(height, width) / reduction >= SMALLEST_POSSIBLE:
-        level, per_pixel = _reduced(octaves, reduction)
-        offsets, face = networks.propose(level)
-        row, column = np.nonzero(face >= threshold)
-        corner = np.stack([column, row], axis=1) * float(_STRIDE)
-        cells = np.concatenate([corner + 1, corner + SMALLEST_POSSIBLE], axis=1) * np.tile(per_pixel, 2)
-        found = face[row, column]
-        kept = non_maximum_suppression(cells, found, overlap=0.5)
-        boxes.append(_shift_edges(cells[kept], offsets[:, row[kept], column[kept]].T))
-        scores.append(found[kept])
-        reduction /= _PYRAMID_STEP
-    all_boxes, all_scores = np.concatenate(boxes), np.concatenate(scores)
-    return all_boxes[non_maximum_suppression(all_boxes, all_scores, overlap=0.7)[:_MAX_CANDIDATES]]
+def _refined_at_any_angle(networks: Networks, octaves: Octaves, candidates: OrientedBoxes) -> OrientedBoxes:
+    """The second stage: first in quarter turns; between them where one of these looks like a face."""
+    upright = _cut_out(octaves, candidates, REFINEMENT_SIZE)
+    places = candidates.around()
+    few = non_maximum_suppression(places, np.linspace(1, 0.5, len(places)), overlap=0.5)[:_MAX_TURNED]
+    coarse = joined([candidates, *(candidates[few].turned(turn * math.pi / 2) for turn in (1, 2, 3))])
+    crops = [upright, *(np.rot90(upright[few], turn, axes=(1, 2)) for turn in (1, 2, 3))]
+    offsets, scores = _run(networks.refine, np.concatenate(crops))
+    of_few = np.concatenate([scores[few], scores[len(candidates) :]]).reshape(4, len(few))
+    worth = few[of_few.max(axis=0) >= _WORTH_TURNING]
+    diagonal = _cut_out(octaves, candidates[worth].turned(math.pi / 4), REFINEMENT_SIZE)
+    crops = [np.rot90(diagonal, turn, axes=(1, 2)) for turn in range(4)]
+    more_offsets, more_scores = _run(networks.refine, np.concatenate(crops))
+    fine = [candidates[worth].turned(turn * math.pi / 2 + math.pi / 4) for turn in range(4)]
+    return _passed(
+        joined([coarse, *fine]),
+        np.concatenate([offsets, more_offsets]),
+        np.concatenate([scores, more_scores]),
+        threshold=_FIRST_THRESHOLDS[1],
+        overlap=0.6,
+    )[0]
 
 
-def _reduced(octaves: Octaves, reduction: float) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
-    """The image made smaller by about this factor, and how much smaller exactly: (2,), in x and in y."""
-    octave = octave_for(reduction)
-    image = octaves[octave]
-    sides = np.array(image.shape[1::-1])
-    left = reduction / 2**octave
-    size = (round(float(sides[0]) / left), round(float(sides[1]) / left))
-    interpolation = cv2.INTER_AREA if left > 1 else cv2.INTER_LINEAR
-    level = np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.uint8)
-    return level, 2**octave * sides / np.array(size)
+def _run(network: _Network, crops: _Floats) -> tuple[_Floats, _Floats]:
+    """Offsets (K, 4) and scores (K,) of K crops, which may be 0."""
+    outputs = [(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))]
+    start = 0
+    while start < len(crops):
+        size = next((size for size in _BATCHES if size <= len(crops) - start), _BATCHES[-1])
+        batch = crops[start : start + size]
+        filled = np.concatenate([batch, np.zeros((size - len(batch), *batch.shape[1:]), batch.dtype)])
+        offsets, scores = network(np.ascontiguousarray(filled))
+        outputs.append((offsets[: len(batch)], scores[: len(batch)]))
+        start += size
+    all_offsets, all_scores = zip(*outputs, strict=True)
+    return np.concatenate(all_offsets), np.concatenate(all_scores)
 
 
-def _cut_out(octaves: Octaves, squares: _Boxes, *, size: int) -> _Floats:
-    """Squares (K, 4) of the image as (K, size, size, 3) pixels, at least two of an octave's for each.
+def _cut_out(octaves: Octaves, squares: OrientedBoxes, size: int) -> _Floats:
+    """What stands upright in K squares, (K, size, size, 3); beyond the image there is black.
 
     To average all pixels of large squares would take longer than the networks and change nearly nothing.
     """
     crops = np.empty((len(squares), size, size, 3), dtype=np.float32)
-    reductions = (squares[:, 2] - squares[:, 0]) / (_SAMPLING * size)
-    of_square = np.array([octave_for(reduction) for reduction in reductions.tolist()], dtype=np.int64)
-    for octave in np.unique(of_square).tolist():
-        members = of_square == octave
-        crops[members] = resized_squares(octaves[octave], squares[members] / 2**octave, size=size)
+    samples = _SAMPLING * size
+    for crop, (x, y), side, roll in zip(
+        crops, squares.centers.tolist(), squares.sides[:, 0].tolist(), squares.rolls.tolist(), strict=True
+    ):
+        octave = octave_for(max(1.0, side / samples))
+        smaller = 2.0**octave
+        window = Crop(x / smaller - 0.5, y / smaller - 0.5, side / smaller, samples, roll)
+        fine = window.sample(octaves[octave])
+        crop[...] = cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
     return crops
 
 
-def _survivors(
-    squares: _Boxes, offsets: _Floats, scores: _Floats, *, threshold: float
-) -> tuple[_Boxes, npt.NDArray[np.float64]]:
-    """What a later stage keeps of its candidates (K, 4), moved, and the scores; best first."""
-    passed = scores >= threshold
-    boxes = _shift_edges(squares[passed], offsets[passed])
-    kept = non_maximum_suppression(boxes, scores[passed], overlap=0.7)
-    return boxes[kept], scores[passed][kept].astype(np.float64)
+def _passed(
+    squares: OrientedBoxes, offsets: _Floats, scores: _Floats, *, threshold: float, overlap: float
+) -> tuple[OrientedBoxes, _Floats]:
+    """What a later stage keeps of its candidates, moved, and the scores; best first.
 
-
-def _shift_edges(boxes: _Boxes, offsets: _Floats) -> _Boxes:
-    """Moves each edge of (K, 4) boxes by its offset (K, 4), in fractions of the box's side."""
-    sides: _Boxes = np.tile(boxes[:, 2:] - boxes[:, :2], (1, 2))
-    moved: _Boxes = boxes + offsets * sides
-    return moved
-
-
-def _squared(boxes: _Boxes) -> _Boxes:
-    """Squares around the centers of (K, 4) boxes, as large as their longer sides; empty ones are dropped."""
-    half: _Boxes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True, initial=0.0) / 2
-    center = (boxes[:, :2] + boxes[:, 2:]) / 2
-    squares: _Boxes = np.concatenate([center - half, center + half], axis=1)
-    return squares[half[:, 0] > 0]
+    Of those at one angle none overlaps a better one by more than ``overlap`` (intersection over union).
+    """
+    enough = scores >= threshold
+    boxes, scores = squares[enough].moved(offsets[enough]), scores[enough]
+    kept = non_maximum_suppression(boxes.around(), scores, overlap=overlap, groups=boxes.rolls)
+    boxes, scores = boxes[kept], scores[kept]
+    whole = boxes.sides.min(axis=1, initial=np.inf) > 0
+    return boxes[whole], scores[whole]

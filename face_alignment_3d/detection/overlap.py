@@ -1,4 +1,4 @@
-"""How much boxes overlap, and dropping faces that were found twice. Boxes are (F, 4): x0, y0, x1, y1."""
+"""How much boxes overlap, and dropping candidates of the same face. Boxes are (F, 4): x0, y0, x1, y1."""
 
 import cv2
 import numpy as np
@@ -13,33 +13,45 @@ def intersection_over_union(
     return shared / (_areas(first)[:, None] + _areas(second)[None, :] - shared)
 
 
-def without_duplicates(
-    boxes: npt.NDArray[np.floating], scores: npt.NDArray[np.floating], *, share: float
-) -> npt.NDArray[np.int64]:
-    """Indices of the boxes (F, 4) to keep, best score first.
+def intersection_over_smaller(
+    first: npt.NDArray[np.floating], second: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float64]:
+    """(F, 4) and (G, 4) boxes -> (F, G) in [0, 1]: 1 where one lies inside the other."""
+    smaller = np.minimum(_areas(first)[:, None], _areas(second)[None, :])
+    return _intersections(first, second) / np.maximum(smaller, np.finfo(np.float64).tiny)
 
-    A box is dropped when it and a better one have more than ``share`` of the smaller one's area in common:
-    the same face twice, or a part of a face taken for one.
-    """
-    areas = _areas(boxes)
-    common = _intersections(boxes, boxes) / np.minimum(areas[:, None], areas[None, :])
+
+def few_of_a_place(
+    boxes: npt.NDArray[np.floating], scores: npt.NDArray[np.floating], *, overlap: float, most: int
+) -> npt.NDArray[np.int64]:
+    """Indices of the boxes (F, 4) to keep, best score first: each overlaps fewer than ``most`` better ones
+    by more than ``overlap`` (intersection over union)."""
+    near = intersection_over_union(boxes, boxes) > overlap
     kept: list[int] = []
     for index in np.argsort(-scores, kind="stable"):
-        if not any(common[index, better] > share for better in kept):
+        if int(near[index, kept].sum()) < most:
             kept.append(int(index))
     return np.array(kept, dtype=np.int64)
 
 
 def non_maximum_suppression(
-    boxes: npt.NDArray[np.floating], scores: npt.NDArray[np.floating], *, overlap: float
+    boxes: npt.NDArray[np.floating],
+    scores: npt.NDArray[np.floating],
+    *,
+    overlap: float,
+    groups: npt.NDArray[np.generic] | None = None,
 ) -> npt.NDArray[np.int64]:
     """Indices of the boxes (F, 4) to keep, best score first: none overlaps a better one by more (IoU).
 
-    Boxes whose score is 0 are dropped too. The loop is OpenCV's, for there may be thousands of boxes.
+    With ``groups`` (F,), boxes are compared with those of their own group only. Boxes whose score is 0 are
+    dropped too. The loop is OpenCV's, for there may be thousands of boxes.
     """
     if len(boxes) == 0:
         return np.zeros(0, dtype=np.int64)
     corners = np.asarray(boxes, dtype=np.float64)
+    if groups is not None:  # Each group in a place of its own.
+        extent = corners.max() - corners.min() + 1
+        corners = corners + (np.unique(groups, return_inverse=True)[1] * extent)[:, None]
     rectangles = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
     kept = cv2.dnn.NMSBoxes(rectangles, np.asarray(scores, dtype=np.float32), 0.0, overlap)  # type: ignore[arg-type]
     return np.asarray(kept, dtype=np.int64).ravel()

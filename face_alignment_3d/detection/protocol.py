@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.errors import ImageError
+
 
 @dataclass(frozen=True, eq=False)
 class Detection:
@@ -37,3 +39,12 @@ class FaceDetector(Protocol):
     def detect(self, image_rgb: npt.NDArray[np.uint8]) -> Sequence[Detection]:
         """The faces of an (H, W, 3) uint8 RGB image, in any order; an empty sequence when there is none."""
         ...
+
+
+def check_image(image_rgb: npt.NDArray[np.uint8]) -> None:
+    """Raises :class:`ImageError` for anything but an (H, W, 3) uint8 array."""
+    if image_rgb.dtype != np.uint8 or image_rgb.ndim != 3 or image_rgb.shape[2] != 3:
+        raise ImageError(
+            "detectors expect an (H, W, 3) uint8 RGB array; "
+            f"got {image_rgb.dtype} {image_rgb.shape}: see face_alignment_3d.images.as_rgb"
+        )

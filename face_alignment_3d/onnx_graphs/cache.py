@@ -2,12 +2,10 @@
 
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.detection.mtcnn_onnx import FILE_NAMES
 from face_alignment_3d.errors import BackendError, WeightsError
 from face_alignment_3d.onnx_graphs.metadata import GRAPH_VERSION
 from face_alignment_3d.weights.integrity import sha256_of
@@ -33,26 +31,6 @@ def cascade_graph_file(weights: Path) -> Path:
 
     name = f"cascade-{sha256_of(weights)[:16]}-v{GRAPH_VERSION}.onnx"
     return made_once(graph_folder() / name, make, command="face-alignment-3d export onnx NAME -o FILE.onnx")
-
-
-def detector_graph_folder() -> Path:
-    """The folder of MTCNN's ONNX files: the cache's, where they are made if they are not there.
-
-    Raises as :func:`cascade_graph_file`.
-    """
-    folder = graph_folder() / f"mtcnn-v{GRAPH_VERSION}"
-    made: dict[str, bytes] = {}
-
-    def make(name: str) -> bytes:
-        if not made:
-            from face_alignment_3d.onnx_graphs.detector_graphs import detector_graphs
-
-            made.update(detector_graphs())
-        return made[name]
-
-    for name in FILE_NAMES.values():
-        made_once(folder / name, partial(make, name), command="face-alignment-3d export onnx mtcnn -o FOLDER")
-    return folder
 
 
 def graph_folder() -> Path:

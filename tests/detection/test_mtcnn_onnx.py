@@ -7,6 +7,7 @@ import pytest
 import skimage.data
 
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
+from face_alignment_3d.detection.mtcnn_onnx import FILE_NAMES, kept_graphs
 from face_alignment_3d.errors import BackendError, WeightsError
 
 
@@ -37,3 +38,19 @@ def test_what_is_not_there_or_not_meant_is_refused(tmp_path: Path) -> None:
         MTCNNDetector(backend="tvm")  # type: ignore[arg-type]
     with pytest.raises(BackendError, match="graphs and threads are for backend 'onnx'"):
         MTCNNDetector(threads=2)
+
+
+def test_the_detectors_graphs_are_made_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACE_ALIGNMENT_3D_HOME", str(tmp_path))
+    calls = []
+
+    def graphs() -> dict[str, bytes]:
+        calls.append(1)
+        return {name: name.encode() for name in FILE_NAMES.values()}
+
+    monkeypatch.setattr("face_alignment_3d.detection.mtcnn_graphs.detector_graphs", graphs)
+    files = kept_graphs()
+    assert kept_graphs() == files
+    assert {name: file.name for name, file in files.items()} == {name: name for name in FILE_NAMES.values()}
+    assert all(file.read_bytes() == name.encode() for name, file in files.items())
+    assert len(calls) == 1

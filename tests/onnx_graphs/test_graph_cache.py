@@ -50,18 +50,3 @@ def test_other_weights_have_another_file(tmp_path: Path, monkeypatch: pytest.Mon
         assert files[-1].read_bytes() == content
     assert files[0] == files[2] != files[1]
     assert files[0].parent == tmp_path / "home" / "onnx"
-
-
-def test_the_detectors_graphs_are_made_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FACE_ALIGNMENT_3D_HOME", str(tmp_path))
-    calls = []
-
-    def graphs() -> dict[str, bytes]:
-        calls.append(1)
-        return {name: name.encode() for name in cache.FILE_NAMES.values()}
-
-    monkeypatch.setattr("face_alignment_3d.onnx_graphs.detector_graphs.detector_graphs", graphs)
-    folder = cache.detector_graph_folder()
-    assert cache.detector_graph_folder() == folder
-    assert {path.name for path in folder.iterdir()} == set(cache.FILE_NAMES.values())
-    assert len(calls) == 1

@@ -7,8 +7,8 @@ import torch
 from face_alignment_3d.detection.mtcnn_onnx import FILE_NAMES
 from face_alignment_3d.detection.mtcnn_stages import OUTPUT_SIZE, REFINEMENT_SIZE
 from face_alignment_3d.detection.mtcnn_torch import load_stages
+from face_alignment_3d.detection.prelu import without_prelu
 from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION
-from face_alignment_3d.onnx_graphs.prelu import without_prelu
 from face_alignment_3d.onnx_graphs.writing import to_onnx
 from face_alignment_3d.version import __version__
 

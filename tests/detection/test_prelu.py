@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from face_alignment_3d.detection.mtcnn_torch import load_stages
-from face_alignment_3d.onnx_graphs.prelu import without_prelu
+from face_alignment_3d.detection.prelu import without_prelu
 
 
 class Layers(nn.Module):

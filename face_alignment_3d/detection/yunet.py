@@ -1,0 +1,71 @@
+"""OpenCV's FaceDetectorYN with a model file of the user's, such as YuNet's of OpenCV's model zoo."""
+
+import os
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.crop import rescale
+from face_alignment_3d.detection.calibration import BoxCalibration
+from face_alignment_3d.detection.centerface import CENTERFACE_BOXES
+from face_alignment_3d.detection.protocol import Detection, check_image
+from face_alignment_3d.errors import WeightsError
+
+#: YuNet was trained on WIDER FACE's boxes, as CenterFace was.
+YUNET_BOXES: Final = CENTERFACE_BOXES
+
+
+class YuNetDetector:
+    """Finds upright faces with ``cv2.FaceDetectorYN`` (a :class:`face_alignment_3d.FaceDetector`); calls from
+    several threads wait for each other.
+
+    ``model`` is the .onnx file. The photo is reduced until its longer side has at most ``max_side`` pixels;
+    None searches it at full size. ``threshold``: the lowest score of a face that is returned, in [0, 1].
+
+    Raises :class:`WeightsError` for a file that is missing or that OpenCV cannot read.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        *,
+        max_side: int | None = 640,
+        threshold: float = 0.6,
+        calibration: BoxCalibration = YUNET_BOXES,
+    ) -> None:
+        file = Path(model).expanduser()
+        if not file.is_file():
+            raise WeightsError(f"there is no model file {file}; YuNet's is in OpenCV's model zoo")
+        try:
+            self._network = cv2.FaceDetectorYN.create(str(file), "", (64, 64), threshold)
+        except cv2.error as error:
+            raise WeightsError(f"OpenCV {cv2.__version__} cannot load {file}: {error}") from error
+        self._one_at_a_time = Lock()
+        self.max_side = max_side
+        self.calibration = calibration
+
+    def detect(self, image_rgb: npt.NDArray[np.uint8]) -> list[Detection]:
+        """As of :meth:`face_alignment_3d.detection.centerface.CenterFaceDetector.detect`."""
+        check_image(image_rgb)
+        height, width = image_rgb.shape[:2]
+        scale = 1.0 if self.max_side is None else min(1.0, self.max_side / max(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        searched = cv2.resize(image_rgb, size, interpolation=cv2.INTER_AREA)
+        with self._one_at_a_time:
+            self._network.setInputSize(size)
+            _, found = self._network.detect(cv2.cvtColor(searched, cv2.COLOR_RGB2BGR))
+        if found is None:
+            return []
+        rows = np.asarray(found, dtype=np.float64)  # x, y, width, height, five points, score.
+        boxes = (
+            self.calibration.apply(np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)) - 0.5
+        )
+        boxes[:, 0::2] = rescale(boxes[:, 0::2], width / size[0])
+        boxes[:, 1::2] = rescale(boxes[:, 1::2], height / size[1])
+        return [
+            Detection(box.astype(np.float32), float(row[-1])) for box, row in zip(boxes, rows, strict=True)
+        ]
