@@ -46,9 +46,9 @@ class Face3D:
     they are all the same. None when the weights do not tell."""
 
     blendshapes: Blendshapes | None = field(default=None, kw_only=True)
-    """ARKit's 52 blendshapes, a mapping of ARKit's name -> value in [0, 1], NaN for those that 66 points do not
-    show. None when they were not asked for, as with ``FaceAligner3D(blendshapes=True)``, and for landmarks
-    without a pose."""
+    """ARKit's 52 blendshapes, a mapping of ARKit's name -> value in [0, 1], NaN for those that 66 points do
+    not show. None when they were not asked for, as with ``FaceAligner3D(blendshapes=True)``, and for
+    landmarks without a pose."""
 
     @cached_property
     def certainty(self) -> float:

@@ -26,7 +26,7 @@ _Item = TypeVar("_Item")
 
 
 def as_batch(images: ImageBatch) -> Sequence[ImageLike]:
-    """``images`` as a sequence of images. Raises :class:`ImageError` for a single one, and for an iterator."""
+    """``images`` as a sequence of images. Raises :class:`ImageError` for a single one and an iterator."""
     several = as_images(images)
     if not (isinstance(several, Sized) and hasattr(several, "__getitem__")):
         raise ImageError(
@@ -65,7 +65,7 @@ def boxes_of_batch(boxes: Sequence[BoxesLike | None] | None, *, count: int) -> S
         return [None] * count
     if not isinstance(boxes, Sized) or len(boxes) != count:
         got = f"{len(boxes)} for {count} images" if isinstance(boxes, Sized) else f"a {type(boxes).__name__}"
-        raise BoxError(f"boxes must have one entry an image, as a sequence; got {got}")
+        raise BoxError(f"boxes must be a sequence with one entry an image; got {got}")
     return boxes
 
 

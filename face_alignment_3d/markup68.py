@@ -57,7 +57,7 @@ def values_in_markup(values: npt.NDArray[np.floating], markup: Markup) -> npt.ND
 def require_markup(markup: str) -> None:
     """Raises ValueError unless ``markup`` is one of :data:`MARKUPS`."""
     if markup not in MARKUPS:
-        raise ValueError(f"markup must be {' or '.join(map(repr, MARKUPS))}, as text; got {markup!r}")
+        raise ValueError(f"markup must be one of {', '.join(MARKUPS)}; got {markup!r}")
 
 
 def names_in(markup: Markup) -> tuple[str, ...]:

@@ -90,9 +90,12 @@ class OnnxBackend:
 
 def require_threads(threads: int | None) -> None:
     """Raises ValueError unless ``threads`` is None or a whole number from 1 on."""
-    if threads is None or (isinstance(threads, (int, np.integer)) and threads >= 1 and threads is not True):
+    if threads is None:
         return
-    raise ValueError(f"threads must be None or at least 1, as a whole number; got {threads!r}")
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
+        raise ValueError(f"threads must be None or a whole number; got {threads!r}")
+    if threads < 1:
+        raise ValueError(f"threads must be None or at least 1; got {threads}")
 
 
 def _required(weights: str | os.PathLike[str], offline: bool | None) -> str | Path:
@@ -120,14 +123,15 @@ class _Sessions:
     """An open graph: a session whose threads share each run and, from the first large batch on, another one
     of which each thread makes runs of its own."""
 
-    def __init__(self, graph: Path, *, device: str, threads: int | None) -> None:
+    def __init__(self, graph: Path | bytes, *, device: str, threads: int | None) -> None:
         self._session, self._device = open_session(graph, device=device, threads=threads)
         self._graph, self._state = graph, _state(graph)
         self._threads = usable_cores() if threads is None else int(threads)
         self._single: onnxruntime.InferenceSession | None = self._session if self._threads == 1 else None
         self._opening = Lock()
+        name = graph if isinstance(graph, Path) else Path("graph in memory")
         self.metadata = check_metadata(
-            self._session.get_modelmeta().custom_metadata_map, graph, expected=CASCADE_FORMAT
+            self._session.get_modelmeta().custom_metadata_map, name, expected=CASCADE_FORMAT
         )
         self.geometry = CascadeGeometry.from_metadata(self.metadata)
 
@@ -169,8 +173,10 @@ def _run(session: "onnxruntime.InferenceSession", crops: npt.NDArray[np.uint8]) 
     return CascadeOutput(points, found["confidence"], found.get("visibility"))
 
 
-def _state(file: Path) -> tuple[int, int] | None:
-    """What changes when a file is written anew; None when there is none."""
+def _state(file: Path | bytes) -> tuple[int, int] | None:
+    """Size and time of a file, which change when it is written anew; None when there is none."""
+    if isinstance(file, bytes):
+        return len(file), 0
     try:
         found = file.stat()
     except OSError:

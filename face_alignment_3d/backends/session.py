@@ -18,9 +18,13 @@ _OPEN: "Final[WeakSet[onnxruntime.InferenceSession]]" = WeakSet()
 
 
 def open_session(
-    graph: Path, *, device: str = "auto", threads: int | None = None, varying_sizes: bool = False
+    graph: Path | bytes,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    varying_sizes: bool = False,
 ) -> "tuple[onnxruntime.InferenceSession, str]":
-    """A session for ``graph`` and the device that it runs on, "cpu" or "cuda:<index>".
+    """A session for ``graph``, a file or its bytes, and the device that it runs on, "cpu" or "cuda:<index>".
 
     ``device`` is "auto" (CUDA where this build of ONNX Runtime has it, else the CPU), "cpu", "cuda" or
     "cuda:<index>". ``threads`` None leaves their number to ONNX Runtime. ``varying_sizes`` is for inputs of
@@ -33,7 +37,7 @@ def open_session(
         raise ValueError(f"threads must be None or at least 1; got {threads}")
     onnxruntime = _runtime()
     chosen, _, index = choose_device(device).partition(":")
-    if not graph.is_file():
+    if isinstance(graph, Path) and not graph.is_file():
         raise WeightsError(
             f"there is no ONNX file {graph}; check the path, or make it with `face-alignment-3d export onnx`"
         )
@@ -51,7 +55,11 @@ def open_session(
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # ONNX Runtime has an exception class of its own for each kind of failure.
-        raise WeightsError(f"ONNX Runtime {onnxruntime.__version__} cannot load {graph}: {error}") from error
+        name = graph if isinstance(graph, Path) else "the graph in memory"
+        raise WeightsError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot load {name}: {error}; make it again with "
+            "`face-alignment-3d export onnx`"
+        ) from error
     _OPEN.add(session)
     return session, "cpu" if chosen == "cpu" else f"cuda:{index}"
 

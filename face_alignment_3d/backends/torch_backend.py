@@ -3,7 +3,6 @@
 import os
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -21,6 +20,7 @@ from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.folding import fold_batch_norms
 from face_alignment_3d.networks.geometry import CascadeGeometry
 from face_alignment_3d.networks.packing import can_pack, pack_convolutions
+from face_alignment_3d.torch_settings import own_inference, own_loading
 from face_alignment_3d.weights.loading import load_cascade
 from face_alignment_3d.weights.requirement import require_weights
 from face_alignment_3d.weights.store import resolve_weights
@@ -109,14 +109,14 @@ class TorchBackend:
         # Permuting (B, S, S, 3) gives (B, 3, S, S) in channels-last order, which is faster on CPUs. Bytes go
         # to the device, a quarter of what floats would be.
         pixels = torch.from_numpy(crops[:]).permute(0, 3, 1, 2).to(network.device)
-        with torch.inference_mode(), _autocast(network):
+        with own_inference(network.device.type, network.dtype):
             try:
                 points, confidence, *visibility = network.forward(pixels)
             except Exception as error:
                 if self._compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                     raise BackendError(
-                        f"torch.compile failed ({str(error).strip().splitlines()[0]}); install a C++ compiler "
-                        "that it can use, or leave out compile=True"
+                        f"torch.compile failed ({str(error).strip().splitlines()[0]}); install a C++ "
+                        "compiler that it can use, or leave out compile=True"
                     ) from error
                 raise
         return CascadeOutput(
@@ -143,35 +143,21 @@ def _forked(device: str) -> BackendError:
     )
 
 
-def _autocast(network: _Network) -> AbstractContextManager[object]:
-    """Autocast as the network needs it, which is without for 32 bits, whatever the caller has set."""
-    mixed = network.dtype != torch.float32
-    dtype = network.dtype if mixed else torch.bfloat16
-    try:
-        return torch.autocast(network.device.type, dtype, enabled=mixed)
-    except (
-        RuntimeError
-    ):  # Of a device for which this torch has no autocast, so that no caller can have set it.
-        return nullcontext()
-
-
 def _load(
     weights: str | Path, device_name: str, dtype_name: str, compile: bool, offline: bool | None
 ) -> _Network:
     path = resolve_weights(weights, offline=offline)
     dtype = _DTYPES[dtype_name]
-    # The caller may have another default device, and be in inference mode, whose tensors serve nowhere else.
-    with torch.device("cpu"), torch.inference_mode(False), torch.no_grad():
+    with own_loading():
         device = choose_device(device_name)
-        # After the strict load: a folded network has other tensors than a weight file. The default type may
-        # be another than 32 bits.
-        cascade = load_cascade(path).float()
+        # After the strict load: a folded network has other tensors than a weight file.
+        cascade = load_cascade(path)
         fold_batch_norms(cascade)
         for part in (cascade.detection, cascade.regression, cascade.depth, cascade.visibility):
             if part is not None:
                 _to_dtype(part, dtype)
         try:
-            cascade = cascade.to(device=device, memory_format=torch.channels_last)
+            cascade = cascade.to(device).to(memory_format=torch.channels_last)
         except RuntimeError as error:
             if "forked subprocess" in str(error):
                 raise _forked(device.type) from error
@@ -180,8 +166,7 @@ def _load(
         if compile:
             forward = torch.compile(cascade)
         elif device.type == "cpu" and dtype == torch.float32:
-            with torch.autocast("cpu", torch.bfloat16, enabled=False):
-                forward = _recorded(cascade)
+            forward = _recorded(cascade)
     return _Network(forward, cascade.geometry, device, dtype, os.getpid())
 
 

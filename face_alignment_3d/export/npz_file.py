@@ -19,8 +19,9 @@ def write_npz(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup
     """Writes the F faces of a photo to ``path`` for ``numpy.load``, compressed, whole or not at all.
 
     ``landmarks`` (F, 66 or 68, 3) float32, ``confidence`` and ``visibility`` (F, 66 or 68), NaN where the
-    weights do not tell it, ``box`` (F, 4), ``score`` (F,), NaN where the box was the caller's; ``rotation`` (F, 3, 3), ``angles`` (F, 3) yaw, pitch, roll in degrees,
-    ``scale`` (F,), ``translation`` (F, 3) and ``points_canonical`` (F, 66, 3), NaN for faces without a
+    weights do not tell it, ``box`` (F, 4), ``score`` (F,), NaN where the box was the caller's;
+    ``rotation`` (F, 3, 3), ``angles`` (F, 3) yaw, pitch, roll in degrees, ``scale`` (F,), ``translation``
+    (F, 3) and ``points_canonical`` (F, 66, 3), NaN for faces without a
     pose; ``blendshapes`` (F, 52) float32, NaN for what is not known, in the order of
     ``blendshape_names`` (52,); ``image``, ``size`` (height, width), ``markup``, ``schema``. Units and signs
     are those of :class:`~face_alignment_3d.Face3D`. Raises OSError when the folder is missing or cannot be

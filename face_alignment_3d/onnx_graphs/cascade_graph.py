@@ -12,6 +12,7 @@ from face_alignment_3d.networks.folding import fold_batch_norms
 from face_alignment_3d.networks.geometry import COORDINATES
 from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, GRAPH_VERSION
 from face_alignment_3d.onnx_graphs.writing import to_onnx
+from face_alignment_3d.torch_settings import own_loading
 from face_alignment_3d.version import __version__
 from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.loading import load_cascade
@@ -49,8 +50,10 @@ def cascade_graph(weights: Path) -> bytes:
     Raises :class:`WeightsError` for a weight file that cannot be loaded and :class:`BackendError` where the
     packages that write ONNX are not installed.
     """
+    with own_loading():
+        cascade = load_cascade(weights)
     return cascade_to_onnx(
-        load_cascade(weights),
+        cascade,
         metadata={
             **read_metadata(weights),
             "format": CASCADE_FORMAT,
@@ -73,13 +76,16 @@ def cascade_to_onnx(cascade: Cascade, *, metadata: Mapping[str, str]) -> bytes:
 
     Raises :class:`BackendError` where the packages that write ONNX are not installed.
     """
-    cascade = copy.deepcopy(cascade)
-    fold_batch_norms(cascade)
-    size = cascade.geometry.input_size
+    with own_loading():
+        cascade = copy.deepcopy(cascade)
+        fold_batch_norms(cascade)
+        size = cascade.geometry.input_size
+        example = torch.zeros(
+            2, size, size, 3, dtype=torch.uint8
+        )  # Of 1, the batch were taken for a constant.
     return to_onnx(
         _CascadeGraph(cascade),
-        # A batch of 1 would be taken for a constant.
-        torch.zeros(2, size, size, 3, dtype=torch.uint8),
+        example,
         dynamic={0: "batch"},
         inputs=[INPUT],
         outputs=OUTPUTS if cascade.visibility is None else (*OUTPUTS, VISIBILITY),

@@ -78,8 +78,8 @@ class VideoAligner3D:
     """Follows the faces of one video or camera: stable identities, calm landmarks, any number of faces.
 
     ``aligner`` does the work on single frames: a :class:`face_alignment_3d.FaceAligner3D`, or anything with
-    its ``detect`` and ``detect_batch`` and, if faces are to have blendshapes, its ``blendshape_estimator``. It
-    may be shared; all state is in this object, which is for one video and one thread.
+    its ``detect`` and ``detect_batch`` and, if faces are to have blendshapes, its ``blendshape_estimator``.
+    It may be shared; all state is in this object, which is for one video and one thread.
 
     A face that is tracked gets its box from where its landmarks were and how they moved. The network looks at
     it every ``alignment_interval`` seconds, and at once when it does not move as a rigid body: between looks

@@ -9,8 +9,8 @@ from face_alignment_3d.weights.store import Refuse, identify, plan
 
 
 def require_weights(weights: str | os.PathLike[str], *, kind: str, offline: bool | None = None) -> str | Path:
-    """``weights`` as :func:`~face_alignment_3d.weights.store.resolve_weights` takes them, later and elsewhere:
-    a name of the manifest, or the absolute path of a file that exists.
+    """A name of the manifest, or the absolute path of a file that exists, for
+    :func:`~face_alignment_3d.weights.store.resolve_weights` to take later and in any folder.
 
     ``kind`` is what they are to be the weights of: "cascade" or "blendshapes". Weights inside the package are
     not looked for. Raises :class:`WeightsError` for an unknown name, another kind, a missing file, and

@@ -33,7 +33,8 @@ class NpzRecord:
     """Arrays for ``numpy.load``, compressed. They are kept in memory until the end: 1.6 kB a face.
 
     For the N faces of all frames in turn: ``frame`` (N,), ``track_id`` (N,), ``landmarks`` (N, 66 or 68, 3),
-    ``confidence`` and ``visibility`` (N, 66 or 68), NaN where the weights do not tell it, ``box`` (N, 4), ``score`` (N,), NaN where there is none, ``blendshapes`` (N, 52),
+    ``confidence`` and ``visibility`` (N, 66 or 68), NaN where the weights do not tell it, ``box`` (N, 4),
+    ``score`` (N,), NaN where there is none, ``blendshapes`` (N, 52),
     NaN for what is not known, in the order of ``blendshape_names`` (52,). For the T frames: ``time`` (T,)
     in seconds. ``size`` is (height, width); ``complete``, ``markup`` and ``schema`` are scalars.
     """
