@@ -103,9 +103,9 @@ def test_no_face_is_an_empty_result_of_the_same_kind(weights: Path, photo: np.nd
 
 def test_detected_faces_come_largest_first(weights: Path, photo: np.ndarray) -> None:
     found = [Detection(np.array(box), score) for box, score in zip(BOXES, (0.9, 0.8, 0.7, 1.0), strict=True)]
-    faces = FaceAligner3D(
-        weights, device="cpu", detector=FixedDetector(*found), min_confidence=0
-    ).detect(photo)
+    faces = FaceAligner3D(weights, device="cpu", detector=FixedDetector(*found), min_confidence=0).detect(
+        photo
+    )
     assert [face.score for face in faces] == [0.7, 0.8, 0.9, 1.0]
     np.testing.assert_array_equal(faces[0].box, BOXES[2])
 

@@ -18,12 +18,17 @@ _OPEN: "Final[WeakSet[onnxruntime.InferenceSession]]" = WeakSet()
 
 
 def open_session(
-    graph: Path | bytes, *, device: str = "auto", threads: int | None = None
+    graph: Path | bytes,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    varying_sizes: bool = False,
 ) -> "tuple[onnxruntime.InferenceSession, str]":
     """A session for ``graph``, a file or its bytes, and the device that it runs on, "cpu" or "cuda:<index>".
 
     ``device`` is "auto" (CUDA where this build of ONNX Runtime has it, else the CPU), "cpu", "cuda" or
-    "cuda:<index>". ``threads`` None leaves their number to ONNX Runtime.
+    "cuda:<index>". ``threads`` None leaves their number to ONNX Runtime. ``varying_sizes`` is for inputs of
+    many sizes: memory is given back after each run, where it would be kept for each size.
 
     Raises :class:`BackendError` where ONNX Runtime is not installed, :class:`DeviceError` for a device that
     it does not have, :class:`WeightsError` for a file that it cannot read, ValueError for ``threads`` < 1.
@@ -39,6 +44,8 @@ def open_session(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(threads or 0)
     options.log_severity_level = _WARNINGS_AND_WORSE
+    if varying_sizes:
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     # Each session has threads of its own. Left alone they spin for a while after a run and keep those of the
     # next session from their cores: with two cores and four sessions, a photo took four times as long.
     options.add_session_config_entry("session.force_spinning_stop", "1")

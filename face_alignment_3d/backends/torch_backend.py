@@ -157,7 +157,7 @@ def _load(
             if part is not None:
                 _to_dtype(part, dtype)
         try:
-            cascade = cascade.to(device=device, memory_format=torch.channels_last)
+            cascade = cascade.to(device).to(memory_format=torch.channels_last)
         except RuntimeError as error:
             if "forked subprocess" in str(error):
                 raise _forked(device.type) from error

@@ -8,10 +8,12 @@ from face_alignment_3d.cli.values import pixels
 # Torch and all that needs it is imported only when there is work: --help is to be quick.
 if TYPE_CHECKING:
     from face_alignment_3d import FaceAligner3D
+    from face_alignment_3d.detection.judging import MIN_CONFIDENCE
 
 
 def add_aligner_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--blendshapes``, ``--device``, ``--backend``, ``--weights``, ``--offline``, ``--min-face``."""
+    """Adds ``--blendshapes``, ``--device``, ``--backend``, ``--weights``, ``--offline``, ``--detector``,
+    ``--min-confidence`` and ``--min-face``."""
     parser.add_argument("--blendshapes", action="store_true", help="estimate ARKit's 52 blendshapes as well")
     parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
     parser.add_argument(
@@ -24,7 +26,22 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="see `weights list` (lite)")
     parser.add_argument("--offline", action="store_true", help="never download weights")
     parser.add_argument(
-        "--min-face", type=pixels, metavar="N", help="find faces down to N pixels; smaller is slower"
+        "--detector",
+        choices=["mtcnn", "centerface"],
+        default="mtcnn",
+        help="mtcnn finds heads at any angle, centerface crowds and tiny upright faces (mtcnn)",
+    )
+    parser.add_argument(
+        "--min-confidence",
+        type=float,
+        metavar="C",
+        help="certainty from which on something is a face, in [0, 1] (0.25); 0 gives all that may be one",
+    )
+    parser.add_argument(
+        "--min-face",
+        type=pixels,
+        metavar="N",
+        help="with mtcnn: find faces down to N pixels; smaller is slower",
     )
 
 
@@ -34,10 +51,11 @@ def make_aligner(args: argparse.Namespace, *, blendshapes: bool = False) -> "Fac
     ``blendshapes`` estimates them even where nobody asked for them.
     """
     from face_alignment_3d import FaceAligner3D
+    from face_alignment_3d.detection.judging import MIN_CONFIDENCE
 
     offline = True if args.offline else None
-    detector = None
-    if args.min_face is not None:
+    detector: FaceDetector | DetectorName = args.detector
+    if args.min_face is not None and args.detector == "mtcnn":
         from face_alignment_3d.backends.factory import choose
         from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
@@ -49,6 +67,7 @@ def make_aligner(args: argparse.Namespace, *, blendshapes: bool = False) -> "Fac
         backend=args.backend,
         device=args.device,
         detector=detector,
+        min_confidence=MIN_CONFIDENCE if args.min_confidence is None else args.min_confidence,
         blendshapes=args.blendshapes or blendshapes,
         offline=offline,
     )

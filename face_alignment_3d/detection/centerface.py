@@ -74,7 +74,7 @@ class CenterFaceDetector:
             lambda: any_size(file),
             command="pip install 'face-alignment-3d[centerface]'",
         )
-        self._session, _ = open_session(graph, device=str(device), threads=threads)
+        self._session, _ = open_session(graph, device=str(device), threads=threads, varying_sizes=True)
 
     def detect(self, image_rgb: npt.NDArray[np.uint8]) -> list[Detection]:
         """The faces of an (H, W, 3) uint8 RGB image, surest first; boxes in image pixels.

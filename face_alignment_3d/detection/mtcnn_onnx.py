@@ -38,7 +38,7 @@ class OnnxNetworks:
     ) -> None:
         self._sessions = {}
         for stage, name in FILE_NAMES.items():
-            session, _ = open_session(graphs[name], device=device, threads=threads)
+            session, _ = open_session(graphs[name], device=device, threads=threads, varying_sizes=True)
             check_metadata(
                 session.get_modelmeta().custom_metadata_map, graphs[name], expected=DETECTOR_FORMAT
             )

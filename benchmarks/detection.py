@@ -1,0 +1,208 @@
+"""Which faces are found, at which angle, size and yaw, what else is taken for one, and how long it takes.
+
+    python benchmarks/detection.py --data ../shared/data --detectors default mtcnn --photos 40
+
+A face counts as found when its landmarks are right: their mean error is below 8 % of the root of the box's
+area. Prints a Markdown table and writes it, with all numbers, to ``results/detection.json`` and ``.md``;
+``--missed FOLDER`` writes pictures of what was missed and of false faces.
+"""
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from detection_photos import (
+    Pixels,
+    Portrait,
+    by_yaw,
+    cut,
+    portraits,
+    scenes,
+    sized,
+    to_wider,
+    turned,
+    without_people,
+)
+from provenance import provenance
+
+from face_alignment_3d import Face3D, FaceAligner3D, draw_landmarks
+from face_alignment_3d.crop import box_around
+from face_alignment_3d.detection.centerface import CENTERFACE_BOXES
+from face_alignment_3d.detection.mtcnn import MTCNNDetector
+from face_alignment_3d.detection.overlap import intersection_over_union
+
+RESULTS: Final = Path(__file__).resolve().parent / "results"
+ROLLS: Final = range(0, 360, 30)
+SIZES: Final = (32, 48, 64, 100, 200, 400)
+CUTS: Final = (0.15, 0.3)
+WIDTHS: Final = (320, 640, 1280, 1920)
+_RIGHT: Final = 0.08
+_SAME: Final = 0.5
+
+Missed = Callable[[str, Pixels, list[Face3D]], None]
+
+
+def _aligner(name: str, threads: int) -> FaceAligner3D:
+    if name == "mtcnn":  # One upright search with its own threshold, unjudged.
+        detector = MTCNNDetector(backend="onnx", threads=threads, any_angle=False, threshold=0.9)
+        return FaceAligner3D(
+            backend="onnx", device="cpu", threads=threads, detector=detector, min_confidence=0
+        )
+    return FaceAligner3D(
+        backend="onnx",
+        device="cpu",
+        threads=threads,
+        detector="centerface" if name == "centerface" else "mtcnn",
+    )
+
+
+def is_found(faces: list[Face3D], portrait: Portrait) -> bool:
+    """True when one of the faces has the portrait's points."""
+    errors = [
+        np.linalg.norm(face.landmarks[:, :2] - portrait.points, axis=1).mean() / portrait.side
+        for face in faces
+    ]
+    return min(errors, default=np.inf) < _RIGHT
+
+
+def average_precision(certainty: np.ndarray, is_hit: np.ndarray, total: int) -> float:
+    """The area under precision, made to fall, over recall, of detections (D,) and ``total`` faces."""
+    order = np.argsort(-certainty, kind="stable")
+    hits = np.cumsum(is_hit[order])
+    precision = hits / np.arange(1, len(hits) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float((envelope * is_hit[order]).sum() / max(1, total))
+
+
+def _recall(aligner: FaceAligner3D, label: str, photos: list[Portrait], missed: Missed) -> float:
+    hits = 0
+    for index, portrait in enumerate(photos):
+        faces = aligner.detect(portrait.image)
+        if is_found(faces, portrait):
+            hits += 1
+        else:
+            missed(f"{label}-{index}", portrait.image, faces)
+    return round(100 * hits / max(1, len(photos)), 1)
+
+
+def _scenes(aligner: FaceAligner3D, data: Path, count: int, missed: Missed) -> dict[str, float]:
+    certainty: list[float] = []
+    hit: list[bool] = []
+    total = false = photos = 0
+    for index, scene in enumerate(scenes(data, count)):
+        photos += 1
+        faces = sorted(aligner.detect(scene.image), key=lambda face: -face.certainty)
+        boxes = np.array([box_around(face.landmarks) for face in faces]).reshape(-1, 4)
+        overlaps = intersection_over_union(to_wider(boxes, CENTERFACE_BOXES), scene.boxes)
+        total += int(scene.counts.sum())
+        taken: set[int] = set()
+        for face, row in zip(faces, overlaps, strict=True):
+            best = int(row.argmax()) if len(row) else -1
+            if best >= 0 and row[best] >= _SAME and best not in taken:
+                taken.add(best)
+                if scene.counts[best]:
+                    certainty.append(face.certainty)
+                    hit.append(True)
+            else:
+                false += 1
+                certainty.append(face.certainty)
+                hit.append(False)
+        if len(taken) < scene.counts.sum():
+            missed(f"scene-{index}", scene.image, faces)
+    return {
+        "scenes: average precision": round(
+            100 * average_precision(np.array(certainty), np.array(hit, dtype=bool), total), 1
+        ),
+        "scenes: recall %": round(100 * sum(hit) / max(1, total), 1),
+        "scenes: false faces a photo": round(false / max(1, photos), 3),
+    }
+
+
+def measured(aligner: FaceAligner3D, data: Path, count: int, missed: Missed) -> dict[str, float]:
+    """Label -> number, of one detector."""
+    numbers: dict[str, float] = {}
+    given = portraits(data, count)
+    for degrees in ROLLS:
+        photos = [turned(portrait, degrees) for portrait in given]
+        numbers[f"roll {degrees}: found %"] = _recall(aligner, f"roll{degrees}", photos, missed)
+    for pixels in SIZES:
+        photos = [sized(portrait, pixels) for portrait in given]
+        numbers[f"{pixels} px: found %"] = _recall(aligner, f"size{pixels}", photos, missed)
+    for share in CUTS:
+        photos = [cut(portrait, share, index % 4) for index, portrait in enumerate(given)]
+        numbers[f"{share:.0%} cut off: found %"] = _recall(aligner, f"cut{share}", photos, missed)
+    yaws: dict[str, list[Portrait]] = {}
+    for yaw, portrait in by_yaw(data, count):
+        yaws.setdefault(yaw, []).append(portrait)
+    for yaw, photos in yaws.items():
+        numbers[f"yaw {yaw}: found %"] = _recall(aligner, f"yaw{yaw}", photos, missed)
+    false = seen = 0
+    for name, image in without_people(data, count):
+        faces = aligner.detect(image)
+        seen, false = seen + 1, false + len(faces)
+        if faces:
+            missed(f"false-{name}", image, faces)
+    numbers["everyday: false faces per 1,000 photos"] = round(1000 * false / max(1, seen), 1)
+    numbers |= _scenes(aligner, data, count, missed)
+    for width in WIDTHS:
+        image = cv2.resize(sized(given[0], 200).image, (width, width * 3 // 4), interpolation=cv2.INTER_AREA)
+        times = []
+        for _ in range(7):
+            start = time.perf_counter()
+            aligner.detect(image)
+            times.append(time.perf_counter() - start)
+        numbers[f"{width} px photo: ms"] = round(1000 * float(np.median(times)), 1)
+    # Of the process, so that of the first detector alone says what it needs.
+    numbers["peak memory of the process, MB"] = round(
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    )
+    return numbers
+
+
+def markdown(results: Mapping[str, Mapping[str, float]]) -> str:
+    """A table with a row for each number and a column for each detector."""
+    labels = list(next(iter(results.values())))
+    rows = [["", *results], ["---", *["---:"] * len(results)]]
+    rows += [[label, *(f"{numbers[label]:g}" for numbers in results.values())] for label in labels]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--detectors", nargs="+", default=["default"], choices=["default", "mtcnn", "centerface"]
+    )
+    parser.add_argument("--photos", type=int, default=400, help="at most so many of each kind")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--missed", type=Path, help="folder for pictures of what is missed")
+    parser.add_argument("-o", "--output", type=Path, default=RESULTS / "detection.json")
+    arguments = parser.parse_args()
+    results = {}
+    for name in arguments.detectors:
+
+        def missed(label: str, image: Pixels, faces: list[Face3D], name: str = name) -> None:
+            if arguments.missed is not None:
+                arguments.missed.mkdir(parents=True, exist_ok=True)
+                drawn = draw_landmarks(image, faces, boxes=True)
+                cv2.imwrite(str(arguments.missed / f"{name}-{label}.png"), drawn[:, :, ::-1])
+
+        aligner = _aligner(name, arguments.threads)
+        results[name] = measured(aligner, arguments.data, arguments.photos, missed)
+    table = markdown(results)
+    print(table)
+    record = {"results": results, "photos": arguments.photos, **provenance("lite")}
+    arguments.output.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    arguments.output.with_suffix(".md").write_text(table, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
