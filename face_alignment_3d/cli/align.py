@@ -146,7 +146,7 @@ def _align(
     for kind, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         if kind == "draw":
-            write_png(target, draw_landmarks(image, faces))
+            write_png(target, draw_landmarks(image, faces, legend=True))
             written.append(target)
         else:
             written += write_photo(kind, target, result, markup=markup)
