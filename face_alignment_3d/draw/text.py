@@ -33,7 +33,7 @@ def draw_text(
     zoom = max(1, math.ceil(_FINE_CAPITAL / height))
     scale = zoom * height / _CAPITAL
     stroke = max(1, round(0.13 * height * zoom))
-    rim = max(1, round(0.12 * height * zoom))
+    rim = max(1, round(0.18 * height * zoom))
     (wide, tall), below = cv2.getTextSize(text, _FONT, scale, stroke)
     pad = rim + stroke
     size = np.array([wide + 2 * pad, tall + below + 2 * pad])
