@@ -141,9 +141,9 @@ def found(aligner: FaceAligner3D, title: str, picture: Picture) -> Picture:
     enlarged = cv2.resize(
         picture, (TILE, TILE), interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     )
+    middle = np.array([0.5, 0.5, 0], np.float32)
     moved = [
-        replace(face, landmarks=(face.landmarks + [0.5, 0.5, 0]) * np.float32(scale) - [0.5, 0.5, 0])
-        for face in faces
+        replace(face, landmarks=(face.landmarks + middle) * np.float32(scale) - middle) for face in faces
     ]
     return titled(draw_landmarks(np.asarray(enlarged, np.uint8), moved), title)
 
