@@ -10,8 +10,8 @@ from PIL import Image
 
 from face_alignment_3d.export import PhotoFaces
 from face_alignment_3d.view import photo_page
+from tests.browser import find_chromium, run_in_chromium
 from tests.view import shown_faces
-from tests.view.browser import find_chromium, run_in_chromium
 
 
 class Visit:

@@ -12,7 +12,7 @@ export async function withPage({ executable, args = [], size = { width: 1400, he
     const complaints = [];
     const requests = [];
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type()) && !/GPU stall due to ReadPixels/.test(message.text())) {
+      if (["error", "warning"].includes(message.type()) && !/GPU stall due to ReadPixels|No available adapters/.test(message.text())) {
         complaints.push(`${message.type()}: ${message.text()}`);
       }
     });

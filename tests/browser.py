@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-WEB = Path(__file__).parent.parent.parent / "web"
+WEB = Path(__file__).parent.parent / "web"
 
 
 def run_in_chromium(script: str, *arguments: object, timeout: float = 180) -> dict[str, Any]:
