@@ -1,5 +1,8 @@
-// npm run build [-- WEIGHTS | --keep-models]: the viewer of the Python package, and in dist/ the page and module for browsers.
-// WEIGHTS is a name in the manifest or a .safetensors file; "lite" when left out. $PYTHON has the package installed.
+// npm run build [-- WEIGHTS | --keep-models | --viewer FILE]
+//
+// Builds the viewer of the Python package, and in dist/ the page and the module for browsers with the networks of
+// WEIGHTS: a name in the manifest or a .safetensors file; "lite" when left out. $PYTHON has the package installed.
+// --keep-models leaves the networks that are in dist/; --viewer builds the viewer alone, into FILE.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -75,5 +78,9 @@ async function filesIn(folder) {
   return files.map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name))).sort();
 }
 
-await buildViewer("../face_alignment_3d/view/page.html");
-await buildSite("dist");
+if (process.argv[2] === "--viewer") {
+  await buildViewer(process.argv[3]);
+} else {
+  await buildViewer("../face_alignment_3d/view/page.html");
+  await buildSite("dist");
+}
