@@ -12,7 +12,7 @@ from face_alignment_3d.draw.colors import depth_colors
 from face_alignment_3d.draw.layer import Layer, dot_radius, face_size, line_width
 from face_alignment_3d.draw.legend import draw_depth_legend
 from face_alignment_3d.draw.text import draw_text
-from face_alignment_3d.face import Face3D
+from face_alignment_3d.face import VISIBLE_FROM, Face3D
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.markup68 import lines_in, to_68
@@ -22,9 +22,6 @@ _BOX_COLOR: Final = (225, 225, 225)
 #: Confidences between which points go from faint to full, and the opacity of faint ones.
 _DOUBTFUL: Final = (0.05, 0.3)
 _FAINT: Final = 0.35
-
-#: Landmarks whose probability of being visible is below this are hidden.
-_VISIBLE: Final = 0.5
 
 #: A capital of an id as a share of the face's size, and in pixels at least.
 _ID_HEIGHT: Final = (1 / 10, 7.0)
@@ -111,10 +108,9 @@ def _opacity(face: Face3D) -> npt.NDArray[np.float64]:
 
 def _hidden(face: Face3D) -> npt.NDArray[np.bool_]:
     """(66,): True for landmarks that cannot be seen; all False where nobody knows."""
-    visibility = getattr(face, "visibility", None)
-    if visibility is None:
+    if face.visibility is None:
         return np.zeros(len(face.landmarks), np.bool_)
-    return np.asarray(visibility) < _VISIBLE
+    return np.asarray(face.visibility) < VISIBLE_FROM
 
 
 def _draw_id(picture: npt.NDArray[np.uint8], face: Face3D, text: str) -> None:

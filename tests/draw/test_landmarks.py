@@ -171,13 +171,10 @@ def test_doubtful_points_are_faint() -> None:
 
 
 def test_hidden_points_are_hollow() -> None:
-    class Seen(Face3D):
-        visibility = np.where(np.arange(66) < 8, 0.2, 0.9).astype(np.float32)
-
     gray = np.full((1000, 1000, 3), 128, np.uint8)
     points = _points(5)
-    face = _face(points)
-    drawn = draw_landmarks(gray, [Seen(face.landmarks, face.confidence, face.box, None)])
+    visibility = np.where(np.arange(66) < 8, 0.2, 0.9).astype(np.float32)
+    drawn = draw_landmarks(gray, [replace(_face(points), visibility=visibility)])
     x, y = np.rint(points[:17, :2]).astype(int).T
     centers = _changed(gray, drawn)[y, x]
     assert centers[:8].max() == 0
