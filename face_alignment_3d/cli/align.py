@@ -17,6 +17,7 @@ from face_alignment_3d.cli.result_files import (
     write_photo,
     write_table,
 )
+from face_alignment_3d.cli.view import VIEW_ENDING
 from face_alignment_3d.errors import FaceAlignmentError
 
 # Torch and all that needs it is imported only when there is work: --help is to be quick.
@@ -58,6 +59,9 @@ def add_parser(subparsers: "_Subparsers") -> None:
         choices=("66", "68"),
         help="points in npz, obj and ply (66) and in pts (68); the two that 66 lack are derived",
     )
+    parser.add_argument(
+        "--view", action="store_true", help=f"write <photo>{VIEW_ENDING}: photo and 3D view, for a browser"
+    )
     parser.add_argument("--draw", action="store_true", help=f"write <photo>{DRAWING_ENDING}")
     parser.add_argument(
         "--boxes",
@@ -72,7 +76,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Aligns each photo and writes what was asked for; 1 when some photos failed."""
     formats = _formats(args)
-    if not (formats or args.draw):
+    if not (formats or args.draw or args.view):
         formats, args.draw = ["json"], True
     photos = find_photos(args.photos)
     boxes = _read_boxes(args.boxes)
@@ -119,6 +123,8 @@ def _targets(
     endings = {kind: PHOTO_FORMATS[kind] for kind in formats if kind in PHOTO_FORMATS}
     if args.draw:
         endings["draw"] = DRAWING_ENDING
+    if args.view:
+        endings["view"] = VIEW_ENDING
     targets = {kind: args.output / (photo.name + ending) for kind, ending in endings.items()}
     for target in targets.values():
         if target.resolve() in sources:
@@ -138,6 +144,7 @@ def _align(
     from face_alignment_3d.draw import draw_landmarks
     from face_alignment_3d.export import PhotoFaces, write_png
     from face_alignment_3d.images import as_rgb
+    from face_alignment_3d.view import photo_page
 
     image = as_rgb(photo.path)
     faces = aligner.detect(image, boxes=None if boxes is None else boxes.of(photo.path))
@@ -146,7 +153,10 @@ def _align(
     for kind, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         if kind == "draw":
-            write_png(target, draw_landmarks(image, faces))
+            write_png(target, draw_landmarks(image, faces, legend=True))
+            written.append(target)
+        elif kind == "view":
+            photo_page(result, image).write(target)
             written.append(target)
         else:
             written += write_photo(kind, target, result, markup=markup)
