@@ -151,13 +151,13 @@ def _load(
     with own_loading():
         device = choose_device(device_name)
         # After the strict load: a folded network has other tensors than a weight file.
-        cascade = load_cascade(path).float()
+        cascade = load_cascade(path)
         fold_batch_norms(cascade)
         for part in (cascade.detection, cascade.regression, cascade.depth, cascade.visibility):
             if part is not None:
                 _to_dtype(part, dtype)
         try:
-            cascade = cascade.to(device=device, memory_format=torch.channels_last)
+            cascade = cascade.to(device).to(memory_format=torch.channels_last)
         except RuntimeError as error:
             if "forked subprocess" in str(error):
                 raise _forked(device.type) from error
