@@ -11,6 +11,7 @@ from face_alignment_3d.video.containers import RisingStamps, import_av, open_inp
 
 if TYPE_CHECKING:
     import av
+    from av.container import InputContainer
 
 #: Codecs that are copied where the container takes them, since players play them; others become AAC.
 _COPIED: Final = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
@@ -39,7 +40,7 @@ class Audio:
         self.is_incomplete = False
         """True when something was left out."""
         self._tracks: dict[int, _CopiedTrack | _EncodedTrack] = {}
-        self._input: av.container.InputContainer | None = None
+        self._input: InputContainer | None = None
         try:
             self._input = open_input(path)
         except self._errors as error:

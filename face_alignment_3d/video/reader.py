@@ -17,8 +17,9 @@ from face_alignment_3d.video.containers import RisingStamps, as_video_error, imp
 if TYPE_CHECKING:
     import av
 
-#: Frames a second of videos that do not say.
+#: Frames a second of videos that do not say, or name the rate of their clock.
 _USUAL_RATE: Final = Fraction(25)
+_LARGEST_RATE: Final = 480
 #: A video that ends this many seconds early has lost something.
 _MISSING: Final = 0.5
 #: Containers whose duration is measured from time stamp 0, or from the first one, as their writers like.
@@ -84,7 +85,8 @@ class VideoReader:
     @property
     def rate(self) -> Fraction:
         """Frames a second, on average; a guess where the video does not say."""
-        return self._stream.average_rate or self._stream.guessed_rate or _USUAL_RATE
+        rates = (self._stream.average_rate, self._stream.guessed_rate)
+        return next((rate for rate in rates if rate and rate <= _LARGEST_RATE), _USUAL_RATE)
 
     @property
     def start(self) -> float:
@@ -141,7 +143,7 @@ class VideoReader:
 
     def _decoded(self) -> "Iterator[av.VideoFrame | None]":
         """Frames; None for each part that cannot be decoded."""
-        error_type = import_av().error.FFmpegError
+        error_type, video_frame = import_av().error.FFmpegError, import_av().VideoFrame
         packets = self._container.demux(self._stream, *self._container.streams.audio)
         while True:
             try:
@@ -155,7 +157,9 @@ class VideoReader:
                 self._note_end(packet)
                 continue
             try:
-                yield from packet.decode()
+                for frame in packet.decode():
+                    assert isinstance(frame, video_frame)
+                    yield frame
             except error_type:
                 yield None
 

@@ -82,12 +82,14 @@ class VideoAligner3D:
         self._config = TrackerConfig() if config is None else config
         self._max_lost_seconds, self._fps = max_lost_seconds, fps
         self._next_id = 0
-        self.reset()
+        self._tracks: list[Track] = []
+        self._cuts = CutDetector()
+        self._time: float | None = None
+        self._size: tuple[int, ...] | None = None
 
     def reset(self) -> None:
         """Forgets all faces, for another video; identities go on being counted, time starts anew."""
-        self._time: float | None = None
-        self._size: tuple[int, ...] | None = None
+        self._time = self._size = None
         self._forget_faces()
 
     def track(
@@ -143,11 +145,9 @@ class VideoAligner3D:
         return float(time)
 
     def _forget_faces(self) -> None:
-        self._tracks: list[Track] = []
+        self._tracks = []
         self._cuts = CutDetector()
         self._schedule.request_detection()
-
-    # Following known faces
 
     def _follow(self, image_rgb: Image, time: float, *, use_flow: bool) -> TrackFaces:
         """The tracked faces that are where they should be; the others are marked as lost."""
@@ -203,8 +203,6 @@ class VideoAligner3D:
     def _mark_lost(self, track: Track, time: float) -> None:
         track.mark_lost(time)
         self._schedule.request_detection()
-
-    # Detection
 
     def _is_detection_due(self, time: float) -> bool:
         is_complete = bool(self._tracks) and all(track.lost_since is None for track in self._tracks)
@@ -274,8 +272,6 @@ class VideoAligner3D:
         known = {column for _, column in result.returned} | result.waiting
         new = [face for column, (face, _) in enumerate(detections) if column not in known]
         return [(lost[row], detections[column][0]) for row, column in result.returned], new
-
-    # The state after the frame
 
     def _update(self, followed: TrackFaces, returned: TrackFaces, image_rgb: Image, time: float) -> None:
         seen = [(track, face, False) for track, face in followed]
