@@ -7,7 +7,8 @@ from pathlib import Path
 def write_atomically(path: Path, content: bytes) -> None:
     """Puts ``content`` at ``path`` through a temporary file in the same folder; no reader ever sees a part.
 
-    Raises OSError when the folder is missing or cannot be written to; nothing is left behind then.
+    Raises OSError, which names the file, when the folder is missing or cannot be written to and when the disk
+    is full; nothing is left behind then.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -16,6 +17,9 @@ def write_atomically(path: Path, content: bytes) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            # Of a full disk or a limit, write() says no name; open() says that of the temporary file.
+            raise type(error)(error.errno, error.strerror, str(path)) from error
         raise

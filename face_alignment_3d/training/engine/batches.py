@@ -1,7 +1,7 @@
 """Batches that are a function of the seed and the step, made ahead of time on other threads."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -37,6 +37,9 @@ class Pool:
     share: float
     sampling_weights: npt.NDArray[np.float64]
     """(len(samples),), sum 1."""
+    digests: Mapping[str, str] | None = None
+    """SHA-256 of the data that the samples are read from, by the name of their set; None has it taken of the
+    samples themselves."""
 
 
 @dataclass(frozen=True, eq=False)

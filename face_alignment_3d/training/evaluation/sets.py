@@ -68,9 +68,10 @@ def open_labelled(
     data = _required(data, "--data, the folder that holds photos68/ and models/", name)
     photos = open_dataset(data, name)
     digest = digest_of(photos)
-    photos = _spread(photos, limit)
+    photos, note = _usable(_spread(photos, limit))
     lifted = lift(photos.points68, load_face_model(data))
-    return LabelledSet(name, truth_by_hand(photos.names, photos.points68, lifted), photos.image, digest)
+    truth = truth_by_hand(photos.names, photos.points68, lifted)
+    return LabelledSet(name, truth, photos.image, digest, note=note)
 
 
 def open_dataset(data: Path, name: str, *, limit: int | None = None) -> Photos68:
@@ -141,6 +142,21 @@ def _holdout_views(data: Path, derived_data: Path) -> NovelViews:
         tuple(f"{views.directory.name}/{views.sources[i]}" for views, i in chosen),
         *(column(key) for key in ("points", "yaw", "pitch", "roll")),
     )
+
+
+def _usable(photos: Photos68) -> tuple[Photos68, str]:
+    """The faces whose labels can be a face's, and which were left out."""
+    usable = [index for index in range(len(photos.names)) if photos.usable(index)]
+    if len(usable) == len(photos.names):
+        return photos, ""
+    left_out = sorted({*photos.names} - {photos.names[index] for index in usable})
+    if not usable:
+        raise DataError(
+            f"expected landmarks of faces in {photos.directory}.npz; got none that can be: get it again"
+        )
+    names = ", ".join(left_out[:10]) + (", ..." if len(left_out) > 10 else "")
+    note = f"left out {len(left_out)} whose labels cannot be those of a face: {names}"
+    return Photos68(photos.directory, tuple(photos.names[i] for i in usable), photos.points68[usable]), note
 
 
 def _spread(photos: Photos68, limit: int | None) -> Photos68:
