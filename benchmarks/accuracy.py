@@ -2,11 +2,14 @@
 
     python benchmarks/accuracy.py --data ../shared/data --derived-data DERIVED
 
-Measures AFW upright (hand-made points) and, with --derived-data, turned out of plane (3D labels, made by
-`face-alignment-3d train-data synthesize-views`). AFW is in no training set. Choose nothing by these numbers:
---dataset holdout is for that. MediaPipe takes no boxes, so it has two lines: on the photo with its own
-detector, and on a crop around the given box. It runs in an environment of its own below build/peers, made the
-first time.
+Measures what --data holds of the published benchmarks AFLW2000-3D (aflw2000_dev.npz) and MERL-RAV
+(aflw_dev.npz), as their papers do, and AFW (hand-made points). With --derived-data also AFW turned out of
+plane, a test of consistency whose labels `face-alignment-3d train-data synthesize-views` made, and
+AFLW2000-3D in its own markup. None of them is in a training set. Choose nothing by these numbers: --dataset
+holdout is for that.
+
+MediaPipe takes no boxes, so it has two lines: on the photo with its own detector, and on a crop around the
+given box. It runs in an environment of its own below build/peers, made the first time.
 
 Prints the numbers and writes them to benchmarks/results/accuracy.json, with the weights' SHA-256 and the
 machine, and as Markdown to accuracy.md beside it.
@@ -23,24 +26,25 @@ from provenance import provenance
 from tqdm import tqdm
 
 from face_alignment_3d import FaceAligner3D
-from face_alignment_3d.crop import box_around
+from face_alignment_3d.training.evaluation.benchmark_sets import AFLW2000, MERL_RAV
 from face_alignment_3d.training.evaluation.evaluate import Evaluation, evaluate
-from face_alignment_3d.training.evaluation.markdown import comparison_markdown, markdown
+from face_alignment_3d.training.evaluation.published import PUBLISHED, PublishedReport
 from face_alignment_3d.training.evaluation.report import FoundReport, Report
 from face_alignment_3d.training.evaluation.sets import open_labelled
 from face_alignment_3d.training.evaluation.summary import summarize_found
-from face_alignment_3d.training.evaluation.table import table
+from face_alignment_3d.training.evaluation.tables import comparison_markdown, markdown, text
 from face_alignment_3d.training.evaluation.truth import LabelledSet
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.json"
 CHUNK = 32
+_OVER = {"eyes_2d": "", "eyes_3d": " over the 3D eye distance", "box": " of visible points over their box"}
 BOTH_BY_TENTH = ("shift and scale", 0.1)
 
 
 def stated(report: Report, dataset: str) -> dict[str, float]:
     """The numbers for the manifest and the model card; each name says data set, boxes, measure and unit."""
     detector = report.detector
-    eyes = "" if report.normalizer == "eyes_2d" else " over the 3D eye distance"
+    eyes = _OVER[report.normalizer]
     (perturbed,) = (row for row in report.perturbed if (row.kind, row.level) == BOTH_BY_TENTH)
     numbers = {
         f"given boxes, inner-49 NME{eyes}, %": report.given.inner_mean,
@@ -64,10 +68,53 @@ def stated(report: Report, dataset: str) -> dict[str, float]:
     return {f"{dataset}, {name}": round(number, 4) for name, number in numbers.items()}
 
 
+def stated_published(report: PublishedReport, dataset: str) -> dict[str, float]:
+    """The numbers of a benchmark's protocols for the manifest and the model card, named likewise."""
+    numbers: dict[str, float | None] = {}
+    for column, errors in report.errors.items():
+        if column in PUBLISHED:
+            continue
+        for label, grouped in (
+            ("all-66 2D NME over the box", errors.nme_2d),
+            ("all-66 3D NME over the box", errors.nme_3d),
+            ("all-66 2D NME over the box, re-annotated points", errors.reannotated),
+            ("visible points over the reference box", errors.visible),
+            ("visible inner points over the reference box", errors.visible_inner),
+        ):
+            if grouped is not None:
+                numbers[f"{column}, {label}, mean of the groups, %"] = grouped.mean
+                for name, value in zip(report.group_names, grouped.groups, strict=True):
+                    numbers[f"{column}, {label}, {name}, %"] = value
+        numbers[f"{column}, GTE xyz (3D normalizer), %"] = errors.gte_xyz
+        numbers[f"{column}, GTE z (3D normalizer), %"] = errors.gte_z
+        if errors.rotation is not None:
+            numbers[f"{column}, rotation against the labels' points, degrees"] = errors.rotation.geodesic
+            numbers[f"{column}, pitch bias within 30 degrees of yaw, degrees"] = errors.rotation.pitch_bias
+            numbers[f"{column}, spread of pitch over the labels'"] = errors.rotation.pitch_spread
+        if errors.angles is not None:
+            numbers[f"{column}, the set's angles, mean absolute error, degrees"] = errors.angles.mean
+    if report.visibility is not None:
+        by = f"by {report.visibility.source}"
+        numbers[f"visible against self-occluded {by}, AUC"] = report.visibility.auc_self_occluded
+        numbers[f"visible against hidden {by}, AUC"] = report.visibility.auc_hidden
+        numbers[f"visibility {by}, calibration error"] = report.visibility.calibration_error
+    return {f"{dataset}, {name}": round(value, 4) for name, value in numbers.items() if value is not None}
+
+
+def default_sets(data: Path, derived_data: Path | None) -> list[str]:
+    """What is at hand, the published benchmarks first."""
+    names = [
+        name
+        for name, file in ((AFLW2000, "aflw2000_dev.npz"), (MERL_RAV, "aflw_dev.npz"))
+        if (data / file).is_file()
+    ]
+    return [*names, "afw", *([] if derived_data is None else ["afw-novel-views"])]
+
+
 def compare(evaluation: Evaluation, labelled: LabelledSet, mediapipe: MediaPipe) -> dict[str, FoundReport]:
     """The library's two ways and MediaPipe's two, each with the errors of the faces that it found."""
     truth, said = labelled.truth, evaluation.predictions
-    boxes = box_around(truth.points)
+    boxes = truth.boxes
     in_photos, in_crops = [], []
     for start in tqdm(range(0, len(truth), CHUNK), unit="chunk", file=sys.stderr, disable=None):
         stop = min(start + CHUNK, len(truth))
@@ -113,7 +160,7 @@ def main() -> None:
     args = parser.parse_args()
 
     aligner = FaceAligner3D(args.weights, device=args.device)
-    names = args.dataset or (["afw"] if args.derived_data is None else ["afw", "afw-novel-views"])
+    names = args.dataset or default_sets(args.data, args.derived_data)
     command = None if args.without_mediapipe else installed(args.mediapipe_python)
     reports: dict[str, Report] = {}
     sets: dict[str, object] = {}
@@ -124,9 +171,12 @@ def main() -> None:
         with tqdm(total=len(labelled.truth), unit="photo", file=sys.stderr, disable=None) as bar:
             evaluation = evaluate(aligner, labelled, progress=bar.update)
         report = reports[name] = evaluation.report
-        print(f"{name}, {len(labelled.truth)} photos, set {labelled.digest}\n{table(report)}\n")
-        metrics |= stated(report, name if args.limit is None else f"{name} ({len(labelled.truth)} photos)")
-        sets[name] = {"sha256": labelled.digest, **report.as_dict()}
+        print(f"{name}, {len(labelled.truth)} photos, set {labelled.digest}\n{text(report)}\n")
+        title = name if args.limit is None else f"{name} ({len(labelled.truth)} photos)"
+        metrics |= stated(report, title)
+        if report.published is not None:
+            metrics |= stated_published(report.published, title)
+        sets[name] = {"sha256": labelled.digest, "note": labelled.note, **report.as_dict()}
         if command is not None:
             with MediaPipe(command=command) as mediapipe:
                 lines = compare(evaluation, labelled, mediapipe)
@@ -134,9 +184,9 @@ def main() -> None:
                 **sets[name],
                 "comparison": {label: line.as_dict() for label, line in lines.items()},
             }
-            text = comparison_markdown(lines)
-            print(text)
-            comparisons.append(f"{name}, {len(labelled.truth)} faces\n\n{text}")
+            compared = comparison_markdown(lines)
+            print(compared)
+            comparisons.append(f"{name}, {len(labelled.truth)} faces\n\n{compared}")
     for label, number in metrics.items():
         print(f"{label}: {number:.2f}")
     content = {

@@ -19,26 +19,29 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help="measure weights on labelled photos",
         description="Compares the landmarks of photos with their labels, from their boxes and with the "
         "detector, and prints a table. docs/evaluation.md says what each number means.",
-        epilog="Choose on `holdout`, the photos that training kept for validation; keep `afw` for the end.",
+        epilog="Choose on `holdout`, the photos that training kept for validation; keep `afw`, `aflw2000` "
+        "and `merl-rav` for the end.",
     )
     parser.add_argument(
         "--dataset",
         default="holdout",
         metavar="NAME",
         help="holdout (the default), afw, helen_train, lfpw_train; holdout-novel-views, afw-novel-views; "
-        "aflw2000",
+        "aflw2000, merl-rav",
     )
     parser.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="the folder that holds photos68/ and models/; for aflw2000 the folder of that set",
+        help="the folder that holds photos68/, models/, aflw2000_dev.npz and aflw_dev.npz; for aflw2000 also "
+        "that of its .jpg and .mat files",
     )
     parser.add_argument(
         "--derived-data",
         type=Path,
         metavar="DIR",
-        help="for turned sets: the folder that `train-data synthesize-views` wrote novel_views/ to",
+        help="for turned sets: the folder that `train-data synthesize-views` wrote novel_views/ to; for "
+        "aflw2000, optional: the folder with the markup offset that was measured on training faces",
     )
     parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="see `weights list` (lite)")
     parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
@@ -60,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from face_alignment_3d.training.evaluation.evaluate import evaluate
     from face_alignment_3d.training.evaluation.files import write_evaluation
     from face_alignment_3d.training.evaluation.sets import open_labelled
-    from face_alignment_3d.training.evaluation.table import table
+    from face_alignment_3d.training.evaluation.tables import text
 
     labelled = open_labelled(args.dataset, data=args.data, derived_data=args.derived_data, limit=args.limit)
     aligner = FaceAligner3D(args.weights, device=args.device)
@@ -68,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
         evaluation = evaluate(aligner, labelled, progress=bar.update)
     print(f"{args.dataset}, {len(labelled.truth)} photos, weights {args.weights}, {aligner.device}")
     print(f"set {labelled.digest}")
-    print(table(evaluation.report))
+    if labelled.note:
+        print(labelled.note)
+    print(text(evaluation.report))
     if args.output is not None:
         belongs_to = {
             **provenance(_command(args), args.weights),

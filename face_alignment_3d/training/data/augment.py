@@ -1,9 +1,11 @@
-"""From a sample to what the network sees: a random crop whose labels turn, scale and mirror with it.
+"""From samples to what the network sees: random crops whose labels turn, scale and mirror with them.
 
-:func:`draw_variation` draws all that is random about a crop. :func:`show` carries it out with OpenCV, a crop
-at a time; :mod:`face_alignment_3d.training.data.augment_torch` does so for a batch on a GPU.
+:func:`draw_variations` draws all that is random about a batch, as arrays; :func:`varied_views` places the
+crops and works out their labels. :func:`show` makes the pixels with OpenCV, a crop at a time;
+:mod:`face_alignment_3d.training.data.augment_torch` does so for a batch on a GPU.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -14,8 +16,11 @@ import numpy.typing as npt
 from face_alignment_3d.crop import Crop, box_around
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.training.data.photometric import (
+    Bools,
+    Floats,
     Perturbations,
     Photometric,
+    Pixels,
     covered,
     draw_perturbations,
 )
@@ -23,15 +28,15 @@ from face_alignment_3d.training.data.photometric_opencv import perturb
 from face_alignment_3d.training.data.sample import Sample
 
 
-class Placement(NamedTuple):
-    """Where a crop lies, relative to the exact crop around a face."""
+class Placements(NamedTuple):
+    """Where B crops lie, relative to the exact crops around their faces."""
 
-    angle: float
-    """Radians that the photo is turned by."""
-    shift: tuple[float, float]
-    """In fractions of the face box's longer side."""
-    scale: float
-    """Side of the crop over that of the exact one."""
+    angle: npt.NDArray[np.float64]
+    """(B,) radians that the photo is turned by."""
+    shift: npt.NDArray[np.float64]
+    """(B, 2), in fractions of the face box's longer side."""
+    scale: npt.NDArray[np.float64]
+    """(B,): side of the crop over that of the exact one."""
 
 
 class CropVariation(Protocol):
@@ -41,8 +46,8 @@ class CropVariation(Protocol):
     def mirror(self) -> bool:
         """Whether half of the crops are mirrored."""
 
-    def draw(self, generator: np.random.Generator) -> Placement:
-        """The next placement; the same number of draws each time is not required."""
+    def draw(self, count: int, generator: np.random.Generator) -> Placements:
+        """``count`` placements."""
 
 
 @dataclass(frozen=True)
@@ -60,86 +65,131 @@ class Geometric:
     wide_roll_share: float = 0.12
     mirror: bool = True
 
-    def draw(self, generator: np.random.Generator) -> Placement:
+    def draw(self, count: int, generator: np.random.Generator) -> Placements:
         """Shift, scale and roll as a detector and a head bring them about."""
-        if generator.random() < self.wide_roll_share:
-            degrees = generator.uniform(-self.wide_roll, self.wide_roll)
-        else:
-            degrees = generator.normal(0.0, self.roll)
-        shift_x, shift_y = np.clip(generator.normal(0.0, self.shift, 2), -0.2, 0.2)
-        scale = float(np.exp(np.clip(generator.normal(0.0, self.scale), -0.3, 0.3)))
-        return Placement(float(np.deg2rad(degrees)), (float(shift_x), float(shift_y)), scale)
-
-
-@dataclass(frozen=True, eq=False)
-class Variation:
-    """All that is drawn about a crop, whatever sample it will be of."""
-
-    placement: Placement
-    replicate: bool
-    """Whether the photo's edge pixels go on beyond it; otherwise it is black there."""
-    mirrored: bool
-    perturbations: Perturbations
-
-
-@dataclass(frozen=True, eq=False)
-class AugmentedCrop:
-    """One crop of a sample."""
-
-    sample: Sample
-    crop: Crop
-    replicate: bool
-    mirrored: bool
-    perturbations: Perturbations
-
-    def labels(self) -> "CropLabels":
-        """The sample's labels as the crop shows them."""
-        points = self.crop.to_crop(self.sample.points).astype(np.float32)
-        sample = self.sample
-        others: tuple[npt.NDArray[np.float32], ...] = (
-            sample.weight_xy,
-            sample.weight_z,
-            sample.visible,
-            sample.weight_visible,
+        wide = generator.random(count) < self.wide_roll_share
+        degrees = np.where(
+            wide,
+            generator.uniform(-self.wide_roll, self.wide_roll, count),
+            generator.normal(0.0, self.roll, count),
         )
-        if self.mirrored:
-            points = mirror_points(points, width=self.crop.size)
-            others = tuple(values[MIRROR] for values in others)
-        weight_xy, weight_z, visible, weight_visible = others
-        if self.perturbations.occlusion:
-            hidden = covered(points[:, :2], self.perturbations.occlusion)
-            visible = np.where(hidden, np.float32(0), visible)
-            weight_visible = np.where(hidden, np.float32(1), weight_visible)
-        return CropLabels(points, weight_xy, weight_z, visible, weight_visible)
-
-
-class CropLabels(NamedTuple):
-    """Labels in the pixels of a crop."""
-
-    points: npt.NDArray[np.float32]
-    """(66, 3); z has zero mean."""
-    weight_xy: npt.NDArray[np.float32]
-    """(66,)"""
-    weight_z: npt.NDArray[np.float32]
-    """(66,)"""
-    visible: npt.NDArray[np.float32]
-    """(66,)"""
-    weight_visible: npt.NDArray[np.float32]
-    """(66,)"""
+        shift = np.clip(generator.normal(0.0, self.shift, (count, 2)), -0.2, 0.2)
+        scale = np.exp(np.clip(generator.normal(0.0, self.scale, count), -0.3, 0.3))
+        return Placements(np.deg2rad(degrees), shift, scale)
 
 
 @dataclass(frozen=True, eq=False)
-class Example:
-    """One training example; labels in crop pixels."""
+class Variations:
+    """All that is drawn about B crops, whatever samples they will be of."""
 
-    crop: npt.NDArray[np.uint8]
-    """(S, S, 3) RGB"""
-    points: npt.NDArray[np.float32]
-    """(66, 3); z has zero mean."""
-    weight_xy: npt.NDArray[np.float32]
-    weight_z: npt.NDArray[np.float32]
-    visible: npt.NDArray[np.float32]
-    weight_visible: npt.NDArray[np.float32]
+    placements: Placements
+    replicate: Bools
+    """(B,): whether the photo's edge pixels go on beyond it; otherwise it is black there."""
+    mirrored: Bools
+    """(B,)"""
+    perturbations: Perturbations
+
+    def part(self, chosen: slice) -> "Variations":
+        """Those of some of the crops."""
+        return Variations(
+            Placements(*(values[chosen] for values in self.placements)),
+            self.replicate[chosen],
+            self.mirrored[chosen],
+            self.perturbations.part(chosen),
+        )
+
+
+class Labels(NamedTuple):
+    """Labels of B crops, in their pixels."""
+
+    points: Floats
+    """(B, 66, 3); z has zero mean."""
+    weight_xy: Floats
+    """(B, 66)"""
+    weight_z: Floats
+    """(B, 66)"""
+    visible: Floats
+    """(B, 66)"""
+    weight_visible: Floats
+    """(B, 66)"""
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """B crops of samples, not yet made."""
+
+    samples: Sequence[Sample]
+    size: int
+    """Height and width S of the crops."""
+    center: npt.NDArray[np.float64]
+    """(B, 2), as all of these in pixels of the photos."""
+    side: npt.NDArray[np.float64]
+    """(B,)"""
+    variations: Variations
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def crop(self, index: int) -> Crop:
+        """The square that view ``index`` shows, before it is mirrored."""
+        x, y = self.center[index]
+        angle = self.variations.placements.angle[index]
+        return Crop(float(x), float(y), float(self.side[index]), self.size, float(angle))
+
+    def to_photos(self) -> npt.NDArray[np.float64]:
+        """(B, 2, 3): from pixels (x, y) of the crops, before they are mirrored, to those of the photos."""
+        angle, scale = self.variations.placements.angle, self.side / self.size
+        return _to_photos(self.center, angle, scale, self.size)
+
+
+def draw_variations(
+    count: int,
+    generator: np.random.Generator,
+    *,
+    size: int,
+    geometric: CropVariation,
+    photometric: Photometric,
+) -> Variations:
+    """Draws how ``count`` crops of ``size`` x ``size`` pixels vary; no sample or pixel is looked at."""
+    return Variations(
+        geometric.draw(count, generator),
+        generator.random(count) >= 0.5,
+        (generator.random(count) < 0.5) & geometric.mirror,
+        draw_perturbations(count, size, generator, photometric),
+    )
+
+
+def varied_views(samples: Sequence[Sample], variations: Variations, *, size: int, crop_scale: float) -> Views:
+    """The crops of B >= 1 samples that ``variations`` asks for, and their labels."""
+    points = np.stack([sample.points for sample in samples]).astype(np.float64)
+    angle, shift, scale = variations.placements
+    center, side = _squares(points, angle, shift)
+    side = side * crop_scale * scale
+    matrices = _to_photos(center, angle, side / size, size)
+    points_crop = np.empty(points.shape, dtype=np.float32)
+    inverse = np.linalg.inv(matrices[:, :, :2])
+    points_crop[..., :2] = (points[..., :2] - matrices[:, None, :, 2]) @ np.swapaxes(inverse, 1, 2)
+    points_crop[..., 2] = points[..., 2] * (size / side)[:, None]
+    labels = Labels(
+        points_crop,
+        *(
+            np.stack([getattr(sample, name) for sample in samples])
+            for name in ("weight_xy", "weight_z", "visible", "weight_visible")
+        ),
+    )
+    labels = _hidden(_mirrored(labels, variations.mirrored, size), variations.perturbations)
+    return Views(samples, size, center, side, variations, labels)
+
+
+def show(views: Views, index: int) -> Pixels:
+    """(S, S, 3): what view ``index`` looks like."""
+    variations = views.variations
+    border = cv2.BORDER_REPLICATE if variations.replicate[index] else cv2.BORDER_CONSTANT
+    pixels = views.crop(index).sample(views.samples[index].image, border=border)
+    if variations.mirrored[index]:
+        pixels = np.ascontiguousarray(pixels[:, ::-1])
+    return perturb(pixels, variations.perturbations, index)
 
 
 def upright_crop(
@@ -155,46 +205,11 @@ def upright_crop(
 
     ``shift`` (in fractions of the box's side) and ``scale`` are the detector's error.
     """
-    cosine, sine = np.cos(angle), np.sin(angle)
-    turn = np.array([[cosine, -sine], [sine, cosine]])
-    x0, y0, x1, y1 = box_around(np.asarray(points[:, :2]) @ turn).astype(np.float64)
-    side = max(x1 - x0, y1 - y0)
-    center_turned = np.array([(x0 + x1) / 2 + shift[0] * side, (y0 + y1) / 2 + shift[1] * side])
-    center = turn @ center_turned
-    return Crop(float(center[0]), float(center[1]), float(side * crop_scale * scale), size, angle)
-
-
-def draw_variation(
-    generator: np.random.Generator, *, size: int, geometric: CropVariation, photometric: Photometric
-) -> Variation:
-    """Draws how a crop of ``size`` x ``size`` pixels varies; neither sample nor pixels are looked at."""
-    placement = geometric.draw(generator)
-    replicate = not generator.random() < 0.5
-    mirrored = geometric.mirror and generator.random() < 0.5
-    return Variation(placement, replicate, mirrored, draw_perturbations(size, generator, photometric))
-
-
-def augmented_crop(sample: Sample, variation: Variation, *, size: int, crop_scale: float) -> AugmentedCrop:
-    """The crop of ``sample`` that ``variation`` asks for."""
-    placement = variation.placement
-    crop = upright_crop(
-        sample.points,
-        size=size,
-        crop_scale=crop_scale,
-        angle=placement.angle,
-        shift=placement.shift,
-        scale=placement.scale,
+    center, side = _squares(
+        np.asarray(points, dtype=np.float64)[None], np.array([angle]), np.array([shift], dtype=np.float64)
     )
-    return AugmentedCrop(sample, crop, variation.replicate, variation.mirrored, variation.perturbations)
-
-
-def show(view: AugmentedCrop) -> Example:
-    """What a view looks like, with its labels."""
-    border = cv2.BORDER_REPLICATE if view.replicate else cv2.BORDER_CONSTANT
-    pixels = view.crop.sample(view.sample.image, border=border)
-    if view.mirrored:
-        pixels = np.ascontiguousarray(pixels[:, ::-1])
-    return Example(perturb(pixels, view.perturbations), *view.labels())
+    x, y = center[0]
+    return Crop(float(x), float(y), float(side[0] * crop_scale * scale), size, angle)
 
 
 def mirror_points(points: npt.NDArray[np.float32], *, width: int) -> npt.NDArray[np.float32]:
@@ -202,3 +217,46 @@ def mirror_points(points: npt.NDArray[np.float32], *, width: int) -> npt.NDArray
     mirrored: npt.NDArray[np.float32] = points[..., MIRROR, :]
     mirrored[..., 0] = width - 1 - mirrored[..., 0]
     return mirrored
+
+
+def _squares(
+    points: npt.NDArray[np.float64], angle: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Centers (B, 2), shifted, and longer sides (B,) of the boxes of points in photos turned by ``angle``."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turns = np.stack([np.stack([cosine, -sine], axis=1), np.stack([sine, cosine], axis=1)], axis=1)
+    boxes = box_around(points[..., :2] @ turns).astype(np.float64)
+    low, high = boxes[:, :2], boxes[:, 2:]
+    side = (high - low).max(axis=1)
+    centers = (low + high) / 2 + shift * side[:, None]
+    return np.einsum("bij,bj->bi", turns, centers), side
+
+
+def _to_photos(
+    center: npt.NDArray[np.float64],
+    angle: npt.NDArray[np.float64],
+    scale: npt.NDArray[np.float64],
+    size: int,
+) -> npt.NDArray[np.float64]:
+    cosine, sine, middle = np.cos(angle) * scale, np.sin(angle) * scale, (size - 1) / 2
+    x, y = center.T
+    rows = [
+        [cosine, -sine, x - (cosine - sine) * middle],
+        [sine, cosine, y - (sine + cosine) * middle],
+    ]
+    return np.moveaxis(np.array(rows), 2, 0)
+
+
+def _mirrored(labels: Labels, mirrored: Bools, size: int) -> Labels:
+    points = np.where(mirrored[:, None, None], mirror_points(labels.points, width=size), labels.points)
+    others = (np.where(mirrored[:, None], values[:, MIRROR], values) for values in labels[1:])
+    return Labels(points, *others)
+
+
+def _hidden(labels: Labels, drawn: Perturbations) -> Labels:
+    """What a patch covers is known not to be visible."""
+    hidden = covered(labels.points[..., :2], drawn)
+    return labels._replace(
+        visible=np.where(hidden, np.float32(0), labels.visible),
+        weight_visible=np.where(hidden, np.float32(1), labels.weight_visible),
+    )

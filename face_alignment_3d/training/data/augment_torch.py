@@ -1,130 +1,176 @@
-"""Carries out drawn views as tensor operations, a batch at a time, so that a GPU need not wait for the CPU.
+"""Makes the crops of a batch as tensor operations, on the device where the photos are.
 
-:func:`pack` is what is left for the CPU: it copies from each photo the pixels under its crop. :func:`render`
-warps and perturbs them on the device. Within rounding the crops are those of
+:class:`PhotoStore` keeps photos on a device, one behind the other. :func:`pack` is what is left for the CPU:
+a few numbers for each crop. :func:`render` warps and perturbs. Within rounding the crops are those of
 :func:`face_alignment_3d.training.data.augment.show`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from face_alignment_3d.training.data.augment import AugmentedCrop
-from face_alignment_3d.training.data.photometric import Perturbations
-from face_alignment_3d.training.data.photometric_torch import perturb_batch
+from face_alignment_3d.training.data.augment import Views
+from face_alignment_3d.training.data.photometric_torch import (
+    PackedPerturbations,
+    pack_perturbations,
+    perturb_batch,
+)
 
 
 @dataclass(frozen=True, eq=False)
-class PackedCrops:
-    """The views of a batch, ready to be rendered on any device."""
+class PhotoStore:
+    """N photos on one device."""
+
+    pixels: torch.Tensor
+    """(all pixels, 3) uint8 RGB: the rows of the first photo, then those of the second, and so on."""
+    starts: torch.Tensor
+    """(N,) int64: where in ``pixels`` each photo begins."""
+    sizes: torch.Tensor
+    """(N, 2) int64: height and width."""
+
+    @classmethod
+    def of(cls, images: Sequence[npt.NDArray[np.uint8]]) -> "PhotoStore":
+        """Copies (H, W, 3) RGB photos of any sizes, on the CPU."""
+        counts = np.array([image.shape[0] * image.shape[1] for image in images], dtype=np.int64)
+        starts = np.cumsum(counts) - counts
+        pixels = np.empty((int(counts.sum()), 3), dtype=np.uint8)
+        for image, start, count in zip(images, starts, counts, strict=True):
+            pixels[start : start + count] = image.reshape(-1, 3)
+        sizes = np.array([image.shape[:2] for image in images], dtype=np.int64).reshape(-1, 2)
+        return cls(torch.from_numpy(pixels), torch.from_numpy(starts), torch.from_numpy(sizes))
+
+    def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> "PhotoStore":
+        """With ``move`` applied to every tensor."""
+        return PhotoStore(move(self.pixels), move(self.starts), move(self.sizes))
+
+    def to(self, device: torch.device) -> "PhotoStore":
+        """A copy on ``device``."""
+        return self.moved(lambda tensor: tensor.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class PackedViews:
+    """The views of a batch as tensors: all that has to travel to a device that has the photos."""
 
     size: int
     """Height and width S of the crops."""
-    windows: torch.Tensor
-    """(B, H, W, 3) uint8: the photos' pixels under each crop at the top left, anything beyond."""
-    sizes: torch.Tensor
-    """(B, 2) float: height and width of what is filled of each window."""
+    photo: torch.Tensor
+    """(B,) int64: which of the store's photos each view is of."""
+    blocks: tuple[tuple[int, torch.Tensor], ...]
+    """Views that shrink their photo by 2 or more take means over blocks of pixels first. Each side of blocks
+    that there is, with the indices (n,) of the views that have it."""
+    starts: torch.Tensor
+    """(B, 2) int64: x and y of the photo's pixel where the first block begins; 0, 0 for blocks of 1."""
     matrices: torch.Tensor
-    """(B, 2, 3) float: from pixels (x, y) of the crop to those of its window."""
+    """(B, 2, 3) float: from pixels (x, y) of the crops, which may be mirrored, to blocks."""
     replicate: torch.Tensor
-    """(B,) bool: whether edge pixels go on beyond the window; else it is black there."""
-    perturbations: tuple[Perturbations, ...]
-    points: torch.Tensor
-    """(B, 66, 3) in crop pixels."""
-    weight_xy: torch.Tensor
-    """(B, 66)"""
-    weight_z: torch.Tensor
-    """(B, 66)"""
-    visible: torch.Tensor
-    """(B, 66)"""
-    weight_visible: torch.Tensor
-    """(B, 66)"""
+    """(B,) bool: whether edge pixels go on beyond the photo; else it is black there."""
+    perturbations: PackedPerturbations
+    labels: tuple[torch.Tensor, ...]
+    """Those of :class:`face_alignment_3d.training.data.augment.Labels`, in that order."""
 
-    def to(self, device: torch.device) -> "PackedCrops":
+    def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> "PackedViews":
+        """With ``move`` applied to every tensor."""
+        return PackedViews(
+            self.size,
+            move(self.photo),
+            tuple((block, move(index)) for block, index in self.blocks),
+            move(self.starts),
+            move(self.matrices),
+            move(self.replicate),
+            self.perturbations.moved(move),
+            tuple(move(tensor) for tensor in self.labels),
+        )
+
+    def to(self, device: torch.device) -> "PackedViews":
         """A copy on ``device``, whose transfer the CPU need not wait for when it comes from pinned memory."""
-        return self._with({name: t.to(device, non_blocking=True) for name, t in self._tensors().items()})
+        return self.moved(lambda tensor: tensor.to(device, non_blocking=True))
 
-    def pin_memory(self) -> "PackedCrops":
+    def pin_memory(self) -> "PackedViews":
         """A copy in page-locked memory, which a CUDA device can read by itself."""
-        return self._with({name: tensor.pin_memory() for name, tensor in self._tensors().items()})
-
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
-
-    def _with(self, tensors: dict[str, torch.Tensor]) -> "PackedCrops":
-        # The type checker cannot tell which fields the names are.
-        return replace(self, **tensors)  # type: ignore[arg-type]
+        return self.moved(torch.Tensor.pin_memory)
 
 
-def pack(views: Sequence[AugmentedCrop]) -> PackedCrops:
-    """Cuts the windows of one batch of views, all of the same crop size, out of their photos."""
-    cut = [_cut(view) for view in views]
-    height, width = (max(window.shape[axis] for window, _ in cut) for axis in (0, 1))
-    windows = np.zeros((len(cut), height, width, 3), dtype=np.uint8)
-    for index, (window, _) in enumerate(cut):
-        windows[index, : window.shape[0], : window.shape[1]] = window
-    labels = [view.labels() for view in views]
-    return PackedCrops(
-        size=views[0].crop.size,
-        windows=torch.from_numpy(windows),
-        sizes=torch.tensor([window.shape[:2] for window, _ in cut], dtype=torch.float32),
-        matrices=torch.from_numpy(np.stack([matrix for _, matrix in cut]).astype(np.float32)),
-        replicate=torch.tensor([view.replicate for view in views]),
-        perturbations=tuple(view.perturbations for view in views),
-        points=torch.from_numpy(np.stack([one.points for one in labels])),
-        weight_xy=torch.from_numpy(np.stack([one.weight_xy for one in labels])),
-        weight_z=torch.from_numpy(np.stack([one.weight_z for one in labels])),
-        visible=torch.from_numpy(np.stack([one.visible for one in labels])),
-        weight_visible=torch.from_numpy(np.stack([one.weight_visible for one in labels])),
+def pack(views: Views, photo: npt.NDArray[np.int64]) -> PackedViews:
+    """The views, of the photos (B,) of a store, as tensors on the CPU."""
+    variations = views.variations
+    matrices = views.to_photos()
+    extents = np.array([sample.image.shape[1::-1] for sample in views.samples])
+    # As Crop.cut: no block need be larger than the photo, however large the window.
+    blocks = np.clip((views.side / views.size).astype(np.int64), 1, extents.max(axis=1))
+    last = views.size - 1
+    across, down, offset = np.moveaxis(matrices, 2, 0)
+    corners = np.stack([0 * across, across * last, down * last, (across + down) * last]) + offset
+    starts = np.floor(corners.min(axis=0)).astype(np.int64) - 2 * blocks[:, None]
+    starts = np.where(blocks[:, None] > 1, np.clip(starts, 0, extents - 1), 0)
+    matrices[:, :, 2] += 0.5 - starts
+    matrices /= blocks[:, None, None]
+    matrices[:, :, 2] -= 0.5
+    mirrored = variations.mirrored
+    matrices[mirrored, :, 2] += last * matrices[mirrored, :, 0]
+    matrices[mirrored, :, 0] *= -1
+    return PackedViews(
+        views.size,
+        torch.from_numpy(photo),
+        tuple((int(b), torch.from_numpy(np.flatnonzero(blocks == b))) for b in np.unique(blocks)),
+        torch.from_numpy(starts),
+        torch.from_numpy(matrices.astype(np.float32)),
+        torch.from_numpy(variations.replicate),
+        pack_perturbations(variations.perturbations),
+        tuple(torch.from_numpy(array) for array in views.labels),
     )
 
 
 @torch.no_grad()
-def render(packed: PackedCrops) -> torch.Tensor:
-    """The crops (B, 3, S, S), uint8 RGB, channels last, on the device of ``packed``."""
-    crops = perturb_batch(_warp(packed), packed.perturbations)
+def render(packed: PackedViews, store: PhotoStore) -> torch.Tensor:
+    """The crops (B, 3, S, S), uint8 RGB, channels last, on the device of both."""
+    if len(packed.blocks) == 1:
+        crops = _warp(packed, store, *packed.blocks[0])
+    else:
+        shape = (len(packed.photo), packed.size, packed.size, 3)
+        crops = torch.empty(shape, dtype=torch.float32, device=store.pixels.device)
+        for block, index in packed.blocks:
+            crops.index_copy_(0, index, _warp(packed, store, block, index))
+    crops = perturb_batch(crops.permute(0, 3, 1, 2).contiguous(), packed.perturbations)
     return crops.to(torch.uint8).contiguous(memory_format=torch.channels_last)
 
 
-def _cut(view: AugmentedCrop) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
-    """The pixels that a view's crop needs, and the (2, 3) matrix from (mirrored) crop pixels to them.
-
-    Where the crop shrinks the photo, none travel that would be averaged away.
-    """
-    window, matrix = view.crop.cut(view.sample.image)
-    if view.mirrored:
-        matrix[:, 2] += (view.crop.size - 1) * matrix[:, 0]
-        matrix[:, 0] *= -1
-    return window, matrix
-
-
-def _warp(packed: PackedCrops) -> torch.Tensor:
-    """(B, 3, S, S) float: bilinear samples, rounded."""
-    windows = packed.windows
-    batch, height, width, channels = windows.shape
-    axis = torch.arange(packed.size, dtype=torch.float32, device=windows.device)
-    across, down, offset = packed.matrices[:, :, None, None].unbind(dim=-1)
-    place = across * axis[None, None, None, :] + down * axis[None, None, :, None] + offset
-    x, y = place.unbind(dim=1)
-    last_y, last_x = (packed.sizes[:, i, None, None] - 1 for i in (0, 1))
-    clamped = packed.replicate[:, None, None]
+def _warp(packed: PackedViews, store: PhotoStore, block: int, index: torch.Tensor) -> torch.Tensor:
+    """(n, S, S, 3) float: bilinear samples of means over blocks, rounded; the views ``index`` (n,) alone."""
+    photo = packed.photo.index_select(0, index)
+    first = store.starts.index_select(0, photo)[:, None, None]
+    height, width = store.sizes.index_select(0, photo)[:, :, None, None].unbind(dim=1)
+    start_x, start_y = packed.starts.index_select(0, index)[:, :, None, None].unbind(dim=1)
+    axis = torch.arange(packed.size, dtype=torch.float32, device=photo.device)
+    across, down, offset = packed.matrices.index_select(0, index)[:, :, None, None].unbind(dim=-1)
+    x, y = (across * axis[None, :] + down * axis[:, None] + offset).unbind(dim=1)
+    # The last block along an axis may be partial: it is filled up with the edge pixels.
+    last_x, last_y = (width - 1 - start_x) // block, (height - 1 - start_y) // block
+    clamped = packed.replicate.index_select(0, index)[:, None, None]
     x = torch.where(clamped, torch.minimum(x.clamp_min(0), last_x), x)
     y = torch.where(clamped, torch.minimum(y.clamp_min(0), last_y), y)
     left, top = x.floor(), y.floor()
     right_share, bottom_share = x - left, y - top
-    flat = windows.reshape(batch, height * width, channels)
+    left, top = left.long(), top.long()
 
     def tap(tap_x: torch.Tensor, tap_y: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
         inside = (tap_x >= 0) & (tap_x <= last_x) & (tap_y >= 0) & (tap_y <= last_y)
-        index = (tap_y.clamp(0, height - 1) * width + tap_x.clamp(0, width - 1)).long().flatten(1)
-        pixels = flat.gather(1, index[..., None].expand(-1, -1, channels)).float()
-        return pixels * (share * inside).flatten(1)[..., None]
+        pixel_x, pixel_y = tap_x.clamp_min(0) * block + start_x, tap_y.clamp_min(0) * block + start_y
+        total = torch.zeros((), device=photo.device)
+        for step_y in range(block):
+            row = first + torch.minimum(pixel_y + step_y, height - 1) * width
+            for step_x in range(block):
+                place = row + torch.minimum(pixel_x + step_x, width - 1)
+                pixels = store.pixels.index_select(0, place.flatten()).float()
+                total = total + pixels
+        means = total if block == 1 else (total / block**2).round()
+        return means.view(*share.shape, 3) * (share * inside)[..., None]
 
-    total = tap(left, top, (1 - right_share) * (1 - bottom_share))
-    total += tap(left + 1, top, right_share * (1 - bottom_share))
-    total += tap(left, top + 1, (1 - right_share) * bottom_share)
-    total += tap(left + 1, top + 1, right_share * bottom_share)
-    return total.round().view(batch, packed.size, packed.size, channels).permute(0, 3, 1, 2).contiguous()
+    result = tap(left, top, (1 - right_share) * (1 - bottom_share))
+    result += tap(left + 1, top, right_share * (1 - bottom_share))
+    result += tap(left, top + 1, (1 - right_share) * bottom_share)
+    result += tap(left + 1, top + 1, right_share * bottom_share)
+    return result.round()

@@ -10,6 +10,7 @@ import numpy as np
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.data.datasets.kinds import KINDS_TO_LIFT, open_dataset
 from face_alignment_3d.training.data.datasets.on_demand import SamplesOnDemand
+from face_alignment_3d.training.data.inspection import inspect_dataset
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.engine.batches import Pool
 from face_alignment_3d.training.labels.face_model import load_face_model
@@ -50,14 +51,18 @@ def load_chosen_data(
     at once, are validated with. Photos are read when they are drawn. ``models`` is the data folder whose face
     model gives z to sets that have none.
 
-    Raises :class:`DataError` for an unknown kind, and for data that are missing or broken.
+    Every label file is read first: :class:`DataError` is raised for an unknown kind, for data that are
+    missing or broken, and for labels that cannot be those of a face in their photo.
     """
     lifts = any(kind in KINDS_TO_LIFT for kind, _ in datasets)
     model = load_face_model(models) if lifts and models is not None else None
     chosen: list[ChosenSamples] = []
     validation: dict[str, list[Sample]] = {}
+    digests: list[dict[str, str]] = []
     for kind, directory in datasets:
-        samples = SamplesOnDemand(open_dataset(kind, directory, model=model), config.face_size)
+        dataset = open_dataset(kind, directory, model=model)
+        samples = SamplesOnDemand(dataset, config.face_size)
+        digests.append({f"{kind}={directory.name}": inspect_dataset(dataset)})
         every = range(len(samples))
         training = [index for index in every if index % config.holdout_every]
         if not training:
@@ -68,6 +73,7 @@ def load_chosen_data(
         validation.setdefault(kind, []).extend(samples[index] for index in some)
     whole = sum(len(samples) for samples in chosen)
     pools = [
-        Pool(samples, len(samples) / whole, np.full(len(samples), 1 / len(samples))) for samples in chosen
+        Pool(samples, len(samples) / whole, np.full(len(samples), 1 / len(samples)), digest)
+        for samples, digest in zip(chosen, digests, strict=True)
     ]
     return pools, validation

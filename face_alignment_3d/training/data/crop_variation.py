@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_alignment_3d.training.data.augment import Placement
+from face_alignment_3d.training.data.augment import Placements
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class UniformVariation:
     """Least and largest extension of the face box, over the one that the network works with: 20 to 25 %."""
     mirror: bool = True
 
-    def draw(self, generator: np.random.Generator) -> Placement:
-        """Three uniform draws."""
-        degrees = generator.uniform(-self.roll, self.roll)
-        enlarged = generator.uniform(*self.scale)
-        extension = generator.uniform(*self.extension)
-        return Placement(float(np.deg2rad(degrees)), (0.0, 0.0), float(extension / enlarged))
+    def draw(self, count: int, generator: np.random.Generator) -> Placements:
+        """Three uniform draws each."""
+        degrees = generator.uniform(-self.roll, self.roll, count)
+        enlarged = generator.uniform(*self.scale, count)
+        extension = generator.uniform(*self.extension, count)
+        return Placements(np.deg2rad(degrees), np.zeros((count, 2)), extension / enlarged)

@@ -1,17 +1,26 @@
 """Perturbations of pixels that leave the landmarks where they are: what may happen, and what was drawn.
 
-Everything random about them is drawn here, and nothing is done to pixels. The drawn numbers are carried out
-by :mod:`face_alignment_3d.training.data.photometric_opencv`, a crop at a time on the CPU, or by
+Everything random about a batch is drawn here, as arrays, and nothing is done to pixels. The drawn numbers are
+carried out by :mod:`face_alignment_3d.training.data.photometric_opencv`, a crop at a time on the CPU, or by
 :mod:`face_alignment_3d.training.data.photometric_torch`, a batch at a time on a GPU.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+#: Patches that a crop may have.
+MOST_PATCHES: Final = 2
+#: What a patch shows: one color, noise, or the mirrored crop, rolled.
+COLOR, NOISE, COPY = 0, 1, 2
+_SEEDS: Final = 2**32
 
 
 @dataclass(frozen=True)
@@ -28,163 +37,132 @@ class Photometric:
     occlusion: float = 0.3
 
 
-@dataclass(frozen=True)
-class GaussianBlur:
-    """An isotropic blur."""
-
-    std: float
-    """Crop pixels."""
-
-
-@dataclass(frozen=True)
-class MotionBlur:
-    """A mean along a line through each pixel."""
-
-    length: int
-    """Crop pixels; odd, for a kernel without a middle cell would shift the picture away from its labels."""
-    angle: float
-    """Degrees, counter-clockwise on screen."""
-
-
-@dataclass(frozen=True, eq=False)
-class Patch:
-    """A rectangle or an ellipse that hides a part of the crop."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-    tilt: float | None
-    """Degrees by which the ellipse is turned; None for a rectangle."""
-    pixels: Pixels | None
-    """(3,) one color, or (S, S, 3) noise, of which the patch shows its part; None for a shifted copy."""
-    shift: tuple[int, int]
-    """Rows and columns by which the mirrored crop is rolled, where the patch shows that."""
-
-
-@dataclass(frozen=True)
-class Illumination:
-    """A linear fall of light across the crop, as from a lamp at one side."""
-
-    angle: float
-    """Radians."""
-    strength: float
-    """Half the logarithm of the ratio of light between the opposite sides (of a crop at angle 0)."""
-
-
-@dataclass(frozen=True)
-class Recolor:
-    """Gamma, contrast, brightness and a tint, then saturation."""
-
-    gamma: float
-    contrast: float
-    brightness: float
-    tints: tuple[float, float, float]
-    saturation: float | None
-    """None leaves it as it is."""
-
-    def table(self) -> Pixels:
-        """(256, 3): what becomes of each level of each channel, before saturation."""
-        levels = np.arange(256, dtype=np.float32) / 255
-        curve = (levels**self.gamma - 0.5) * self.contrast + 0.5 + self.brightness
-        stacked = np.stack([255 * curve * tint for tint in self.tints], axis=-1)
-        table: Pixels = np.clip(np.rint(stacked), 0, 255).astype(np.uint8)
-        return table
-
-
 @dataclass(frozen=True, eq=False)
 class Perturbations:
-    """What happens to one (S, S, 3) crop, in the order of the fields."""
+    """What happens to each of B crops of S x S pixels, in the order of the fields; 0 is nothing."""
 
-    low_resolution: float | None
-    """The factor in (0, 1) by which the crop is shrunk before it is enlarged again."""
-    blur: GaussianBlur | MotionBlur | None
-    occlusion: tuple[Patch, ...]
-    illumination: Illumination | None
-    color: Recolor | None
-    gray: bool
-    noise: npt.NDArray[np.float32] | None
-    """(S, S, 3), added to the pixels."""
-    jpeg: int | None
-    """The quality that the crop is compressed with."""
+    low_resolution: Ints
+    """(B,): side in pixels to which the crop is shrunk before it is enlarged again."""
+    blur_std: Floats
+    """(B,) crop pixels, of a Gaussian blur."""
+    motion_length: Ints
+    """(B,) crop pixels, of a mean along a line through each pixel; odd, for a kernel without a middle cell
+    would shift the picture away from its labels."""
+    motion_angle: Ints
+    """(B,) degrees in [0, 180), counter-clockwise on screen."""
+    patches: Ints
+    """(B,): how many rectangles and ellipses hide a part of the crop, of the two that were drawn."""
+    patch_place: Ints
+    """(B, 2, 4): top, left, height, width."""
+    patch_tilt: Floats
+    """(B, 2) degrees by which an ellipse is turned; NaN for a rectangle."""
+    patch_content: Ints
+    """(B, 2): :data:`COLOR`, :data:`NOISE` or :data:`COPY`."""
+    patch_color: Ints
+    """(B, 2, 3) in [0, 255]"""
+    patch_shift: Ints
+    """(B, 2, 2): rows and columns by which the mirrored crop is rolled."""
+    patch_seed: Ints
+    """(B, 2), for :func:`face_alignment_3d.training.data.pixel_noise.uniform_noise`."""
+    light_strength: Floats
+    """(B,): half the logarithm of the ratio of light between opposite sides (at angle 0), as from a lamp."""
+    light_angle: Floats
+    """(B,) radians."""
+    recolored: Bools
+    """(B,): whether gamma, contrast, brightness and tints are applied, then saturation."""
+    gamma: Floats
+    contrast: Floats
+    brightness: Floats
+    tints: Floats
+    """(B, 3)"""
+    saturation: Floats
+    """(B,); 1 leaves it as it is."""
+    gray: Bools
+    noise_std: Floats
+    """(B,) levels."""
+    noise_seed: Ints
+    """(B,), for :func:`face_alignment_3d.training.data.pixel_noise.normal_noise`."""
+    jpeg: Ints
+    """(B,): the quality that the crop is compressed with."""
+
+    def part(self, chosen: slice) -> "Perturbations":
+        """Those of some of the crops."""
+        arrays: dict[str, Any] = {name: values[chosen] for name, values in vars(self).items()}
+        return Perturbations(**arrays)
 
 
-def draw_perturbations(size: int, generator: np.random.Generator, chances: Photometric) -> Perturbations:
-    """Draws what happens to a crop of ``size`` x ``size`` pixels.
+def draw_perturbations(
+    count: int, size: int, generator: np.random.Generator, chances: Photometric
+) -> Perturbations:
+    """Draws what happens to ``count`` crops of ``size`` x ``size`` pixels; it depends on no pixel."""
 
-    What is drawn depends on the size and on the generator's state, never on pixels.
-    """
-    shape = (size, size, 3)
+    def happens(chance: float) -> Bools:
+        return generator.random(count) < chance
+
+    def uniform(low: float, high: float, *shape: int) -> Floats:
+        return generator.uniform(low, high, (count, *shape)).astype(np.float32)
+
+    def lognormal(std: float, *shape: int) -> Floats:
+        return np.exp(generator.normal(0.0, std, (count, *shape))).astype(np.float32)
+
+    def integers(low: int, high: int, *shape: int) -> Ints:
+        return generator.integers(low, high, (count, *shape))
+
+    blurred, in_motion = happens(chances.blur), happens(0.5)
+    sides = integers(size // 10, size // 2, MOST_PATCHES, 2)
+    corner = uniform(0, 1, MOST_PATCHES, 2)
+    kind = generator.random((count, MOST_PATCHES))
     return Perturbations(
-        low_resolution=(
-            float(generator.uniform(0.25, 0.8)) if generator.random() < chances.low_resolution else None
+        low_resolution=np.where(
+            happens(chances.low_resolution), np.rint(size * uniform(0.25, 0.8)), 0
+        ).astype(np.int64),
+        blur_std=np.where(blurred & ~in_motion, uniform(0.4, 2.0), np.float32(0)),
+        motion_length=np.where(blurred & in_motion, 2 * integers(1, 5) + 1, 0),
+        motion_angle=integers(0, 180),
+        patches=np.where(happens(chances.occlusion), integers(1, MOST_PATCHES + 1), 0),
+        patch_place=np.concatenate([np.floor(corner * size).astype(np.int64) - sides // 2, sides], axis=-1),
+        patch_tilt=np.where(
+            generator.random((count, MOST_PATCHES)) < 0.5, uniform(0, 180, MOST_PATCHES), np.float32(np.nan)
         ),
-        blur=_draw_blur(generator) if generator.random() < chances.blur else None,
-        occlusion=_draw_patches(size, generator) if generator.random() < chances.occlusion else (),
-        illumination=(
-            Illumination(float(generator.uniform(0, 2 * np.pi)), float(generator.uniform(0.2, 0.8)))
-            if generator.random() < chances.illumination
-            else None
-        ),
-        color=_draw_recolor(generator) if generator.random() < chances.color else None,
-        gray=generator.random() < chances.gray,
-        noise=(
-            generator.normal(0.0, generator.uniform(2.0, 14.0), shape).astype(np.float32)
-            if generator.random() < chances.noise
-            else None
-        ),
-        jpeg=int(generator.integers(12, 60)) if generator.random() < chances.jpeg else None,
+        patch_content=np.where(kind < 0.4, COLOR, np.where(kind < 0.6, NOISE, COPY)),
+        patch_color=integers(0, 256, MOST_PATCHES, 3),
+        patch_shift=integers(0, size, MOST_PATCHES, 2),
+        patch_seed=integers(0, _SEEDS, MOST_PATCHES),
+        light_strength=np.where(happens(chances.illumination), uniform(0.2, 0.8), np.float32(0)),
+        light_angle=uniform(0, 2 * np.pi),
+        recolored=happens(chances.color),
+        gamma=lognormal(0.25),
+        contrast=lognormal(0.2),
+        brightness=generator.normal(0.0, 0.1, count).astype(np.float32),
+        tints=lognormal(0.08, 3),
+        saturation=np.where(happens(0.5), uniform(0.3, 1.5), np.float32(1)),
+        gray=happens(chances.gray),
+        noise_std=np.where(happens(chances.noise), uniform(2.0, 14.0), np.float32(0)),
+        noise_seed=integers(0, _SEEDS),
+        jpeg=np.where(happens(chances.jpeg), integers(12, 60), 0),
     )
 
 
-def covered(points: npt.NDArray[np.floating], patches: Sequence[Patch]) -> npt.NDArray[np.bool_]:
-    """(N,): which of the points (N, 2), in crop pixels, lie under one of the patches."""
-    hidden = np.zeros(len(points), dtype=bool)
-    for patch in patches:
-        if patch.tilt is None:
-            away = points - (patch.left, patch.top)
-            hidden |= ((away >= 0) & (away <= (patch.width, patch.height))).all(axis=1)
-        else:
-            away = points - (patch.left + patch.width // 2, patch.top + patch.height // 2)
-            angle = np.deg2rad(patch.tilt)
-            along = away @ np.array([np.cos(angle), np.sin(angle)])
-            across = away @ np.array([-np.sin(angle), np.cos(angle)])
-            half_width, half_height = max(patch.width // 2, 1), max(patch.height // 2, 1)
-            hidden |= np.square(along / half_width) + np.square(across / half_height) <= 1
+def covered(points: npt.NDArray[np.floating], drawn: Perturbations) -> Bools:
+    """(B, N): which of the points (B, N, 2), in crop pixels, lie under one of their crop's patches."""
+    hidden = np.zeros(points.shape[:2], dtype=bool)
+    for slot in range(MOST_PATCHES):
+        top, left, height, width = drawn.patch_place[:, slot].T[..., None]
+        x, y = points[..., 0], points[..., 1]
+        tilt = np.deg2rad(drawn.patch_tilt[:, slot, None])
+        box = (x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)
+        away_x, away_y = x - (left + width // 2), y - (top + height // 2)
+        along = (away_x * np.cos(tilt) + away_y * np.sin(tilt)) / np.maximum(width // 2, 1)
+        across = (away_y * np.cos(tilt) - away_x * np.sin(tilt)) / np.maximum(height // 2, 1)
+        under = np.where(np.isnan(tilt), box, along**2 + across**2 <= 1)
+        hidden |= under & (drawn.patches[:, None] > slot)
     return hidden
 
 
-def _draw_blur(generator: np.random.Generator) -> GaussianBlur | MotionBlur:
-    if generator.random() < 0.5:
-        return GaussianBlur(float(generator.uniform(0.4, 2.0)))
-    length = 2 * int(generator.integers(1, 5)) + 1
-    return MotionBlur(length, float(generator.uniform(0, 180)))
-
-
-def _draw_patches(size: int, generator: np.random.Generator) -> tuple[Patch, ...]:
-    return tuple(_draw_patch(size, generator) for _ in range(int(generator.integers(1, 3))))
-
-
-def _draw_patch(size: int, generator: np.random.Generator) -> Patch:
-    height, width = (int(v) for v in generator.integers(size // 10, size // 2, 2))
-    top = int(generator.integers(-height // 2, size - height // 2))
-    left = int(generator.integers(-width // 2, size - width // 2))
-    tilt = float(generator.uniform(0, 180)) if generator.random() < 0.5 else None
-    kind = generator.random()
-    pixels, shift = None, (0, 0)
-    if kind < 0.4:
-        pixels = generator.integers(0, 256, 3, dtype=np.uint8)
-    elif kind < 0.6:
-        pixels = generator.integers(0, 256, (size, size, 3), dtype=np.uint8)
-    else:
-        shift = (int(generator.integers(size)), int(generator.integers(size)))
-    return Patch(top, left, height, width, tilt, pixels, shift)
-
-
-def _draw_recolor(generator: np.random.Generator) -> Recolor:
-    gamma = float(np.exp(generator.normal(0.0, 0.25)))
-    contrast = float(np.exp(generator.normal(0.0, 0.2)))
-    brightness = float(generator.normal(0.0, 0.1))
-    red, green, blue = (float(v) for v in np.exp(generator.normal(0.0, 0.08, 3)))
-    saturation = float(generator.uniform(0.3, 1.5)) if generator.random() < 0.5 else None
-    return Recolor(gamma, contrast, brightness, (red, green, blue), saturation)
+def recolor_table(drawn: Perturbations, index: int) -> Pixels:
+    """(256, 3): what becomes of each level of each channel of crop ``index``, before saturation."""
+    levels = np.arange(256, dtype=np.float32) / 255
+    curve = (levels ** drawn.gamma[index] - np.float32(0.5)) * drawn.contrast[index]
+    curve += np.float32(0.5) + drawn.brightness[index]
+    table: Pixels = np.clip(np.rint(255 * curve[:, None] * drawn.tints[index]), 0, 255).astype(np.uint8)
+    return table

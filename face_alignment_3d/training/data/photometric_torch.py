@@ -5,188 +5,237 @@ perturbation is applied to those crops of the batch that drew it, all at once.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from face_alignment_3d.training.data.jpeg_torch import jpeg
-from face_alignment_3d.training.data.photometric import (
-    GaussianBlur,
-    Illumination,
-    MotionBlur,
-    Patch,
-    Perturbations,
-    Recolor,
-)
+from face_alignment_3d.training.data.photometric import COPY, MOST_PATCHES, NOISE, Perturbations
 from face_alignment_3d.training.data.photometric_opencv import motion_kernel
+from face_alignment_3d.training.data.pixel_noise import normal_noise, uniform_noise
 
 _GRAY = (0.299, 0.587, 0.114)
+_LONGEST_BLUR = 13
+"""Cells of the largest Gaussian kernel, whose standard deviation is 2 pixels."""
+_LONGEST_MOTION = 9
+
+Tensors = Mapping[str, torch.Tensor]
 
 
-def perturb_batch(crops: torch.Tensor, drawn: Sequence[Perturbations]) -> torch.Tensor:
+@dataclass(frozen=True, eq=False)
+class PackedPerturbations:
+    """The :class:`Perturbations` of a batch as tensors, and which crops drew each."""
+
+    values: Tensors
+    """The fields, (B, ...) each, and ``motion_kernel`` (crops with motion, 9, 9)."""
+    chosen: Tensors
+    """Name of a perturbation -> indices (n,) of the crops that drew it."""
+
+    def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> "PackedPerturbations":
+        """With ``move`` applied to every tensor."""
+        return PackedPerturbations(
+            {name: move(tensor) for name, tensor in self.values.items()},
+            {name: move(tensor) for name, tensor in self.chosen.items()},
+        )
+
+
+def pack_perturbations(drawn: Perturbations) -> PackedPerturbations:
+    """What :func:`perturb_batch` takes, on the CPU."""
+    chosen = {
+        "low_resolution": drawn.low_resolution > 0,
+        "blur": drawn.blur_std > 0,
+        "motion": drawn.motion_length > 0,
+        "occlusion": drawn.patches > 0,
+        "illumination": drawn.light_strength > 0,
+        "color": drawn.recolored,
+        "gray": drawn.gray,
+        "noise": drawn.noise_std > 0,
+        "jpeg": drawn.jpeg > 0,
+    }
+    moving = np.flatnonzero(chosen["motion"])
+    kernels = np.zeros((len(moving), _LONGEST_MOTION, _LONGEST_MOTION), dtype=np.float32)
+    for row, index in enumerate(moving):
+        length = int(drawn.motion_length[index])
+        edge = (_LONGEST_MOTION - length) // 2
+        kernel = motion_kernel(length, int(drawn.motion_angle[index]))
+        kernels[row, edge : edge + length, edge : edge + length] = kernel
+    values = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in vars(drawn).items()}
+    return PackedPerturbations(
+        {**values, "motion_kernel": torch.from_numpy(kernels)},
+        {name: torch.from_numpy(np.flatnonzero(mask)) for name, mask in chosen.items()},
+    )
+
+
+def perturb_batch(crops: torch.Tensor, drawn: PackedPerturbations) -> torch.Tensor:
     """(B, 3, S, S) float RGB crops and what was drawn for each -> the crops, perturbed.
 
     Pixels are whole numbers in [0, 255], before and after.
     """
-    crops = _where(crops, [d.low_resolution for d in drawn], _low_resolution)
-    crops = _where(crops, [d.blur for d in drawn], _blur)
-    crops = _where(crops, [d.occlusion or None for d in drawn], _occlude)
-    crops = _where(crops, [d.illumination for d in drawn], _illumination)
-    crops = _where(crops, [d.color for d in drawn], _recolor)
-    crops = _where(crops, [d.gray or None for d in drawn], _gray)
-    crops = _where(crops, [d.noise for d in drawn], _add)
-    return _where(crops, [d.jpeg for d in drawn], _jpeg)
+    changes: dict[str, Callable[[torch.Tensor, Tensors], torch.Tensor]] = {
+        "low_resolution": _low_resolution,
+        "blur": _gaussian_blur,
+        "motion": _motion_blur,
+        "occlusion": _occlude,
+        "illumination": _illumination,
+        "color": _recolor,
+        "gray": lambda chosen, _: _gray(chosen).expand_as(chosen),
+        "noise": _add_noise,
+        "jpeg": _jpeg,
+    }
+    # bf16 has too few digits for 8-bit pixels; TF32, where convolutions use it, has just enough.
+    with torch.autocast(crops.device.type, enabled=False):
+        for name, change in changes.items():
+            index = drawn.chosen[name]
+            if not len(index):
+                continue
+            values = {
+                key: value if key == "motion_kernel" else value.index_select(0, index)
+                for key, value in drawn.values.items()
+                if key in _NEEDED[name]
+            }
+            crops = crops.index_copy(0, index, change(crops.index_select(0, index), values))
+    return crops
 
 
-def _where(
-    crops: torch.Tensor,
-    arguments: Sequence[object | None],
-    change: Callable[..., torch.Tensor],
-) -> torch.Tensor:
-    """``change(chosen crops, their arguments)`` put back in the place of those whose argument is not None."""
-    chosen = [index for index, argument in enumerate(arguments) if argument is not None]
-    if not chosen:
-        return crops
-    index = torch.tensor(chosen, device=crops.device)
-    changed = change(crops.index_select(0, index), [arguments[i] for i in chosen])
-    return crops.index_copy(0, index, changed)
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "low_resolution": ("low_resolution",),
+    "blur": ("blur_std",),
+    "motion": ("motion_kernel",),
+    "occlusion": (
+        "patches",
+        "patch_place",
+        "patch_tilt",
+        "patch_content",
+        "patch_color",
+        "patch_shift",
+        "patch_seed",
+    ),
+    "illumination": ("light_strength", "light_angle"),
+    "color": ("gamma", "contrast", "brightness", "tints", "saturation"),
+    "gray": (),
+    "noise": ("noise_std", "noise_seed"),
+    "jpeg": ("jpeg",),
+}
 
 
 def _clip(values: torch.Tensor) -> torch.Tensor:
     return values.round().clamp(0, 255)
 
 
-def _column(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
+def _column(values: torch.Tensor) -> torch.Tensor:
     """(B, 1, 1, 1)"""
-    return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None, None]
+    return values[:, None, None, None]
 
 
-def _low_resolution(crops: torch.Tensor, factors: Sequence[float]) -> torch.Tensor:
+def _low_resolution(crops: torch.Tensor, drawn: Tensors) -> torch.Tensor:
     """Area means, then bilinear interpolation; both are products with a matrix a crop and an axis."""
     size = crops.shape[-1]
-    small = [round(size * factor) for factor in factors]
-    most = max(small)
-    down = np.zeros((len(small), most, size), dtype=np.float32)
-    up = np.zeros((len(small), size, most), dtype=np.float32)
-    for index, cells in enumerate(small):
-        down[index, :cells] = _area_means(size, cells)
-        up[index, :, :cells] = _linear_interpolation(cells, size)
-    shrink, enlarge = (torch.from_numpy(m).to(crops.device)[:, None] for m in (down, up))
+    # Double for the matrices: a float cannot tell where cells begin.
+    cells = drawn["low_resolution"].double()[:, None, None]
+    pixel = torch.arange(size, dtype=torch.float64, device=crops.device)
+    # No drawn side is larger; what is beyond a crop's own cells is zero.
+    cell = torch.arange(math.ceil(0.8 * size) + 1, dtype=torch.float64, device=crops.device)
+    own = cell[None, :, None] < cells
+    begin, end = cell[None, :, None] * (size / cells), (cell[None, :, None] + 1) * (size / cells)
+    overlap = torch.minimum(end, pixel + 1) - torch.maximum(begin, pixel)
+    shrink = (overlap.clamp(0, 1) * (cells / size) * own).float()[:, None]
+    place = ((pixel[None, :, None] + 0.5) * (cells / size) - 0.5).clamp_min(0)
+    place = torch.minimum(place, cells - 1)
+    weights = (1 - (place - cell[None, None, :]).abs()).clamp(0, 1)
+    enlarge = (weights * own.transpose(1, 2)).float()[:, None]
     means = (shrink @ crops @ shrink.transpose(-1, -2)).round()
     return _clip(enlarge @ means @ enlarge.transpose(-1, -2))
 
 
-def _area_means(size: int, cells: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """(cells, size): each cell's mean over its stretch of ``size`` pixels, partial pixels by their part."""
-    edges = np.arange(cells + 1) * (size / cells)
-    pixel = np.arange(size)
-    overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
-    share: np.ndarray[tuple[int, int], np.dtype[np.float64]] = np.clip(overlap, 0, 1) * (cells / size)
-    return share
-
-
-def _linear_interpolation(cells: int, size: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """(size, cells): each of ``size`` pixels between its two nearest cells; the outer ones repeat."""
-    place = np.clip((np.arange(size) + 0.5) * (cells / size) - 0.5, 0, cells - 1)
-    matrix: np.ndarray[tuple[int, int], np.dtype[np.float64]] = np.clip(
-        1 - np.abs(place[:, None] - np.arange(cells)), 0, 1
-    )
-    return matrix
-
-
-def _blur(crops: torch.Tensor, blurs: Sequence[GaussianBlur | MotionBlur]) -> torch.Tensor:
-    kernels = [_kernel(blur) for blur in blurs]
-    most = max(kernel.shape[0] for kernel in kernels)
-    stacked = np.stack([np.pad(kernel, (most - kernel.shape[0]) // 2) for kernel in kernels])
-    weights = torch.from_numpy(stacked.astype(np.float32)).to(crops.device)
-    batch, channels, height, width = crops.shape
-    padded = F.pad(crops, (most // 2,) * 4, mode="reflect")
-    grouped = padded.reshape(1, batch * channels, *padded.shape[-2:])
-    kernels_each = weights.repeat_interleave(channels, dim=0)[:, None]
-    # bf16 has too few digits for 8-bit pixels; TF32, where convolutions use it, has just enough.
-    with torch.autocast(crops.device.type, enabled=False):
-        blurred = F.conv2d(grouped, kernels_each, groups=batch * channels)
-    return _clip(blurred.view(batch, channels, height, width))
-
-
-def _kernel(blur: GaussianBlur | MotionBlur) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    if isinstance(blur, MotionBlur):
-        return motion_kernel(blur)
+def _gaussian_blur(crops: torch.Tensor, drawn: Tensors) -> torch.Tensor:
+    std = drawn["blur_std"][:, None]
     # Of the length that OpenCV takes for 8-bit pixels.
-    length = round(6 * blur.std + 1) | 1
-    offsets = np.arange(length) - length // 2
-    line = np.exp(-0.5 * (offsets / blur.std) ** 2)
-    line /= line.sum()
-    kernel: np.ndarray[tuple[int, int], np.dtype[np.float32]] = np.outer(line, line).astype(np.float32)
-    return kernel
+    half = torch.div((6 * std + 1).round(), 2, rounding_mode="floor")
+    offsets = torch.arange(_LONGEST_BLUR, dtype=std.dtype, device=std.device) - _LONGEST_BLUR // 2
+    line = torch.exp(-0.5 * (offsets / std) ** 2) * (offsets.abs() <= half)
+    line = line / line.sum(dim=1, keepdim=True)
+    return _filter(crops, line[:, :, None] * line[:, None, :])
 
 
-def _occlude(crops: torch.Tensor, occlusions: Sequence[tuple[Patch, ...]]) -> torch.Tensor:
-    return torch.stack([_cover(crop, patches) for crop, patches in zip(crops, occlusions, strict=True)])
+def _motion_blur(crops: torch.Tensor, drawn: Tensors) -> torch.Tensor:
+    return _filter(crops, drawn["motion_kernel"])
 
 
-def _cover(crop: torch.Tensor, patches: tuple[Patch, ...]) -> torch.Tensor:
-    """(3, S, S), with the patches over it."""
-    covered = crop
-    for patch in patches:
-        if patch.pixels is None:
-            shown = crop.flip(-1).roll(patch.shift, dims=(1, 2))
-        else:
-            pixels = torch.from_numpy(patch.pixels).to(crop.device, crop.dtype)
-            shown = pixels[:, None, None] if pixels.ndim == 1 else pixels.permute(2, 0, 1)
-        covered = torch.where(_mask(patch, crop), shown, covered)
-    return covered
+def _filter(crops: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
+    """Each crop with its own (K, K) kernel of ``kernels`` (B, K, K)."""
+    batch, channels, height, width = crops.shape
+    padded = F.pad(crops, (kernels.shape[-1] // 2,) * 4, mode="reflect")
+    grouped = padded.reshape(1, batch * channels, *padded.shape[-2:])
+    kernels_each = kernels.repeat_interleave(channels, dim=0)[:, None]
+    filtered = F.conv2d(grouped, kernels_each, groups=batch * channels)
+    return _clip(filtered.view(batch, channels, height, width))
 
 
-def _mask(patch: Patch, crop: torch.Tensor) -> torch.Tensor:
-    """(S, S), true where the patch lies."""
-    axis = torch.arange(crop.shape[-1], dtype=crop.dtype, device=crop.device)
-    ys, xs = axis[:, None], axis[None, :]
-    top, left, height, width = patch.top, patch.left, patch.height, patch.width
-    if patch.tilt is None:
-        return (ys >= top) & (ys <= top + height) & (xs >= left) & (xs <= left + width)
+def _occlude(crops: torch.Tensor, drawn: Tensors) -> torch.Tensor:
+    result, size = crops, crops.shape[-1]
+    axis = torch.arange(size, device=crops.device)
+    for slot in range(MOST_PATCHES):
+        content = _column(drawn["patch_content"][:, slot])
+        color = drawn["patch_color"][:, slot, :, None, None].to(crops.dtype)
+        noise = uniform_noise(drawn["patch_seed"][:, slot], size).to(crops.dtype)
+        rows, columns = drawn["patch_shift"][:, slot, :, None].unbind(dim=1)
+        # numpy.roll of the mirror image.
+        from_row = ((axis - rows) % size)[:, None, :, None]
+        from_column = (size - 1 - (axis - columns) % size)[:, None, None, :]
+        copy = crops.gather(2, from_row.expand_as(crops)).gather(3, from_column.expand_as(crops))
+        shown = torch.where(content == COPY, copy, torch.where(content == NOISE, noise, color))
+        mask = _mask(drawn["patch_place"][:, slot], drawn["patch_tilt"][:, slot], axis)
+        mask &= (drawn["patches"] > slot)[:, None, None]
+        result = torch.where(mask[:, None], shown, result)
+    return result
+
+
+def _mask(place: torch.Tensor, tilt: torch.Tensor, axis: torch.Tensor) -> torch.Tensor:
+    """(B, S, S), true where the patches (B, 4) lie that are turned by ``tilt`` (B,)."""
+    top, left, height, width = place[:, :, None, None].unbind(dim=1)
+    ys, xs = axis[None, :, None], axis[None, None, :]
+    box = (ys >= top) & (ys <= top + height) & (xs >= left) & (xs <= left + width)
     y, x = ys - (top + height // 2), xs - (left + width // 2)
-    cosine, sine = math.cos(math.radians(patch.tilt)), math.sin(math.radians(patch.tilt))
+    angle = torch.deg2rad(tilt)[:, None, None]
+    cosine, sine = torch.cos(angle), torch.sin(angle)
     # Half a cell more than the axes, so that the pixels on the outline are covered too, as OpenCV does.
     along = (x * cosine + y * sine) / (width // 2 + 0.5)
     across = (y * cosine - x * sine) / (height // 2 + 0.5)
-    return along.square() + across.square() <= 1
+    return torch.where(tilt.isnan()[:, None, None], box, along.square() + across.square() <= 1)
 
 
-def _illumination(crops: torch.Tensor, illuminations: Sequence[Illumination]) -> torch.Tensor:
+def _illumination(crops: torch.Tensor, drawn: Tensors) -> torch.Tensor:
     axis = torch.linspace(-1, 1, crops.shape[-1], dtype=crops.dtype, device=crops.device)
-    cosine = _column([math.cos(illumination.angle) for illumination in illuminations], crops)
-    sine = _column([math.sin(illumination.angle) for illumination in illuminations], crops)
-    strength = _column([illumination.strength for illumination in illuminations], crops)
-    return _clip(crops * torch.exp(strength * (cosine * axis[None, :] + sine * axis[:, None])))
+    angle, strength = _column(drawn["light_angle"]), _column(drawn["light_strength"])
+    slope = torch.cos(angle) * axis[None, :] + torch.sin(angle) * axis[:, None]
+    return _clip(crops * torch.exp(strength * slope))
 
 
-def _recolor(crops: torch.Tensor, colors: Sequence[Recolor]) -> torch.Tensor:
-    tables = torch.from_numpy(np.stack([color.table().T for color in colors])).to(crops.device)
-    recolored = tables.to(crops.dtype).gather(2, crops.flatten(2).long()).view_as(crops)
-    saturations = [color.saturation for color in colors]
-    return _where(recolored, saturations, _saturate)
+def _recolor(crops: torch.Tensor, drawn: Tensors) -> torch.Tensor:
+    levels = torch.arange(256, dtype=crops.dtype, device=crops.device) / 255
+    curve = (levels ** drawn["gamma"][:, None] - 0.5) * drawn["contrast"][:, None]
+    curve = curve + (0.5 + drawn["brightness"][:, None])
+    tables = _clip(255 * curve[:, None] * drawn["tints"][:, :, None])
+    recolored = tables.gather(2, crops.flatten(2).long()).view_as(crops)
+    gray, saturation = _gray(recolored), _column(drawn["saturation"])
+    saturated = _clip(gray + (recolored - gray) * saturation)
+    return torch.where(saturation == 1, recolored, saturated)
 
 
-def _saturate(crops: torch.Tensor, saturations: Sequence[float]) -> torch.Tensor:
-    gray = _gray(crops, ())
-    return _clip(gray + (crops - gray) * _column(saturations, crops))
+def _gray(crops: torch.Tensor) -> torch.Tensor:
+    """(B, 1, S, S)"""
+    red, green, blue = (weight * crops[:, i : i + 1] for i, weight in enumerate(_GRAY))
+    return (red + green + blue).round()
 
 
-def _gray(crops: torch.Tensor, _: Sequence[object]) -> torch.Tensor:
-    weights = torch.tensor(_GRAY, dtype=crops.dtype, device=crops.device)[:, None, None]
-    return (crops * weights).sum(dim=1, keepdim=True).round().expand_as(crops)
+def _add_noise(crops: torch.Tensor, drawn: Tensors) -> torch.Tensor:
+    noise = normal_noise(drawn["noise_seed"], crops.shape[-1])
+    return _clip(crops + _column(drawn["noise_std"]) * noise)
 
 
-def _add(
-    crops: torch.Tensor, noises: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
-) -> torch.Tensor:
-    noise = torch.from_numpy(np.stack(noises)).to(crops.device).permute(0, 3, 1, 2)
-    return _clip(crops + noise)
-
-
-def _jpeg(crops: torch.Tensor, qualities: Sequence[int]) -> torch.Tensor:
+def _jpeg(crops: torch.Tensor, drawn: Tensors) -> torch.Tensor:
     # The codec that the CPU uses takes the channels for BGR.
-    return jpeg(crops.flip(1), torch.tensor(qualities, dtype=crops.dtype, device=crops.device)).flip(1)
+    return jpeg(crops.flip(1), drawn["jpeg"].to(crops.dtype)).flip(1)

@@ -1,7 +1,7 @@
 """Batches that are a function of the seed and the step, made ahead of time on other threads."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,14 +13,13 @@ import torch
 
 from face_alignment_3d.networks.cascade import CascadeGeometry
 from face_alignment_3d.training.data.augment import (
-    AugmentedCrop,
     CropVariation,
-    Example,
-    augmented_crop,
-    draw_variation,
+    Views,
+    draw_variations,
     show,
+    varied_views,
 )
-from face_alignment_3d.training.data.augment_torch import PackedCrops, pack, render
+from face_alignment_3d.training.data.augment_torch import PackedViews, PhotoStore, pack, render
 from face_alignment_3d.training.data.photometric import Photometric
 from face_alignment_3d.training.data.sample import Sample
 
@@ -37,6 +36,9 @@ class Pool:
     share: float
     sampling_weights: npt.NDArray[np.float64]
     """(len(samples),), sum 1."""
+    digests: Mapping[str, str] | None = None
+    """SHA-256 of the data that the samples are read from, by the name of their set; None has it taken of the
+    samples themselves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,43 +79,51 @@ class BatchMaker:
 
     def batch(self, step: int) -> Batch:
         """The batch of ``step``, made on the CPU."""
-        return collate([show(view) for view in self.views(step)])
+        views, _ = self.views(step)
+        crops = torch.from_numpy(np.stack([show(views, index) for index in range(len(views))]))
+        return Batch(crops.permute(0, 3, 1, 2), *(torch.from_numpy(array) for array in views.labels))
 
-    def packed(self, step: int) -> PackedCrops:
-        """The same batch, to be rendered on a device."""
-        return pack(self.views(step))
+    def packed(self, step: int, *, stored: bool) -> tuple[PackedViews, PhotoStore | None]:
+        """The same batch, to be rendered: from the store of :meth:`photo_store` or its own photos."""
+        views, photo = self.views(step)
+        if stored:
+            return pack(views, photo), None
+        own = PhotoStore.of([sample.image for sample in views.samples])
+        return pack(views, np.arange(len(views))), own
 
-    def views(self, step: int) -> list[AugmentedCrop]:
-        """What the batch of ``step`` shows: a function of the seed and the step."""
+    def photo_store(self) -> PhotoStore | None:
+        """All photos of the pools, in their order; None where they are read when they are drawn."""
+        if not all(isinstance(pool.samples, (list, tuple)) for pool in self.pools):
+            return None
+        return PhotoStore.of([sample.image for pool in self.pools for sample in pool.samples])
+
+    def views(self, step: int) -> tuple[Views, npt.NDArray[np.int64]]:
+        """What the batch of ``step`` shows, a function of the seed and the step; and of which photos (B,)."""
         generator = np.random.default_rng([self.seed, step])
         shares = np.array([pool.share for pool in self.pools])
         chosen = generator.choice(len(self.pools), size=self.batch_size, p=shares / shares.sum())
-        size, crop_scale = self.geometry.input_size, self.geometry.crop_scale
-        drawn = []
-        for index in chosen:
-            pool = self.pools[index]
-            place = int(generator.choice(len(pool.samples), p=pool.sampling_weights))
-            variation = draw_variation(
-                generator, size=size, geometric=self.geometric, photometric=self.photometric
-            )
-            drawn.append((pool.samples, place, variation))
+        places = np.empty(self.batch_size, dtype=np.int64)
+        for index, pool in enumerate(self.pools):
+            own = np.flatnonzero(chosen == index)
+            places[own] = generator.choice(len(pool.samples), size=len(own), p=pool.sampling_weights)
+        size = self.geometry.input_size
+        variations = draw_variations(
+            self.batch_size,
+            generator,
+            size=size,
+            geometric=self.geometric,
+            photometric=self.photometric,
+        )
+        part = slice(None) if self.part is None else self.part
         # Samples are looked up last: some are read from disk then, and only those of the part are needed.
-        return [
-            augmented_crop(samples[place], variation, size=size, crop_scale=crop_scale)
-            for samples, place, variation in (drawn if self.part is None else drawn[self.part])
+        samples = [
+            self.pools[index].samples[int(place)]
+            for index, place in zip(chosen[part].tolist(), places[part].tolist(), strict=True)
         ]
-
-
-def collate(examples: Sequence[Example]) -> Batch:
-    """Stacks examples; the crops come out channels-last without a copy."""
-    crops = torch.from_numpy(np.stack([example.crop for example in examples])).permute(0, 3, 1, 2)
-    return Batch(
-        crops,
-        *(
-            torch.from_numpy(np.stack([getattr(example, name) for example in examples]))
-            for name in ("points", "weight_xy", "weight_z", "visible", "weight_visible")
-        ),
-    )
+        first = np.cumsum([0, *(len(pool.samples) for pool in self.pools[:-1])])
+        crop_scale = self.geometry.crop_scale
+        views = varied_views(samples, variations.part(part), size=size, crop_scale=crop_scale)
+        return views, first[chosen[part]] + places[part]
 
 
 def prefetch(
@@ -127,16 +137,24 @@ def prefetch(
 ) -> Generator[Batch, None, None]:
     """The batches of steps ``start`` to ``stop - 1`` in order, on ``device``; ``depth`` are under way.
 
-    For CUDA, threads only cut out the pixels that are needed, and the crops are rendered on the GPU when
-    their turn comes; else threads make them on the CPU. Closing the generator ends the threads, by default
-    2, which leaves the CPU to the network, or 8 beside a GPU.
+    For CUDA, all photos that are in memory are put on the GPU first. Threads draw the numbers of a batch, and
+    its crops are made on the GPU when their turn comes. Else threads make the crops on the CPU. Closing the
+    generator ends the threads, by default 2, which leaves the CPU to the network, or 4 beside a GPU.
     """
     if device.type == "cuda":
-        # The transfer of pinned memory goes on beside the GPU's work on the batch before.
-        packed = in_order(lambda step: maker.packed(step).pin_memory(), start, stop, depth, threads or 8)
+        store = maker.photo_store()
+        kept = None if store is None else store.to(device)
+        del store
+
+        def make(step: int) -> tuple[PackedViews, PhotoStore | None]:
+            views, own = maker.packed(step, stored=kept is not None)
+            # The transfer of pinned memory goes on beside the GPU's work on the batch before.
+            return views.pin_memory(), own
+
+        packed = in_order(make, start, stop, depth, threads or 4)
         with closing(packed):
-            for views in packed:
-                yield rendered(views.to(device))
+            for views, own in packed:
+                yield rendered(views.to(device), kept if own is None else own.to(device))
     else:
         made = in_order(maker.batch, start, stop, depth, threads or 2)
         with closing(made):
@@ -144,16 +162,11 @@ def prefetch(
                 yield batch.to(device)
 
 
-def rendered(packed: PackedCrops) -> Batch:
-    """The batch of packed views, on the device that they are on."""
-    return Batch(
-        render(packed),
-        packed.points,
-        packed.weight_xy,
-        packed.weight_z,
-        packed.visible,
-        packed.weight_visible,
-    )
+def rendered(packed: PackedViews, store: PhotoStore | None) -> Batch:
+    """The batch of packed views, on the device that they and their photos are on."""
+    if store is None:
+        raise ValueError("expected the photos of these views; got none")
+    return Batch(render(packed, store), *packed.labels)
 
 
 def in_order(

@@ -1,11 +1,14 @@
-"""One folder, one run: a note of the configuration that a run was started with."""
+"""One folder, one run: notes of the configuration and of the data that a run was started with."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import DataError
+from face_alignment_3d.training.data.inspection import digests_by_set
+from face_alignment_3d.training.engine.batches import Pool
 from face_alignment_3d.training.recipes.config import RunConfig
 
 #: What may change between a stop and a resume: nothing that the weights so far were made with.
@@ -40,6 +43,39 @@ def check_run_folder(out: Path, config: RunConfig) -> None:
                 "settings, or give another --out"
             )
     write_atomically(path, (json.dumps(wanted, indent=2) + "\n").encode())
+
+
+def check_run_data(out: Path, digests: Mapping[str, str]) -> None:
+    """Notes in ``out/data.json`` which data a run has read, by name; refuses to go on with others.
+
+    Raises :class:`DataError`, which names the sets that differ, are new or are no longer there.
+    """
+    path = out / "data.json"
+    if path.exists():
+        try:
+            found = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"{path} is not a record of data ({error}); give another --out or delete that folder"
+            ) from error
+        different = sorted(name for name in {*found, *digests} if found.get(name) != digests.get(name))
+        if different:
+            raise DataError(
+                f"{out} holds a run on other data: {', '.join(different)} changed since; resume it with the "
+                "same photos and labels, or give another --out"
+            )
+    else:
+        write_atomically(path, (json.dumps(dict(digests), indent=2, sort_keys=True) + "\n").encode())
+
+
+def data_digests(pools: Sequence[Pool]) -> dict[str, str]:
+    """SHA-256 of what ``pools`` are made of, by the names of the sets."""
+    digests: dict[str, str] = {}
+    for pool in pools:
+        for name, digest in (pool.digests or digests_by_set(pool.samples)).items():
+            # Several pools may have samples of one set, and several folders one name.
+            digests[name] = digest if name not in digests else f"{digests[name]} {digest}"
+    return digests
 
 
 def _plain(config: RunConfig) -> dict[str, Any]:

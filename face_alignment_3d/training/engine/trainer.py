@@ -22,6 +22,7 @@ from face_alignment_3d.training.engine.checkpoint import load_checkpoint, save_c
 from face_alignment_3d.training.engine.ema import ModelEMA
 from face_alignment_3d.training.engine.interruption import TrainingStopped
 from face_alignment_3d.training.engine.processes import Processes
+from face_alignment_3d.training.engine.run_config_check import check_run_data, data_digests
 from face_alignment_3d.training.engine.synchronized_norm import synchronize_batch_norms
 from face_alignment_3d.training.engine.tensorboard_logger import TensorBoardLogger
 from face_alignment_3d.training.engine.validation import validate
@@ -80,6 +81,7 @@ class Trainer:
         self._checkpoint = checkpoint
         self._processes = processes
         self._saved_at = time.monotonic()
+        self._data_checked = False
         self._losses: nn.Module = _Losses(self.cascade, plan.objective)
         if processes.count > 1:
             synchronize_batch_norms(self.cascade, processes.device)
@@ -129,10 +131,14 @@ class Trainer:
 
         ``maker`` makes this process's part of each batch.
 
-        Raises :class:`DataError` when a loss is not finite, with the last checkpoint kept, and
-        :class:`TrainingStopped` on SIGTERM or Ctrl-C, after saving.
+        Raises :class:`DataError` when the checkpoint's folder holds a run on other data, and when a loss is
+        not finite, with the last checkpoint kept; and :class:`TrainingStopped` on SIGTERM or Ctrl-C, after
+        saving.
         """
         is_main, device = self._processes.is_main, self._processes.device
+        if is_main and not self._data_checked:
+            check_run_data(self._checkpoint.parent, data_digests(maker.pools))
+        self._data_checked = True
         progress = _Progress(self.step, self.plan, report)
         # Closed even when the loop is left by an error, so that no thread goes on making batches.
         with (

@@ -19,7 +19,8 @@ def validate(cascade: Cascade, sets: Mapping[str, Sequence[Sample]], *, bf16: bo
     """
     geometry = cascade.geometry
     report: dict[str, float] = {}
-    for name, samples in sets.items():
+    for name, every in sets.items():
+        samples = [sample for sample in every if sample.weight_xy.any()]
         if not samples:
             continue
         truth = np.stack([sample.points for sample in samples])

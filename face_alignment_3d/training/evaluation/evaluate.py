@@ -7,7 +7,6 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.crop import box_around
 from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.face import Face3D
@@ -63,7 +62,7 @@ def evaluate(
 ) -> Evaluation:
     """Aligns each photo with its reference box, perturbed copies of it, and the aligner's own detector.
 
-    The reference box is the bounding box of the 66 labelled points. ``seed`` decides where boxes are shifted.
+    The reference boxes are those of the truth. ``seed`` decides where boxes are shifted.
     ``progress`` is called with the number of photos just done.
 
     Raises :class:`DataError` when there are no photos and :class:`face_alignment_3d.errors.ImageError` for a
@@ -73,7 +72,11 @@ def evaluate(
         raise DataError("expected at least one photo to evaluate on; got none")
     predictions = _predict(aligner, labelled, seed, progress or (lambda done: None))
     report = summarize(
-        labelled.truth, given=predictions.given, found=predictions.found, perturbed=predictions.perturbed
+        labelled.truth,
+        given=predictions.given,
+        found=predictions.found,
+        perturbed=predictions.perturbed,
+        further=labelled.further,
     )
     return Evaluation(predictions, report)
 
@@ -103,7 +106,7 @@ def best_overlap(
 def _predict(
     aligner: Aligner, labelled: LabelledSet, seed: int, progress: Callable[[int], object]
 ) -> Predictions:
-    reference = box_around(labelled.truth.points)
+    reference = labelled.truth.boxes
     given: list[Face3D] = []
     found: list[Face3D | None] = []
     perturbed: dict[Perturbation, list[npt.NDArray[np.float32]]] = {how: [] for how in PERTURBATIONS}

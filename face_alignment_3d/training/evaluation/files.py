@@ -12,14 +12,19 @@ from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.export import write_png
 from face_alignment_3d.training.evaluation.curves import INNER_ERROR, draw_error_curves
 from face_alignment_3d.training.evaluation.evaluate import Evaluation
-from face_alignment_3d.training.evaluation.markdown import markdown
 from face_alignment_3d.training.evaluation.report import FAILURE, Report
+from face_alignment_3d.training.evaluation.tables import markdown
 from face_alignment_3d.training.evaluation.truth import LabelledSet
 from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
 
 #: How many of the worst faces are shown.
 WORST: Final = 40
 _GTE_LIMIT: Final = 16.0
+_INNER_ERRORS: Final = {
+    "eyes_2d": INNER_ERROR,
+    "eyes_3d": f"{INNER_ERROR} in 3D",
+    "box": "mean error of the inner points that can be seen, % of the box of those",
+}
 
 
 def write_evaluation(
@@ -33,7 +38,8 @@ def write_evaluation(
     """
     directory.mkdir(parents=True, exist_ok=True)
     report = evaluation.report
-    content = {**provenance, **report.as_dict()}
+    note = {"note": labelled.note} if labelled.note else {}
+    content = {**provenance, **note, **report.as_dict()}
     write_atomically(
         directory / "report.json", (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
     )
@@ -68,7 +74,7 @@ def worst_faces(
             Tile(
                 labelled.image(i),
                 evaluation.predictions.given[i],
-                labelled.truth.points[i, :, :2],
+                _marked(labelled.truth.points[i, :, :2]),
                 f"{errors[i]:.1f} %  yaw {faces[i].yaw:.0f}  {Path(faces[i].name).name}",
             )
             for i in (int(index) for index in np.argsort(-errors, kind="stable")[:count])
@@ -76,9 +82,13 @@ def worst_faces(
     )
 
 
+def _marked(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return points[np.isfinite(points).all(axis=1)]
+
+
 def _inner_curves(report: Report) -> npt.NDArray[np.uint8]:
     return draw_error_curves(
         {"given boxes": report.inner_given(), "own detector": report.inner_found()},
         threshold=FAILURE,
-        what=INNER_ERROR + (" in 3D" if report.normalizer == "eyes_3d" else ""),
+        what=_INNER_ERRORS[report.normalizer],
     )

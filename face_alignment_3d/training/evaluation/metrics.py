@@ -1,11 +1,17 @@
-"""Errors of landmarks, as functions of arrays. Percentages unless said otherwise."""
+"""Errors of landmarks, as functions of arrays. Percentages unless said otherwise.
+
+Where the labels in x, y have points that are NaN, these are left out: nobody labelled them.
+"""
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
+from scipy.stats import ConstantInputWarning, rankdata, spearmanr
 
 from face_alignment_3d.markup import INNER, OUTER_EYE_CORNERS
 from face_alignment_3d.training.labels.face_model import umeyama
@@ -13,7 +19,8 @@ from face_alignment_3d.training.labels.face_model import umeyama
 Points = npt.NDArray[np.floating]
 Errors = npt.NDArray[np.float64]
 Axes: TypeAlias = Literal["xyz", "xy", "x", "y", "z"]
-Normalizer: TypeAlias = Literal["eyes_2d", "eyes_3d"]
+#: What errors are divided by: the distance between the outer eye corners, or the root of a box's area.
+Normalizer: TypeAlias = Literal["eyes_2d", "eyes_3d", "box"]
 
 
 def eye_distance(points: Points) -> Errors:
@@ -35,14 +42,14 @@ def inner_nme(predicted: Points, truth: Points, *, normalizer: Normalizer = "eye
     ``predicted`` and ``truth`` are (F, 66, 2) or (F, 66, 3); ``"eyes_3d"`` needs a ``truth`` with z. Seen
     from the side the eyes are close together in 2D, so that only the distance in 3D measures the face.
     """
-    errors: Errors = point_errors(predicted[..., :2], truth[..., :2])[:, INNER].mean(axis=1)
-    return 100 * errors / _normalizer(truth, normalizer)
+    errors = mean_distance(predicted[:, INNER, :2], truth[:, INNER, :2])
+    return 100 * errors / size_of(truth, normalizer)
 
 
 def all_points_nme(predicted: Points, truth: Points, *, normalizer: Normalizer = "eyes_2d") -> Errors:
     """As :func:`inner_nme`, over all 66 points."""
-    errors: Errors = point_errors(predicted[..., :2], truth[..., :2]).mean(axis=1)
-    return 100 * errors / _normalizer(truth, normalizer)
+    errors = mean_distance(predicted[..., :2], truth[..., :2])
+    return 100 * errors / size_of(truth, normalizer)
 
 
 def box_nme(predicted: Points, truth: Points) -> Errors:
@@ -50,11 +57,28 @@ def box_nme(predicted: Points, truth: Points) -> Errors:
 
     ``predicted`` and ``truth`` are (F, 66, 2) or (F, 66, 3). This is the NME of AFLW2000-3D.
     """
-    low, high = truth[..., :2].min(axis=1), truth[..., :2].max(axis=1)
-    extent = (high - low).astype(np.float64)
-    errors: Errors = point_errors(predicted[..., :2], truth[..., :2]).mean(axis=1)
-    errors *= 100 / np.sqrt(extent[:, 0] * extent[:, 1])
-    return errors
+    return all_points_nme(predicted, truth, normalizer="box")
+
+
+def box_nme_3d(predicted: Points, truth: Points) -> Errors:
+    """As :func:`box_nme`, of distances in x, y, z: (F, 66, 3) twice -> (F,). z is centered in both."""
+    return gte(predicted, truth, axes="xyz", normalizer="box")
+
+
+def box_size(points: Points) -> Errors:
+    """(F, P, 2 or more) -> (F,): the root of the area of the bounding box in x, y."""
+    extent = (np.nanmax(points[..., :2], axis=1) - np.nanmin(points[..., :2], axis=1)).astype(np.float64)
+    size: Errors = np.sqrt(extent[:, 0] * extent[:, 1])
+    return size
+
+
+def mean_distance(predicted: Points, truth: Points) -> Errors:
+    """(F, P, D) twice -> (F,): the mean distance of the labelled points; NaN for a face without any."""
+    labelled = np.isfinite(truth).all(axis=-1)
+    sums = np.where(labelled, point_errors(predicted, truth), 0.0).sum(axis=1)
+    counts = labelled.sum(axis=1)
+    means: Errors = np.divide(sums, counts, out=np.full(len(sums), math.nan), where=counts > 0)
+    return means
 
 
 def depth_error(predicted: Points, truth: Points) -> Errors:
@@ -97,7 +121,7 @@ def gte(
     difference[..., 2] -= difference[..., 2].mean(axis=1, keepdims=True)
     used = ["xyz".index(axis) for axis in axes]
     distances: Errors = np.linalg.norm(difference[..., used], axis=-1).mean(axis=1)
-    return 100 * distances / _normalizer(truth, normalizer)
+    return 100 * distances / size_of(truth, normalizer)
 
 
 def cvgtce(predicted: Points, other_view: Points, *, normalizer: Normalizer = "eyes_3d") -> Errors:
@@ -110,7 +134,7 @@ def cvgtce(predicted: Points, other_view: Points, *, normalizer: Normalizer = "e
     scale, rotation, translation = umeyama(predicted.astype(np.float64), target)
     moved = scale[:, None, None] * np.einsum("fpi,fji->fpj", predicted, rotation) + translation[:, None]
     distances: Errors = point_errors(moved, target).mean(axis=1)
-    return 100 * distances / _normalizer(target, normalizer)
+    return 100 * distances / size_of(target, normalizer)
 
 
 def cross_view_errors(
@@ -135,19 +159,37 @@ def cross_view_errors(
 def rank_correlation(first: Errors, second: Errors) -> float:
     """Spearman's rank correlation of two (F,) arrays, in [-1, 1]; NaN where one of them does not vary.
 
-    Equal values share the mean of their ranks.
+    Pairs with a NaN are left out.
     """
-    ranks = np.stack([_ranks(first), _ranks(second)])
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    lengths = np.linalg.norm(ranks, axis=1).prod()
-    return float(ranks[0] @ ranks[1] / lengths) if lengths > 0 else math.nan
+    known = np.isfinite(first) & np.isfinite(second)
+    if known.sum() < 2:
+        return math.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConstantInputWarning)
+        return float(spearmanr(first[known], second[known]).statistic)
 
 
-def _normalizer(truth: Points, normalizer: Normalizer) -> Errors:
+def area_under_roc(positive: Errors, negative: Errors) -> float:
+    """The chance that one of (P,) values is larger than one of (N,) others, ties half.
+
+    That is the area under the receiver operating characteristic, in [0, 1]; NaN where one array is empty.
+    """
+    if not positive.size or not negative.size:
+        return math.nan
+    ranks = rankdata(np.concatenate([positive.ravel(), negative.ravel()]))[: positive.size]
+    above = ranks.sum() - positive.size * (positive.size + 1) / 2
+    return float(above / (positive.size * negative.size))
+
+
+def geodesic_angle(first: Errors, second: Errors) -> Errors:
+    """(F, 3, 3) rotations twice -> (F,): the angle of the rotation between them, degrees."""
+    between = Rotation.from_matrix(first).inv() * Rotation.from_matrix(second)
+    angles: Errors = np.degrees(between.magnitude())
+    return angles
+
+
+def size_of(truth: Points, normalizer: Normalizer) -> Errors:
+    """(F, 66, D) -> (F,): what errors are divided by, in pixels."""
+    if normalizer == "box":
+        return box_size(truth)
     return eye_distance(truth if normalizer == "eyes_3d" else truth[..., :2])
-
-
-def _ranks(values: Errors) -> Errors:
-    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: Errors = (np.cumsum(counts) - (counts - 1) / 2)[group]
-    return ranks

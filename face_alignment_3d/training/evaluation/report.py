@@ -2,9 +2,10 @@
 
 Errors are percentages. "Inner" ones are the mean error in x, y of the 49 points of brows, nose, eyes and
 mouth, over the distance between the outer eye corners: in 2D for hand-made labels, which have no other, and
-in 3D for labels with z, because on a head seen from the side the eyes are close together in 2D. They leave
-out the jaw because a hand-made jaw follows the visible outline, which on a turned head is not the jaw line
-that a 3D model has.
+in 3D for labels with z, because on a head seen from the side the eyes are close together in 2D. Where only
+the points that can be seen are labelled, errors are over the root of the area of their box. Inner errors
+leave out the jaw because a hand-made jaw follows the visible outline, which on a turned head is not the jaw
+line that a 3D model has.
 """
 
 import math
@@ -14,6 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from face_alignment_3d.training.evaluation.published import PublishedReport
 
 #: A face with a larger inner error counts as failed; the cumulative curve's area is taken up to here.
 FAILURE: Final = 8.0
@@ -176,7 +179,8 @@ class Report:
     """The numbers of an evaluation."""
 
     normalizer: str
-    """The distance between the outer eye corners that inner errors are over: "eyes_2d" or "eyes_3d"."""
+    """What inner errors are over: the distance between the outer eye corners, "eyes_2d" or "eyes_3d", or the
+    "box" of the labels."""
     given: ErrorSummary
     """From the reference boxes."""
     detector: DetectorReport
@@ -187,6 +191,8 @@ class Report:
     """From the reference boxes; None when no face has labels in 3D to be believed."""
     faces: tuple[FaceErrors, ...]
     """In the order of the photos."""
+    published: PublishedReport | None = None
+    """From the reference boxes; None unless the set is a published benchmark."""
 
     def inner_given(self) -> npt.NDArray[np.float64]:
         """(N,) inner errors from the reference boxes."""

@@ -8,11 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.data.datasets.aflw2000 import open_aflw2000
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.data.datasets.novel_views import NovelViews, open_novel_views
 from face_alignment_3d.training.data.datasets.photos68 import Photos68, open_photos68
 from face_alignment_3d.training.data.subsample import subsample
+from face_alignment_3d.training.evaluation.benchmark_sets import (
+    AFLW2000,
+    MERL_RAV,
+    open_aflw2000_labelled,
+    open_merl_rav,
+)
 from face_alignment_3d.training.evaluation.truth import LabelledSet, truth_by_hand, truth_in_3d
 from face_alignment_3d.training.labels.face_model import load_face_model
 from face_alignment_3d.training.labels.lifting import lift
@@ -22,12 +27,13 @@ from face_alignment_3d.training.recipes.config import LITE
 HOLDOUT: Final = "holdout"
 #: Sets with hand-made points in 2D.
 DATASETS: Final = (HOLDOUT, "afw", *HAND_LABELLED)
-#: The set of Zhu et al. with 3D labels, for those who have it.
-AFLW2000: Final = "aflw2000"
 #: What the name of a set of photos ends with that `train-data synthesize-views` has turned out of plane.
 NOVEL_VIEWS: Final = "-novel-views"
 #: Degrees of |yaw|. Beyond 85 a turned photo shows too little that was in the photo it was made from.
 YAW_EDGES_NOVEL_VIEWS: Final = (0.0, 30.0, 60.0, 85.0)
+_NOVEL_VIEWS_NOTE: Final = (
+    "a test of consistency: the labels were made as those that training uses, and share their faults"
+)
 
 
 def open_labelled(
@@ -38,7 +44,8 @@ def open_labelled(
     The ``DATASETS`` have hand-made points in 2D and lie below ``data``; a face model is fitted to them for
     the yaw and z. ``"<set>-novel-views"`` has labels in 3D and is what `train-data synthesize-views` put
     below ``derived_data``; ``"holdout-novel-views"`` are the views of the photos that training keeps for
-    validation. ``"aflw2000"`` is AFLW2000-3D; ``data`` is its own folder then.
+    validation. ``"aflw2000"`` is AFLW2000-3D, in ``data`` as an archive, or ``data`` is the set's own folder;
+    ``"merl-rav"`` are AFLW's faces of MERL-RAV's test split.
 
     Raises :class:`DataError` for other names, a folder that is needed and not given, a limit below 1, and
     data that are missing or broken.
@@ -51,16 +58,20 @@ def open_labelled(
         )
         return _open_novel_views(data, derived_data, name, limit)
     if name == AFLW2000:
-        return _aflw2000(_required(data, "--data, the folder with its photos and .mat files", name), limit)
+        folder = _required(data, "--data, the folder with aflw2000_dev.npz or that of the .mat files", name)
+        return open_aflw2000_labelled(folder, derived_data).spread(limit)
+    if name == MERL_RAV:
+        return open_merl_rav(_required(data, "--data, the folder with aflw_dev.npz", name)).spread(limit)
     if name not in DATASETS:
-        known = ", ".join([*DATASETS, HOLDOUT + NOVEL_VIEWS, f"afw{NOVEL_VIEWS}", AFLW2000])
+        known = ", ".join([*DATASETS, HOLDOUT + NOVEL_VIEWS, f"afw{NOVEL_VIEWS}", AFLW2000, MERL_RAV])
         raise DataError(f"expected one of the data sets {known}; got {name!r}")
     data = _required(data, "--data, the folder that holds photos68/ and models/", name)
     photos = open_dataset(data, name)
     digest = digest_of(photos)
-    photos = _spread(photos, limit)
+    photos, note = _usable(_spread(photos, limit))
     lifted = lift(photos.points68, load_face_model(data))
-    return LabelledSet(name, truth_by_hand(photos.names, photos.points68, lifted), photos.image, digest)
+    truth = truth_by_hand(photos.names, photos.points68, lifted)
+    return LabelledSet(name, truth, photos.image, digest, note=note)
 
 
 def open_dataset(data: Path, name: str, *, limit: int | None = None) -> Photos68:
@@ -104,7 +115,7 @@ def _open_novel_views(data: Path | None, derived_data: Path, name: str, limit: i
     truth = truth_in_3d(
         photos.names, photos.points, photos.yaw, yaw_edges=YAW_EDGES_NOVEL_VIEWS, subjects=photos.sources
     )
-    return LabelledSet(name, truth, photos.image, photos.digest()).spread(limit)
+    return LabelledSet(name, truth, photos.image, photos.digest(), note=_NOVEL_VIEWS_NOTE).spread(limit)
 
 
 def _holdout_views(data: Path, derived_data: Path) -> NovelViews:
@@ -133,18 +144,19 @@ def _holdout_views(data: Path, derived_data: Path) -> NovelViews:
     )
 
 
-def _aflw2000(directory: Path, limit: int | None) -> LabelledSet:
-    photos = open_aflw2000(directory)
-    indices = range(len(photos))
-    digest = hashlib.sha256()
-    for index in indices:
-        digest.update(photos.names[index].encode())
-        digest.update(photos.labels[index].read_bytes())
-        digest.update(photos.photos[index].read_bytes())
-    points = np.stack([photos.points(index) for index in indices])
-    yaw = np.array([photos.pose(index)[1] for index in indices])
-    truth = truth_in_3d(photos.names, points, yaw)
-    return LabelledSet(AFLW2000, truth, photos.image, digest.hexdigest()).spread(limit)
+def _usable(photos: Photos68) -> tuple[Photos68, str]:
+    """The faces whose labels can be a face's, and which were left out."""
+    usable = [index for index in range(len(photos.names)) if photos.usable(index)]
+    if len(usable) == len(photos.names):
+        return photos, ""
+    left_out = sorted({*photos.names} - {photos.names[index] for index in usable})
+    if not usable:
+        raise DataError(
+            f"expected landmarks of faces in {photos.directory}.npz; got none that can be: get it again"
+        )
+    names = ", ".join(left_out[:10]) + (", ..." if len(left_out) > 10 else "")
+    note = f"left out {len(left_out)} whose labels cannot be those of a face: {names}"
+    return Photos68(photos.directory, tuple(photos.names[i] for i in usable), photos.points68[usable]), note
 
 
 def _spread(photos: Photos68, limit: int | None) -> Photos68:

@@ -8,12 +8,12 @@ from typing import Final, get_args
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.crop import box_around
 from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import INNER
 from face_alignment_3d.training.data.perturbation import Perturbation
 from face_alignment_3d.training.evaluation import metrics
+from face_alignment_3d.training.evaluation.published import PublishedReport, summarize_published
 from face_alignment_3d.training.evaluation.report import (
     FAILURE,
     ConfidenceGroup,
@@ -28,7 +28,7 @@ from face_alignment_3d.training.evaluation.report import (
     YawGroup,
     YawReport,
 )
-from face_alignment_3d.training.evaluation.truth import Truth
+from face_alignment_3d.training.evaluation.truth import FurtherLabels, Truth
 
 _CONFIDENCE_GROUPS: Final = 10
 _AXES: Final[tuple[metrics.Axes, ...]] = get_args(metrics.Axes)
@@ -41,6 +41,7 @@ def summarize(
     given: Sequence[Face3D],
     found: Sequence[Face3D | None],
     perturbed: Mapping[Perturbation, npt.NDArray[np.float32]],
+    further: FurtherLabels | None = None,
 ) -> Report:
     """The report on N >= 1 faces: predictions from the reference boxes, the detector's and perturbed ones.
 
@@ -58,6 +59,7 @@ def summarize(
         confidence=_confidence(np.stack([face.confidence for face in given]), predicted, truth),
         three_d=_in_3d(predicted, truth),
         faces=_face_by_face(predicted, truth, inner, inner_found),
+        published=None if further is None else _published(truth, further, predicted, given),
     )
 
 
@@ -84,6 +86,17 @@ def summarize_found(truth: Truth, landmarks: Sequence[npt.NDArray[np.floating] |
 def inner_errors(predicted: metrics.Points, truth: Truth) -> metrics.Errors:
     """(N, 66, 3) landmarks -> (N,) inner errors in percent of the eye distance that the labels have."""
     return metrics.inner_nme(predicted, truth.points, normalizer=truth.normalizer)
+
+
+def _published(
+    truth: Truth, further: FurtherLabels, predicted: metrics.Points, given: Sequence[Face3D]
+) -> PublishedReport:
+    """With weights that say nothing of visibility the confidence stands in for it."""
+    visibility = [said for face in given if (said := getattr(face, "visibility", None)) is not None]
+    if len(visibility) < len(given):
+        confidence = np.stack([face.confidence for face in given])
+        return summarize_published(truth, further, predicted, confidence, "confidence")
+    return summarize_published(truth, further, predicted, np.stack(visibility), "visibility")
 
 
 def _is_found(faces: Sequence[object | None]) -> npt.NDArray[np.bool_]:
@@ -118,7 +131,7 @@ def _detector(
     errors = _errors(predicted, known)
     given_mean = float(inner_given[is_found].mean())
     boxes = np.stack([face.box for face in faces])
-    overlaps = intersection_over_union(boxes, box_around(known.points)).diagonal()
+    overlaps = intersection_over_union(boxes, known.boxes).diagonal()
     report = DetectorReport(
         found=float(100 * is_found.mean()),
         errors=errors,
@@ -201,16 +214,21 @@ def _confidence(
     confidence: npt.NDArray[np.floating], predicted: metrics.Points, truth: Truth
 ) -> ConfidenceReport:
     distances = metrics.point_errors(predicted[..., :2], truth.points[..., :2])[:, INNER]
-    errors = 100 * distances / metrics.eye_distance(truth.points)[:, None]
+    errors = 100 * distances / metrics.size_of(truth.points, truth.normalizer)[:, None]
     inner = confidence[:, INNER].astype(np.float64)
-    order = np.argsort(inner, axis=None, kind="stable")
-    tenths = np.array_split(order, _CONFIDENCE_GROUPS)
-    groups = [(inner.ravel()[tenth], errors.ravel()[tenth].mean()) for tenth in tenths if tenth.size]
-    within = [metrics.rank_correlation(c, e) for c, e in zip(inner.T, errors.T, strict=True)]
+    labelled = np.isfinite(errors)
+    said, error = inner[labelled], errors[labelled]
+    tenths = np.array_split(np.argsort(said, kind="stable"), _CONFIDENCE_GROUPS)
+    groups = [(said[tenth], error[tenth].mean()) for tenth in tenths if tenth.size]
+    by_point = [metrics.rank_correlation(c, e) for c, e in zip(inner.T, errors.T, strict=True)]
+    within = [one for one in by_point if math.isfinite(one)]
+    of_face = [np.where(labelled, values, 0).sum(axis=1) / labelled.sum(axis=1) for values in (inner, errors)]
     return ConfidenceReport(
-        points=metrics.rank_correlation(inner.ravel(), errors.ravel()),
-        within_point=float(np.mean(within)),
-        faces=metrics.rank_correlation(inner.mean(axis=1), errors.mean(axis=1)),
+        points=metrics.rank_correlation(said, error),
+        within_point=float(np.mean(defined))
+        if (defined := [one for one in within if one == one])
+        else math.nan,
+        faces=metrics.rank_correlation(of_face[0], of_face[1]),
         groups=tuple(ConfidenceGroup(float(c[0]), float(c[-1]), float(mean)) for c, mean in groups),
     )
 

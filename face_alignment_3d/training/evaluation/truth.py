@@ -1,12 +1,13 @@
 """What the predictions of an evaluation are compared with, whatever the kind of labels a set has."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.crop import box_around
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68, NUM_LANDMARKS
 from face_alignment_3d.training.data.datasets.photos68 import MAX_RESIDUAL, labelled_points
@@ -18,6 +19,12 @@ from face_alignment_3d.training.labels.lifting import Lifted
 YAW_EDGES_2D: Final = (0.0, 15.0, 30.0, 45.0, 180.0)
 #: The groups of AFLW2000-3D.
 YAW_EDGES_3D: Final = (0.0, 30.0, 60.0, 90.0)
+#: The axes of AFLW2000-3D's angles: a face that looks into the camera is turned by roll about z, then by yaw
+#: about y, then by pitch about x, each counted by the right hand in the library's frame, with this sign.
+ANGLE_ORDER: Final = "XYZ"
+ANGLE_SIGNS: Final = (-1.0, -1.0, 1.0)
+#: What MERL-RAV says of a point. :data:`HIDDEN` is behind something and was placed by guess.
+NOT_MARKED, SELF_OCCLUDED, VISIBLE, HIDDEN = -1, 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +34,7 @@ class Truth:
     names: tuple[str, ...]
     points: npt.NDArray[np.float64]
     """(N, 66, 2) where people marked the photo, (N, 66, 3) where the labels have a z: what errors in x and y
-    are measured against. Their bounding boxes are the reference boxes."""
+    are measured against. NaN where a point was not marked."""
     points3d: npt.NDArray[np.float64]
     """(N, 66, 3): what errors in 3D are measured against; ``points`` itself, or a fit to it."""
     valid: npt.NDArray[np.bool_]
@@ -38,6 +45,11 @@ class Truth:
     """Degrees of |yaw| where a group of faces ends and the next one starts; the last belongs to its group."""
     subjects: tuple[str, ...] | None
     """(N,): who each photo shows, where a set has several views of one face; else None."""
+    boxes: npt.NDArray[np.float32]
+    """(N, 4): the reference boxes, x0, y0, x1, y1."""
+    normalizer: Normalizer
+    """What errors in x and y are given over: the eye distance that the labels have, or, where faces lack some
+    labels, the box of those they have."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -46,11 +58,6 @@ class Truth:
     def has_depth(self) -> bool:
         """Whether the labels themselves have a z; otherwise ``points3d`` is a fit to them."""
         return bool(self.points.shape[-1] == 3)
-
-    @property
-    def normalizer(self) -> Normalizer:
-        """The eye distance that errors in x and y are given over: the one that the labels have."""
-        return "eyes_3d" if self.has_depth else "eyes_2d"
 
     def subset(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Truth":
         """The photos that ``chosen`` (N,) is true for, or whose indices it has."""
@@ -63,6 +70,47 @@ class Truth:
             valid=self.valid[indices],
             yaw=self.yaw[indices],
             subjects=None if self.subjects is None else tuple(self.subjects[i] for i in indices),
+            boxes=self.boxes[indices],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FurtherLabels:
+    """What a published benchmark says of its N faces beside the truth; None where it says nothing."""
+
+    group_names: tuple[str, ...]
+    """The groups of faces that results on the set are given for."""
+    group: npt.NDArray[np.int64]
+    """(N,): which of them each face belongs to; -1 for none."""
+    reannotated: npt.NDArray[np.float64] | None = None
+    """(N, 66, 2): the set's photos, marked once more."""
+    angles: npt.NDArray[np.float64] | None = None
+    """(N, 3): the set's own pitch, yaw, roll in degrees; see :data:`ANGLE_ORDER`."""
+    visible: npt.NDArray[np.float64] | None = None
+    """(N, 66, 2): the hand-made points that can be seen (MERL-RAV), NaN for the others."""
+    state: npt.NDArray[np.int64] | None = None
+    """(N, 66): :data:`SELF_OCCLUDED`, :data:`VISIBLE`, :data:`HIDDEN`, or :data:`NOT_MARKED`."""
+    peers: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    """Of other networks, by what their column is called: (N, 66, 3) points on the same photos."""
+    benchmark_offset: npt.NDArray[np.float64] | None = None
+    """(66, 3): the constant offset from this library's markup to the benchmark's, measured on training faces.
+    In the head's frame (x to the subject's left, y down, z into the head) and in units of the face's radius,
+    the root mean square distance of the 66 points from their mean."""
+
+    def subset(self, indices: npt.NDArray[np.int64]) -> "FurtherLabels":
+        """Those of the faces at ``indices``."""
+
+        def chosen(values: "npt.NDArray[np.float64] | None") -> "npt.NDArray[np.float64] | None":
+            return None if values is None else values[indices]
+
+        return replace(
+            self,
+            group=self.group[indices],
+            reannotated=chosen(self.reannotated),
+            angles=chosen(self.angles),
+            visible=chosen(self.visible),
+            state=None if self.state is None else self.state[indices],
+            peers={name: points[indices] for name, points in self.peers.items()},
         )
 
 
@@ -76,6 +124,10 @@ class LabelledSet:
     """Reads the photo of an index: (H, W, 3) RGB."""
     digest: str
     """SHA-256 over the labels and photos of the whole set, so that a report says what it was measured on."""
+    further: FurtherLabels | None = None
+    """What the published protocols of the set need besides."""
+    note: str = ""
+    """A sentence on what the set can and cannot show, for the report."""
 
     def spread(self, limit: int | None) -> "LabelledSet":
         """At most ``limit`` of the photos, evenly spread over the set; all of them for None.
@@ -88,7 +140,12 @@ class LabelledSet:
             return self
         chosen = subsample(len(self.truth), limit)
         image = self.image
-        return replace(self, truth=self.truth.subset(chosen), image=lambda index: image(int(chosen[index])))
+        return replace(
+            self,
+            truth=self.truth.subset(chosen),
+            image=lambda index: image(int(chosen[index])),
+            further=None if self.further is None else self.further.subset(chosen),
+        )
 
 
 def truth_by_hand(names: Sequence[str], points68: npt.NDArray[np.floating], lifted: Lifted) -> Truth:
@@ -110,6 +167,8 @@ def truth_by_hand(names: Sequence[str], points68: npt.NDArray[np.floating], lift
         yaw=lifted.yaw,
         yaw_edges=YAW_EDGES_2D,
         subjects=None,
+        boxes=box_around(points68[:, FROM_68]),
+        normalizer="eyes_2d",
     )
 
 
@@ -137,4 +196,27 @@ def truth_in_3d(
         yaw=yaw.astype(np.float64),
         yaw_edges=yaw_edges,
         subjects=None if subjects is None else tuple(subjects),
+        boxes=box_around(labels),
+        normalizer="eyes_3d",
+    )
+
+
+def truth_of_visible_points(
+    names: Sequence[str],
+    points: npt.NDArray[np.floating],
+    yaw: npt.NDArray[np.floating],
+    boxes: npt.NDArray[np.floating],
+) -> Truth:
+    """From hand-made points (N, 66, 2) that are NaN where a point cannot be seen, and boxes (N, 4) around the
+    whole faces. There is nothing to compare z with."""
+    return Truth(
+        names=tuple(names),
+        points=points.astype(np.float64),
+        points3d=np.full((*points.shape[:2], 3), np.nan),
+        valid=np.zeros(len(names), dtype=bool),
+        yaw=yaw.astype(np.float64),
+        yaw_edges=YAW_EDGES_3D,
+        subjects=None,
+        boxes=boxes.astype(np.float32),
+        normalizer="box",
     )

@@ -7,26 +7,39 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.training.data.augment import (
     Geometric,
-    augmented_crop,
-    draw_variation,
+    draw_variations,
     mirror_points,
     show,
     upright_crop,
+    varied_views,
 )
-from face_alignment_3d.training.data.photometric import Photometric
+from face_alignment_3d.training.data.crop_variation import UniformVariation
+from face_alignment_3d.training.data.photometric import Photometric, covered
 from face_alignment_3d.training.data.sample import Sample
-from tests.training.one_pass_augment import augment_in_one_pass
 
 NO_PERTURBATION = Photometric(0, 0, 0, 0, 0, 0, 0, 0)
 
 
-def draw_view(sample, generator, *, size, crop_scale, geometric, photometric):
-    variation = draw_variation(generator, size=size, geometric=geometric, photometric=photometric)
-    return augmented_crop(sample, variation, size=size, crop_scale=crop_scale)
+@dataclasses.dataclass
+class Example:
+    """One view of a batch."""
+
+    crop: np.ndarray
+    points: np.ndarray
+    weight_xy: np.ndarray
+    weight_z: np.ndarray
+
+
+def draw_views(sample, generator, *, size, crop_scale, geometric, photometric, count=1, mirrored=None):
+    variations = draw_variations(count, generator, size=size, geometric=geometric, photometric=photometric)
+    if mirrored is not None:
+        variations.mirrored[:] = mirrored
+    return varied_views([sample] * count, variations, size=size, crop_scale=crop_scale)
 
 
 def augment(*args, **kwargs):
-    return show(draw_view(*args, **kwargs))
+    views = draw_views(*args, **kwargs)
+    return Example(show(views, 0), *(values[0] for values in views.labels[:3]))
 
 
 STILL = Geometric(shift=0, scale=0, roll=0, wide_roll_share=0, mirror=False)
@@ -160,35 +173,68 @@ def test_mirrored_points_are_those_of_the_mirrored_picture():
 
 def test_a_mirrored_view_is_the_mirror_image(dots):
     sample, size = dots
-    view = draw_view(
-        sample,
-        np.random.default_rng(0),
-        size=size,
-        crop_scale=1.35,
-        geometric=STILL,
-        photometric=NO_PERTURBATION,
+    arguments = {"size": size, "crop_scale": 1.35, "geometric": STILL, "photometric": NO_PERTURBATION}
+    plain, mirrored = (
+        augment(sample, np.random.default_rng(0), **arguments, mirrored=value) for value in (False, True)
     )
-    assert not view.mirrored
-    plain, mirrored = show(view), show(dataclasses.replace(view, mirrored=True))
     np.testing.assert_array_equal(mirrored.crop, plain.crop[:, ::-1])
     np.testing.assert_allclose(mirrored.points, mirror_points(plain.points, width=size))
     np.testing.assert_array_equal(mirrored.weight_xy, plain.weight_xy[MIRROR])
     np.testing.assert_array_equal(mirrored.weight_z, plain.weight_z[MIRROR])
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_drawing_first_and_showing_later_changes_nothing(dots, seed):
-    """The crops of a seed are those that drawing and changing pixels in turns gives."""
+@pytest.mark.parametrize("geometric", [Geometric(), UniformVariation()])
+def test_the_crops_of_a_batch_are_those_around_each_face(dots, geometric):
     sample, size = dots
-    chances = Photometric() if seed % 2 else Photometric(*[0.7] * 8)
-    generators = [np.random.default_rng(seed) for _ in range(2)]
-    example = augment(
-        sample, generators[0], size=size, crop_scale=1.35, geometric=Geometric(), photometric=chances
+    views = draw_views(
+        sample,
+        np.random.default_rng(3),
+        size=size,
+        crop_scale=1.35,
+        geometric=geometric,
+        photometric=NO_PERTURBATION,
+        count=8,
+        mirrored=False,
     )
-    crop, points = augment_in_one_pass(sample, generators[1], size, 1.35, Geometric(), chances)
-    np.testing.assert_array_equal(example.crop, crop)
-    np.testing.assert_array_equal(example.points, points)
-    assert generators[0].random() == generators[1].random()
+    angles, shifts, scales = views.variations.placements
+    matrices = views.to_photos()
+    for index in range(8):
+        crop = upright_crop(
+            sample.points,
+            size=size,
+            crop_scale=1.35,
+            angle=angles[index],
+            shift=shifts[index],
+            scale=scales[index],
+        )
+        for name in ("center_x", "center_y", "side"):
+            assert getattr(views.crop(index), name) == pytest.approx(getattr(crop, name))
+        np.testing.assert_allclose(views.labels.points[index], crop.to_crop(sample.points), atol=1e-3)
+        corner = crop.to_image(np.array([[0.0, 0], [size - 1, 3]]))
+        place = np.array([[0.0, 0, 1], [size - 1, 3, 1]]) @ matrices[index].T
+        np.testing.assert_allclose(place, corner, atol=1e-9)
+
+
+def test_the_distribution_of_crops_is_as_described():
+    angle, shift, scale = Geometric(wide_roll_share=0.25).draw(20_000, np.random.default_rng(0))
+    beyond = np.abs(np.rad2deg(angle)) > 4 * 18
+    assert beyond.mean() == pytest.approx(0.25 * 0.28, rel=0.1)
+    assert shift.std() == pytest.approx(0.06, rel=0.05)
+    assert np.log(scale).std() == pytest.approx(0.10, rel=0.05)
+    assert np.abs(shift).max() <= 0.2
+
+
+def test_what_a_patch_covers_is_known_to_be_hidden(dots):
+    sample, size = dots
+    arguments = {"size": size, "crop_scale": 1.35, "geometric": Geometric(), "mirrored": False}
+    occluding = dataclasses.replace(NO_PERTURBATION, occlusion=0.5)
+    views = draw_views(sample, np.random.default_rng(1), **arguments, photometric=occluding, count=20)
+    drawn = views.variations.perturbations
+    hidden = covered(views.labels.points[..., :2], drawn)
+    assert 0.02 < hidden.mean() < 0.5
+    np.testing.assert_array_equal(views.labels.weight_visible, hidden)
+    assert not views.labels.visible[hidden].any()
+    assert not hidden[drawn.patches == 0].any()
 
 
 @pytest.mark.parametrize("degrees", [0, 30, -75, 180])

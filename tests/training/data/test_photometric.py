@@ -2,9 +2,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from face_alignment_3d.training.data import photometric_opencv
-from face_alignment_3d.training.data.photometric import Photometric, draw_perturbations
+from face_alignment_3d.training.data.photometric import Photometric, covered, draw_perturbations
+from face_alignment_3d.training.data.pixel_noise import normal_noise, uniform_noise
 from tests.training.synthetic_faces import mean_face, picture
 
 KINDS = [field.name for field in dataclasses.fields(Photometric)]
@@ -13,7 +15,7 @@ ALL = Photometric(**dict.fromkeys(KINDS, 1.0))
 
 
 def perturb(crop, generator, chances):
-    return photometric_opencv.perturb(crop, draw_perturbations(len(crop), generator, chances))
+    return photometric_opencv.perturb(crop, draw_perturbations(1, len(crop), generator, chances), 0)
 
 
 @pytest.fixture(scope="module", params=[64, 128])
@@ -75,3 +77,48 @@ def test_pixels_stay_where_they_are(kind):
         centers.append([(light * xs).sum() / light.sum(), (light * ys).sum() / light.sum()])
     assert np.abs(np.mean(centers, axis=0) - 32).max() < 0.12
     assert np.abs(np.array(centers) - 32).max() < 0.6
+
+
+def test_the_numbers_of_a_batch_are_those_that_were_asked_for():
+    drawn = draw_perturbations(4000, 100, np.random.default_rng(0), ALL)
+    assert {len(values) for values in vars(drawn).values()} == {4000}
+    assert set(drawn.patches) == {1, 2}
+    assert (np.isnan(drawn.patch_tilt).mean() - 0.5) < 0.05
+    assert set(drawn.motion_length) == {0, 3, 5, 7, 9}
+    assert ((drawn.motion_length > 0) ^ (drawn.blur_std > 0)).all()
+    assert (drawn.low_resolution.min(), drawn.low_resolution.max()) == (25, 80)
+    assert (drawn.jpeg.min(), drawn.jpeg.max()) == (12, 59)
+    few = drawn.part(slice(10, 12))
+    assert all(
+        (values == vars(drawn)[name][10:12])[~np.isnan(values)].all() for name, values in vars(few).items()
+    )
+
+
+def test_points_under_patches_are_those_that_change(crop):
+    """Seen on the pixels: a point is covered where a patch of a color of its own lies."""
+    size = len(crop)
+    drawn = draw_perturbations(40, size, np.random.default_rng(1), dataclasses.replace(NONE, occlusion=1.0))
+    drawn.patch_content[:], drawn.patch_color[:] = 0, 255
+    points = np.random.default_rng(2).integers(2, size - 2, (40, 66, 2)).astype(float)
+    hidden = covered(points, drawn)
+    for index in range(40):
+        shown = photometric_opencv.perturb(np.zeros_like(crop), drawn, index)[..., 0] > 0
+        x, y = points[index].astype(int).T
+        assert (shown[y, x] == hidden[index]).mean() > 0.95
+    assert 0.05 < hidden.mean() < 0.6
+
+
+def test_noise_is_a_function_of_its_seed_and_as_random_as_it_should_be():
+    seeds = torch.tensor([0, 1, 2**32 - 1, 12345])
+    values = normal_noise(seeds, 64)
+    assert values.shape == (4, 3, 64, 64)
+    assert torch.equal(values, normal_noise(seeds, 64))
+    assert values.mean(dim=(1, 2, 3)).abs().max() < 0.03
+    assert (values.std(dim=(1, 2, 3)) - 1).abs().max() < 0.03
+    flat = values.flatten(1).numpy()
+    assert np.abs(np.corrcoef(flat) - np.eye(4)).max() < 0.04
+    assert abs(np.corrcoef(flat[0, 1:], flat[0, :-1])[0, 1]) < 0.04
+    levels = uniform_noise(seeds, 64)
+    assert (int(levels.min()), int(levels.max())) == (0, 255)
+    counts = torch.bincount(levels[1].flatten(), minlength=256)
+    assert counts.max() < 3 * counts.float().mean()

@@ -1,16 +1,16 @@
 import dataclasses
 import threading
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
 
-from face_alignment_3d.markup import MIRROR
-from face_alignment_3d.training.data.augment import Example, Geometric
+from face_alignment_3d.training.data.augment import Geometric
 from face_alignment_3d.training.data.photometric import Photometric
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.engine.batches import BatchMaker, Pool, collate, in_order, prefetch, rendered
+from face_alignment_3d.training.engine.batches import BatchMaker, Pool, in_order, prefetch, rendered
 from tests.training.small_cascade import GEOMETRY
 
 SIZE = GEOMETRY.input_size
@@ -143,12 +143,41 @@ def test_a_part_reads_its_own_samples_only():
     assert len(read) == 2
 
 
-def test_a_packed_batch_renders_to_the_same_crops():
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_packed_batch_renders_to_the_same_crops(stored):
     maker = dataclasses.replace(_maker(), photometric=Photometric(*[0.0] * 8))
-    batch, other = maker.batch(5), rendered(maker.packed(5))
-    for name in ("points", "weight_xy", "weight_z"):
+    store = maker.photo_store()
+    views, own = maker.packed(5, stored=stored)
+    assert (own is None) == stored
+    batch, other = maker.batch(5), rendered(views, store if stored else own)
+    for name in ("points", "weight_xy", "weight_z", "visible", "weight_visible"):
         assert torch.equal(getattr(batch, name), getattr(other, name))
     assert (batch.crops.int() - other.crops.int()).abs().max() <= 1
+
+
+def test_parts_are_rendered_of_their_own_photos():
+    maker = _maker(batch_size=6)
+    store, whole = maker.photo_store(), rendered(maker.packed(3, stored=True)[0], maker.photo_store())
+    parts = [
+        rendered(dataclasses.replace(maker, part=part).packed(3, stored=True)[0], store)
+        for part in (slice(0, 2), slice(2, 6))
+    ]
+    for name, tensor in vars(whole).items():
+        assert torch.equal(torch.cat([getattr(part, name) for part in parts]), tensor)
+
+
+def test_photos_that_are_read_when_they_are_drawn_are_not_stored():
+    class OnDemand(Sequence):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return _sample(index)
+
+    maker = _maker([Pool(OnDemand(), 1.0, np.full(3, 1 / 3))])
+    assert maker.photo_store() is None
+    views, own = maker.packed(2, stored=False)
+    assert rendered(views, own).crops.shape == (4, 3, SIZE, SIZE)
 
 
 def test_shares_and_sampling_weights_are_kept():
@@ -158,22 +187,3 @@ def test_shares_and_sampling_weights_are_kept():
     np.testing.assert_allclose(counts[:6], 0.75 / 6, atol=0.04)
     np.testing.assert_allclose(counts[6:8], 0.125, atol=0.04)
     assert counts[8] == 0
-
-
-def test_collate_keeps_examples_in_order():
-    generator = np.random.default_rng(0)
-    examples = [
-        Example(
-            generator.integers(0, 256, (8, 8, 3), dtype=np.uint8),
-            generator.normal(size=(66, 3)).astype(np.float32),
-            np.arange(66, dtype=np.float32),
-            np.arange(66, dtype=np.float32)[MIRROR],
-        )
-        for _ in range(3)
-    ]
-    batch = collate(examples)
-    for index, example in enumerate(examples):
-        np.testing.assert_array_equal(batch.crops[index].permute(1, 2, 0).numpy(), example.crop)
-        np.testing.assert_array_equal(batch.points[index].numpy(), example.points)
-        np.testing.assert_array_equal(batch.weight_xy[index].numpy(), example.weight_xy)
-        np.testing.assert_array_equal(batch.weight_z[index].numpy(), example.weight_z)

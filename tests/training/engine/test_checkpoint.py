@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -166,3 +168,14 @@ def test_a_broken_or_foreign_file_is_named(saved, damage):
     _spoil(path, damage)
     with pytest.raises(DataError, match=r"checkpoint\.safetensors.*--out"):
         load_checkpoint(path, **_run(2))
+
+
+def test_a_full_disk_is_named(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    path = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(OSError, match=r"No space left on device: '.*/checkpoint\.safetensors'"):
+        save_checkpoint(path, step=1, **_run(0))
+    assert list(tmp_path.iterdir()) == []

@@ -31,6 +31,7 @@ class Aflw2000:
     names: tuple[str, ...]
     photos: tuple[Path, ...]
     labels: tuple[Path, ...]
+    first_line: int | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -38,6 +39,10 @@ class Aflw2000:
     def image(self, index: int) -> npt.NDArray[np.uint8]:
         """(H, W, 3) RGB. Raises ImageError, which names the file."""
         return as_rgb(self.photos[index])
+
+    def files(self, index: int) -> tuple[Path, ...]:
+        """The label file and the photo."""
+        return self.labels[index], self.photos[index]
 
     def points(self, index: int) -> npt.NDArray[np.float32]:
         """(66, 3) pixels of the photo in the library's frame. Raises DataError, which names the file."""

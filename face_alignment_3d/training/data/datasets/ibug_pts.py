@@ -32,6 +32,7 @@ from face_alignment_3d.training.data.datasets.coordinate_lines import parse_coor
 from face_alignment_3d.training.data.datasets.face_sets import EVALUATION_ONLY
 from face_alignment_3d.training.data.datasets.pairs import PHOTO_SUFFIXES, files_by_name, require_pairs
 from face_alignment_3d.training.data.datasets.photos68 import Photos68, make_samples
+from face_alignment_3d.training.data.datasets.plausible import require_plausible
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.labels.face_model import FaceModel
 from face_alignment_3d.training.labels.lifting import Lifted, lift
@@ -47,6 +48,15 @@ class IbugPhotos(Photos68):
     photos: tuple[Path, ...]
     lifted: Lifted | None
     """The fits to ``points68``; None when it was opened without a model."""
+    first_line: int | None = 4
+
+    def files(self, index: int) -> tuple[Path, ...]:
+        """The ``.pts`` file and the photo."""
+        return self.directory / f"{self.names[index]}.pts", self.photos[index]
+
+    def points(self, index: int) -> npt.NDArray[np.float32]:
+        """(68, 2) in pixels of the photo."""
+        return self.points68[index]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -77,7 +87,7 @@ def open_ibug_pts(
     are names of folders, in whatever case, whose photos are not taken; ``directory`` itself counts.
 
     Raises DataError when the folder, a photo or a ``.pts`` file is missing, a ``.pts`` file is broken (it
-    names file and line), or nothing is left.
+    names file and line) or its points cannot be those of a face, or nothing is left.
     """
     labels = files_by_name(directory, {".pts"}, recursive=True)
     photos = files_by_name(directory, PHOTO_SUFFIXES, recursive=True)
@@ -91,6 +101,8 @@ def open_ibug_pts(
             f"{' or '.join(sorted(unwanted))}, which are for evaluation: give another folder"
         )
     points68 = np.stack([read_pts(labels[name]) for name in names]).astype(np.float32)
+    for name, points in zip(names, points68, strict=True):
+        require_plausible(points, labels[name], first_line=4)
     lifted = None if model is None else lift(points68, model)
     return IbugPhotos(directory, names, points68, tuple(photos[name] for name in names), lifted)
 

@@ -11,6 +11,7 @@ from face_alignment_3d.crop import box_around, rescale
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.archives import read_arrays, require_files, require_shape
+from face_alignment_3d.training.data.datasets.plausible import implausible
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.labels.lifting import FAR_SIDE_YAW, Lifted
 
@@ -31,6 +32,10 @@ class Photos68:
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:
         return as_rgb(self.directory / f"{self.names[index]}.jpg")
+
+    def usable(self, index: int) -> bool:
+        """Whether the points of a face can be a face's; those of others are not believed."""
+        return implausible(self.points68[index]) is None
 
 
 def open_photos68(data: Path, name: str) -> Photos68:
@@ -68,6 +73,8 @@ def make_samples(photos: Photos68, lifted: Lifted, *, face_size: int) -> list[Sa
         if abs(lifted.yaw[index]) <= FAR_SIDE_YAW:
             weight_xy[:17] = 2 * _JAW_WEIGHT
         believed = float(lifted.residual[index] <= MAX_RESIDUAL)
+        if not photos.usable(index):
+            weight_xy[:], believed = 0.0, 0.0
         weight_z = np.full(66, believed, dtype=np.float32)
         samples.append(Sample(f"{photos.directory.name}/{name}", image, points, weight_xy, weight_z))
     return samples
@@ -78,7 +85,8 @@ def shrink_to_face(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """Shrinks a photo by area averaging to a face box of longer side ``face_size`` px; never enlarges."""
     x0, y0, x1, y1 = box_around(points)
-    scale = min(1.0, face_size / max(float(x1 - x0), float(y1 - y0)))
+    side = max(float(x1 - x0), float(y1 - y0))
+    scale = min(1.0, face_size / side) if side > 0 else 1.0
     if scale == 1.0:
         return image, points
     height, width = image.shape[:2]

@@ -1,5 +1,6 @@
 """What every data set that can be trained on offers."""
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +22,19 @@ class Dataset(Protocol):
 
     def __len__(self) -> int:
         """How many faces there are."""
+        ...
+
+    @property
+    def first_line(self) -> int | None:
+        """The line of a label file that has the first point; None where it has no lines."""
+        ...
+
+    def files(self, index: int) -> tuple[Path, ...]:
+        """What face ``index`` is read from: the file of its points first, the photo last."""
+        ...
+
+    def points(self, index: int) -> npt.NDArray[np.floating]:
+        """The points of face ``index`` as far as its files have them: (P, 2 or 3) in pixels of the photo."""
         ...
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:

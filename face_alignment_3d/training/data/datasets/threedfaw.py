@@ -42,6 +42,7 @@ class ThreeDFaw:
     """What the files' z is multiplied by to grow away from the camera: 1 or -1, the same for all."""
     photos: tuple[Path, ...]
     labels: tuple[Path, ...]
+    first_line: int | None = 1
 
     def __len__(self) -> int:
         return len(self.names)
@@ -49,6 +50,10 @@ class ThreeDFaw:
     def image(self, index: int) -> npt.NDArray[np.uint8]:
         """(H, W, 3) RGB. Raises ImageError, which names the file."""
         return as_rgb(self.photos[index])
+
+    def files(self, index: int) -> tuple[Path, ...]:
+        """The label file and the photo."""
+        return self.labels[index], self.photos[index]
 
     def points(self, index: int) -> npt.NDArray[np.float32]:
         """(66, 3) pixels of the photo in the library's frame. Raises DataError: file, line, what is wrong."""

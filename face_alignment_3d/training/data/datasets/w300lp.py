@@ -57,6 +57,7 @@ class W300LP:
     """``<part>/<name>``"""
     photos: tuple[Path, ...]
     model: FaceModel | None
+    first_line: int | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -65,10 +66,15 @@ class W300LP:
         """(H, W, 3) RGB. Raises ImageError, which names the file."""
         return as_rgb(self.photos[index])
 
-    def points68(self, index: int) -> Floats:
-        """(68, 2) x and y in pixels of the photo. Raises DataError, which names the file."""
+    def files(self, index: int) -> tuple[Path, ...]:
+        """The file of the points, that of the angles where they are used, and the photo."""
         path = self.directory / "landmarks" / f"{self.names[index]}_pts.mat"
-        return read_mat(path, {"pts_3d": (68, 2)})["pts_3d"] - 1.0
+        photo = self.photos[index]
+        return (path, photo) if self.model is None else (path, photo.with_suffix(".mat"), photo)
+
+    def points(self, index: int) -> Floats:
+        """(68, 2) x and y in pixels of the photo. Raises DataError, which names the file."""
+        return read_mat(self.files(index)[0], {"pts_3d": (68, 2)})["pts_3d"] - 1.0
 
     def rotation(self, index: int) -> Floats:
         """(3, 3): takes a face that looks into the camera to the pose that the files state, library frame.
@@ -86,7 +92,7 @@ class W300LP:
 
         x and y are fully believed; z too, but not at all without a model, nor where the model does not fit.
         """
-        points68 = self.points68(index)
+        points68 = self.points(index)
         points = np.zeros((NUM_LANDMARKS, 3), dtype=np.float32)
         points[:, :2] = points68[FROM_68]
         believed = 0.0

@@ -1,0 +1,83 @@
+"""Labels that cannot be right, found where they are read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.errors import DataError
+
+#: So many points on exactly one spot are no face; tools write those that they cannot see to one place.
+_COINCIDENT: Final = 3
+#: Pixels; a smaller face has no landmarks.
+_SMALLEST: Final = 2.0
+#: The center of a face may lie outside the photo by half its side; its side may be so many times the photo's.
+_LARGEST: Final = 4.0
+
+
+def implausible(
+    points: npt.NDArray[np.floating], size: tuple[int, int] | None = None
+) -> tuple[str, npt.NDArray[np.intp]] | None:
+    """Why points (P, 2 or more), in pixels of a photo of ``size`` (height, width), cannot be a face's.
+
+    Returns the reason and the indices of the points that it is about, or None. Without ``size`` only the
+    points among themselves are looked at.
+    """
+    places = np.asarray(points, dtype=np.float64)[:, :2]
+    everything = np.arange(len(places))
+    if not np.isfinite(places).all():
+        return "are not finite", np.flatnonzero(~np.isfinite(places).all(axis=1))
+    low, high = places.min(axis=0), places.max(axis=0)
+    side = float((high - low).max())
+    spots, which, counts = np.unique(places, axis=0, return_inverse=True, return_counts=True)
+    most = int(counts.argmax())
+    if counts[most] >= _COINCIDENT:
+        x, y = spots[most]
+        reason = (
+            f"lie on one spot, x {x:g}, y {y:g} counted from 0, as some tools write points that are hidden"
+        )
+        return reason, np.flatnonzero(which.reshape(-1) == most)
+    if side < _SMALLEST:
+        return f"spread over {side:.2g} pixels", everything
+    if size is None:
+        return None
+    height, width = size
+    if side > _LARGEST * max(height, width):
+        return f"spread over {side:.0f} pixels, in a photo of {width} x {height}", everything
+    center = (low + high) / 2
+    beyond = np.maximum(-center, center - (width - 1, height - 1)).max()
+    if beyond > side / 2:
+        x, y = center
+        return f"lie around x {x:.0f}, y {y:.0f}, outside the photo of {width} x {height}", everything
+    return None
+
+
+def require_plausible(
+    points: npt.NDArray[np.floating],
+    path: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    first_line: int | None = None,
+) -> None:
+    """Raises :class:`DataError` where :func:`implausible` finds something; it names the file at ``path``.
+
+    ``first_line`` is the line of the first point, in a file with one point a line.
+    """
+    found = implausible(points, size)
+    if found is None:
+        return
+    reason, indices = found
+    where = f"{path}" if first_line is None else f"{path}, {_lines(indices + first_line)}"
+    raise DataError(
+        f"expected the landmarks of a face in {where}; got {len(indices)} points that {reason}: repair the "
+        "file, or remove it and its photo"
+    )
+
+
+def _lines(numbers: Sequence[int] | npt.NDArray[np.intp]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:3])
+    if len(numbers) > 3:
+        shown += f", ... {numbers[-1]}"
+    return f"line{'s' if len(numbers) > 1 else ''} {shown}"
