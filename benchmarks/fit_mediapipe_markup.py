@@ -17,13 +17,11 @@ import numpy.typing as npt
 from peers.mediapipe_faces import VERTICES_66, VERTICES_68, Z_SCALE, MediaPipe, installed
 
 from face_alignment_3d.crop import box_around
-from face_alignment_3d.training.data.datasets.photos68 import open_photos68
-from face_alignment_3d.training.data.training_data import HAND_LABELLED
+from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED, open_hand_labelled
 from face_alignment_3d.training.evaluation import metrics
 from face_alignment_3d.training.evaluation.evaluate import best_overlap
-from face_alignment_3d.training.evaluation.truth import truth_by_hand
 from face_alignment_3d.training.labels.face_model import load_face_model
-from face_alignment_3d.training.labels.lifting import lift
+from face_alignment_3d.training.labels.fusion import fuse
 from face_alignment_3d.training.recipes.config import LITE
 
 CHUNK = 32
@@ -33,24 +31,26 @@ OUTER_EYE_CORNERS_68 = (36, 45)
 Floats = npt.NDArray[np.floating]
 
 
-def meshes_and_points(data: Path, mediapipe: MediaPipe) -> tuple[Floats, Floats]:
-    """(F, 478, 3) and (F, 68, 2) of the faces that MediaPipe finds."""
-    sets = [open_photos68(data, name) for name in HAND_LABELLED]
-    photos = [(photos, index) for photos in sets for index in range(len(photos.names))]
+def meshes_and_labels(data: Path, mediapipe: MediaPipe) -> tuple[Floats, Floats, Floats]:
+    """(F, 478, 3), hand-made points (F, 68, 2), labels (F, 66, 3) of the faces that MediaPipe finds."""
+    sets = [open_hand_labelled(data, name) for name in HAND_LABELLED]
+    labels = fuse(sets, {}, load_face_model(data), rounds=2).sets
+    photos = [(faces, index) for faces in sets for index in range(len(faces))]
     # Another remainder than the held-out photos', so that none of those is among them.
     used = [photo for i, photo in enumerate(photos) if i % EVERY == 1 and i % LITE.holdout_every]
     pairs = []
     for start in range(0, len(used), CHUNK):
         chunk = used[start : start + CHUNK]
         meshes = mediapipe.meshes([photos.image(index) for photos, index in chunk])
-        for (photos68, index), faces in zip(chunk, meshes, strict=True):
-            points = photos68.points68[index]
+        for (faces68, index), faces in zip(chunk, meshes, strict=True):
+            assert faces68.ibug68 is not None
+            points = faces68.ibug68[index]
             best = best_overlap(box_around(faces), box_around(points)) if len(faces) else None
             if best is not None:
-                pairs.append((faces[best], points))
+                pairs.append((faces[best], points, labels[faces68.name].points[index]))
     print(f"{len(pairs)} of {len(used)} faces")
-    found, points68 = zip(*pairs, strict=True)
-    return np.stack(found).astype(np.float64), np.stack(points68)
+    found, points68, labels3d = zip(*pairs, strict=True)
+    return np.stack(found).astype(np.float64), np.stack(points68), np.stack(labels3d).astype(np.float64)
 
 
 def fit_vertices(meshes: Floats, points68: Floats) -> None:
@@ -71,12 +71,9 @@ def fit_vertices(meshes: Floats, points68: Floats) -> None:
         print(f"{label}: inner {inner:.2f} %, jaw {jaw:.2f} % of the eye distance")
 
 
-def fit_depth(meshes: Floats, points68: Floats, data: Path) -> None:
+def fit_depth(meshes: Floats, labels: Floats) -> None:
     """Prints the best factor for z, and the errors of z with several."""
-    lifted = lift(points68, load_face_model(data))
-    truth = truth_by_hand([str(i) for i in range(len(meshes))], points68, lifted)
-    faces = meshes[:, VERTICES_66][truth.valid]
-    labels = truth.points3d[truth.valid]
+    faces = meshes[:, VERTICES_66]
     z = faces[..., 2] - faces[..., 2].mean(axis=1, keepdims=True)
     best = float((z * labels[..., 2]).sum() / np.square(z).sum())
     for label, factor in (("as it is", 1.0), ("best factor", best), ("in use", Z_SCALE)):
@@ -93,9 +90,9 @@ def main() -> None:
     args = parser.parse_args()
 
     with MediaPipe(command=installed(args.python)) as mediapipe:
-        meshes, points68 = meshes_and_points(args.data, mediapipe)
+        meshes, points68, labels = meshes_and_labels(args.data, mediapipe)
     fit_vertices(meshes, points68)
-    fit_depth(meshes, points68, args.data)
+    fit_depth(meshes, labels)
 
 
 if __name__ == "__main__":

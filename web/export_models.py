@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from face_alignment_3d.onnx_graphs.detector_graphs import detector_graphs
 from onnx import TensorProto, helper, numpy_helper
 
 from face_alignment_3d.onnx_graphs.cascade_graph import cascade_graph
-from face_alignment_3d.onnx_graphs.detector_graphs import detector_graphs
 from face_alignment_3d.weights.store import resolve_weights
 
 #: Tensors with fewer values stay as they are: they weigh nothing, and biases are worth their bits.

@@ -8,7 +8,6 @@ from face_alignment_3d.cli.values import pixels
 # Torch and all that needs it is imported only when there is work: --help is to be quick.
 if TYPE_CHECKING:
     from face_alignment_3d import FaceAligner3D
-    from face_alignment_3d.detection.judging import MIN_CONFIDENCE
 
 
 def add_aligner_options(parser: argparse.ArgumentParser) -> None:

@@ -52,7 +52,9 @@ def outputs(backend: str, case: Case) -> dict[str, list]:
     found = {
         "landmarks": np.round(face.landmarks.astype(float), 4).tolist(),
         "confidence": np.round(face.confidence.astype(float), 5).tolist(),
-        "blendshapes": {name: round(float(value), 5) for name, value in face.blendshapes.items() if value == value},
+        "blendshapes": {
+            name: round(float(value), 5) for name, value in face.blendshapes.items() if value == value
+        },
     }
     if face.visibility is not None:
         found["visibility"] = np.round(face.visibility.astype(float), 5).tolist()

@@ -7,7 +7,7 @@ from PIL import Image
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.training.data.datasets.photos68 import Photos68
+from face_alignment_3d.training.data.datasets.photos68 import MAX_RESIDUAL, Photos68, labelled_points
 from face_alignment_3d.training.evaluation.truth import LabelledSet, truth_by_hand
 from face_alignment_3d.training.labels.lifting import Lifted
 
@@ -46,7 +46,13 @@ def lifted_of(points68, *, yaw, residual):
 
 def labelled_set(photos, lifted):
     """Photos and labels as an evaluation takes them."""
-    truth = truth_by_hand(photos.names, photos.points68, lifted)
+    truth = truth_by_hand(
+        photos.names,
+        photos.points68,
+        labelled_points(photos.points68.astype(np.float32), lifted),
+        valid=lifted.residual <= MAX_RESIDUAL,
+        yaw=lifted.yaw,
+    )
     return LabelledSet("known", truth, photos.image, "0" * 64)
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from face_alignment_3d.video.records import RECORDS, RecordedVideo
 from PIL import Image
 
 from face_alignment_3d.errors import FaceAlignmentError
 from face_alignment_3d.export import PhotoFaces, write_json
-from face_alignment_3d.video.records import RECORDS, RecordedVideo
 from face_alignment_3d.video.tracked_face import TrackedFace3D
 from face_alignment_3d.view import ResultFile
 from tests.video.videos import write_video

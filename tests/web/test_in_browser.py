@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import skimage.data
+from face_alignment_3d.video.face_size import size_of
 from PIL import Image
 
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.markup import NAMES
-from face_alignment_3d.video.face_size import size_of
 from tests.browser import WEB, find_chromium, run_in_chromium
 
 _DIST = WEB / "dist"

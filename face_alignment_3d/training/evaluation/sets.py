@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
+from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED, FaceSet, open_hand_labelled
 from face_alignment_3d.training.data.datasets.novel_views import NovelViews, open_novel_views
 from face_alignment_3d.training.data.datasets.photos68 import Photos68, open_photos68
 from face_alignment_3d.training.data.subsample import subsample
@@ -19,8 +19,7 @@ from face_alignment_3d.training.evaluation.benchmark_sets import (
     open_merl_rav,
 )
 from face_alignment_3d.training.evaluation.truth import LabelledSet, truth_by_hand, truth_in_3d
-from face_alignment_3d.training.labels.face_model import load_face_model
-from face_alignment_3d.training.labels.lifting import lift
+from face_alignment_3d.training.labels.fusion import evaluation_labels
 from face_alignment_3d.training.recipes.config import LITE
 
 #: The photos that training keeps for validation. Every choice is made on these, so that AFW stays unseen.
@@ -69,8 +68,14 @@ def open_labelled(
     photos = open_dataset(data, name)
     digest = digest_of(photos)
     photos, note = _usable(_spread(photos, limit))
-    lifted = lift(photos.points68, load_face_model(data))
-    truth = truth_by_hand(photos.names, photos.points68, lifted)
+    labels = evaluation_labels(data, _face_set(data, name, photos))
+    truth = truth_by_hand(
+        photos.names,
+        photos.points68,
+        labels.points,
+        valid=labels.weight_z.max(axis=1) > 0,
+        yaw=labels.yaw,
+    )
     return LabelledSet(name, truth, photos.image, digest, note=note)
 
 
@@ -87,6 +92,23 @@ def open_dataset(data: Path, name: str, *, limit: int | None = None) -> Photos68
         raise DataError(f"expected a limit of at least 1 photo; got {limit}")
     photos = _holdout(data) if name == HOLDOUT else open_photos68(data, name)
     return _spread(photos, limit)
+
+
+def _face_set(data: Path, name: str, photos: Photos68) -> FaceSet:
+    """The photos with 3DDFA_V2's points, where those of the set lie."""
+    places = [f"{photos.directory.name}/{each}" if name != HOLDOUT else each for each in photos.names]
+    predicted = {}
+    for each in sorted({place.partition("/")[0] for place in places}):
+        faces = open_hand_labelled(data, each)
+        predicted |= {
+            f"{each}/{file.stem}": points for file, points in zip(faces.files, faces.predicted, strict=True)
+        }
+    return FaceSet(
+        name,
+        tuple(data / "photos68" / f"{place}.jpg" for place in places),
+        np.stack([predicted[place] for place in places]),
+        ibug68=photos.points68.astype(np.float64),
+    )
 
 
 def digest_of(photos: Photos68) -> str:

@@ -10,10 +10,8 @@ import numpy.typing as npt
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68, NUM_LANDMARKS
-from face_alignment_3d.training.data.datasets.photos68 import MAX_RESIDUAL, labelled_points
 from face_alignment_3d.training.data.subsample import subsample
 from face_alignment_3d.training.evaluation.metrics import Normalizer
-from face_alignment_3d.training.labels.lifting import Lifted
 
 #: Degrees of |yaw| between the groups of faces of a set with 2D labels, which has few turned ones.
 YAW_EDGES_2D: Final = (0.0, 15.0, 30.0, 45.0, 180.0)
@@ -148,23 +146,30 @@ class LabelledSet:
         )
 
 
-def truth_by_hand(names: Sequence[str], points68: npt.NDArray[np.floating], lifted: Lifted) -> Truth:
-    """From hand-made points (N, 68, 2) and :func:`face_alignment_3d.training.labels.lifting.lift` of them.
+def truth_by_hand(
+    names: Sequence[str],
+    points68: npt.NDArray[np.floating],
+    points3d: npt.NDArray[np.floating],
+    *,
+    valid: npt.NDArray[np.bool_],
+    yaw: npt.NDArray[np.floating],
+) -> Truth:
+    """From hand-made points (N, 68, 2) and labels in 3D (N, 66, 3) that were fused from them.
 
-    The fit gives the yaw, z and the hidden jaw; it is believed where it agrees with the hand-made points.
-    Raises :class:`DataError` when ``lifted`` has other faces.
+    ``valid`` (N,) are the faces whose labels in 3D are good enough to compare with, ``yaw`` (N,) degrees.
+    Raises :class:`DataError` for other shapes.
     """
-    expected = (len(names), 68, 3)
-    if lifted.points.shape != expected:
+    expected = (len(names), NUM_LANDMARKS, 3)
+    if points3d.shape != expected:
         raise DataError(
-            f"expected lifted points of shape {expected}; got {lifted.points.shape}: lift these photos"
+            f"expected labels of shape {expected}; got {points3d.shape}: fuse those of these photos"
         )
     return Truth(
         names=tuple(names),
         points=points68[:, FROM_68].astype(np.float64),
-        points3d=labelled_points(points68.astype(np.float32), lifted).astype(np.float64),
-        valid=lifted.residual <= MAX_RESIDUAL,
-        yaw=lifted.yaw,
+        points3d=points3d.astype(np.float64),
+        valid=valid,
+        yaw=yaw.astype(np.float64),
         yaw_edges=YAW_EDGES_2D,
         subjects=None,
         boxes=box_around(points68[:, FROM_68]),

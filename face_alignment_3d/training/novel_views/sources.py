@@ -14,9 +14,8 @@ from face_alignment_3d.training.data.datasets.face_sets import (
 )
 from face_alignment_3d.training.data.datasets.novel_views import PSEUDO_LABELLED, view_source
 from face_alignment_3d.training.data.datasets.photos68 import shrink_to_face
-from face_alignment_3d.training.labels.face_model import load_face_model
 from face_alignment_3d.training.labels.fused_labels import load_fused_labels
-from face_alignment_3d.training.labels.fusion import Fusion, fuse
+from face_alignment_3d.training.labels.fusion import evaluation_labels
 from face_alignment_3d.training.novel_views.views import Source
 
 #: Labels of faces without hand-made points that may be turned: z is believed by more than this, and the face
@@ -48,15 +47,6 @@ def open_sources(data: Path, derived_data: Path, name: str, *, face_size: int, c
         chosen = np.flatnonzero(labels.weight_z.max(axis=1) > 0)
         names = [file.stem for file in faces.files]
     return _read(faces, labels.points, chosen, names, face_size)
-
-
-def evaluation_labels(data: Path, faces: FaceSet) -> Fusion:
-    """3D labels of a hand-labelled set that is not trained on, fused beside those that are.
-
-    The others tell the markup's offset; no network is asked. A quarter of a minute for AFW.
-    """
-    sets = [open_hand_labelled(data, each) for each in HAND_LABELLED]
-    return fuse([*sets, faces], {}, load_face_model(data), rounds=2).sets[faces.name]
 
 
 def _read(
