@@ -2,9 +2,9 @@
 
     python benchmarks/batch_cost.py
 
-The photos are made up, 220 px with faces of 150 px, as training keeps them. No GPU is needed: this counts what
-is left to do beside one. Calls are those of Python functions and of functions in C, as `sys.setprofile` sees
-them.
+The photos are made up, 220 px with faces of 150 px, as training keeps them. No GPU is needed: this counts
+what is left to do beside one. Calls are those of Python functions and of functions in C, as
+`sys.setprofile` sees them.
 """
 
 import argparse

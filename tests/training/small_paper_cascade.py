@@ -48,7 +48,8 @@ class _Regression(nn.Module):
 
     def forward(self, detection_logits, features):
         maps = self.enter(torch.sigmoid(detection_logits))
-        return self.deconvolution(self.score(self.trunk(torch.cat([maps, features], dim=1))))
+        refined = self.trunk(torch.cat([maps, features], dim=1))
+        return self.deconvolution(self.score(refined)), refined
 
 
 class _Depth(nn.Module):
