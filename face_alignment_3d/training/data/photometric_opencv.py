@@ -74,7 +74,7 @@ def _occlude(crop: Pixels, drawn: Perturbations, index: int) -> Pixels:
 def _content(crop: Pixels, drawn: Perturbations, index: int, slot: int) -> Pixels:
     content = drawn.patch_content[index, slot]
     if content == COLOR:
-        return drawn.patch_color[index, slot].astype(np.uint8)
+        return _as_pixels(drawn.patch_color[index, slot])
     if content == NOISE:
         seed = torch.from_numpy(drawn.patch_seed[index, slot : slot + 1])
         return uniform_noise(seed, len(crop))[0].permute(1, 2, 0).numpy().astype(np.uint8)

@@ -56,7 +56,8 @@ class IbugPhotos(Photos68):
 
     def points(self, index: int) -> npt.NDArray[np.float32]:
         """(68, 2) in pixels of the photo."""
-        return self.points68[index]
+        points: npt.NDArray[np.float32] = self.points68[index]
+        return points
 
     def __len__(self) -> int:
         return len(self.names)
