@@ -31,11 +31,12 @@ from detection_photos import (
 )
 from provenance import provenance
 
-from face_alignment_3d import Face3D, FaceAligner3D, draw_landmarks
+from face_alignment_3d import Face3D, FaceAligner3D
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.detection.centerface import CENTERFACE_BOXES
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
 from face_alignment_3d.detection.overlap import intersection_over_union
+from face_alignment_3d.draw import draw_landmarks
 
 RESULTS: Final = Path(__file__).resolve().parent / "results"
 ROLLS: Final = range(0, 360, 30)

@@ -67,9 +67,8 @@ def second_looks(boxes: _Boxes, looked_at: _Indices, confidence: npt.NDArray[np.
     """Indices of the candidates to look at next, given the mean ``confidence`` (L,) of those at ``looked_at``
     (L,): all others but those at the place of a sure face."""
     sure = looked_at[confidence >= SURE]
-    explained = (intersection_over_union(boxes, boxes[sure]) > _SAME_PLACE).any(axis=1)
-    explained[looked_at] = True
-    return np.flatnonzero(~explained)
+    explained = np.flatnonzero((intersection_over_union(boxes, boxes[sure]) > _SAME_PLACE).any(axis=1))
+    return np.setdiff1d(np.arange(len(boxes)), np.concatenate([explained, looked_at]))
 
 
 def faces_among(

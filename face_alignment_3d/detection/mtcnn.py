@@ -52,7 +52,7 @@ class MTCNNDetector:
     ``threshold``: the lowest score of a face that is returned, in [0, 1].
 
     ``any_angle``: heads are looked for at all angles in the image plane. False looks for upright ones only
-    (up to about 45 degrees), which takes about a third less time.
+    (up to about 45 degrees), which takes about half the time.
 
     ``backend``: "torch", or "onnx", which is ONNX Runtime and imports no torch, except once, to make the
     three graphs, which are then kept in the cache folder. Boxes agree to a hundredth of a pixel. ``graphs``:

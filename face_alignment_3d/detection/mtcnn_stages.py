@@ -28,7 +28,7 @@ _FIRST_THRESHOLDS: Final = (0.6, 0.7)
 """Scores that candidates need to pass the first two stages, as published."""
 _SAMPLING: Final = 2
 """Pixels of the image that each pixel of a candidate is the mean of, in x and in y, where it has so many."""
-_MAX_TURNED: Final = 256
+_MAX_TURNED: Final = 128
 """Candidates that are looked at turned, best first."""
 _WORTH_TURNING: Final = 0.5
 """Of the second network, in one of the coarse turns, to be looked at in the turns between these."""

@@ -10,7 +10,8 @@ def intersection_over_union(
 ) -> npt.NDArray[np.float64]:
     """(F, 4) and (G, 4) boxes -> (F, G) in [0, 1]."""
     shared = _intersections(first, second)
-    return shared / (_areas(first)[:, None] + _areas(second)[None, :] - shared)
+    union = _areas(first)[:, None] + _areas(second)[None, :] - shared
+    return np.asarray(shared / np.maximum(union, np.finfo(np.float64).tiny), dtype=np.float64)
 
 
 def intersection_over_smaller(
@@ -18,7 +19,8 @@ def intersection_over_smaller(
 ) -> npt.NDArray[np.float64]:
     """(F, 4) and (G, 4) boxes -> (F, G) in [0, 1]: 1 where one lies inside the other."""
     smaller = np.minimum(_areas(first)[:, None], _areas(second)[None, :])
-    return _intersections(first, second) / np.maximum(smaller, np.finfo(np.float64).tiny)
+    shared = _intersections(first, second)
+    return np.asarray(shared / np.maximum(smaller, np.finfo(np.float64).tiny), dtype=np.float64)
 
 
 def few_of_a_place(
