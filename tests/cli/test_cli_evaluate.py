@@ -16,6 +16,7 @@ from face_alignment_3d.cli import main
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training.data.datasets.face_sets import FaceSet
 from face_alignment_3d.training.evaluation import sets
 
 COUNT = 3
@@ -52,17 +53,22 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.savez(tmp_path / "photos68" / "afw.npz", names=names, points68=labels, scale=np.ones(COUNT))
     (tmp_path / "mine.safetensors").write_bytes(b"weights")
 
-    def lift(points68: Any, model: Any) -> Any:
-        points = np.concatenate([points68, np.zeros((*points68.shape[:2], 1))], axis=-1)
-        ones = np.ones(len(points68))
-        return SimpleNamespace(
-            points=points, yaw=ones, residual=0 * ones, far_jaw=np.zeros((len(points68), 17), bool)
-        )
+    predicted = np.concatenate([labels, np.zeros((COUNT, 68, 1))], axis=-1)
+    np.savez(
+        tmp_path / "photos68" / "teachers.npz",
+        afw_names=names,
+        afw_tddfa68_x32=np.rint(32 * predicted).astype(np.int16),
+    )
+
+    def flat_labels(data: Path, faces: FaceSet) -> Any:
+        assert faces.ibug68 is not None
+        points = np.concatenate([faces.ibug68, np.zeros((len(faces), 68, 1))], axis=-1)[:, FROM_68]
+        ones = np.ones(len(faces))
+        return SimpleNamespace(points=points, yaw=ones, weight_z=np.ones((len(faces), 66)))
 
     OffByOnePercent.labels = labels
     monkeypatch.setattr(face_alignment_3d, "FaceAligner3D", OffByOnePercent)
-    monkeypatch.setattr(sets, "load_face_model", lambda data: None)
-    monkeypatch.setattr(sets, "lift", lift)
+    monkeypatch.setattr(sets, "evaluation_labels", flat_labels)
     return tmp_path
 
 
@@ -80,6 +86,8 @@ def write_novel_views(data: Path) -> None:
         names=names,
         sources=[name[:-2] for name in names],
         points66=np.concatenate([points, np.broadcast_to(z[:, None], (len(names), 66, 1))], axis=-1),
+        visible=np.ones((len(names), 66)),
+        weight_visible=np.ones((len(names), 66)),
         yaw=np.tile([-70.0, 40.0], COUNT),
         pitch=np.zeros(len(names)),
         roll=np.zeros(len(names)),

@@ -21,7 +21,7 @@ class Case(NamedTuple):
 
 
 def cases() -> dict[str, Case]:
-    """Name -> case: a clear photo, its mirror image, leaning, gray and dark, a quarter of the size, a part."""
+    """Name -> case: a clear photo, its mirror image, leaning, dark and gray, small, and cut off."""
     photo = skimage.data.astronaut()
     width = photo.shape[1]
     x0, y0, x1, y1 = _BOX

@@ -1,4 +1,4 @@
-"""Records what the embedded weights say: ``python -m tests.golden.record``, after new weights, and look at the
+"""Records what the embedded weights say: ``python -m tests.golden.record``, after new weights. Look at the
 change of the file before it is kept."""
 
 import json

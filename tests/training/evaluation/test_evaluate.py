@@ -18,6 +18,7 @@ from face_alignment_3d.training.data.perturbation import PERTURBATIONS, Perturba
 from face_alignment_3d.training.evaluation import evaluate as evaluate_module
 from face_alignment_3d.training.evaluation.evaluate import best_match, best_overlap, evaluate
 from face_alignment_3d.training.evaluation.tables import text
+from face_alignment_3d.training.evaluation.truth import truth_by_hand
 from face_alignment_3d.weights.loading import save_cascade
 from tests.training.known_errors import (
     ALL_POINTS_SHARE,
@@ -219,8 +220,9 @@ def test_what_cannot_be_evaluated(scene):
     with pytest.raises(DataError, match="at least one photo"):
         evaluate(scene.aligner(), labelled_set(none, lifted_of(none.points68, yaw=[], residual=[])))
     others = lifted_of(labels(5), yaw=YAW[:5], residual=RESIDUAL[:5])
-    with pytest.raises(DataError, match=r"shape \(6, 68, 3\); got \(5, 68, 3\)"):
-        labelled_set(scene.photos, others)
+    fused = np.zeros((5, 66, 3))
+    with pytest.raises(DataError, match=r"shape \(6, 66, 3\); got \(5, 66, 3\)"):
+        truth_by_hand(scene.photos.names, scene.points68, fused, valid=others.residual < 1, yaw=others.yaw)
 
 
 def test_through_the_real_aligner(tmp_path, scene):
@@ -235,7 +237,7 @@ def test_through_the_real_aligner(tmp_path, scene):
         def detect(self, image_rgb):
             return [Detection(box_around(photos.points68[0, FROM_68]), 0.8)] if image_rgb.mean() < 10 else []
 
-    aligner = FaceAligner3D(weights, device="cpu", detector=Detector())
+    aligner = FaceAligner3D(weights, device="cpu", detector=Detector(), min_confidence=0.0)
     result = evaluate(aligner, labelled_set(photos, lifted))
     direct = aligner.get_landmarks(photos.image(1), boxes=[box_around(photos.points68[1, FROM_68])])
     np.testing.assert_allclose(result.predictions.given[1].landmarks, direct[0], atol=1e-3)

@@ -61,10 +61,14 @@ def test_the_holdout_is_what_training_keeps_out(tmp_path):
     assert not set(held_out) & {sample.name for sample in loaded.groups["hand"].samples}
 
 
-def test_hand_made_points_are_lifted_and_the_set_is_named_by_its_content(tmp_path):
+def test_hand_made_points_get_a_z_and_the_set_is_named_by_its_content(tmp_path):
     faces, angles = synthetic_faces.posed_faces(12, seed=6, yaw=25.0)
     synthetic_faces.write_data(tmp_path, hand=8, aflw=12, teachers=12)
     synthetic_faces.write_photos68(tmp_path, "afw", faces[:4])
+    training = {
+        name: synthetic_faces.posed_faces(8, seed=i, yaw=12.0)[0] for i, name in enumerate(HAND_LABELLED)
+    }
+    synthetic_faces.write_predictions(tmp_path, {**training, "afw": faces[:4]})
     labelled = open_labelled("afw", data=tmp_path)
     assert labelled.truth.normalizer == "eyes_2d"
     np.testing.assert_allclose(labelled.truth.points, faces[:4, FROM_68, :2], atol=1e-4)
