@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.markup import INNER, OUTER_EYE_CORNERS
-from face_alignment_3d.training.labels.face_model import umeyama
+from face_alignment_3d.pose.similarity import umeyama
 
 Points = npt.NDArray[np.floating]
 Errors = npt.NDArray[np.float64]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.pose.similarity import umeyama
 from face_alignment_3d.training.data.archives import read_arrays, require_shape
 
 Floats = npt.NDArray[np.float64]
@@ -57,24 +58,6 @@ def load_face_model(directory: Path) -> FaceModel:
     basis = np.concatenate([arrays["shape"], arrays["expression"]]).astype(np.float64) @ _TO_LIBRARY_FRAME.T
     coefficients = _fit_to_3d(mean, basis, load_labels3d(directory))
     return FaceModel(mean, basis, coefficients.mean(axis=0), np.cov(coefficients.T))
-
-
-def umeyama(source: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
-    """The similarities that take (N, P, 3) ``source`` closest to ``target`` (Umeyama 1991).
-
-    Returns scale (N,), rotation (N, 3, 3) of determinant +1, translation (N, 3) with
-    target ~ scale * source @ rotation.T + translation.
-    """
-    source_mean, target_mean = source.mean(axis=1, keepdims=True), target.mean(axis=1, keepdims=True)
-    source_centered, target_centered = source - source_mean, target - target_mean
-    covariance = np.einsum("npi,npj->nij", target_centered, source_centered)
-    u, singular, vt = np.linalg.svd(covariance)
-    sign = np.ones_like(singular)
-    sign[:, -1] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
-    rotation = np.einsum("nij,nj,njk->nik", u, sign, vt)
-    scale = (singular * sign).sum(axis=1) / np.square(source_centered).sum(axis=(1, 2))
-    translation = target_mean[:, 0] - scale[:, None] * np.einsum("nij,nj->ni", rotation, source_mean[:, 0])
-    return scale, rotation, translation
 
 
 def _fit_to_3d(

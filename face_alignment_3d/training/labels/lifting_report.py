@@ -9,10 +9,11 @@ import numpy.typing as npt
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.pose.similarity import umeyama
 from face_alignment_3d.training.data.datasets.photos68 import MAX_RESIDUAL, Photos68
 from face_alignment_3d.training.evaluation.yaw_groups import yaw_groups
 from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
-from face_alignment_3d.training.labels.face_model import FaceModel, umeyama
+from face_alignment_3d.training.labels.face_model import FaceModel
 from face_alignment_3d.training.labels.lifted_labels import LiftedLabels
 
 _QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)

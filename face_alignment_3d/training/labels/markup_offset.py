@@ -15,7 +15,7 @@ import numpy.typing as npt
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import MIRROR, NUM_LANDMARKS
-from face_alignment_3d.training.labels.face_model import umeyama
+from face_alignment_3d.pose.similarity import umeyama
 
 Floats = npt.NDArray[np.float64]
 

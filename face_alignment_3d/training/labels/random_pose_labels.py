@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from face_alignment_3d.markup import FROM_68, MIRROR, OUTER_EYE_CORNERS
-from face_alignment_3d.training.labels.face_model import Floats, umeyama
+from face_alignment_3d.pose.similarity import umeyama
+from face_alignment_3d.training.labels.face_model import Floats
 from face_alignment_3d.training.labels.lifting import rotation
 
 _MAX_NOISE = 0.03

@@ -6,6 +6,7 @@ import pytest
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import FROM_68, INNER, MIRROR
+from face_alignment_3d.pose.similarity import umeyama
 from face_alignment_3d.training.data.datasets.teachers import TeacherLabelledFaces
 from face_alignment_3d.training.labels.agreement import (
     LabelSource,
@@ -14,7 +15,6 @@ from face_alignment_3d.training.labels.agreement import (
     measure_offsets,
     teacher_labels,
 )
-from face_alignment_3d.training.labels.face_model import umeyama
 from face_alignment_3d.training.labels.markup_offset import MarkupOffset
 from tests.training.synthetic_faces import mean_face, posed_faces
 

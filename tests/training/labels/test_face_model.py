@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.labels.face_model import load_face_model, load_labels3d, umeyama
+from face_alignment_3d.pose.similarity import umeyama
+from face_alignment_3d.training.labels.face_model import load_face_model, load_labels3d
 from tests.training.synthetic_faces import COEFFICIENT_STD, face_model, posed_faces, turn, write_models
 
 

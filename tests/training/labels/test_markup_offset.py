@@ -4,7 +4,7 @@ import pytest
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68, MIRROR
-from face_alignment_3d.training.labels.face_model import umeyama
+from face_alignment_3d.pose.similarity import umeyama
 from face_alignment_3d.training.labels.markup_offset import MIN_FACES, measure_offset
 from tests.training.synthetic_faces import mean_face, posed_faces
 
