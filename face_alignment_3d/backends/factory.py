@@ -53,9 +53,10 @@ def open_backend(
     from face_alignment_3d.backends.onnx_backend import OnnxBackend
     from face_alignment_3d.onnx_graphs.cache import cascade_graph_file
 
-    is_graph = _is_graph(weights)
-    graph = Path(weights) if is_graph else cascade_graph_file(resolve_weights(weights, offline=offline))
-    return OnnxBackend(graph.expanduser(), device=str(device), threads=threads)
+    if _is_graph(weights):
+        return OnnxBackend(Path(weights).expanduser(), device=str(device), threads=threads)
+    graph = cascade_graph_file(resolve_weights(weights, offline=offline))
+    return OnnxBackend(graph, device=str(device), threads=threads)
 
 
 def choose(weights: str | os.PathLike[str], backend: BackendName) -> Literal["torch", "onnx"]:

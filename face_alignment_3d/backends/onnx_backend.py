@@ -43,15 +43,17 @@ class OnnxBackend:
 
     name: Final = "onnx"
 
-    def __init__(self, graph: Path, *, device: str = "auto", threads: int | None = None) -> None:
-        graph = graph.absolute()  # The second session may be opened when the current folder is another.
+    def __init__(self, graph: Path | bytes, *, device: str = "auto", threads: int | None = None) -> None:
+        if isinstance(graph, Path):
+            graph = graph.absolute()  # The second session may be opened when the current folder is another.
         self._session, self._device = open_session(graph, device=device, threads=threads)
         self._graph, self._state = graph, _state(graph)
         self._threads = usable_cores() if threads is None else threads
         self._single: onnxruntime.InferenceSession | None = self._session if self._threads == 1 else None
         self._opening = Lock()
+        name = graph if isinstance(graph, Path) else Path("graph in memory")
         self.metadata = check_metadata(
-            self._session.get_modelmeta().custom_metadata_map, graph, expected=CASCADE_FORMAT
+            self._session.get_modelmeta().custom_metadata_map, name, expected=CASCADE_FORMAT
         )
         self.geometry = CascadeGeometry.from_metadata(self.metadata)
 
@@ -93,8 +95,10 @@ def _run(session: "onnxruntime.InferenceSession", crops: npt.NDArray[np.uint8]) 
     return np.concatenate([xy, z[..., None]], axis=-1), np.asarray(confidence)
 
 
-def _state(file: Path) -> tuple[int, int] | None:
+def _state(file: Path | bytes) -> tuple[int, int] | None:
     """What changes when a file is written anew; None when there is none."""
+    if isinstance(file, bytes):
+        return len(file), 0
     try:
         found = file.stat()
     except OSError:

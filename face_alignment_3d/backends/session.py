@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from face_alignment_3d.backends.cores import usable_cores
 from face_alignment_3d.errors import BackendError, DeviceError, WeightsError
 
 if TYPE_CHECKING:
@@ -12,12 +13,12 @@ _WARNINGS_AND_WORSE = 3
 
 
 def open_session(
-    graph: Path, *, device: str = "auto", threads: int | None = None
+    graph: Path | bytes, *, device: str = "auto", threads: int | None = None
 ) -> "tuple[onnxruntime.InferenceSession, str]":
-    """A session for ``graph`` and the device that it runs on, "cpu" or "cuda:<index>".
+    """A session for ``graph``, a file or its bytes, and the device that it runs on, "cpu" or "cuda:<index>".
 
     ``device`` is "auto" (CUDA where this build of ONNX Runtime has it, else the CPU), "cpu", "cuda" or
-    "cuda:<index>". ``threads`` None leaves their number to ONNX Runtime.
+    "cuda:<index>". ``threads`` None is one for each core that the process may use.
 
     Raises :class:`BackendError` where ONNX Runtime is not installed, :class:`DeviceError` for a device that
     it does not have, :class:`WeightsError` for a file that it cannot read, ValueError for ``threads`` < 1.
@@ -33,12 +34,12 @@ def open_session(
         ) from error
     has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     chosen, index = _choose(device, has_cuda=has_cuda)
-    if not graph.is_file():
+    if isinstance(graph, Path) and not graph.is_file():
         raise WeightsError(
             f"there is no ONNX file {graph}; check the path, or make it with `face-alignment-3d export onnx`"
         )
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = usable_cores() if threads is None else threads
     options.log_severity_level = _WARNINGS_AND_WORSE
     # Each session has threads of its own. Left alone they spin for a while after a run and keep those of the
     # next session from their cores: with two cores and four sessions, a photo took four times as long.
@@ -49,7 +50,11 @@ def open_session(
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # ONNX Runtime has an exception class of its own for each kind of failure.
-        raise WeightsError(f"ONNX Runtime {onnxruntime.__version__} cannot load {graph}: {error}") from error
+        name = graph if isinstance(graph, Path) else "the graph in memory"
+        raise WeightsError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot load {name}: {error}; make it again with "
+            "`face-alignment-3d export onnx`"
+        ) from error
     return session, "cpu" if chosen == "cpu" else f"cuda:{index}"
 
 

@@ -160,11 +160,11 @@ def _networks(
     threads: int | None,
 ) -> Networks:
     if backend == "onnx":
-        from face_alignment_3d.detection.mtcnn_onnx import OnnxNetworks
-        from face_alignment_3d.onnx_graphs.cache import detector_graph_folder
+        from face_alignment_3d.detection.mtcnn_onnx import OnnxNetworks, graph_files
+        from face_alignment_3d.onnx_graphs.cache import detector_graph_files
 
-        folder = detector_graph_folder() if graphs is None else Path(graphs).expanduser()
-        return OnnxNetworks(folder, device=str(device), threads=threads)
+        files = detector_graph_files() if graphs is None else graph_files(Path(graphs).expanduser())
+        return OnnxNetworks(files, device=str(device), threads=threads)
     if backend != "torch":
         raise BackendError(f"backend must be 'torch' or 'onnx'; got {backend!r}")
     if graphs is not None or threads is not None:

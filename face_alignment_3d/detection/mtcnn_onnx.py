@@ -18,20 +18,28 @@ FILE_NAMES: Final[Mapping[str, str]] = {
 }
 
 
+def graph_files(folder: Path) -> Mapping[str, Path]:
+    """File name -> path of each stage's file in ``folder``."""
+    return {name: folder / name for name in FILE_NAMES.values()}
+
+
 class OnnxNetworks:
-    """The three stages from a folder that ``face-alignment-3d export onnx mtcnn`` wrote
-    (:class:`.mtcnn_stages.Networks`).
+    """The three stages (:class:`.mtcnn_stages.Networks`) from the files, by name, or the bytes of these, that
+    ``face-alignment-3d export onnx mtcnn`` writes.
 
     Raises :class:`WeightsError` for files that are missing or not such graphs, :class:`DeviceError` and
     :class:`BackendError` as of :func:`face_alignment_3d.backends.session.open_session`.
     """
 
-    def __init__(self, folder: Path, *, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self, graphs: Mapping[str, Path | bytes], *, device: str = "auto", threads: int | None = None
+    ) -> None:
         self._sessions = {}
         for stage, name in FILE_NAMES.items():
-            session, _ = open_session(folder / name, device=device, threads=threads)
+            session, _ = open_session(graphs[name], device=device, threads=threads)
+            metadata, graph = session.get_modelmeta().custom_metadata_map, graphs[name]
             check_metadata(
-                session.get_modelmeta().custom_metadata_map, folder / name, expected=DETECTOR_FORMAT
+                metadata, graph if isinstance(graph, Path) else Path(name), expected=DETECTOR_FORMAT
             )
             self._sessions[stage] = session
 
