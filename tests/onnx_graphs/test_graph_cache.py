@@ -95,7 +95,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.warns(RuntimeWarning, match=r"No space left on device: '.*a\.onnx'"):
+    with pytest.warns(RuntimeWarning, match="cannot keep .*No space left on device"):
         assert _made(tmp_path / "a.onnx", _Maker()) == b"graph"
     assert not list(tmp_path.iterdir())
 
