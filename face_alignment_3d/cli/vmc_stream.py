@@ -61,11 +61,11 @@ class VmcStream:
         """
         if self._sender is None:
             return
-        from face_alignment_3d.export.record import blendshapes_of, pose_of
+        from face_alignment_3d.export.record import pose_of
 
         face = self._main.of(faces, time=time)
         pose = None if face is None else pose_of(face)
-        blendshapes = None if face is None else blendshapes_of(face)
+        blendshapes = None if face is None else face.blendshapes
         try:
             self._sender.send(pose, blendshapes=blendshapes, mirrored=self._mirrored)
         except OSError as error:

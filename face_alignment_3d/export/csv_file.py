@@ -11,7 +11,7 @@ import numpy as np
 
 from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.export.record import PhotoFaces, blendshape_cells, shortest
+from face_alignment_3d.export.record import PhotoFaces, blendshape_cells, shortest, visibility_cells
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NUM_LANDMARKS
 
@@ -20,7 +20,7 @@ COLUMNS: Final = (
     "face",
     "score",
     *("x0", "y0", "x1", "y1"),
-    *(f"{axis}_{point}" for axis in ("x", "y", "z", "c") for point in range(NUM_LANDMARKS)),
+    *(f"{axis}_{point}" for axis in ("x", "y", "z", "c", "v") for point in range(NUM_LANDMARKS)),
 )
 
 
@@ -30,7 +30,8 @@ def write_csv(
     """Writes one row a face to ``path``, in UTF-8 with a header, whole or not at all.
 
     Columns: ``image``; ``face``, counted from 0 in each photo; ``score``, empty if the box was the caller's;
-    ``x0, y0, x1, y1``, the box; then ``x_0`` to ``x_65``, ``y_...``, ``z_...`` and the confidences ``c_...``.
+    ``x0, y0, x1, y1``, the box; then ``x_0`` to ``x_65``, ``y_...``, ``z_...``, the confidences
+    ``c_...`` and the visibilities ``v_...``, empty where the weights do not tell.
     ``blendshapes`` adds a column for each of ARKit's blendshapes, under its name, with empty cells for
     what is not known. Photos without a face have no row. Units and signs are those of
     :class:`face_alignment_3d.face.Face3D`. Raises OSError when the folder is missing or cannot be written to.
@@ -52,4 +53,5 @@ def _numbers(face: Face3D) -> list[float | str]:
         *shortest(face.box),
         *shortest(np.asarray(face.landmarks).T.reshape(-1)),
         *shortest(face.confidence),
+        *visibility_cells(face),
     ]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.export.record import SCHEMA, PhotoFaces, blendshapes_of, pose_of, shortest
+from face_alignment_3d.export.record import SCHEMA, PhotoFaces, pose_of, shortest
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import MARKUP_NAME, NAMES
 from face_alignment_3d.pose.head_pose import HeadPose
@@ -28,7 +28,8 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
     ``landmarks`` are rows [x, y, z] in the order of ``markup.points``, ``box`` is [x0, y0, x1, y1], and
     ``score`` is null when the box was the caller's; ``pose`` and ``measures`` are null for landmarks
     without a pose; ``blendshapes`` are null where they were not asked for, and each is null where it is not
-    known. Landmarks, confidence and box give back the exact float32.
+    known; ``visibility`` is null where the weights do not tell. Landmarks, confidence, visibility and box
+    give back the exact float32.
     """
     return {
         "schema": SCHEMA,
@@ -61,6 +62,7 @@ def _face(face: Face3D) -> dict[str, Any]:
         "score": None if face.score is None else float(face.score),
         "landmarks": [shortest(point) for point in face.landmarks],
         "confidence": shortest(face.confidence),
+        "visibility": None if face.visibility is None else shortest(face.visibility),
         "pose": None if pose is None else _pose(pose),
         "measures": None if pose is None else _measures(face),
         "blendshapes": _blendshapes(face),
@@ -83,7 +85,7 @@ def _measures(face: Face3D) -> dict[str, float | None]:
 
 
 def _blendshapes(face: Face3D) -> dict[str, float | None] | None:
-    values = blendshapes_of(face)
+    values = face.blendshapes
     if values is None:
         return None
     return {name: None if math.isnan(value) else round(value, 6) for name, value in values.items()}

@@ -2,23 +2,26 @@
 
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.export.record import SCHEMA, PhotoFaces, blendshape_row, pose_of
+from face_alignment_3d.export.record import SCHEMA, PhotoFaces, blendshape_row, pose_of, visibility_row
 from face_alignment_3d.markup import NUM_LANDMARKS
-from face_alignment_3d.markup68 import Markup, in_markup
+from face_alignment_3d.markup68 import Markup, in_markup, values_in_markup
 
 
 def write_npz(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup = "66") -> None:
     """Writes the F faces of a photo to ``path`` for ``numpy.load``, compressed, whole or not at all.
 
-    ``landmarks`` (F, 66 or 68, 3) float32, ``confidence`` (F, 66), ``box`` (F, 4), ``score`` (F,), NaN
-    where the box was the caller's; ``rotation`` (F, 3, 3), ``angles`` (F, 3) yaw, pitch, roll in degrees,
-    ``scale`` (F,), ``translation`` (F, 3) and ``points_canonical`` (F, 66, 3), NaN for faces without a
+    ``landmarks`` (F, 66 or 68, 3) float32, ``confidence`` and ``visibility`` (F, 66 or 68), NaN where the
+    weights do not tell it, ``box`` (F, 4), ``score`` (F,), NaN where the box was the caller's;
+    ``rotation`` (F, 3, 3), ``angles`` (F, 3) yaw, pitch, roll in degrees, ``scale`` (F,), ``translation``
+    (F, 3) and ``points_canonical`` (F, 66, 3), NaN for faces without a
     pose; ``blendshapes`` (F, 52) float32, NaN for what is not known, in the order of
     ``blendshape_names`` (52,); ``image``, ``size`` (height, width), ``markup``, ``schema``. Units and signs
     are those of :class:`~face_alignment_3d.Face3D`. Raises OSError when the folder is missing or cannot be
@@ -40,7 +43,8 @@ def write_npz(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup
     np.savez_compressed(
         content,
         landmarks=in_markup(landmarks, markup),
-        confidence=np.array([face.confidence for face in faces], np.float32).reshape(count, NUM_LANDMARKS),
+        confidence=_per_point([face.confidence for face in faces], markup),
+        visibility=_per_point([visibility_row(face) for face in faces], markup),
         box=np.array([face.box for face in faces], np.float32).reshape(count, 4),
         score=np.array([np.nan if face.score is None else face.score for face in faces], np.float64),
         rotation=rotation,
@@ -58,3 +62,8 @@ def write_npz(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup
         schema=np.array(SCHEMA),
     )
     write_atomically(Path(path), content.getvalue())
+
+
+def _per_point(rows: Sequence[npt.NDArray[np.float32]], markup: Markup) -> npt.NDArray[np.floating]:
+    """F rows (66,) as (F, 66 or 68)."""
+    return values_in_markup(np.array(rows, np.float32).reshape(len(rows), NUM_LANDMARKS), markup)

@@ -54,7 +54,8 @@ def fit_perspective(landmarks: Floats, orthographic: HeadPose, camera: Camera) -
         return np.asarray(Rotation.from_rotvec(values[:3]).as_matrix(), np.float64)
 
     def posed(values: Floats) -> Floats:
-        return MEAN_FACE @ turned(values).T + values[3:]
+        points: Floats = MEAN_FACE @ turned(values).T + values[3:]
+        return points
 
     def in_plane(values: Floats) -> Floats:
         points = posed(values)

@@ -205,7 +205,7 @@ class Track:
             face.box,
             self._score,
             track_id=self.track_id,
-            blendshape_estimator=face.blendshape_estimator,
+            visibility=face.visibility,
         )
 
 

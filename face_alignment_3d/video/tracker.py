@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
@@ -77,8 +78,8 @@ class VideoAligner3D:
     """Follows the faces of one video or camera: stable identities, calm landmarks, any number of faces.
 
     ``aligner`` does the work on single frames: a :class:`face_alignment_3d.FaceAligner3D`, or anything with
-    its ``detect`` and ``detect_batch``. It may be shared; all state is in this object, which is for one video
-    and one thread.
+    its ``detect`` and ``detect_batch`` and, if faces are to have blendshapes, its ``blendshape_estimator``.
+    It may be shared; all state is in this object, which is for one video and one thread.
 
     A face that is tracked gets its box from where its landmarks were and how they moved. The network looks at
     it every ``alignment_interval`` seconds, and at once when it does not move as a rigid body: between looks
@@ -171,7 +172,10 @@ class VideoAligner3D:
         self._see(seen, returned, image_rgb, time)
         known = [*in_doubt, *(face for _, face in returned)]
         self._add_new([face for face in found if all(face is not other for other in known)], image_rgb, time)
-        return [track.face for track in self._tracks if track.hidden_since is None]
+        faces = [track.face for track in self._tracks if track.hidden_since is None]
+        # Of the smoothed points, not of those that the aligner found.
+        estimator: BlendshapeEstimator | None = getattr(self._aligner, "blendshape_estimator", None)
+        return faces if estimator is None else [estimator.annotate(face) for face in faces]
 
     def _checked_time(self, time: float | None) -> float:
         if time is None:

@@ -33,7 +33,7 @@ def test_npz(photo: PhotoFaces, tmp_path: Path) -> None:
         assert content["size"].tolist() == [480, 640]
         assert str(content["image"]) == "föto.jpg"
         assert str(content["markup"]) == "66"
-        assert str(content["schema"]) == "face-alignment-3d/3"
+        assert str(content["schema"]) == "face-alignment-3d/4"
 
 
 def test_npz_in_68_points_without_faces_and_without_pose(photo: PhotoFaces, tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ class _Regression(nn.Module):
         self.trunk = PreActivationBottleneck(32, 8, N)
         self.deconvolution = nn.ConvTranspose2d(N, N, 8, stride=4, padding=2)
 
-    def forward(self, logits: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    def forward(self, logits: torch.Tensor, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         maps = self.enter(torch.sigmoid(logits))
-        return self.deconvolution(self.trunk(torch.cat([maps, features], dim=1)))
+        return self.deconvolution(self.trunk(torch.cat([maps, features], dim=1))), features
 
 
 class _Depth(nn.Module):

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -37,10 +38,10 @@ ROOT = Path(__file__).resolve().parents[2]
 class Smiling:
     """Stands for what estimates blendshapes."""
 
-    def estimate(self, face):
+    def annotate(self, face):
         values = np.full(len(BLENDSHAPES), np.nan)
         values[BLENDSHAPES.index("mouthSmileLeft")] = 0.5
-        return Blendshapes(values)
+        return replace(face, blendshapes=Blendshapes(values))
 
 
 class OneFace:
@@ -51,7 +52,11 @@ class OneFace:
 
     def __init__(self, weights, **options):
         OneFace.options = {"weights": weights, **options}
+        self.blendshape_estimator = Smiling() if options.get("blendshapes") else None
         self.frames = 0
+
+    def load(self, *, detector=True):
+        pass
 
     def detect(self, image, *, boxes=None):
         self.frames += boxes is None or len(boxes) > 0
@@ -60,9 +65,8 @@ class OneFace:
         height, width = image.shape[:2]
         points = MEAN_FACE * (0.2 * height) + [width / 2, height / 2, 0]
         box = np.array([0.3 * width, 0.2 * height, 0.7 * width, 0.8 * height], np.float32)
-        estimator = Smiling() if OneFace.options.get("blendshapes") else None
         confidence = np.full(66, 0.7, np.float32)
-        return [Face3D(points.astype(np.float32), confidence, box, 0.9, blendshape_estimator=estimator)]
+        return [Face3D(points.astype(np.float32), confidence, box, 0.9)]
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Faces that are tracked, of known pose and expression."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from face_alignment_3d.arkit import BLENDSHAPES
@@ -12,10 +14,10 @@ from face_alignment_3d.video import TrackedFace3D
 class Smiling:
     """Stands for what estimates blendshapes: the smile grows with the head's turn."""
 
-    def estimate(self, face):
+    def annotate(self, face):
         values = np.full(len(BLENDSHAPES), np.nan)
         values[BLENDSHAPES.index("mouthSmileLeft")] = abs(face.pose.yaw) / 90
-        return Blendshapes(values)
+        return replace(face, blendshapes=Blendshapes(values))
 
 
 def tracked(track_id, yaw, *, size=100.0, estimator=None):
@@ -23,7 +25,8 @@ def tracked(track_id, yaw, *, size=100.0, estimator=None):
     box = np.concatenate([points[:, :2].min(axis=0), points[:, :2].max(axis=0)])
     confidence = np.linspace(0.4, 0.9, 66)
     parts = [values.astype(np.float32) for values in (points, confidence, box)]
-    return TrackedFace3D(*parts, 0.75, track_id=track_id, blendshape_estimator=estimator)
+    face = TrackedFace3D(*parts, 0.75, track_id=track_id)
+    return face if estimator is None else estimator.annotate(face)
 
 
 def poseless(track_id):

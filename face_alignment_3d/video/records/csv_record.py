@@ -6,7 +6,7 @@ from typing import Final
 
 from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.export.csv_file import COLUMNS as PHOTO_COLUMNS
-from face_alignment_3d.export.record import blendshape_cells, shortest
+from face_alignment_3d.export.record import blendshape_cells, shortest, visibility_cells
 from face_alignment_3d.video.records.part_table import PartTable
 from face_alignment_3d.video.records.protocol import RecordedVideo
 from face_alignment_3d.video.tracked_face import TrackedFace3D
@@ -31,7 +31,8 @@ class CsvRecord:
         for face in faces:
             numbers = [*shortest(face.box), *shortest(face.landmarks.T.reshape(-1))]
             score = "" if face.score is None else float(face.score)
-            row = [index, round(time, 6), face.track_id, score, *numbers, *shortest(face.confidence)]
+            per_point = [*shortest(face.confidence), *visibility_cells(face)]
+            row = [index, round(time, 6), face.track_id, score, *numbers, *per_point]
             self._table.add([*row, *(blendshape_cells(face) if self._has_blendshapes else ())])
 
     def finish(self, *, complete: bool) -> list[Path]:

@@ -10,7 +10,7 @@ from face_alignment_3d.export.live_link_file import (
     live_link_row,
     require_rate,
 )
-from face_alignment_3d.export.record import blendshapes_of, pose_of
+from face_alignment_3d.export.record import pose_of
 from face_alignment_3d.video.records.protocol import RecordedVideo
 from face_alignment_3d.video.records.track_files import TrackFiles
 from face_alignment_3d.video.tracked_face import TrackedFace3D
@@ -37,7 +37,7 @@ class LiveLinkRecord:
             pose = pose_of(face)
             if pose is None:
                 continue
-            frame = LiveLinkFrame(blendshapes_of(face), pose, time - self._origin)
+            frame = LiveLinkFrame(face.blendshapes, pose, time - self._origin)
             rows = [live_link_row(frame, index=index, frames_per_second=self._rate)]
             if self._files.frames_of(face) == 0:
                 rows.insert(0, list(LIVE_LINK_COLUMNS))

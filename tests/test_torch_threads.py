@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from face_alignment_3d.backends import torch_threads
-from face_alignment_3d.backends.torch_threads import considerate_threads
+from face_alignment_3d import torch_settings
+from face_alignment_3d.torch_settings import considerate_threads, own_inference
 
 
 @pytest.fixture(autouse=True)
@@ -17,15 +17,23 @@ def _three_threads() -> object:
 
 @pytest.mark.parametrize(("cores", "fair", "inside"), [(8, 8, 3), (2, 8, 2), (8, 1, 1), (3, 3, 3)])
 def test_inside_and_afterwards(monkeypatch: pytest.MonkeyPatch, cores: int, fair: int, inside: int) -> None:
-    monkeypatch.setattr(torch_threads, "_cores", lambda: cores)
-    monkeypatch.setattr(torch_threads, "fair_threads", lambda threads: min(threads, fair))
+    monkeypatch.setattr(torch_settings, "_cores", lambda: cores)
+    monkeypatch.setattr(torch_settings, "fair_threads", lambda threads: min(threads, fair))
     with considerate_threads():
         assert torch.get_num_threads() == inside
     assert torch.get_num_threads() == 3
 
 
 def test_after_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch_threads, "fair_threads", lambda threads: 1)
+    monkeypatch.setattr(torch_settings, "fair_threads", lambda threads: 1)
     with pytest.raises(KeyError), considerate_threads():
         raise KeyError
     assert torch.get_num_threads() == 3
+
+
+def test_networks_run_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_settings, "fair_threads", lambda threads: 1)
+    with own_inference("cpu"):
+        assert torch.get_num_threads() == 1
+    with own_inference("cuda"):
+        assert torch.get_num_threads() == 3
