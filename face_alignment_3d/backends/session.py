@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from face_alignment_3d.backends.cores import usable_cores
-from face_alignment_3d.errors import BackendError, DeviceError, WeightsError
+from face_alignment_3d.errors import DeviceError, WeightsError
+from face_alignment_3d.optional import optional_import
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -77,13 +78,8 @@ def choose_device(device: str) -> str:
 
 
 def _runtime() -> ModuleType:
-    try:
+    with optional_import("backend 'onnx'"):
         import onnxruntime
-    except ImportError as error:
-        raise BackendError(
-            "backend 'onnx' needs ONNX Runtime, which is not installed; run "
-            "`pip install 'face-alignment-3d[onnx]'`, or use backend='torch'"
-        ) from error
     module: ModuleType = onnxruntime
     return module
 

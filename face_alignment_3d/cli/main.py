@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from face_alignment_3d.cli import align, evaluate, export, info, train, train_data, video, webcam, weights
 from face_alignment_3d.errors import FaceAlignmentError
+from face_alignment_3d.optional import optional_import
 from face_alignment_3d.version import __version__
 
 _COMMANDS = (align, video, webcam, train, train_data, evaluate, export, weights, info)
@@ -19,7 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.run
     try:
-        return run(args)
+        with optional_import("this command"):
+            return run(args)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

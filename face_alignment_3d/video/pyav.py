@@ -4,19 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from face_alignment_3d.errors import BackendError, VideoError
+from face_alignment_3d.errors import VideoError
+from face_alignment_3d.optional import optional_import
 
 
 def import_av() -> ModuleType:
     """The module ``av``; raises :class:`BackendError` where it is not installed."""
-    try:
+    with optional_import("reading or writing a video"):
         import av
-    except ImportError as error:
-        raise BackendError(
-            f"videos need PyAV, which cannot be imported here ({error}); "
-            "pip install 'face-alignment-3d[video]'"
-        ) from error
-    return av
+    module: ModuleType = av
+    return module
 
 
 @contextmanager
