@@ -88,14 +88,7 @@ class FaceAligner3D:
         blendshapes: bool | BlendshapeEstimator = False,
         offline: bool | None = None,
     ) -> None:
-        if not isinstance(backend, str) and callable(getattr(backend, "run", None)):
-            if (weights, device, dtype, compile, threads) != ("lite", "auto", "float32", False, None):
-                raise BackendError(
-                    "weights, device, dtype, compile and threads are for backends by name; leave them out "
-                    f"with a {type(backend).__name__}, which has its own"
-                )
-            self._backend: Backend = backend
-        else:
+        if isinstance(backend, str):
             self._backend = open_backend(
                 weights,
                 backend=backend,
@@ -105,6 +98,9 @@ class FaceAligner3D:
                 threads=threads,
                 offline=offline,
             )
+        else:
+            defaults = (weights, device, dtype, compile, threads) == ("lite", "auto", "float32", False, None)
+            self._backend = _own_backend(backend, has_options=not defaults)
         if detector is not None and (isinstance(detector, type) or not isinstance(detector, FaceDetector)):
             raise ValueError(
                 "detector must be an object with a method detect(image_rgb) that returns Detections, see "
@@ -284,6 +280,7 @@ class FaceAligner3D:
                     view.face.box,
                     view.face.score,
                     visibility=None if output.visibility is None else output.visibility[index],
+                    image_size=view.image_size,
                 )
                 estimator = self._blendshape_estimator
                 faces.append(face if estimator is None else estimator.annotate(face))
@@ -294,6 +291,20 @@ class FaceAligner3D:
         none = np.zeros((0, NUM_LANDMARKS, 3), dtype=np.float32)
         landmarks = np.stack([face.landmarks for face in faces]) if faces else none
         return np.asarray(in_markup(landmarks, markup), np.float32)
+
+
+def _own_backend(backend: Backend, *, has_options: bool) -> Backend:
+    if isinstance(backend, type) or not callable(getattr(backend, "run", None)):
+        raise BackendError(
+            "backend must be 'auto', 'torch', 'onnx', or an object with the methods of "
+            f"face_alignment_3d.backends.protocol.Backend; got {backend!r}"
+        )
+    if has_options:
+        raise BackendError(
+            "weights, device, dtype, compile and threads are for backends by name; leave them out with a "
+            f"{type(backend).__name__}, which has its own"
+        )
+    return backend
 
 
 def _make_detector(backend: Backend, threads: int | None) -> FaceDetector:

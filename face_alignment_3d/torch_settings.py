@@ -14,7 +14,7 @@ def own_loading() -> Iterator[None]:
     """For building and loading networks, on the CPU: another default device, inference mode (whose tensors
     serve nowhere else), gradients and autocast of the caller do not reach them.
 
-    A default type other than float32 does: what is built needs ``.float()``.
+    A default type other than float32 does: what is built needs ``.float()``, before weights are loaded.
     """
     with torch.device("cpu"), torch.inference_mode(False), torch.no_grad(), own_precision("cpu"):
         yield

@@ -30,6 +30,8 @@ BOX = [20.0, 30, 60, 70]
         ({"weights": None}, WeightsError, "a name of the manifest or a path; got NoneType"),
         ({"backend": "tensorrt"}, BackendError, "got 'tensorrt'"),
         ({"backend": object()}, BackendError, "methods of .*Backend; got <object"),
+        ({"backend": FaceAligner3D}, BackendError, "methods of .*Backend; got <class"),
+        ({"backend": None}, BackendError, "methods of .*Backend; got None"),
         ({"backend": "torch", "device": "gpu"}, DeviceError, "'cuda:1', ... or 'mps'; got 'gpu'"),
         ({"backend": "torch", "device": "cuda:99"}, DeviceError, "cuda:99"),
         ({"backend": "torch", "device": 1.5}, DeviceError, "got 1.5"),

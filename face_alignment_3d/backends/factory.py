@@ -62,10 +62,7 @@ def choose(weights: str | os.PathLike[str], backend: str) -> Literal["torch", "o
     Raises :class:`BackendError` for another name, and for an .onnx file with backend "torch".
     """
     if backend not in ("auto", "torch", "onnx"):
-        raise BackendError(
-            "backend must be 'auto', 'torch', 'onnx', or an object with the methods of "
-            f"face_alignment_3d.backends.protocol.Backend; got {backend!r}"
-        )
+        raise BackendError(f"backend must be 'auto', 'torch' or 'onnx'; got {backend!r}")
     is_graph = isinstance(weights, (str, os.PathLike)) and Path(weights).suffix == ".onnx"
     if backend == "torch" and is_graph:
         raise BackendError(

@@ -179,7 +179,7 @@ def _load(
             if part is not None:
                 _to_dtype(part, dtype)
         try:
-            cascade = cascade.to(device=device)
+            cascade = cascade.to(device).to(memory_format=torch.channels_last)
         except RuntimeError as error:
             if "forked subprocess" in str(error):
                 raise _forked(device.type) from error
@@ -191,7 +191,7 @@ def _load(
 def _folded(weights: Path) -> Cascade:
     """On the CPU, channels last."""
     # After the strict load: a folded network has other tensors than a weight file.
-    cascade = load_cascade(weights).float()
+    cascade = load_cascade(weights)
     fold_batch_norms(cascade)
     return cascade.to(memory_format=torch.channels_last)
 

@@ -82,8 +82,9 @@ def load_stages() -> tuple[ProposalStage, CandidateStage, CandidateStage]:
     folder = Path(facenet_pytorch.__file__).parent / "data"
 
     def load(network: nn.Module, file: str) -> nn.Module:
-        network.load_state_dict(torch.load(folder / file, map_location="cpu", weights_only=True))
-        return network.float().requires_grad_(False).eval()
+        weights = torch.load(folder / file, map_location="cpu", weights_only=True)
+        network.float().load_state_dict(weights)
+        return network.requires_grad_(False).eval()
 
     with own_loading():
         return (

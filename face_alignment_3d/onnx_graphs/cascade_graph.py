@@ -51,7 +51,7 @@ def cascade_graph(weights: Path) -> bytes:
     packages that write ONNX are not installed.
     """
     with own_loading():
-        cascade = load_cascade(weights).float()
+        cascade = load_cascade(weights)
     return cascade_to_onnx(
         cascade,
         metadata={

@@ -76,3 +76,15 @@ def test_a_cascade_with_free_maps_says_the_same() -> None:
     np.testing.assert_allclose(z, expected[..., 2].numpy(), atol=0.02, rtol=0)
     np.testing.assert_allclose(confidence, expected_confidence.numpy(), atol=1e-3, rtol=0)
     assert expected[..., :2].std() > 1
+
+
+def test_settings_of_the_caller_do_not_reach_a_graph() -> None:
+    torch.manual_seed(0)
+    cascade = Cascade(GEOMETRY, _Detection(), _Regression(), _Depth()).eval()
+    expected = cascade_to_onnx(cascade, metadata={})
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu", torch.bfloat16), torch.device("meta"), torch.inference_mode():
+            assert cascade_to_onnx(cascade, metadata={}) == expected
+    finally:
+        torch.set_default_dtype(torch.float32)
