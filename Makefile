@@ -1,6 +1,7 @@
 # Needs make, and python3 (3.10 or newer) with its venv module; all else goes into .venv.
 
 PYTHON ?= python3
+LOWEST_PYTHON ?= python3.10
 VENV ?= .venv
 OUT ?= out/demo
 
@@ -9,11 +10,13 @@ INSTALLED := $(VENV)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test
+.PHONY: help demo test test-lowest test-newest test-torchfree
 
 help:
 	@echo "make demo   install into $(VENV), align a photo and write the result to $(OUT)"
 	@echo "make test   install into $(VENV) and check everything: ruff, mypy, pytest"
+	@echo "make test-lowest, test-newest   the core of the suite with the lowest versions (OpenCV 4) and the newest (OpenCV 5)"
+	@echo "make test-torchfree   an empty environment, the distribution without torch, and a photo aligned with it"
 
 # The photo, scikit-image's astronaut (public domain), lies in its wheel, and the weights in ours: --offline proves it.
 demo: $(INSTALLED)
@@ -27,6 +30,28 @@ test: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# What depends on other packages; training is left out. The last results: benchmarks/results/versions.md.
+CORE := tests/backends tests/blendshapes tests/detection tests/export tests/networks tests/onnx_graphs tests/pose \
+	tests/weights $(wildcard tests/test_*.py)
+TOOLS := pytest packaging tomli pygltflib trimesh plyfile pandas
+
+test-lowest:
+	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet -r requirements/lowest.txt $(TOOLS)
+	.venv-lowest/bin/python -m pip list
+	.venv-lowest/bin/python -m pytest $(CORE)
+
+test-newest:
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade '.[onnx,video,osc,train]' $(TOOLS)
+	.venv-newest/bin/python -m pip uninstall --quiet --yes face-alignment-3d opencv-python
+	.venv-newest/bin/python -m pip install --quiet --force-reinstall --no-deps 'opencv-python-headless>=5'
+	.venv-newest/bin/python -m pip list
+	.venv-newest/bin/python -m pytest $(CORE)
+
+test-torchfree: $(INSTALLED)
+	$(BIN)/python tests/install_without_torch.py
 
 # torch and torchvision come from the same place, pip's default: one from elsewhere (CPU-only builds, say) would
 # not load beside the other.

@@ -314,6 +314,7 @@ class FaceAligner3D:
                 view.face.box,
                 view.face.score,
                 visibility=None if output.visibility is None else output.visibility[index],
+                image_size=view.image_size,
             )
             for index, (view, points, confidence) in enumerate(
                 zip(views, output.points, output.confidence, strict=True)

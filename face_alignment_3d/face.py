@@ -12,7 +12,12 @@ from face_alignment_3d.detection.judging import certainty_of
 from face_alignment_3d.pose.camera import Camera
 from face_alignment_3d.pose.head_pose import HeadPose, estimate_pose
 from face_alignment_3d.pose.measures import FaceMeasures, measure_face
-from face_alignment_3d.pose.perspective import MEAN_INTERPUPILLARY_MM, PerspectivePose, solve_perspective
+from face_alignment_3d.pose.perspective import (
+    MEAN_INTERPUPILLARY_MM,
+    PerspectivePose,
+    landmarks_metric,
+    solve_perspective,
+)
 
 #: Points whose :attr:`Face3D.visibility` is at least this are taken to be visible.
 VISIBLE_FROM: Final = 0.5
@@ -44,6 +49,9 @@ class Face3D:
     """(66,) in [0, 1]: the probability that the point can be seen, neither behind the head itself nor behind
     something else; from :data:`VISIBLE_FROM` on it is taken to be visible. Hidden points are placed where
     they are all the same. None when the weights do not tell."""
+
+    image_size: tuple[int, int] | None = field(default=None, kw_only=True)
+    """(height, width) of the image, in pixels; None when it is not known."""
 
     blendshapes: Blendshapes | None = field(default=None, kw_only=True)
     """ARKit's 52 blendshapes, a mapping of ARKit's name -> value in [0, 1], NaN for those that 66 points do
@@ -88,6 +96,27 @@ class Face3D:
         """The pose in front of ``camera``, in mm: see :func:`face_alignment_3d.pose.solve_perspective`.
 
         ``interpupillary_mm`` is the distance between the pupils, on which all distances depend. Raises
-        :class:`LandmarksError` when the landmarks have no pose.
+        :class:`LandmarksError` when the landmarks have no pose and ValueError when ``camera`` is one of
+        images of another size.
         """
+        self._require_size_of(camera)
         return solve_perspective(self.landmarks, camera, interpupillary_mm=interpupillary_mm)
+
+    def landmarks_metric(
+        self, camera: Camera, *, interpupillary_mm: float = MEAN_INTERPUPILLARY_MM
+    ) -> npt.NDArray[np.float64]:
+        """(66, 3): the landmarks in mm in the frame of ``camera``: x right, y down, z along the view.
+
+        See :func:`face_alignment_3d.pose.landmarks_metric`. Raises as :meth:`perspective_pose`.
+        """
+        self._require_size_of(camera)
+        return landmarks_metric(self.landmarks, camera, interpupillary_mm=interpupillary_mm)
+
+    def _require_size_of(self, camera: Camera) -> None:
+        if self.image_size is not None and self.image_size != (camera.height, camera.width):
+            height, width = self.image_size
+            raise ValueError(
+                f"the camera must be one of images of {width} x {height} pixels, as the face's; it is of "
+                f"{camera.width} x {camera.height}: camera.resized(height={height}, width={width}) if the "
+                "image was resized, or a camera with other intrinsics"
+            )

@@ -17,6 +17,8 @@ class FaceView(NamedTuple):
 
     face: FaceBox
     crop: Crop
+    image_size: tuple[int, int]
+    """(height, width) of the photo."""
     pixels: Callable[[], npt.NDArray[np.uint8]]
     """Makes the crop, RGB (S, S, 3). Until then the view keeps the photo in memory."""
 
@@ -35,7 +37,7 @@ def face_views(
         crop = crop_around(
             face.box, size=geometry.input_size, crop_scale=geometry.crop_scale, angle=face.roll
         )
-        views.append(FaceView(face, crop, partial(crop.sample, image_rgb)))
+        views.append(FaceView(face, crop, image_rgb.shape[:2], partial(crop.sample, image_rgb)))
     return views
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.errors import BackendError
+from face_alignment_3d.optional import optional_import
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +43,8 @@ def open_backend(
                 "threads is for backend 'onnx': torch has one number of threads for the whole process, which "
                 "torch.set_num_threads sets"
             )
-        from face_alignment_3d.backends.torch_backend import TorchBackend
+        with optional_import("backend 'torch'"):
+            from face_alignment_3d.backends.torch_backend import TorchBackend
 
         return TorchBackend(weights, device=device, dtype=dtype, compile=compile, offline=offline)
     if dtype != "float32" or compile:

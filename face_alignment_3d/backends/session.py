@@ -8,7 +8,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
-from face_alignment_3d.errors import BackendError, DeviceError, WeightsError
+from face_alignment_3d.backends.cores import usable_cores
+from face_alignment_3d.errors import DeviceError, WeightsError
+from face_alignment_3d.optional import optional_import
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -28,8 +30,8 @@ def open_session(
     """A session for ``graph``, a file or its bytes, and the device that it runs on, "cpu" or "cuda:<index>".
 
     ``device`` is "auto" (CUDA where this build of ONNX Runtime has it, else the CPU), "cpu", "cuda" or
-    "cuda:<index>". ``threads`` None leaves their number to ONNX Runtime. ``varying_sizes`` is for inputs of
-    many sizes: memory is given back after each run, where it would be kept for each size.
+    "cuda:<index>". ``threads`` None is one for each core that the process may use. ``varying_sizes`` is for
+    inputs of many sizes: memory is given back after each run, where it would be kept for each size.
 
     Raises :class:`BackendError` where ONNX Runtime is not installed, :class:`DeviceError` for a device that
     it does not have, :class:`WeightsError` for a file that it cannot read, ValueError for ``threads`` < 1.
@@ -43,7 +45,7 @@ def open_session(
             f"there is no ONNX file {graph}; check the path, or make it with `face-alignment-3d export onnx`"
         )
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(threads or 0)
+    options.intra_op_num_threads = usable_cores() if threads is None else int(threads)
     options.log_severity_level = _WARNINGS_AND_WORSE
     if varying_sizes:
         options.enable_cpu_mem_arena = options.enable_mem_pattern = False
@@ -73,7 +75,8 @@ def require_device(device: str) -> None:
     if _kind_and_index(device)[0] == "cuda":
         choose_device(device)
     elif find_spec("onnxruntime") is None:
-        raise _not_installed()
+        with optional_import("backend 'onnx'"):
+            raise ModuleNotFoundError("it is not installed", name="onnxruntime")
 
 
 def choose_device(device: str) -> str:
@@ -100,19 +103,10 @@ def _kind_and_index(device: str) -> tuple[str, str]:
 
 
 def _runtime() -> ModuleType:
-    try:
+    with optional_import("backend 'onnx'"):
         import onnxruntime
-    except ImportError as error:
-        raise _not_installed() from error
     module: ModuleType = onnxruntime
     return module
-
-
-def _not_installed() -> BackendError:
-    return BackendError(
-        "backend 'onnx' needs ONNX Runtime, which is not installed; run "
-        "`pip install 'face-alignment-3d[onnx]'`, or use backend='torch'"
-    )
 
 
 def _keep_after_fork() -> None:

@@ -1,5 +1,6 @@
 """The cascade in torch, on any of its devices."""
 
+import functools
 import os
 import warnings
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from face_alignment_3d.networks.folding import fold_batch_norms
 from face_alignment_3d.networks.geometry import CascadeGeometry
 from face_alignment_3d.networks.packing import can_pack, pack_convolutions
 from face_alignment_3d.torch_settings import own_inference, own_loading
+from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.loading import load_cascade
 from face_alignment_3d.weights.requirement import require_weights
 from face_alignment_3d.weights.store import resolve_weights
@@ -29,6 +31,12 @@ from face_alignment_3d.weights.store import resolve_weights
 Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
 
 _DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+#: Faces that are in the network at a time on a CPU.
+_MOST_ON_CPU: Final = 8
+#: Recorded networks that are kept for the next aligner of the same weights: TorchScript never gives back all
+#: of the memory of a recording.
+_RECORDINGS: Final = 2
 
 _Forward: TypeAlias = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
 
@@ -106,9 +114,22 @@ class TorchBackend:
         return beside_fork(lambda: self._run(network, crops))
 
     def _run(self, network: _Network, crops: Crops) -> CascadeOutput:
+        if network.device.type != "cpu":
+            return self._run_part(network, crops[:])
+        # On a CPU more faces at a time are no faster, and the memory that they need is not given back.
+        starts = range(0, len(crops), _MOST_ON_CPU)
+        parts = [self._run_part(network, crops[start : start + _MOST_ON_CPU]) for start in starts]
+        points, confidence, visibility = zip(*parts, strict=True)
+        return CascadeOutput(
+            np.concatenate(points),
+            np.concatenate(confidence),
+            None if visibility[0] is None else np.concatenate(visibility),
+        )
+
+    def _run_part(self, network: _Network, crops: npt.NDArray[np.uint8]) -> CascadeOutput:
         # Permuting (B, S, S, 3) gives (B, 3, S, S) in channels-last order, which is faster on CPUs. Bytes go
         # to the device, a quarter of what floats would be.
-        pixels = torch.from_numpy(crops[:]).permute(0, 3, 1, 2).to(network.device)
+        pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).to(network.device)
         with own_inference(network.device.type, network.dtype):
             try:
                 points, confidence, *visibility = network.forward(pixels)
@@ -150,9 +171,10 @@ def _load(
     dtype = _DTYPES[dtype_name]
     with own_loading():
         device = choose_device(device_name)
-        # After the strict load: a folded network has other tensors than a weight file.
-        cascade = load_cascade(path)
-        fold_batch_norms(cascade)
+        if device.type == "cpu" and dtype == torch.float32 and not compile:
+            forward, geometry = _recorded(path, sha256_of(path))
+            return _Network(forward, geometry, device, dtype, os.getpid())
+        cascade = _folded(path)
         for part in (cascade.detection, cascade.regression, cascade.depth, cascade.visibility):
             if part is not None:
                 _to_dtype(part, dtype)
@@ -162,20 +184,27 @@ def _load(
             if "forked subprocess" in str(error):
                 raise _forked(device.type) from error
             raise
-        forward: _Forward = cascade
-        if compile:
-            forward = torch.compile(cascade)
-        elif device.type == "cpu" and dtype == torch.float32:
-            forward = _recorded(cascade)
-    return _Network(forward, cascade.geometry, device, dtype, os.getpid())
+        network: _Forward = torch.compile(cascade) if compile else cascade
+    return _Network(network, cascade.geometry, device, dtype, os.getpid())
 
 
-def _recorded(cascade: Cascade) -> _Forward:
-    """The cascade in oneDNN's terms and without Python between its operations: for one face a quarter faster.
+def _folded(weights: Path) -> Cascade:
+    """On the CPU, channels last."""
+    # After the strict load: a folded network has other tensors than a weight file.
+    cascade = load_cascade(weights)
+    fold_batch_norms(cascade)
+    return cascade.to(memory_format=torch.channels_last)
+
+
+@functools.lru_cache(maxsize=_RECORDINGS)
+def _recorded(weights: Path, sha256: str) -> tuple[_Forward, CascadeGeometry]:
+    """The cascade of a weight file of that SHA-256 in oneDNN's terms and without Python between its
+    operations: for one face a quarter faster. Aligners share it.
 
     Nothing in it depends on the pixels, or on how many faces there are, but the pixels and faces themselves.
     Where TorchScript is switched off (PYTORCH_JIT=0), Python stays between them.
     """
+    cascade = _folded(weights)
     size = cascade.geometry.input_size
     # A batch of 1 would be taken for a constant.
     example = torch.zeros(2, 3, size, size, dtype=torch.uint8).to(memory_format=torch.channels_last)
@@ -188,7 +217,7 @@ def _recorded(cascade: Cascade) -> _Forward:
         recorded: _Forward = (
             torch.jit.freeze(traced) if isinstance(traced, torch.jit.ScriptModule) else cascade
         )
-    return recorded
+    return recorded, cascade.geometry
 
 
 def _to_dtype(part: nn.Module, dtype: torch.dtype) -> None:

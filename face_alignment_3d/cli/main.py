@@ -17,6 +17,7 @@ from face_alignment_3d.cli import (
     weights,
 )
 from face_alignment_3d.errors import FaceAlignmentError
+from face_alignment_3d.optional import optional_import
 from face_alignment_3d.version import __version__
 
 _COMMANDS = (align, video, view, webcam, train, train_data, evaluate, export, weights, info)
@@ -30,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.run
     try:
-        return run(args)
+        with optional_import("this command"):
+            return run(args)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -16,6 +16,7 @@ from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.proposals import FIELD
 from face_alignment_3d.detection.protocol import Detection, check_image
 from face_alignment_3d.errors import BackendError
+from face_alignment_3d.optional import optional_import
 
 if TYPE_CHECKING:
     import torch
@@ -153,10 +154,11 @@ def _networks(
         raise BackendError(f"backend must be 'torch' or 'onnx'; got {backend!r}")
     if graphs is not None or threads is not None:
         raise BackendError("graphs and threads are for backend 'onnx'; leave them out with backend 'torch'")
-    import torch
+    with optional_import("MTCNNDetector with backend 'torch'"):
+        import torch
 
-    from face_alignment_3d.detection.mtcnn_torch import TorchNetworks
-    from face_alignment_3d.devices import choose_device
+        from face_alignment_3d.detection.mtcnn_torch import TorchNetworks
+        from face_alignment_3d.devices import choose_device
 
     chosen = choose_device(device)
     return TorchNetworks(torch.device("cpu") if chosen.type == "mps" else chosen)

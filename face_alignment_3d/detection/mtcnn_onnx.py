@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.session import open_session
-from face_alignment_3d.onnx_graphs.cache import graph_folder, made_once
+from face_alignment_3d.onnx_graphs.cache import Graph, graph_folder, made_once
 from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION, check_metadata
 
 #: Stage -> name of its file in a folder of graphs.
@@ -26,21 +26,22 @@ def graph_files(folder: Path) -> Mapping[str, Path]:
 
 
 class OnnxNetworks:
-    """The three stages (:class:`.mtcnn_stages.Networks`) from the files, by name, that
-    ``face-alignment-3d export onnx mtcnn`` writes.
+    """The three stages (:class:`.mtcnn_stages.Networks`) from the files, by name,
+    or the bytes of these, that ``face-alignment-3d export onnx mtcnn`` writes.
 
     Raises :class:`WeightsError` for files that are missing or not such graphs, :class:`DeviceError` and
     :class:`BackendError` as of :func:`face_alignment_3d.backends.session.open_session`.
     """
 
     def __init__(
-        self, graphs: Mapping[str, Path], *, device: str = "auto", threads: int | None = None
+        self, graphs: Mapping[str, Path | bytes], *, device: str = "auto", threads: int | None = None
     ) -> None:
         self._sessions = {}
         for stage, name in FILE_NAMES.items():
             session, _ = open_session(graphs[name], device=device, threads=threads, varying_sizes=True)
+            metadata, graph = session.get_modelmeta().custom_metadata_map, graphs[name]
             check_metadata(
-                session.get_modelmeta().custom_metadata_map, graphs[name], expected=DETECTOR_FORMAT
+                metadata, graph if isinstance(graph, Path) else Path(name), expected=DETECTOR_FORMAT
             )
             self._sessions[stage] = session
 
@@ -69,11 +70,10 @@ class OnnxNetworks:
         return np.asarray(offsets), np.asarray(scores)
 
 
-def kept_graphs() -> Mapping[str, Path]:
+def kept_graphs() -> Mapping[str, Graph]:
     """File name -> ONNX file of each of the networks: the user's cache's, where they are made if need be.
 
-    Raises :class:`WeightsError` when the folder cannot be written to, and :class:`BackendError` when the
-    graphs have to be made and torch or the packages that write ONNX are missing.
+    Raises :class:`BackendError` when they have to be made and torch, or a package that writes ONNX, is missing.
     """
     folder = graph_folder() / f"mtcnn-v{GRAPH_VERSION}"
     made: dict[str, bytes] = {}

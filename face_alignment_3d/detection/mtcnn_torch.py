@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from face_alignment_3d.optional import optional_import
 from face_alignment_3d.torch_settings import own_inference, own_loading
 
 
@@ -75,7 +76,8 @@ class TorchNetworks:
 
 def load_stages() -> tuple[ProposalStage, CandidateStage, CandidateStage]:
     """Proposal, refinement and output, in eval mode on the CPU; nothing is downloaded."""
-    import facenet_pytorch
+    with optional_import("MTCNN"):
+        import facenet_pytorch
 
     folder = Path(facenet_pytorch.__file__).parent / "data"
 

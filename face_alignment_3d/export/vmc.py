@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from face_alignment_3d.arkit import require_blendshapes
 from face_alignment_3d.blendshapes.mirroring import mirrored_name
-from face_alignment_3d.errors import FaceAlignmentError
+from face_alignment_3d.optional import optional_import
 from face_alignment_3d.pose.head_pose import HeadPose
 
 #: The port that VMC programs listen on for motion by default.
@@ -34,18 +34,13 @@ class VMCSender:
     A frame without blendshapes is one datagram; 52 blendshapes take three. The receiver applies blendshapes
     at the last message of a frame, ``/VMC/Ext/Blend/Apply``. UDP has no connection: nothing fails when
     nobody listens. Use it as a context manager, or :meth:`close` it. Needs python-osc: ``pip install 'face-
-    alignment-3d[osc]'``. Raises :class:`FaceAlignmentError` without it and OSError when the host is
+    alignment-3d[osc]'``. Raises :class:`BackendError` without it and OSError when the host is
     unknown.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = VMC_PORT) -> None:
-        try:
+        with optional_import("streaming"):
             import pythonosc.osc_bundle_builder  # noqa: F401
-        except ImportError as error:
-            raise FaceAlignmentError(
-                "streaming needs the package python-osc, which is not installed: "
-                "pip install 'face-alignment-3d[osc]'"
-            ) from error
         if not 0 < port < 65536:
             raise ValueError(f"port must be from 1 to 65535; got {port}")
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]

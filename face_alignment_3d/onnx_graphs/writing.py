@@ -8,6 +8,7 @@ from torch import nn
 
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.onnx_graphs.rewriting import align_channels, merge_concatenations
+from face_alignment_3d.optional import optional_import
 from face_alignment_3d.torch_settings import own_loading
 
 #: Opset of the graphs: read by ONNX Runtime from 1.15 on.
@@ -30,14 +31,9 @@ def to_onnx(
 
     Raises :class:`BackendError` where the packages that write ONNX are not installed.
     """
-    try:
+    with optional_import("making an ONNX file"):
         import onnx
         import onnxscript  # noqa: F401  (torch's exporter needs it, and says so less plainly)
-    except ImportError as error:
-        raise BackendError(
-            f"making an ONNX file needs the packages onnx and onnxscript ({error}); run "
-            "`pip install 'face-alignment-3d[onnx]'`"
-        ) from error
     dimensions = {index: torch.export.Dim(name) for index, name in dynamic.items()}
     with own_loading(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of the exporter's own internals; nothing a caller could act on.

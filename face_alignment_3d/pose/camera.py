@@ -1,7 +1,7 @@
 """A pinhole camera: what turns camera coordinates into pixels."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,20 @@ class Camera:
         focal = float(max(height, width))
         return cls(fx=focal, fy=focal, cx=(width - 1) / 2, cy=(height - 1) / 2, width=width, height=height)
 
+    def resized(self, *, height: int, width: int) -> "Camera":
+        """The camera of the same picture in another size; its shape, width to height, may change, too."""
+        across, down = width / self.width, height / self.height
+        return replace(
+            self,
+            fx=self.fx * across,
+            fy=self.fy * down,
+            # (0, 0) is the center of a pixel, half a pixel from the picture's corner, in both sizes.
+            cx=(self.cx + 0.5) * across - 0.5,
+            cy=(self.cy + 0.5) * down - 0.5,
+            width=width,
+            height=height,
+        )
+
     @property
     def matrix(self) -> npt.NDArray[np.float64]:
         """(3, 3): OpenCV's camera matrix."""
@@ -69,11 +83,17 @@ class Camera:
         if self.distortion:
             import cv2  # Kept out of the library's import.
 
-            coefficients = np.array(self.distortion)
+            # OpenCV 4 takes criteria in a function of its own, which OpenCV 5 has no more.
+            undistort = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)
             # Iterated far enough to undo wide-angle lenses to a thousandth of a pixel.
             criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-9)
-            undistorted = cv2.undistortPoints(
-                points.reshape(-1, 1, 2), self.matrix, coefficients, criteria=criteria
+            undistorted = undistort(
+                points.reshape(-1, 1, 2),
+                self.matrix,
+                np.array(self.distortion),
+                R=None,
+                P=None,
+                criteria=criteria,
             )
             plane = np.asarray(undistorted, np.float64).reshape(-1, 2)
         else:

@@ -11,6 +11,7 @@ from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.pose.mean_face import MEAN_FACE, RIGID_WEIGHTS
 from face_alignment_3d.pose.rotation import Angles, angles_of, quaternion_of
+from face_alignment_3d.pose.similarity import umeyama_with_spread
 
 #: The second largest extent of a face, over its largest, below which the points are a line.
 _FLATNESS: Final = 1e-6
@@ -117,18 +118,10 @@ def _similarities(
     """Rotation (N, 3, 3), scale (N,) and translation (N, 3) of faces (N, 66, 3)."""
     if not np.isfinite(points).all():
         raise LandmarksError("landmarks must be finite to have a pose; got NaN or infinity: skip this face")
-    weights = RIGID_WEIGHTS / RIGID_WEIGHTS.sum()
-    model_mean, mean = weights @ MEAN_FACE, weights @ points
-    model, target = MEAN_FACE - model_mean, points - mean[:, None]
-    u, singular, vt = np.linalg.svd(np.swapaxes(target, 1, 2) @ (weights[:, None] * model))
-    if (singular[:, 1] <= _FLATNESS * np.maximum(singular[:, 0], np.finfo(np.float64).tiny)).any():
+    scale, rotation, translation, spread = umeyama_with_spread(MEAN_FACE[None], points, RIGID_WEIGHTS)
+    if (spread[:, 1] <= _FLATNESS * np.maximum(spread[:, 0], np.finfo(np.float64).tiny)).any():
         raise LandmarksError(
             "landmarks must spread over at least two dimensions to have a pose; got points on a line: "
             "skip this face"
         )
-    # A reflection would fit flat faces as well; this keeps the determinant at +1.
-    signs = np.ones_like(singular)
-    signs[:, 2] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
-    rotation = (u * signs[:, None]) @ vt
-    scale = (singular * signs).sum(axis=1) / (weights @ np.square(model).sum(axis=1))
-    return rotation, scale, mean - scale[:, None] * (rotation @ model_mean)
+    return rotation, scale, translation

@@ -6,11 +6,11 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.markup import GROUPS
 from face_alignment_3d.pose.camera import Camera
 from face_alignment_3d.pose.head_pose import estimate_pose
 from face_alignment_3d.pose.mean_face import MEAN_FACE
+from face_alignment_3d.pose.perspective_fit import fit_perspective
 from face_alignment_3d.pose.rotation import Angles, angles_of, quaternion_of
 
 #: The mean distance between the pupils of adults.
@@ -25,7 +25,7 @@ _AXES: Final[dict[str, tuple[float, float, float]]] = {
     "opengl": (1.0, -1.0, -1.0),
     "unity": (1.0, -1.0, 1.0),
 }
-_MILLIMETRES: Final[dict[str, float]] = {"mm": 1.0, "m": 1000.0}
+_MILLIMETERS: Final[dict[str, float]] = {"mm": 1.0, "m": 1000.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,12 +95,12 @@ class PerspectivePose:
         """
         if convention not in _AXES:
             raise ValueError(f"convention must be one of {', '.join(_AXES)}; got {convention!r}")
-        if unit not in _MILLIMETRES:
-            raise ValueError(f"unit must be one of {', '.join(_MILLIMETRES)}; got {unit!r}")
+        if unit not in _MILLIMETERS:
+            raise ValueError(f"unit must be one of {', '.join(_MILLIMETERS)}; got {unit!r}")
         axes = np.array(_AXES[convention])
         matrix = np.eye(4)
         matrix[:3, :3] = axes[:, None] * self.rotation * axes
-        matrix[:3, 3] = axes * self.translation / _MILLIMETRES[unit]
+        matrix[:3, 3] = axes * self.translation / _MILLIMETERS[unit]
         return matrix
 
 
@@ -112,10 +112,10 @@ def solve_perspective(
 ) -> PerspectivePose:
     """The pose before ``camera`` of 66 landmarks (66, 3) in the image frame.
 
-    Each landmark is put back on the ray that its pixel is seen along, as far out as its z says, and the mean
-    face is laid over these points as :func:`estimate_pose` does. They project onto the landmarks exactly, so
-    OpenCV's ``solvePnP`` with them as object points finds the same pose. The points of the scaled
-    orthographic pose would not: near the camera the nose is larger than orthography allows.
+    The mean face is laid over the landmarks as the camera would see it. For a head of its shape x and y
+    decide, and the pose is exact at any distance; the less they fit the mean face, the more z counts, too.
+    Each landmark is then put on the ray that its pixel is seen along, as far out as its z says. They project
+    onto the landmarks exactly.
 
     A photo does not show how large a head is: distances scale with ``interpupillary_mm``, the distance
     between the eyes' centers of the mean face as it lies over this one. A head of another size is as much
@@ -124,30 +124,31 @@ def solve_perspective(
     Raises :class:`LandmarksError` as :func:`estimate_pose` does, and when the face would reach behind the
     camera.
     """
-    orthographic = estimate_pose(landmarks)
-    points = np.asarray(landmarks, np.float64)
-    rays = camera.rays(points[:, :2])
-    center = camera.rays(orthographic.translation[None, :2])[0]
-    center /= np.linalg.norm(center)
-    # The distance to the face as unit. z is in pixels of the face's scale, which is the focal length over the
-    # distance along the optical axis: the distance along the ray times the ray's cosine.
-    focal = np.sqrt(camera.fx * camera.fy)
-    distance = 1.0 + (points[:, 2] - orthographic.translation[2]) * center[2] / focal
-    towards = rays @ center
-    if min(distance.min(), towards.min()) <= 0:
-        raise LandmarksError(
-            "landmarks must be those of a face in front of the camera; some would lie behind it: check that "
-            "the camera's intrinsics are those of this image, in its pixels"
-        )
-    seen = estimate_pose(rays * (distance / towards)[:, None])
     millimeters = millimeters_per_unit(interpupillary_mm)
+    orthographic = estimate_pose(landmarks)
+    fit = fit_perspective(np.asarray(landmarks, np.float64), orthographic, camera)
     return PerspectivePose(
-        seen.rotation,
-        seen.translation * (millimeters / seen.scale),
+        fit.rotation,
+        fit.translation * millimeters,
         millimeters,
-        seen.to_canonical(rays * (distance / towards)[:, None]),
+        (fit.points - fit.translation) @ fit.rotation,
         camera,
     )
+
+
+def landmarks_metric(
+    landmarks: npt.NDArray[np.floating],
+    camera: Camera,
+    *,
+    interpupillary_mm: float = MEAN_INTERPUPILLARY_MM,
+) -> npt.NDArray[np.float64]:
+    """(66, 3) landmarks in the image frame -> (66, 3) in millimeters in the frame of ``camera``.
+
+    x right, y down, z along the view, from the camera; they project onto the landmarks. Arguments and errors
+    are those of :func:`solve_perspective`.
+    """
+    pose = solve_perspective(landmarks, camera, interpupillary_mm=interpupillary_mm)
+    return pose.to_camera(pose.points_canonical)
 
 
 def millimeters_per_unit(interpupillary_mm: float = MEAN_INTERPUPILLARY_MM) -> float:

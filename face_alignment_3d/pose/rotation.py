@@ -28,13 +28,10 @@ class Angles(NamedTuple):
 
 def rotation_by(yaw: float, pitch: float, roll: float) -> npt.NDArray[np.float64]:
     """The (3, 3) rotation by angles in degrees: pitch first, then yaw, then roll, about the camera's axes."""
-    angles = np.radians([yaw, pitch, roll])
-    (sy, sp, sr), (cy, cp, cr) = np.sin(angles), np.cos(angles)
-    about_y = np.array([[cy, 0.0, -sy], [0.0, 1.0, 0.0], [sy, 0.0, cy]])
-    about_x = np.array([[1.0, 0.0, 0.0], [0.0, cp, -sp], [0.0, sp, cp]])
-    about_z = np.array([[cr, -sr, 0.0], [sr, cr, 0.0], [0.0, 0.0, 1.0]])
-    rotation: npt.NDArray[np.float64] = about_z @ about_y @ about_x
-    return rotation
+    from scipy.spatial.transform import Rotation  # Half a second, kept out of the library's import.
+
+    # Yaw turns about y against SciPy's sense.
+    return np.asarray(Rotation.from_euler("ZYX", [roll, -yaw, pitch], degrees=True).as_matrix(), np.float64)
 
 
 def angles_of(rotation: npt.NDArray[np.floating]) -> Angles:
@@ -58,20 +55,6 @@ def angles_of(rotation: npt.NDArray[np.floating]) -> Angles:
 
 def quaternion_of(rotation: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """The unit quaternion (x, y, z, w) with w >= 0 of a (3, 3) rotation; the real part last, as in SciPy."""
-    matrix = np.asarray(rotation, np.float64)
-    # The four squares times 4; dividing by the largest root is exact for every rotation (Shepperd 1978).
-    trace = float(np.trace(matrix))
-    squares = np.append(1.0 + 2.0 * np.diag(matrix) - trace, 1.0 + trace)
-    largest = int(np.argmax(squares))
-    if largest == 3:
-        first = [matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]]
-        quaternion = np.array([*first, squares[3]])
-    else:
-        i, j, k = largest, (largest + 1) % 3, (largest + 2) % 3
-        quaternion = np.empty(4)
-        quaternion[i] = squares[i]
-        quaternion[j] = matrix[j, i] + matrix[i, j]
-        quaternion[k] = matrix[k, i] + matrix[i, k]
-        quaternion[3] = matrix[k, j] - matrix[j, k]
-    quaternion /= np.linalg.norm(quaternion)
-    return -quaternion if quaternion[3] < 0 else quaternion
+    from scipy.spatial.transform import Rotation  # Half a second, kept out of the library's import.
+
+    return np.asarray(Rotation.from_matrix(rotation).as_quat(canonical=True), np.float64)

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from face_alignment_3d.errors import BackendError, VideoError
+from face_alignment_3d.errors import VideoError
+from face_alignment_3d.optional import optional_import
 
 if TYPE_CHECKING:
     import av
@@ -15,14 +16,10 @@ if TYPE_CHECKING:
 
 def import_av() -> ModuleType:
     """The module ``av``; raises :class:`BackendError` where it is not installed."""
-    try:
+    with optional_import("reading or writing a video"):
         import av
-    except ImportError as error:
-        raise BackendError(
-            f"videos need PyAV, which cannot be imported here ({error}); "
-            "pip install 'face-alignment-3d[video]'"
-        ) from error
-    return av
+    module: ModuleType = av
+    return module
 
 
 def open_input(path: Path) -> "av.container.InputContainer":

@@ -206,6 +206,7 @@ class Track:
             self._score,
             track_id=self.track_id,
             visibility=face.visibility,
+            image_size=face.image_size,
         )
 
 

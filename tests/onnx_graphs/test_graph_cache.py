@@ -1,25 +1,77 @@
 """Graphs are made once, whole, and under a name that is theirs alone."""
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from face_alignment_3d.errors import BackendError, WeightsError
+from face_alignment_3d.errors import BackendError
 from face_alignment_3d.onnx_graphs import cache
 
 
+class _Maker:
+    """Counts how often the graph was made."""
+
+    def __init__(self, content: bytes = b"graph") -> None:
+        self.content, self.calls = content, 0
+
+    def __call__(self) -> bytes:
+        self.calls += 1
+        return self.content
+
+
+def _made(file: Path, make: Callable[[], bytes]) -> cache.Graph:
+    return cache.made_once(file, make, command="make it")
+
+
+def _kept(file: Path, make: Callable[[], bytes]) -> bytes:
+    found = _made(file, make)
+    assert found == file
+    return file.read_bytes()
+
+
 def test_made_once(tmp_path: Path) -> None:
-    calls = []
+    make, file = _Maker(), tmp_path / "onnx" / "a.onnx"
+    assert [_kept(file, make) for _ in range(2)] == [b"graph"] * 2
+    assert make.calls == 1
+    assert sorted(path.name for path in file.parent.iterdir()) == ["a.onnx", "a.onnx.sha256"]
 
+
+@pytest.mark.parametrize(
+    "damage", ["truncated", "zeroed inside", "replaced", "no hash", "wrong hash", "hash of bytes"]
+)
+def test_a_damaged_file_is_made_again(tmp_path: Path, damage: str) -> None:
+    make, file = _Maker(b"graph" * 1000), tmp_path / "a.onnx"
+    digest_file = tmp_path / "a.onnx.sha256"
+    _made(file, make)
+    content = file.read_bytes()
+    if damage == "truncated":
+        file.write_bytes(content[:100])
+    elif damage == "zeroed inside":
+        file.write_bytes(content[:400] + bytes(400) + content[800:])
+    elif damage == "replaced":
+        file.write_bytes(b"")
+    elif damage == "no hash":
+        digest_file.unlink()
+    elif damage == "wrong hash":
+        digest_file.write_text("0" * 64)
+    else:
+        digest_file.write_bytes(b"\xff\xfe")
+    assert _kept(file, make) == content
+    assert make.calls == 2
+    assert _kept(file, make) == content
+    assert make.calls == 2
+
+
+def test_a_damaged_file_where_it_cannot_be_made(tmp_path: Path) -> None:
     def make() -> bytes:
-        calls.append(1)
-        return b"graph"
+        raise ImportError("No module named 'torch'")
 
-    file = tmp_path / "onnx" / "a.onnx"
-    for _ in range(2):
-        assert cache.made_once(file, make, command="make it").read_bytes() == b"graph"
-    assert len(calls) == 1
-    assert [path.name for path in file.parent.iterdir()] == ["a.onnx"]
+    (tmp_path / "a.onnx").write_bytes(b"something")
+    with pytest.raises(BackendError, match=r"is damaged, and making it needs torch .*with `make it`"):
+        _made(tmp_path / "a.onnx", make)
 
 
 def test_without_torch_the_error_says_what_to_do(tmp_path: Path) -> None:
@@ -33,8 +85,19 @@ def test_without_torch_the_error_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(WeightsError, match=r"cannot write .* set FACE_ALIGNMENT_3D_HOME"):
-        cache.made_once(tmp_path / "file" / "a.onnx", lambda: b"graph", command="make it")
+    make = _Maker()
+    with pytest.warns(RuntimeWarning, match=r"cannot keep .* set FACE_ALIGNMENT_3D_HOME .*`make it`"):
+        assert _made(tmp_path / "file" / "a.onnx", make) == b"graph"
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.warns(RuntimeWarning, match="cannot keep .*No space left on device"):
+        assert _made(tmp_path / "a.onnx", _Maker()) == b"graph"
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_weights_have_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,6 +110,7 @@ def test_other_weights_have_another_file(tmp_path: Path, monkeypatch: pytest.Mon
         weights = tmp_path / "w.safetensors"
         weights.write_bytes(content)
         files.append(cache.cascade_graph_file(weights))
+        assert isinstance(files[-1], Path)
         assert files[-1].read_bytes() == content
     assert files[0] == files[2] != files[1]
-    assert files[0].parent == tmp_path / "home" / "onnx"
+    assert {file.parent for file in files} == {tmp_path / "home" / "onnx"}

@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.optimize import least_squares
+from scipy.spatial.transform import Rotation
 
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.pose import Camera, PerspectivePose, rotation_by, solve_perspective
+from face_alignment_3d.pose import Camera, PerspectivePose, landmarks_metric, rotation_by, solve_perspective
 from face_alignment_3d.pose.mean_face import MEAN_FACE
 
 _CAMERA = Camera(fx=1100, fy=1050, cx=610, cy=350, width=1280, height=720)
@@ -21,12 +23,40 @@ def _pose(camera: Camera = _CAMERA) -> PerspectivePose:
     return PerspectivePose(rotation_by(25, -12, 8), np.array([90.0, -40.0, 700.0]), 86.0, MEAN_FACE, camera)
 
 
-def _seen(rotation: npt.NDArray[np.float64], position: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The mean face as an aligner would report it: x, y seen by the camera, z along the ray to the face."""
-    points = _UNIT * MEAN_FACE @ rotation.T + position
-    depth = points @ position / np.linalg.norm(position)
-    z = (depth - depth.mean()) * _CAMERA.fx / position[2]
-    return np.column_stack([_CAMERA.project(points), z])
+def _pinhole(points: npt.NDArray[np.float64], camera: Camera = _CAMERA) -> npt.NDArray[np.float64]:
+    """What a camera without distortion makes of points before it."""
+    x, y, z = points.T
+    return np.column_stack([camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy])
+
+
+def _orthographic_z(
+    pixels: npt.NDArray[np.float64],
+    rotation: npt.NDArray[np.float64],
+    shape: npt.NDArray[np.float64] = MEAN_FACE,
+) -> npt.NDArray[np.float64]:
+    """z as labels for training get it: of the scaled orthographic view of the head most like ``pixels``."""
+
+    def view(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return values[3] * shape @ Rotation.from_rotvec(values[:3]).as_matrix().T
+
+    def rest(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray((view(values)[:, :2] + values[4:] - pixels) / values[3]).ravel()
+
+    start = [*Rotation.from_matrix(rotation).as_rotvec(), np.ptp(pixels[:, 1]) / 1.6, *pixels.mean(axis=0)]
+    z = view(least_squares(rest, start).x)[:, 2]
+    return np.asarray(z - z.mean())
+
+
+def _seen(
+    rotation: npt.NDArray[np.float64], position: npt.NDArray[np.float64], camera: Camera = _CAMERA
+) -> npt.NDArray[np.float64]:
+    """The mean face as an aligner would report it."""
+    pixels = _pinhole(_UNIT * MEAN_FACE @ rotation.T + position, camera)
+    return np.column_stack([pixels, _orthographic_z(pixels, rotation)])
+
+
+def _turned(found: npt.NDArray[np.float64], true: npt.NDArray[np.float64]) -> float:
+    return float(np.degrees(Rotation.from_matrix(found @ true.T).magnitude()))
 
 
 def _homogeneous(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -93,20 +123,66 @@ def test_unknown_names() -> None:
         _pose().model_view(unit="inch")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("angles", [(0, 0, 0), (40, -10, 15), (-70, 15, -30)])
-@pytest.mark.parametrize("position", [(0, 0, 900), (250, -150, 800), (-200, 100, 450)])
+@pytest.mark.parametrize("distance", [250, 400, 700, 2000])
+@pytest.mark.parametrize("angles", [(0, 0, 0), (30, -10, 15), (-60, 15, -30), (60, 0, 0)])
+@pytest.mark.parametrize("pixel", [(960, 540), (200, 150), (1700, 1000)])
 def test_a_known_head_before_a_known_camera(
-    angles: tuple[float, float, float], position: tuple[float, float, float]
+    distance: float, angles: tuple[float, float, float], pixel: tuple[float, float]
 ) -> None:
+    camera = Camera(fx=1500, fy=1450, cx=960, cy=540, width=1920, height=1080)
     rotation = rotation_by(*angles)
-    landmarks = _seen(rotation, np.array(position, np.float64))
-    pose = solve_perspective(landmarks, _CAMERA)
-    assert np.linalg.norm(pose.translation - position) < 0.01 * np.linalg.norm(position)
-    turned = np.degrees(np.arccos((np.trace(pose.rotation @ rotation.T) - 1) / 2))
-    assert turned < 1
+    ray = np.array([(pixel[0] - camera.cx) / camera.fx, (pixel[1] - camera.cy) / camera.fy, 1])
+    position = distance * ray / np.linalg.norm(ray)
+    landmarks = _seen(rotation, position, camera)
+    pose = solve_perspective(landmarks, camera)
+    assert _turned(pose.rotation, rotation) < 0.05
+    assert np.linalg.norm(pose.translation - position) < 0.002 * distance
     assert np.linalg.det(pose.rotation) == pytest.approx(1)
-    np.testing.assert_allclose(pose.points_canonical, MEAN_FACE, atol=0.02)
-    np.testing.assert_allclose(pose.project(pose.points_canonical), landmarks[:, :2], atol=1e-6)
+    metric = landmarks_metric(landmarks, camera)
+    np.testing.assert_allclose(metric, _UNIT * MEAN_FACE @ rotation.T + position, atol=0.01 * distance)
+    np.testing.assert_allclose(camera.project(metric), landmarks[:, :2], atol=1e-6)
+    np.testing.assert_allclose(pose.points_canonical, MEAN_FACE, atol=0.05)
+
+
+@pytest.mark.parametrize("z_axis", ["along the ray", "along the optical axis", "flat"])
+@pytest.mark.parametrize("distance", [250, 600])
+def test_the_pose_of_a_known_head_does_not_hang_on_the_meaning_of_z(z_axis: str, distance: float) -> None:
+    rotation, position = rotation_by(35, -10, 20), distance * np.array([0.4, -0.2, 0.9])
+    points = _UNIT * MEAN_FACE @ rotation.T + position
+    depth = points @ (position / np.linalg.norm(position)) if z_axis == "along the ray" else points[:, 2]
+    z = (depth - depth.mean()) * _CAMERA.fx / position[2] * (z_axis != "flat")
+    pose = solve_perspective(np.column_stack([_pinhole(points), z]), _CAMERA)
+    assert _turned(pose.rotation, rotation) < 0.05
+    assert np.linalg.norm(pose.translation - position) < 0.002 * distance
+
+
+@pytest.mark.parametrize("distance", [350, 900])
+def test_z_helps_where_x_and_y_are_uncertain(distance: float) -> None:
+    with_z, without = [], []
+    for seed in range(12):
+        generator = np.random.default_rng(seed)
+        rotation = rotation_by(*generator.uniform(-30, 30, 3))
+        landmarks = _seen(rotation, np.array([0.0, 0.0, distance]))
+        landmarks[:, :2] += generator.normal(0, 0.02 * np.ptp(landmarks[:, 1]), (66, 2))
+        found, vector, _ = cv2.solvePnP(
+            _UNIT * MEAN_FACE, np.ascontiguousarray(landmarks[:, :2]), _CAMERA.matrix, None
+        )
+        assert found
+        with_z.append(_turned(solve_perspective(landmarks, _CAMERA).rotation, rotation))
+        without.append(_turned(cv2.Rodrigues(vector)[0], rotation))
+    assert np.mean(with_z) < 0.9 * np.mean(without)
+
+
+@pytest.mark.parametrize("distance", [300, 1500])
+def test_a_head_of_another_shape_keeps_its_relief(distance: float) -> None:
+    shape = MEAN_FACE + [0, 0, -0.08] * np.isin(np.arange(66), range(27, 31))[:, None]  # A longer nose.
+    rotation, position = rotation_by(40, 0, 0), np.array([40.0, 0.0, distance])
+    pixels = _pinhole(_UNIT * shape @ rotation.T + position)
+    landmarks = np.column_stack([pixels, _orthographic_z(pixels, rotation, shape)])
+    pose = solve_perspective(landmarks, _CAMERA)
+    assert _turned(pose.rotation, rotation) < 3
+    longer = (pose.points_canonical - MEAN_FACE)[:, 2]
+    assert longer[27:31].mean() - longer.mean() == pytest.approx(-0.08, abs=0.03)
 
 
 def test_solvepnp_agrees() -> None:
@@ -140,10 +216,15 @@ def test_distortion_is_accounted_for() -> None:
     )
     rotation, position = rotation_by(20, 5, 0), np.array([280.0, -120.0, 700.0])
     landmarks = _seen(rotation, position)
-    landmarks[:, :2] = bent.project(_UNIT * MEAN_FACE @ rotation.T + position)
+    vector = Rotation.from_matrix(rotation).as_rotvec()
+    seen, _ = cv2.projectPoints(
+        _UNIT * MEAN_FACE, vector, position, _CAMERA.matrix, np.array(bent.distortion)
+    )
+    landmarks[:, :2] = np.asarray(seen).reshape(-1, 2)
     through, without = (solve_perspective(landmarks, camera) for camera in (bent, _CAMERA))
     error, ignorant = (np.linalg.norm(pose.translation - position) for pose in (through, without))
-    assert error < 0.01 * 700
+    assert error < 0.001 * 700
+    assert _turned(through.rotation, rotation) < 0.05
     assert error < ignorant
 
 
@@ -175,6 +256,15 @@ def test_rays_undo_the_projection(distortion: tuple[float, ...]) -> None:
     rays = camera.rays(grid)
     assert (rays[:, 2] == 1).all()
     np.testing.assert_allclose(camera.project(7 * rays), grid, atol=1e-3)
+
+
+def test_a_camera_of_the_same_picture_in_another_size() -> None:
+    small = _CAMERA.resized(height=180, width=640)
+    points = np.array([[20.0, -30, 500], [-90, 40, 700], [0, 0, 300]])
+    expected = (_CAMERA.project(points) + 0.5) * [640 / 1280, 180 / 720] - 0.5
+    np.testing.assert_allclose(small.project(points), expected, atol=1e-9)
+    assert (small.height, small.width) == (180, 640)
+    np.testing.assert_allclose(small.resized(height=720, width=1280).matrix, _CAMERA.matrix)
 
 
 def test_cameras() -> None:

@@ -50,7 +50,7 @@ def test_in_gimbal_lock_the_pitch_is_zero(yaw: float) -> None:
 
 
 def test_quaternions_are_scipys() -> None:
-    rotations = Rotation.random(200, rng=0)
+    rotations = Rotation.from_quat(np.random.default_rng(0).normal(size=(200, 4)))
     turns = [Rotation.from_rotvec(np.pi * np.eye(3)[axis]) for axis in range(3)]
     for rotation in [*rotations, *turns, Rotation.identity()]:
         quaternion = quaternion_of(rotation.as_matrix())

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import ConstantInputWarning, rankdata, spearmanr
 
 from face_alignment_3d.markup import INNER, OUTER_EYE_CORNERS
-from face_alignment_3d.training.labels.face_model import umeyama
+from face_alignment_3d.pose.similarity import umeyama
 
 Points = npt.NDArray[np.floating]
 Errors = npt.NDArray[np.float64]

@@ -97,7 +97,7 @@ def open_dataset(data: Path, name: str, *, limit: int | None = None) -> Photos68
 def _face_set(data: Path, name: str, photos: Photos68) -> FaceSet:
     """The photos with 3DDFA_V2's points, where those of the set lie."""
     places = [f"{photos.directory.name}/{each}" if name != HOLDOUT else each for each in photos.names]
-    predicted = {}
+    predicted: dict[str, npt.NDArray[np.float64]] = {}
     for each in sorted({place.partition("/")[0] for place in places}):
         faces = open_hand_labelled(data, each)
         predicted |= {

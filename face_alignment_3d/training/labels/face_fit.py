@@ -19,8 +19,9 @@ from typing import Final
 import numpy as np
 import torch
 
+from face_alignment_3d.pose.similarity import umeyama
 from face_alignment_3d.training.labels.evidence import Evidence, Floats
-from face_alignment_3d.training.labels.face_model import FaceModel, fit_coefficients, umeyama
+from face_alignment_3d.training.labels.face_model import FaceModel, fit_coefficients
 
 #: What a point of the 3D prediction may be off by along an axis, in face radii.
 _PREDICTION_STD: Final = 0.10

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.pose.similarity import umeyama
 from face_alignment_3d.training.data.archives import read_arrays, require_shape
 
 Floats = npt.NDArray[np.float64]
@@ -74,24 +75,6 @@ def _predictions(directory: Path) -> Floats:
             require_shape(path, key, arrays[key], (None, 68, 3))
             found.append(arrays[key][::_EVERY].astype(np.float64))
     return np.concatenate(found)
-
-
-def umeyama(source: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
-    """The similarities that take (N, P, 3) ``source`` closest to ``target`` (Umeyama 1991).
-
-    Returns scale (N,), rotation (N, 3, 3) of determinant +1, translation (N, 3) with
-    target ~ scale * source @ rotation.T + translation.
-    """
-    source_mean, target_mean = source.mean(axis=1, keepdims=True), target.mean(axis=1, keepdims=True)
-    source_centered, target_centered = source - source_mean, target - target_mean
-    covariance = np.einsum("npi,npj->nij", target_centered, source_centered)
-    u, singular, vt = np.linalg.svd(covariance)
-    sign = np.ones_like(singular)
-    sign[:, -1] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
-    rotation = np.einsum("nij,nj,njk->nik", u, sign, vt)
-    scale = (singular * sign).sum(axis=1) / np.square(source_centered).sum(axis=(1, 2))
-    translation = target_mean[:, 0] - scale[:, None] * np.einsum("nij,nj->ni", rotation, source_mean[:, 0])
-    return scale, rotation, translation
 
 
 def fit_coefficients(model: FaceModel, points: Floats, *, rounds: int = 30, ridge: float = 1e-3) -> Floats:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 
 from face_alignment_3d.markup import MIRROR, OUTER_EYE_CORNERS
-from face_alignment_3d.training.labels.face_model import umeyama
+from face_alignment_3d.pose.similarity import umeyama
 from face_alignment_3d.training.labels.lifting import rotation
 
 _MAX_NOISE = 0.03

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.training.labels.face_model import Floats, umeyama
+from face_alignment_3d.pose.similarity import umeyama
+from face_alignment_3d.training.labels.face_model import Floats
 from face_alignment_3d.training.novel_views.head_model import HeadModel
 
 _JAW = slice(0, 17)

@@ -1,0 +1,37 @@
+"""Modules that are not installed everywhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from face_alignment_3d.errors import BackendError
+
+_PACKAGE: Final = "face-alignment-3d"
+
+#: Module -> what to install for it.
+_REQUIREMENTS: Final = {
+    **dict.fromkeys(("torch", "torchvision", "facenet_pytorch", "skimage"), _PACKAGE),
+    **dict.fromkeys(("onnxruntime", "onnx", "onnxscript"), f"{_PACKAGE}[onnx]"),
+    "av": f"{_PACKAGE}[video]",
+    "pythonosc": f"{_PACKAGE}[osc]",
+    "tensorboard": f"{_PACKAGE}[train]",
+}
+
+
+@contextmanager
+def optional_import(purpose: str) -> Iterator[None]:
+    """For importing a module that may be missing, or a module of this library that imports one.
+
+    Raises :class:`BackendError` for one that is missing, or cannot be loaded: that ``purpose`` needs it, and
+    what to install. Other errors pass.
+    """
+    try:
+        yield
+    except ImportError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in _REQUIREMENTS:
+            raise
+        raise BackendError(
+            f"{purpose} needs {module}, which cannot be imported here ({error}); run "
+            f"`pip install '{_REQUIREMENTS[module]}'`"
+        ) from error
