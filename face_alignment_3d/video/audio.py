@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from face_alignment_3d.video.containers import RisingStamps, import_av, open_input
 
@@ -99,7 +99,7 @@ class Audio:
         """Packets with time stamps that rise in each track, as long as any can be read."""
         if not self._tracks or self._input is None:
             return
-        packets = self._input.demux(*self._input.streams.audio)
+        packets: Iterator[av.Packet[Any]] = self._input.demux(*self._input.streams.audio)
         while True:
             try:
                 packet = next(packets)
