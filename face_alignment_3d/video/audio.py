@@ -99,7 +99,7 @@ class Audio:
         """Packets with time stamps that rise in each track, as long as any can be read."""
         if not self._tracks or self._input is None:
             return
-        packets: Iterator[Any] = self._input.demux(*self._input.streams.audio)
+        packets: Iterator[av.Packet[Any]] = self._input.demux(*self._input.streams.audio)
         while True:
             try:
                 packet = next(packets)
