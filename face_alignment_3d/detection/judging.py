@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from face_alignment_3d.detection.overlap import intersection_over_smaller, intersection_over_union
 
-#: Certainty below which a candidate is no face, unless the caller says otherwise. Calibrated by
-#: ``benchmarks/detection.py`` on training faces and on everyday photos without people.
+#: Certainty below which a candidate is no face, unless the caller says otherwise. Chosen on
+#: training faces and on everyday photos without people; docs/detection.md has the numbers.
 MIN_CONFIDENCE: Final = 0.25
 #: Mean confidence from which on no other candidate of the same place is looked at: no face at a wrong angle
 #: reaches it.

@@ -140,7 +140,8 @@ def test_options_reach_the_aligner(album: Path, stub_aligner: Any) -> None:
     first, second = stub_aligner.made
     assert first.weights == "x.safetensors"
     assert first.options == {
-        **{"backend": "auto", "device": "cpu", "detector": None},
+        **{"backend": "auto", "device": "cpu", "detector": "mtcnn"},
+        **{"min_confidence": 0.25},
         **{"blendshapes": False, "offline": None},
     }
     assert second.options["offline"] is True
