@@ -1,7 +1,7 @@
 """The gallery in docs/gallery.md and the README's picture: python docs/draw_gallery.py [FOLDER]
 
-From scikit-image's photos: photo, landmarks, pose, mesh and turned views of faces, then pictures that are hard,
-and where it fails.
+From scikit-image's photos: photo, landmarks, pose, mesh and turned views of faces, then pictures that are
+hard, and where it fails.
 """
 
 import sys
