@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.factory import BackendName, DeviceLike, open_backend
-from face_alignment_3d.backends.protocol import Backend
+from face_alignment_3d.backends.protocol import Backend, CascadeOutput
 from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
 from face_alignment_3d.boxes import BoxesLike, detected_boxes, given_boxes
 from face_alignment_3d.detection.protocol import FaceDetector
@@ -272,19 +272,26 @@ class FaceAligner3D:
         faces: list[Face3D] = []
         waiting = iter(views)
         while batch := list(islice(waiting, batch_size)):
-            output = self._backend.run(FaceViewCrops(batch))
-            for index, view in enumerate(batch):
-                face = Face3D(
-                    view.crop.to_image(output.points[index]).astype(np.float32),
-                    output.confidence[index],
-                    view.face.box,
-                    view.face.score,
-                    visibility=None if output.visibility is None else output.visibility[index],
-                )
-                estimator = self._blendshape_estimator
-                faces.append(face if estimator is None else estimator.annotate(face))
+            faces += self._faces(batch, self._backend.run(FaceViewCrops(batch)))
             del batch  # Its crops need not outlive it while the next ones are made.
         return faces
+
+    def _faces(self, views: list[FaceView], output: CascadeOutput) -> list[Face3D]:
+        """What the cascade says of the crops of ``views``, in their images."""
+        estimator = self._blendshape_estimator
+        faces = [
+            Face3D(
+                view.crop.to_image(points).astype(np.float32),
+                confidence,
+                view.face.box,
+                view.face.score,
+                visibility=None if output.visibility is None else output.visibility[index],
+            )
+            for index, (view, points, confidence) in enumerate(
+                zip(views, output.points, output.confidence, strict=True)
+            )
+        ]
+        return faces if estimator is None else [estimator.annotate(face) for face in faces]
 
     def _stacked(self, faces: list[Face3D], markup: Markup) -> npt.NDArray[np.float32]:
         none = np.zeros((0, NUM_LANDMARKS, 3), dtype=np.float32)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from face_alignment_3d.backends.cores import usable_cores
 from face_alignment_3d.backends.parallel import even_parts, shared_out
 from face_alignment_3d.backends.protocol import CascadeOutput, Crops
-from face_alignment_3d.backends.session import choose_device, open_session
+from face_alignment_3d.backends.session import choose_device, open_session, require_device
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.networks.geometry import CascadeGeometry
@@ -62,7 +62,7 @@ class OnnxBackend:
         offline: bool | None = None,
     ) -> None:
         require_threads(threads)
-        choose_device(device)
+        require_device(device)
         self._device = device  # "auto" is looked for at each use, as a pickle may come to another machine.
         self._sessions = Lazy(
             partial(_open, _required(weights, offline), device, threads, offline), survives_fork=False

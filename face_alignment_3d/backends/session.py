@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
@@ -57,16 +58,23 @@ def open_session(
     return session, "cpu" if chosen == "cpu" else f"cuda:{index}"
 
 
+def require_device(device: str) -> None:
+    """Raises as :func:`open_session`, without importing ONNX Runtime unless a GPU is asked for.
+
+    The import starts threads, without which a fork cannot end.
+    """
+    if _kind_and_index(device)[0] == "cuda":
+        choose_device(device)
+    elif find_spec("onnxruntime") is None:
+        raise _not_installed()
+
+
 def choose_device(device: str) -> str:
     """The device that ``device`` means here: "cpu" or "cuda:<index>". Raises as :func:`open_session`."""
     has_cuda = "CUDAExecutionProvider" in _runtime().get_available_providers()
-    if device == "auto":
+    kind, index = _kind_and_index(device)
+    if kind == "auto":
         return "cuda:0" if has_cuda else "cpu"
-    kind, _, index = device.partition(":")
-    if kind not in ("cpu", "cuda") or not (index.isdigit() or not index):
-        raise DeviceError(
-            f"with backend 'onnx' the device must be 'auto', 'cpu', 'cuda' or 'cuda:1', ...; got {device!r}"
-        )
     if kind == "cuda" and not has_cuda:
         raise DeviceError(
             f"device {device!r} was asked for, but this build of ONNX Runtime has no CUDA; use device='cpu', "
@@ -75,16 +83,29 @@ def choose_device(device: str) -> str:
     return "cpu" if kind == "cpu" else f"cuda:{int(index or 0)}"
 
 
+def _kind_and_index(device: str) -> tuple[str, str]:
+    kind, _, index = device.partition(":")
+    if (kind not in ("cpu", "cuda") or not (index.isdigit() or not index)) and device != "auto":
+        raise DeviceError(
+            f"with backend 'onnx' the device must be 'auto', 'cpu', 'cuda' or 'cuda:1', ...; got {device!r}"
+        )
+    return kind, index
+
+
 def _runtime() -> ModuleType:
     try:
         import onnxruntime
     except ImportError as error:
-        raise BackendError(
-            "backend 'onnx' needs ONNX Runtime, which is not installed; run "
-            "`pip install 'face-alignment-3d[onnx]'`, or use backend='torch'"
-        ) from error
+        raise _not_installed() from error
     module: ModuleType = onnxruntime
     return module
+
+
+def _not_installed() -> BackendError:
+    return BackendError(
+        "backend 'onnx' needs ONNX Runtime, which is not installed; run "
+        "`pip install 'face-alignment-3d[onnx]'`, or use backend='torch'"
+    )
 
 
 def _keep_after_fork() -> None:
