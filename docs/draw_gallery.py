@@ -1,6 +1,7 @@
-"""The gallery in docs/gallery.md, drawn from scikit-image's photos: python docs/draw_gallery.py [FOLDER]
+"""The gallery in docs/gallery.md and the README's picture: python docs/draw_gallery.py [FOLDER]
 
-Photo, landmarks, pose, mesh and turned views of faces, then pictures that are hard and where it fails.
+From scikit-image's photos: photo, landmarks, pose, mesh and turned views of faces, then pictures that are
+hard, and where it fails.
 """
 
 import sys
@@ -30,16 +31,24 @@ TRIANGLES = Delaunay(MEAN_FACE[:, :2]).simplices
 
 
 def main() -> None:
-    """Writes gallery_faces.png, gallery_hard.png and gallery_failures.png."""
+    """Writes astronaut.png, gallery_faces.png, gallery_hard.png and gallery_failures.png."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images"
     aligner = FaceAligner3D()
     astronaut, cameraman = skimage.data.astronaut(), as_rgb(skimage.data.camera())
+    write_png(folder / "astronaut.png", portrait(astronaut, aligner.detect(astronaut)[0]))
     rows = [views(photo, aligner.detect(photo)[0]) for photo in (astronaut, cameraman)]
     write_png(folder / "gallery_faces.png", np.vstack([*rows, made_faces()]))
     write_png(folder / "gallery_hard.png", np.hstack([found(aligner, *one) for one in hard(astronaut)]))
     write_png(
         folder / "gallery_failures.png", np.hstack([found(aligner, *one) for one in failing(astronaut)])
     )
+
+
+def portrait(photo: Picture, face: Face3D) -> Picture:
+    """A face and its surroundings, 504 pixels wide, with its landmarks."""
+    crop = crop_around(box_around(face.landmarks), size=504, crop_scale=2.1)
+    near = replace(face, landmarks=crop.to_crop(face.landmarks).astype(np.float32))
+    return draw_landmarks(crop.sample(photo), [near], legend=True)
 
 
 def views(photo: Picture, face: Face3D) -> Picture:
@@ -154,8 +163,9 @@ def empty() -> Picture:
 
 
 def titled(picture: Picture, title: str) -> Picture:
-    """The tile with its title."""
+    """The tile with its title on a dark strip."""
     titled_picture = picture.copy()
+    titled_picture[:30] //= 3
     draw_text(titled_picture, title, (9, 21), 11, color=(240, 240, 240))
     return titled_picture
 
