@@ -3,8 +3,8 @@
     python benchmarks/speed_busy.py [--seconds 10]
 
 For each runtime a process aligns scikit-image's astronaut, found and in its given box, with no other process
-beside it, as many busy ones as cores, and twice as many. Prints a line for each: the median in milliseconds and
-how often that is the fair share, which is the time alone by the cores that are left to it. Twice is the
+beside it, as many busy ones as cores, and twice as many. Prints a line for each: the median in milliseconds
+and how often that is the fair share, which is the time alone by the cores that are left to it. Twice is the
 promise.
 """
 
