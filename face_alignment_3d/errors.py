@@ -1,4 +1,4 @@
-"""The exceptions that this library raises on purpose.
+"""The exceptions and warnings that this library raises on purpose.
 
 Each message says what was expected, what came, and what to do.
 """
@@ -12,12 +12,16 @@ class ImageError(FaceAlignmentError, ValueError):
     """What was given as an image cannot be read as one."""
 
 
+class ImageRangeWarning(UserWarning):
+    """An image of more than 8 bits uses so little of its range that it is read as nearly black."""
+
+
 class BoxError(FaceAlignmentError, ValueError):
     """Face boxes have the wrong shape, type, order or values."""
 
 
 class LandmarksError(FaceAlignmentError, ValueError):
-    """Landmarks have the wrong shape, are not finite, or are no face that has a pose."""
+    """Landmarks have the wrong shape, are not finite or are no face that has a pose, or a markup is unknown."""
 
 
 class DeviceError(FaceAlignmentError):

@@ -33,7 +33,8 @@ def write_csv(
     ``x0, y0, x1, y1``, the box; then ``x_0`` to ``x_65``, ``y_...``, ``z_...`` and the confidences ``c_...``.
     ``blendshapes`` adds a column for each of ARKit's blendshapes, under its name, with empty cells for
     what is not known. Photos without a face have no row. Units and signs are those of
-    :class:`face_alignment_3d.face.Face3D`. Raises OSError when the folder is missing or cannot be written to.
+    :class:`face_alignment_3d.face.Face3D`. Bytes of a file name that are not UTF-8 are written as escapes,
+    such as ``\\udce9``. Raises OSError when the folder is missing or cannot be written to.
     """
     table = io.StringIO(newline="")
     writer = csv.writer(table, lineterminator="\n")
@@ -42,7 +43,7 @@ def write_csv(
         for index, face in enumerate(photo.faces):
             row = [photo.image, index, *_numbers(face)]
             writer.writerow([*row, *(blendshape_cells(face) if blendshapes else ())])
-    write_atomically(Path(path), table.getvalue().encode())
+    write_atomically(Path(path), table.getvalue().encode("utf-8", "backslashreplace"))
 
 
 def _numbers(face: Face3D) -> list[float | str]:

@@ -34,7 +34,8 @@ class PhotoFaces:
 
 def shortest(values: npt.NDArray[np.float32]) -> list[float]:
     """(N,) floats with the fewest decimals that give the same float32 back: 0.1, not 0.10000000149011612."""
-    return [float(str(value)) for value in np.asarray(values, np.float32)]
+    # Not str(value), which numpy.set_printoptions(legacy=...) shortens.
+    return [float(np.format_float_positional(value)) for value in np.asarray(values, np.float32)]
 
 
 def pose_of(face: Face3D) -> HeadPose | None:
