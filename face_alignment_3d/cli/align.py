@@ -1,8 +1,12 @@
 """``face-alignment-3d align``: landmarks of photos, as files of many formats and as pictures."""
 
 import argparse
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +18,18 @@ from face_alignment_3d.cli.result_files import (
     FORMATS,
     PHOTO_FORMATS,
     TABLE_FORMATS,
+    result_file,
     write_photo,
     write_table,
 )
-from face_alignment_3d.errors import FaceAlignmentError
+from face_alignment_3d.errors import FaceAlignmentError, ImageError, ImageRangeWarning
+from face_alignment_3d.interruption import StopRequests
 
 # Torch and all that needs it is imported only when there is work: --help is to be quick.
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from face_alignment_3d import FaceAligner3D
     from face_alignment_3d.cli.boxes_file import BoxesFile
     from face_alignment_3d.export import PhotoFaces
@@ -35,7 +44,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help="find the landmarks of photos",
         description="Finds the faces of photos and their 66 3D landmarks. Writes <photo>.json and "
         f"<photo>{DRAWING_ENDING} unless told otherwise.",
-        epilog="Exit code: 0; 1 when some photos failed (the others are done); 2 when none could be tried.",
+        epilog="Ctrl-C ends the work early: results and tables hold what was done until then. Exit code: 0; 1 when "
+        "something failed (the other photos are done); 2 when none could be tried; 130 on Ctrl-C.",
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a file, a folder or a glob pattern")
     parser.add_argument(
@@ -70,34 +80,49 @@ def add_parser(subparsers: "_Subparsers") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Aligns each photo and writes what was asked for; 1 when some photos failed."""
+    """Aligns each photo and writes what was asked for; 1 when something failed, 128 + the signal when stopped."""
     formats = _formats(args)
     if not (formats or args.draw):
         formats, args.draw = ["json"], True
     photos = find_photos(args.photos)
     boxes = _read_boxes(args.boxes)
+    inputs = [photo.path for photo in photos] + ([] if args.boxes is None else [args.boxes])
+    sources = {identity for path in inputs if (identity := _identity(path))}
+    tables = {kind: args.output / TABLE_FORMATS[kind] for kind in formats if kind in TABLE_FORMATS}
+    _refuse_replacing(tables.values(), sources)
     aligner = make_aligner(args)
-    args.output.mkdir(parents=True, exist_ok=True)
-    sources = {photo.path.resolve() for photo in photos}
+    _require_writable(args.output)
     results: list[PhotoFaces] = []
     written: list[Path] = []
-    for photo in tqdm(photos, unit="photo", file=sys.stderr, disable=None):
+    tried = failed = stopped_by = 0
+    with StopRequests() as stop:
         try:
-            targets = _targets(photo, formats, args, sources)
-            result, files = _align(photo, aligner, boxes, targets, markup=args.markup)
-            results.append(result)
-            written += files
-        # Running out of memory, of the GPU's too, need not happen to the next photo.
-        except (FaceAlignmentError, OSError, MemoryError, RuntimeError) as error:
-            tqdm.write(f"error: {_naming(photo, error)}", file=sys.stderr)
-    for kind in formats:
-        if kind in TABLE_FORMATS:
-            table = args.output / TABLE_FORMATS[kind]
-            write_table(kind, table, results, blendshapes=args.blendshapes)
-            written.append(table)
-    failed = len(photos) - len(results)
-    print(_summary(results, failed, written, args.output))
-    return 1 if failed else 0
+            for photo in tqdm(photos, unit="photo", file=sys.stderr, disable=None if sys.stderr else True):
+                if stop.received:
+                    break
+                tried += 1
+                try:
+                    targets = _targets(photo, formats, args, sources)
+                    result = _align(photo, aligner, boxes)
+                    results.append(result[1])
+                    _write(*result, targets, written, markup=args.markup)
+                # Whatever one photo raises, out of memory or a fault of ours, need not happen to the next.
+                except Exception as error:
+                    failed += 1
+                    _say(f"error: {_naming(photo, error)}")
+        except KeyboardInterrupt:  # The second Ctrl-C.
+            stopped_by = signal.SIGINT
+        stopped_by = stopped_by or stop.received
+        for kind, table in tables.items():
+            try:
+                write_table(kind, table, results, blendshapes=args.blendshapes)
+                written.append(table)
+            except OSError as error:
+                failed += 1
+                _say(f"error: {error}")
+    untried = len(photos) - tried
+    print(_summary(results, tried, failed, untried, written, args.output))
+    return 128 + stopped_by if stopped_by else min(failed, 1)
 
 
 def _formats(args: argparse.Namespace) -> list[str]:
@@ -112,60 +137,117 @@ def _read_boxes(file: Path | None) -> "BoxesFile | None":
     return None if file is None else BoxesFile(file)
 
 
+def _require_writable(folder: Path) -> None:
+    """Makes ``folder``; raises FaceAlignmentError where nothing can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        reason = "it is a file" if isinstance(error, (FileExistsError, NotADirectoryError)) else error.strerror
+        raise FaceAlignmentError(f"cannot write to the folder {folder}: {reason}; choose another with -o") from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Equal for two paths of one file, however they are spelled; None where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _refuse_replacing(targets: Iterable[Path], sources: set[tuple[int, int]]) -> None:
+    for target in targets:
+        if _identity(target) in sources:
+            raise FaceAlignmentError(
+                f"the result {target} would replace a photo or the boxes; choose another folder with -o"
+            )
+
+
 def _targets(
-    photo: Photo, formats: Sequence[str], args: argparse.Namespace, sources: set[Path]
+    photo: Photo, formats: Sequence[str], args: argparse.Namespace, sources: set[tuple[int, int]]
 ) -> dict[str, Path]:
     """Kind of result -> its file."""
     endings = {kind: PHOTO_FORMATS[kind] for kind in formats if kind in PHOTO_FORMATS}
     if args.draw:
         endings["draw"] = DRAWING_ENDING
-    targets = {kind: args.output / (photo.name + ending) for kind, ending in endings.items()}
-    for target in targets.values():
-        if target.resolve() in sources:
-            raise FileExistsError(f"the result {target} would replace a photo; choose another folder with -o")
+    targets = {kind: result_file(args.output, photo.name, ending) for kind, ending in endings.items()}
+    _refuse_replacing(targets.values(), sources)
     return targets
 
 
 def _align(
-    photo: Photo,
-    aligner: "FaceAligner3D",
-    boxes: "BoxesFile | None",
-    targets: dict[str, Path],
-    *,
-    markup: str | None,
-) -> tuple["PhotoFaces", list[Path]]:
-    """The photo's faces, and the files that were written of them."""
-    from face_alignment_3d.draw import draw_landmarks
-    from face_alignment_3d.export import PhotoFaces, write_png
+    photo: Photo, aligner: "FaceAligner3D", boxes: "BoxesFile | None"
+) -> "tuple[npt.NDArray[np.uint8], PhotoFaces]":
+    """The photo as RGB (H, W, 3) and its faces."""
+    from face_alignment_3d.export import PhotoFaces
     from face_alignment_3d.images import as_rgb
 
-    image = as_rgb(photo.path)
+    if photo.problem is not None:
+        raise ImageError(photo.problem)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always", ImageRangeWarning)
+        image = as_rgb(photo.path)
+    for warning in heard:
+        _say(f"warning: {photo.path}: {warning.message}")
     faces = aligner.detect(image, boxes=None if boxes is None else boxes.of(photo.path))
-    result = PhotoFaces(str(photo.path), image.shape[0], image.shape[1], faces)
-    written: list[Path] = []
+    return image, PhotoFaces(str(photo.path), image.shape[0], image.shape[1], faces)
+
+
+def _write(
+    image: "npt.NDArray[np.uint8]",
+    result: "PhotoFaces",
+    targets: dict[str, Path],
+    written: list[Path],
+    *,
+    markup: str | None,
+) -> None:
+    """Writes the photo's files and adds each to ``written`` when it is there."""
+    from face_alignment_3d.draw import draw_landmarks
+    from face_alignment_3d.export import write_png
+
     for kind, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         if kind == "draw":
-            write_png(target, draw_landmarks(image, faces))
+            write_png(target, draw_landmarks(image, result.faces))
             written.append(target)
         else:
             written += write_photo(kind, target, result, markup=markup)
-    return result, written
 
 
-def _naming(photo: Photo, error: BaseException) -> str:
+def _say(text: str) -> None:
+    """A line on stderr, above the progress bar; nobody has to be there to read it."""
+    try:
+        if sys.stderr is not None:
+            tqdm.write(text, file=sys.stderr)
+    except OSError:
+        pass
+
+
+def _naming(photo: Photo, error: Exception) -> str:
     text = str(error) or type(error).__name__
+    if not isinstance(error, (FaceAlignmentError, OSError, MemoryError, RuntimeError)):
+        text = f"{type(error).__name__}: {text}"
     return text if str(photo.path) in text else f"{photo.path}: {text}"
 
 
-def _summary(results: "Sequence[PhotoFaces]", failed: int, written: Sequence[Path], output: Path) -> str:
+def _summary(
+    results: "Sequence[PhotoFaces]",
+    tried: int,
+    failed: int,
+    untried: int,
+    written: Sequence[Path],
+    output: Path,
+) -> str:
     faces = sum(len(result.faces) for result in results)
-    counts = [_count(len(results), "photo"), _count(faces, "face")]
+    counts = [_count(tried - failed, "photo"), _count(faces, "face")]
     empty = sum(not result.faces for result in results)
     if empty:
         counts.append(f"{empty} without a face")
     if failed:
         counts.append(f"{failed} failed")
+    if untried:
+        counts.append(f"stopped before {untried} more")
     if not written:
         return f"{', '.join(counts)}: nothing written"
     names = [str(file.relative_to(output)) for file in written]
