@@ -41,15 +41,19 @@ def to_68(points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 
 def in_markup(points: npt.NDArray[np.floating], markup: Markup) -> npt.NDArray[np.floating]:
-    """(..., 66, D) points in the markup asked for: (..., 66, D) or (..., 68, D); ValueError for another."""
+    """(..., 66, D) points in the markup asked for: (..., 66, D) or (..., 68, D).
+
+    Raises :class:`LandmarksError` for another markup or number of points.
+    """
     require_markup(markup)
     return to_68(points) if markup == "68" else np.asarray(points)
 
 
 def require_markup(markup: str) -> None:
-    """Raises ValueError unless ``markup`` is one of :data:`MARKUPS`."""
+    """Raises :class:`LandmarksError` unless ``markup`` is one of :data:`MARKUPS`."""
     if markup not in MARKUPS:
-        raise ValueError(f"markup must be one of {', '.join(MARKUPS)}; got {markup!r}")
+        hint = f": write {str(markup)!r}" if str(markup) in MARKUPS else ""
+        raise LandmarksError(f"markup must be one of the strings '66' and '68'; got {markup!r}{hint}")
 
 
 def names_in(markup: Markup) -> tuple[str, ...]:

@@ -2,15 +2,16 @@
 
 import io
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
-from face_alignment_3d.errors import ImageError
+from face_alignment_3d.errors import ImageError, ImageRangeWarning
 from face_alignment_3d.images import as_rgb
 
 #: EXIF's definition of each orientation: the sides of the upright picture stored as row 0 and column 0.
@@ -96,6 +97,20 @@ def test_a_broken_exif_block_does_not_hide_the_picture(
 ) -> None:
     Image.fromarray(picture).save(tmp_path / "x.png", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
     np.testing.assert_array_equal(as_rgb(tmp_path / "x.png"), picture)
+
+
+def test_the_orientation_is_read_from_an_exif_block_that_cannot_be_written_again(
+    picture: npt.NDArray[np.uint8],
+) -> None:
+    orientation = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    resolution_as_text = struct.pack("<HHII", 0x011A, 2, 1, 8)
+    block = b"II*\0" + struct.pack("<IH", 8, 2) + orientation + resolution_as_text + bytes(4)
+    file = io.BytesIO()
+    Image.fromarray(_stored(picture, 6)).save(file, "PNG", exif=b"Exif\0\0" + block)
+    with Image.open(file) as image:
+        np.testing.assert_array_equal(as_rgb(image), picture)
+        with pytest.raises(TypeError):  # Which is why it is not used.
+            ImageOps.exif_transpose(image)
 
 
 def test_16_bit_gray_png(tmp_path: Path) -> None:
@@ -273,6 +288,72 @@ def test_tensor_types_agree(picture: npt.NDArray[np.uint8]) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_tensor_on_a_gpu(picture: npt.NDArray[np.uint8]) -> None:
     np.testing.assert_array_equal(as_rgb(torch.from_numpy(picture).permute(2, 0, 1).cuda()), picture)
+
+
+# How bright a picture is meant to be
+
+
+_LEVELS = np.linspace(0, 255, 60).astype(np.uint8).reshape(6, 10)
+
+
+@pytest.mark.parametrize("mode", ["I", "I;16", "I;16B"])
+def test_8_bits_in_a_wider_pil_mode(mode: str) -> None:
+    kinds = {"I": np.int32, "I;16": "<u2", "I;16B": ">u2"}
+    image = Image.fromarray(_LEVELS.astype(kinds[mode]))
+    assert image.mode == mode
+    np.testing.assert_array_equal(as_rgb(image)[:, :, 0], _LEVELS)
+
+
+def test_8_bits_through_pillows_own_conversion() -> None:
+    np.testing.assert_array_equal(as_rgb(Image.fromarray(_LEVELS).convert("I"))[:, :, 0], _LEVELS)
+
+
+@pytest.mark.parametrize("highest", [0, 1, 200, 255])
+def test_8_bits_in_uint16(highest: int) -> None:
+    levels = np.minimum(_LEVELS, highest).astype(np.uint8)
+    np.testing.assert_array_equal(as_rgb(levels.astype(np.uint16))[:, :, 0], levels)
+
+
+@pytest.mark.parametrize("bits", [9, 10, 12, 13])
+@pytest.mark.parametrize("form", ["array", "I", "I;16", "tensor", "png"])
+def test_most_of_the_range_unused(bits: int, form: str, tmp_path: Path) -> None:
+    values = (_LEVELS.astype(np.uint16) << (bits - 8)).astype(np.uint16)
+    image: object = values
+    if form == "tensor":
+        image = torch.from_numpy(values)[None]
+    elif form != "array":
+        image = Image.fromarray(values.astype(np.int32) if form == "I" else values)
+    if form == "png":
+        image.save(tmp_path / "deep.png")  # type: ignore[attr-defined]
+        image = tmp_path / "deep.png"
+    message = rf"largest value of this image is {values.max()} of 65535.*{bits} bits, multiply them by {2 ** (16 - bits)}$"
+    with pytest.warns(ImageRangeWarning, match=message):
+        read = as_rgb(image)  # type: ignore[arg-type]
+    assert read.max() <= 32
+
+
+@pytest.mark.parametrize("highest", [0.001, 0.06, 0.12])
+def test_most_of_the_range_of_floats_unused(highest: float) -> None:
+    with pytest.warns(ImageRangeWarning, match=rf"largest value of this image is {highest} of 1.*white is 1"):
+        as_rgb(_LEVELS / 255 * highest)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 5), np.uint16),
+        np.zeros((4, 5), np.float32),
+        _LEVELS.astype(np.uint16) << 6,
+        _LEVELS.astype(np.uint16) << 8,
+        _LEVELS.astype(np.uint16) * 257,
+        _LEVELS / 255,
+        _LEVELS / 1000,
+        _LEVELS // 100,
+    ],
+)
+def test_ranges_that_are_used_or_black_are_nothing_to_warn_about(image: np.ndarray) -> None:
+    as_rgb(image)
 
 
 # Refusals

@@ -5,6 +5,8 @@ import platform
 import statistics
 import time
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from face_alignment_3d.errors import FaceAlignmentError
@@ -42,18 +44,29 @@ def run(args: argparse.Namespace) -> int:
 def _facts() -> Iterator[tuple[str, str]]:
     import cv2
     import numpy as np
-    import torch
 
     yield "face-alignment-3d", __version__
     yield "python", f"{platform.python_version()} on {platform.platform()}"
-    yield "torch", torch.__version__
+    yield "torch", _version("torch")
+    yield "onnxruntime", _version("onnxruntime")
     yield "numpy", np.__version__
     yield "opencv", cv2.__version__
+    if find_spec("torch") is not None:
+        yield from _torch_facts()
+    yield from _weights()
+
+
+def _version(package: str) -> str:
+    return import_module(package).__version__ if find_spec(package) is not None else "not installed"
+
+
+def _torch_facts() -> Iterator[tuple[str, str]]:
+    import torch
+
     yield "cpu threads", str(torch.get_num_threads())
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         yield f"cuda:{index}", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
-    yield from _weights()
 
 
 def _weights() -> Iterator[tuple[str, str]]:
