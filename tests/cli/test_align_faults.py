@@ -1,0 +1,412 @@
+"""Odd names, full disks, signals and closed pipes: what ``align`` has done is kept, and it says so truly."""
+
+import csv
+import io
+import itertools
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from face_alignment_3d.cli import main
+
+POSIX_NAMES = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="such names cannot be made there")
+
+
+def _files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def _rows(table: Path) -> list[str]:
+    with table.open(encoding="utf-8", newline="") as handle:
+        return [Path(row["image"]).name for row in csv.DictReader(handle)]
+
+
+def _photo(file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (64, 48), (200, 150, 120)).save(file, "PNG")
+    return file
+
+
+# Names
+
+
+@POSIX_NAMES
+@pytest.mark.parametrize("name", [b"caf\xe9", b"\x93\xfa\x96\x7b", b"\xed\xb3\xa9", b"half\xe2\x82"])
+def test_names_that_are_not_utf8(album: Path, stub_aligner: Any, name: bytes) -> None:
+    (album / os.fsdecode(name + b".png")).write_bytes(_photo(album / "z.png").read_bytes())
+    text = os.fsdecode(name)
+    formats = ["--export", "pts", "--export", "npz", "--export", "openface", "--json", "--csv", "--draw"]
+    assert main(["align", f"{text}.png", "z.png", "-o", "out", *formats]) == 0
+    endings = [".json", ".npz", ".pts", "_landmarks.png"]
+    tables = {"landmarks.csv", "openface.csv"}
+    assert _files(album / "out") == {stem + end for stem in (text, "z") for end in endings} | tables
+    content = json.loads((album / "out" / f"{text}.json").read_text(encoding="utf-8"))
+    assert os.fsencode(content["image"]) == name + b".png"
+    first, second = _rows(album / "out" / "landmarks.csv")
+    assert first.startswith(text.encode("utf-8", "backslashreplace").decode())
+    assert second == "z.png"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437", "utf-8", "shift_jis"])
+@pytest.mark.parametrize("name", ["\N{GRINNING FACE}", "żółw", "\N{CJK UNIFIED IDEOGRAPH-732B}", "plain"])
+def test_consoles_without_the_letters(
+    album: Path, stub_aligner: Any, encoding: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _photo(album / f"{name}.png")
+    printed = io.BytesIO()
+    console = io.TextIOWrapper(printed, encoding=encoding)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", console)
+        assert main(["align", f"{name}.png", "-o", "out", "--json"]) == 0
+    assert console.errors == "strict"  # As it was.
+    assert _files(album / "out") == {f"{name}.json"}
+    shown = name.encode(encoding, "backslashreplace").decode(encoding)
+    assert printed.getvalue().decode(encoding) == f"1 photo, 1 face: wrote {shown}.json to out\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names cannot be made there")
+@pytest.mark.parametrize("name", ["2024-01-01T12:30:00", "http:x", "file:", "s3:x"])
+def test_names_like_urls(album: Path, stub_aligner: Any, name: str) -> None:
+    _photo(album / f"{name}.png")
+    assert main(["align", f"{name}.png", "-o", "out", "--json", "--draw"]) == 0
+    assert _files(album / "out") == {f"{name}.json", f"{name}_landmarks.png"}
+
+
+@pytest.mark.parametrize("name", ["n" * 245, "n" * 251, "\N{CJK UNIFIED IDEOGRAPH-732B}" * 83])
+def test_long_names(album: Path, stub_aligner: Any, name: str) -> None:
+    _photo(album / "long" / f"{name}.png")
+    _photo(album / "long" / f"{name[:-1]}m.png")
+    assert main(["align", "long", "-o", "out", "--json", "--draw", "--export", "pts"]) == 0
+    assert len(_files(album / "out")) == 6
+    assert all(len(os.fsencode(file)) <= 255 for file in _files(album / "out"))
+    assert len(name) != 245 or f"{name}.json" in _files(album / "out")
+
+
+# Names that collide
+
+
+@pytest.mark.parametrize("kind", ["pts", "gltf"])
+def test_further_faces_do_not_take_the_place_of_another_photo(
+    album: Path, stub_aligner: Any, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("a.png", "a.face1.png", "A.FACE2.png", "a.face1.face1.png", "b.face1.png")
+    boxes = {name: [[1, 2, 30, 40], [20, 5, 60, 45], [10, 5, 50, 45]] for name in names}
+    for name in names:
+        _photo(album / "many" / name)
+    (album / "boxes.json").write_text(json.dumps(boxes))
+    assert main(["align", "many", "-o", "out", "--export", kind, "--boxes", "boxes.json"]) == 0
+    files = _files(album / "out")
+    assert len({name.casefold() for name in files}) == 15
+    assert {f"a.{'pts' if kind == 'pts' else 'glb'}", f"b.face1.{'pts' if kind == 'pts' else 'glb'}"} < files
+    assert capsys.readouterr().out == "5 photos, 15 faces: wrote 15 files to out\n"
+
+
+def test_one_stem_and_several_endings(album: Path, stub_aligner: Any) -> None:
+    for name in ("a.png", "a.PNG", "A.png", "a.webp", "a.png.png"):
+        _photo(album / "many" / name)
+    assert main(["align", "many", "-o", "out", "--json", "--csv", "--draw", "--export", "pts"]) == 0
+    files = _files(album / "out")
+    assert len({name.casefold() for name in files}) == len(files) == 5 * 3 + 1
+    images = [json.loads(file.read_text())["image"] for file in (album / "out").glob("*.json")]
+    assert len(set(images)) == 5
+
+
+def test_inputs_are_never_replaced(album: Path, stub_aligner: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    line = "a.png,1,2,30,40\n"
+    (album / "landmarks.csv").write_text(line)
+    assert main(["align", "photos/a.png", "--boxes", "landmarks.csv", "--csv"]) == 2
+    assert "landmarks.csv would replace a photo or the boxes" in capsys.readouterr().err
+    assert stub_aligner.made == []  # Nothing was done before.
+    assert (album / "landmarks.csv").read_text() == line
+    (album / "a.json").write_text('{"a.png": [1, 2, 30, 40]}')
+    assert main(["align", "photos/a.png", "--boxes", "a.json", "--json"]) == 1
+    assert "would replace" in capsys.readouterr().err
+    assert (album / "a.json").read_text() == '{"a.png": [1, 2, 30, 40]}'
+
+
+def test_photos_behind_links_are_never_replaced(
+    album: Path, stub_aligner: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (album / "out").mkdir()
+    (album / "out" / "a_landmarks.png").symlink_to(album / "photos" / "a.png")
+    before = (album / "photos" / "a.png").read_bytes()
+    assert main(["align", "photos/a.png", "-o", "out", "--draw"]) == 1
+    assert "would replace" in capsys.readouterr().err
+    assert (album / "photos" / "a.png").read_bytes() == before
+
+
+# One bad photo among others
+
+
+@pytest.mark.parametrize("bad", ["loop.png", "gone.png", "missing.png", "pipe.png", "note.png"])
+@pytest.mark.parametrize("how", ["named", "in a folder", "by a pattern"])
+def test_a_bad_photo_is_one_failed_photo(
+    album: Path, stub_aligner: Any, bad: str, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if how != "named" and bad in ("missing.png", "pipe.png"):
+        pytest.skip("is not found then")
+    folder = album / "mixed"
+    _photo(folder / "a.png")
+    (folder / "loop.png").symlink_to("loop.png") if bad == "loop.png" else None
+    (folder / "gone.png").symlink_to("nowhere.png") if bad == "gone.png" else None
+    (folder / "note.png").write_text("no picture") if bad == "note.png" else None
+    if bad == "pipe.png":
+        os.mkfifo(folder / "pipe.png")
+    named = {"named": [f"mixed/{bad}", "mixed/a.png"], "in a folder": ["mixed"], "by a pattern": ["mixed/*.png"]}
+    assert main(["align", *named[how], "-o", "out", "--json", "--csv"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert bad in captured.err
+    assert captured.out == "1 photo, 1 face, 1 failed: wrote a.json and landmarks.csv to out\n"
+    assert _rows(album / "out" / "landmarks.csv") == ["a.png"]
+
+
+@pytest.mark.parametrize("arguments", [["mixed"], ["mixed/closed", "mixed/a.png"]])
+def test_a_closed_folder_is_one_failed_photo(
+    album: Path,
+    stub_aligner: Any,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _photo(album / "mixed" / "a.png")
+    _photo(album / "mixed" / "closed" / "b.png")
+    real = os.scandir
+
+    def scandir(path: Any = ".") -> Any:  # Root may enter every folder.
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert main(["align", *arguments, "-o", "out", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert "cannot open the folder" in captured.err
+    assert "closed: Permission denied" in captured.err
+    assert captured.out == "1 photo, 1 face, 1 failed: wrote a.json to out\n"
+
+
+def test_a_fault_of_ours_is_one_failed_photo(
+    album: Path, stub_aligner: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = stub_aligner.detect
+
+    def detect(self: Any, image: np.ndarray, **options: Any) -> Any:
+        if image.shape[0] == 48:
+            raise KeyError("oops")
+        return original(self, image, **options)
+
+    monkeypatch.setattr(stub_aligner, "detect", detect)
+    assert main(["align", "photos", "-o", "out", "--csv"]) == 1
+    assert capsys.readouterr().err == "error: photos/a.png: KeyError: 'oops'\n"
+    assert _rows(album / "out" / "landmarks.csv") == ["b.jpg"]
+
+
+def test_a_dark_photo_of_many_bits_is_told(
+    album: Path, stub_aligner: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = np.linspace(0, 4095, 64 * 48).astype(np.uint16).reshape(48, 64)
+    Image.fromarray(values).save(album / "deep.png")
+    assert main(["align", "deep.png", "deep.png", "-o", "out", "--json"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: deep.png: the largest value of this image is 4095 of 65535")
+
+
+# Disks and folders
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
+def test_a_full_disk_costs_what_does_not_fit(
+    album: Path, stub_aligner: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import resource
+
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(album / "photos" / "m.png")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))
+        code = main(["align", "photos", "-o", "out", "--json", "--draw", "--csv"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert code == 1
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert line.startswith("error: photos/m.png: ")
+    assert "File too large" in line
+    assert "m_landmarks.png" in line
+    assert captured.out == "3 photos, 3 faces, 1 without a face, 1 failed: wrote 8 files to out\n"
+    assert len(_files(album / "out")) == 8  # No temporary file is left.
+    assert _rows(album / "out" / "landmarks.csv") == ["a.png", "m.png", "b.jpg"]
+
+
+def test_a_table_that_cannot_be_written_does_not_hide_the_rest(
+    album: Path, stub_aligner: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (album / "out" / "landmarks.csv" / "full").mkdir(parents=True)
+    assert main(["align", "photos/a.png", "-o", "out", "--csv", "--json", "--export", "openface"]) == 1
+    captured = capsys.readouterr()
+    assert "landmarks.csv" in captured.err
+    assert captured.out == "0 photos, 1 face, 1 failed: wrote a.json and openface.csv to out\n"
+
+
+@pytest.mark.parametrize("output", ["file", "file/below"])
+def test_output_that_is_a_file(
+    album: Path, stub_aligner: Any, output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (album / "file").write_text("mine")
+    assert main(["align", "photos", "-o", output]) == 2
+    assert capsys.readouterr().err == f"error: cannot write to the folder {output}: it is a file; choose another with -o\n"
+    assert (album / "file").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(
+    album: Path, stub_aligner: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("face_alignment_3d.cli.align.tempfile.TemporaryFile", refuse)
+    assert main(["align", "photos", "-o", "out"]) == 2
+    assert "cannot write to the folder out: Read-only file system; choose another" in capsys.readouterr().err
+    assert stub_aligner.made[0].calls == []
+
+
+# Signals
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_stopped_by_a_signal(
+    album: Path,
+    stub_aligner: Any,
+    number: str,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if not hasattr(signal, number):
+        pytest.skip("there is no such signal here")
+    for index in range(6):
+        shutil.copy(album / "photos" / "a.png", album / "photos" / f"c{index}.png")
+    original, calls = stub_aligner.detect, itertools.count(1)
+
+    def detect(self: Any, image: np.ndarray, **options: Any) -> Any:
+        if next(calls) == 3:
+            signal.raise_signal(getattr(signal, number))
+        return original(self, image, **options)
+
+    monkeypatch.setattr(stub_aligner, "detect", detect)
+    before = signal.getsignal(getattr(signal, number))
+    assert main(["align", "photos", "-o", "out", "--csv", "--json", "--export", "openface"]) == code
+    assert signal.getsignal(getattr(signal, number)) == before
+    assert _rows(album / "out" / "landmarks.csv") == ["a.png", "c0.png", "c1.png"]
+    assert len((album / "out" / "openface.csv").read_text().splitlines()) == 4
+    assert len(list((album / "out").glob("*.json"))) == 3
+    out = capsys.readouterr().out
+    assert out == "3 photos, 3 faces, stopped before 6 more: wrote 5 files to out\n"
+
+
+def test_a_second_ctrl_c_keeps_what_was_done(
+    album: Path, stub_aligner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = stub_aligner.detect
+
+    def detect(self: Any, image: np.ndarray, **options: Any) -> Any:
+        if image.shape[0] == 30:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        return original(self, image, **options)
+
+    monkeypatch.setattr(stub_aligner, "detect", detect)
+    assert main(["align", "photos", "-o", "out", "--csv"]) == 130
+    assert _rows(album / "out" / "landmarks.csv") == ["a.png"]
+
+
+# Pipes and streams
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes are others there")
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize(
+    "arguments", [["align", "photos", "-o", "out", "--json"], ["weights", "list"], ["--help"]]
+)
+def test_nobody_reads_what_is_printed(
+    album: Path,
+    stub_aligner: Any,
+    buffered: bool,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = os.fdopen(writing, "wb", buffering=-1 if buffered else 0)
+    output = io.TextIOWrapper(stream, encoding="utf-8", write_through=not buffered)  # type: ignore[type-var]
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", output)
+        try:
+            code = main(arguments)
+        except SystemExit as done:  # argparse passes over a closed pipe.
+            code = int(done.code or 0)
+    output.close()  # As when Python ends: must not fail.
+    assert code in (0, 141)
+    assert capsys.readouterr().err == ""
+    assert arguments[0] != "align" or _files(album / "out") == {"a.json", "empty.json", "sub/b.json"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_printing_to_a_full_disk(
+    album: Path, stub_aligner: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", open("/dev/full", "w"))  # noqa: SIM115, PTH123
+        assert main(["align", "photos", "-o", "out", "--json"]) == 1
+        sys.stdout.close()
+    assert "cannot print what was done" in capsys.readouterr().err
+    assert _files(album / "out") == {"a.json", "empty.json", "sub/b.json"}
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+def test_without_a_stream(
+    album: Path, stub_aligner: Any, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (album / "photos" / "broken.png").write_text("no picture")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, stream, None)  # As Python has it where it is closed, or in a program without a console.
+        assert main(["align", "photos", "-o", "out", "--json"]) == 1
+    assert _files(album / "out") == {"a.json", "empty.json", "sub/b.json"}
+
+
+def test_errors_that_nobody_reads_do_not_end_the_work(
+    album: Path, stub_aligner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    (album / "photos" / "a.png").write_text("no picture")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", Gone())
+        assert main(["align", "photos", "-o", "out", "--json"]) == 1
+    assert _files(album / "out") == {"empty.json", "sub/b.json"}
+
+
+# Combinations
+
+
+@pytest.mark.parametrize("options", list(itertools.product([0, 1], repeat=4)))
+def test_outputs_in_every_combination(album: Path, stub_aligner: Any, options: tuple[int, ...]) -> None:
+    flags = (["--json"], ["--csv"], ["--draw"], ["--export", "pts"])
+    chosen = [flag for flag, on in zip(flags, options, strict=True) if on]
+    assert main(["align", "photos/a.png", "-o", "out", *itertools.chain.from_iterable(chosen)]) == 0
+    names = ("a.json", "landmarks.csv", "a_landmarks.png", "a.pts")
+    expected = {name for name, on in zip(names, options, strict=True) if on}
+    assert _files(album / "out") == (expected or {"a.json", "a_landmarks.png"})
