@@ -67,18 +67,41 @@ def test_the_inside_does_not_import_the_front_door() -> None:
             assert PACKAGE not in _imports(module, at_import_only=True), f"{module} imports {PACKAGE}"
 
 
-def test_no_cycles() -> None:
+#: Pairs of modules whose imports of each other are being taken apart; none may be added.
+_KNOWN_CYCLES: set[frozenset[str]] = {
+    # A face asks its estimator for blendshapes.
+    frozenset({f"{PACKAGE}.face", f"{PACKAGE}.blendshapes.estimator"}),
+}
+
+
+def test_no_cycles_lazy_imports_counted() -> None:
     done: set[str] = set()
 
     def visit(module: str, trail: tuple[str, ...]) -> None:
-        assert module not in trail, " -> ".join([*trail[trail.index(module) :], module])
+        if module in trail:
+            cycle = trail[trail.index(module) :]
+            assert frozenset(cycle) in _KNOWN_CYCLES, " -> ".join([*cycle, module])
+            return
         if module not in done:
-            for imported in sorted(_imports(module, at_import_only=True)):
+            for imported in sorted(_imports(module, at_import_only=False)):
                 visit(imported, (*trail, module))
             done.add(module)
 
     for module in sorted(MODULES):
         visit(module, ())
+
+
+#: Lines of a file at most, and files that are longer today and are being taken apart; none may be added or grow.
+_LONGEST = 300
+_LONGER_TODAY = {"aligner.py": 338, "video/tracker.py": 436}
+
+
+def test_files_are_short() -> None:
+    for file in sorted(ROOT.rglob("*.py")):
+        name = file.relative_to(ROOT).as_posix()
+        lines = len(file.read_text(encoding="utf-8").splitlines())
+        most = _LONGER_TODAY.get(name, _LONGEST)
+        assert lines <= most, f"{PACKAGE}/{name} has {lines} lines; at most {most}"
 
 
 def test_importing_leaves_the_process_as_it_was() -> None:
