@@ -21,7 +21,7 @@ class BoxError(FaceAlignmentError, ValueError):
 
 
 class LandmarksError(FaceAlignmentError, ValueError):
-    """Landmarks have the wrong shape, are not finite or are no face that has a pose, or a markup is unknown."""
+    """Landmarks have the wrong shape or markup, are not finite, or are no face that has a pose."""
 
 
 class DeviceError(FaceAlignmentError):

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 from PIL import Image, UnidentifiedImageError
@@ -25,8 +26,8 @@ _LONG: Final = 255
 def open_image_file(file: str | os.PathLike[str]) -> Iterator[Image.Image]:
     """The picture in ``file``, not decoded yet; closed on leaving.
 
-    Raises :class:`ImageError` for what is not a picture file that can be read, and for errors of decoding inside
-    the ``with`` block.
+    Raises :class:`ImageError` for what is not a picture file that can be read, and for errors of decoding
+    inside the ``with`` block.
     """
     path = os.fsdecode(file)
     shown = path if len(path) <= _SHOWN else f"{path[:_SHOWN]}... ({len(path)} letters)"
@@ -57,9 +58,9 @@ def open_image_file(file: str | os.PathLike[str]) -> Iterator[Image.Image]:
 
 def _require_file(path: str, shown: str) -> None:
     try:
-        kind = os.stat(path).st_mode
+        kind = os.stat(path).st_mode  # noqa: PTH116  Path("") would be the working folder.
     except FileNotFoundError as error:
-        place = os.path.abspath(shown) if path and "://" not in path else repr(shown)
+        place = Path(shown).absolute() if path and "://" not in path else repr(shown)
         raise ImageError(f"no such file: {place}; {_remedy(path)}") from error
     except PermissionError as error:
         raise _not_allowed(shown) from error
@@ -69,7 +70,9 @@ def _require_file(path: str, shown: str) -> None:
     if stat.S_ISDIR(kind):
         raise ImageError(f"expected a picture file; {shown} is a folder: pass its files one by one")
     if not stat.S_ISREG(kind):  # Opening a pipe may wait for ever.
-        raise ImageError(f"expected a picture file; {shown} is a pipe or a device: save the picture to a file")
+        raise ImageError(
+            f"expected a picture file; {shown} is a pipe or a device: save the picture to a file"
+        )
 
 
 def _remedy(path: str) -> str:

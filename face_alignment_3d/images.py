@@ -1,7 +1,7 @@
 """Whatever a user calls an image -> RGB uint8.
 
-The only file that knows about EXIF, Pillow modes, gray, alpha, BGR, 16 bits, floats and tensors; files are opened
-in :mod:`face_alignment_3d.image_file`.
+The only file that knows about EXIF, Pillow modes, gray, alpha, BGR, 16 bits, floats and tensors; files are
+opened in :mod:`face_alignment_3d.image_file`.
 """
 
 import os
@@ -25,8 +25,8 @@ ImageLike: TypeAlias = Union[str, os.PathLike[str], Image.Image, npt.NDArray[np.
 
 ColorOrder: TypeAlias = Literal["rgb", "bgr"]
 
-#: EXIF orientation -> what makes the stored picture upright. ``PIL.ImageOps.exif_transpose`` also writes the EXIF
-#: block anew, which fails for every seventh damaged block whose orientation can be read.
+#: EXIF orientation -> what makes the stored picture upright. ``PIL.ImageOps.exif_transpose`` also writes the
+#: EXIF block anew, which fails for some damaged blocks whose orientation can be read.
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -58,18 +58,20 @@ def as_rgb(image: ImageLike, *, color: ColorOrder = "rgb") -> npt.NDArray[np.uin
 
     ``image`` is one of:
 
-    - A path to a picture file. The EXIF orientation is applied; of several frames the first is read. HEIC needs
-      the package ``pillow-heif``, which is used where it is installed. Pictures above Pillow's own safety limit (twice ``PIL.Image.MAX_IMAGE_PIXELS``, 179 megapixels unless the
-      application changes it) are refused.
+    - A path to a picture file. The EXIF orientation is applied; of several frames the first is read. HEIC
+      needs the package ``pillow-heif``, which is used where it is installed. Pictures above Pillow's own
+      safety limit (twice ``PIL.Image.MAX_IMAGE_PIXELS``, 179 megapixels unless the application changes it)
+      are refused.
     - A PIL image of any mode. Its EXIF orientation is applied as well, so coordinates refer to the upright
       picture, ``PIL.ImageOps.exif_transpose(image)``.
     - A numpy array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8, uint16 (0 to 65535) or float (0 to 1).
       Integers of 16 bits, and PIL's mode "I", that reach 255 at most are an 8-bit picture in a wider type.
     - A torch tensor (1, H, W) or (3, H, W) on any device, of the same types.
 
-    Floats are in [0, 1]; values that round to 0 or 255, such as 1.0001, are clipped and others refused, because
-    their range is not known. An image of more than 8 bits that uses less than an eighth of its range, such as
-    12-bit data in uint16, is read as it is, nearly black, with an :class:`ImageRangeWarning`. Alpha is dropped: the colors under transparent pixels show.
+    Floats are in [0, 1]; values that round to 0 or 255, such as 1.0001, are clipped and others refused,
+    because their range is not known. An image of more than 8 bits that uses less than an eighth of its range,
+    such as 12-bit data in uint16, is read as it is, nearly black, with an :class:`ImageRangeWarning`. Alpha
+    is dropped: the colors under transparent pixels show.
 
     ``color`` is the channel order of arrays and tensors with 3 or 4 channels. Files and PIL images know
     their own order, so it does not concern them.
@@ -197,9 +199,9 @@ def _from_uint16(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
     if highest < 65536 * _MOSTLY_UNUSED:
         factor = 2 ** (16 - highest.bit_length())
         _warn_of_range(
-            f"the largest value of this image is {highest} of 65535, so most of the range of 16 bits is unused "
-            f"and it is read as nearly black; if its values have {highest.bit_length()} bits, multiply them by "
-            f"{factor}"
+            f"the largest value of this image is {highest} of 65535, so most of the range of 16 bits is "
+            f"unused and it is read as nearly black; if its values have {highest.bit_length()} bits, "
+            f"multiply them by {factor}"
         )
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
@@ -220,7 +222,7 @@ def _from_unit_floats(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
         )
     if 0 < high < _MOSTLY_UNUSED:
         _warn_of_range(
-            f"the largest value of this image is {high:.3g} of 1, so most of the range is unused and it is read "
-            "as nearly black; scale it so that white is 1"
+            f"the largest value of this image is {high:.3g} of 1, so most of the range is unused and it is "
+            "read as nearly black; scale it so that white is 1"
         )
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)

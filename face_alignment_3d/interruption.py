@@ -4,14 +4,15 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-#: Of a system that ends the process, of Ctrl-C, and of a terminal that is closed, where there is such a signal.
+#: Sent by a system that ends the process, by Ctrl-C, and by a terminal that is closed.
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 
 class StopRequests:
     """While entered, SIGTERM, SIGHUP and Ctrl-C are only noted; a second Ctrl-C interrupts at once.
 
-    Signals that the process ignores, as under nohup, stay ignored. Outside the main thread, where Python allows no signal handlers, nothing changes.
+    Signals that the process ignores, as under nohup, stay ignored. Outside the main thread, where Python
+    allows no signal handlers, nothing changes.
     """
 
     def __init__(self) -> None:

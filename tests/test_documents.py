@@ -1,4 +1,4 @@
-"""The documents' commands are commands of ours, their Python compiles and imports what there is, and README's runs."""
+"""The documents' commands are ones of ours, their Python imports what there is, and README's runs."""
 
 import argparse
 import ast
@@ -109,7 +109,9 @@ def test_commands_are_ones_that_there_are(line: str) -> None:
 
 def _is_shared_option(option: str) -> bool:
     """Options that scripts take from a module beside them."""
-    return any(f'"{option}"' in file.read_text(encoding="utf-8") for file in (ROOT / "benchmarks").rglob("*.py"))
+    return any(
+        f'"{option}"' in file.read_text(encoding="utf-8") for file in (ROOT / "benchmarks").rglob("*.py")
+    )
 
 
 def _require_extra(package: str) -> None:
@@ -190,12 +192,14 @@ def test_readme_python_runs(desk: Path) -> None:
     blocks = [text for language, text in _blocks(ROOT / "README.md") if language == "python"]
     assert blocks
     for text in blocks:
-        exec(compile(text, "README.md", "exec"), names)  # noqa: S102
+        exec(compile(text, "README.md", "exec"), names)
     assert names["landmarks"].shape == (1, 66, 3)
     assert abs(names["face"].pose.yaw) < 25
 
 
-def test_readme_align(desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readme_align(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = _readme_command(f"{COMMAND} align")
     expanded = [str(match.relative_to(desk)) for word in words for match in desk.glob(word) if "*" in word]
     assert expanded == ["holiday/hol.jpg"]
@@ -229,7 +233,10 @@ def test_readme_facts(desk: Path, command: str, capsys: pytest.CaptureFixture[st
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_readme_begins_with_make() -> None:
-    assert [_words(line) for line in _command_lines(ROOT / "README.md")[:2]] == [["make", "demo"], ["make", "test"]]
+    assert [_words(line) for line in _command_lines(ROOT / "README.md")[:2]] == [
+        ["make", "demo"],
+        ["make", "test"],
+    ]
     for target in ("demo", "test"):
         done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

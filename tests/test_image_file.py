@@ -44,7 +44,9 @@ def test_urls_are_not_fetched(url: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="such names cannot be made there")
-@pytest.mark.parametrize("name", ["2024-01-01T12:30:00.png", "http:x.png", "data:x.png", "C:x.png", "-x.png", "a?b.png"])
+@pytest.mark.parametrize(
+    "name", ["2024-01-01T12:30:00.png", "http:x.png", "data:x.png", "C:x.png", "-x.png", "a?b.png"]
+)
 def test_names_that_look_like_something_else(photo: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(photo.parent)
     shutil.copy(photo, photo.parent / name)
@@ -119,6 +121,7 @@ def test_heic_is_read_without_registering_a_plugin(tmp_path: Path) -> None:
     pixels = np.zeros((64, 96, 3), np.uint8)
     pixels[:32, :32] = 255
     file = _heic(tmp_path, pixels, quality=95)
+    Image.init()
     before = set(Image.OPEN)
     assert np.abs(as_rgb(file).astype(int) - pixels).mean() < 3
     assert set(Image.OPEN) == before

@@ -44,8 +44,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help="find the landmarks of photos",
         description="Finds the faces of photos and their 66 3D landmarks. Writes <photo>.json and "
         f"<photo>{DRAWING_ENDING} unless told otherwise.",
-        epilog="Ctrl-C ends the work early: results and tables hold what was done until then. Exit code: 0; 1 when "
-        "something failed (the other photos are done); 2 when none could be tried; 130 on Ctrl-C.",
+        epilog="Ctrl-C ends the work early: results and tables hold what was done until then. Exit code: 0; "
+        "1 when something failed (the other photos are done); 2 when none could be tried; 130 on Ctrl-C.",
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a file, a folder or a glob pattern")
     parser.add_argument(
@@ -80,7 +80,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Aligns each photo and writes what was asked for; 1 when something failed, 128 + the signal when stopped."""
+    """Aligns each photo and writes what was asked for; 1 when some failed, 128 + the signal when stopped."""
     formats = _formats(args)
     if not (formats or args.draw):
         formats, args.draw = ["json"], True
@@ -143,8 +143,11 @@ def _require_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        reason = "it is a file" if isinstance(error, (FileExistsError, NotADirectoryError)) else error.strerror
-        raise FaceAlignmentError(f"cannot write to the folder {folder}: {reason}; choose another with -o") from error
+        is_file = isinstance(error, (FileExistsError, NotADirectoryError))
+        reason = "it is a file" if is_file else error.strerror
+        raise FaceAlignmentError(
+            f"cannot write to the folder {folder}: {reason}; choose another with -o"
+        ) from error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

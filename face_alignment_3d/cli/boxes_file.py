@@ -27,8 +27,8 @@ class BoxesFile:
 
         CSV: ``image,x0,y0,x1,y1``, one line a face, with or without that line as header. JSON (ending .json):
         an object of photo -> [x0, y0, x1, y1] or a list of such. Boxes are in image pixels; a box inside
-        [0, 1] is refused, since it would be a share of the photo's size. Raises :class:`BoxError`, which names the
-        file and the line, for anything else.
+        [0, 1] is refused, since it would be a share of the photo's size. Raises :class:`BoxError`, which
+        names the file and the line, for anything else.
         """
         self._file = file
         try:

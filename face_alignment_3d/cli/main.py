@@ -20,8 +20,8 @@ _COMMANDS = (align, video, webcam, train, train_data, evaluate, export, weights,
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs ``face-alignment-3d`` with ``argv``, by default the process's own; returns the exit code.
 
-    0 when all went well, 1 when some of the work failed, 2 when nothing could be done, 130 on Ctrl-C, 141 when
-    whoever reads what is printed has gone, as in ``... | head``.
+    0 when all went well, 1 when some of the work failed, 2 when nothing could be done, 130 on Ctrl-C, 141
+    when whoever reads what is printed has gone, as in ``... | head``.
     """
     with _every_letter_printed():
         try:

@@ -48,10 +48,10 @@ def find_photos(arguments: Sequence[str]) -> list[Photo]:
     """The photos that ``arguments`` mean: files, folders (searched to the bottom) and glob patterns.
 
     A file is taken whatever it is called, and even if there is none of that name, so that reading it says
-    what is wrong; from folders and patterns only names that end like pictures are. Links to folders are followed,
-    each folder being searched once. A folder that may not be opened is one photo with a problem. Results are
-    named after the photo, in the sub-folders of a searched folder; photos whose names would clash keep as much of
-    their path as tells them apart. Raises :class:`ImageError` when nothing is found.
+    what is wrong; from folders and patterns only names that end like pictures are. Links to folders are
+    followed, each folder being searched once. A folder that may not be opened is one photo with a problem.
+    Results are named after the photo, in the sub-folders of a searched folder; photos whose names would clash
+    keep as much of their path as tells them apart. Raises :class:`ImageError` when nothing is found.
     """
     found: dict[str, _Found] = {}
     for argument in arguments:
@@ -61,13 +61,15 @@ def find_photos(arguments: Sequence[str]) -> list[Photo]:
         for match in matches:
             found.setdefault(os.path.realpath(match.path), match)
     named = {real: match.below for real, match in found.items() if match.below is not None}
-    names = dict(zip(named, _distinct_names([(Path(real), below) for real, below in named.items()]), strict=True))
+    distinct = _distinct_names([(Path(real), below) for real, below in named.items()])
+    names = dict(zip(named, distinct, strict=True))
     return [Photo(match.path, names.get(real, ""), match.problem) for real, match in found.items()]
 
 
 def _expand(argument: str) -> list[_Found]:
     path = Path(argument)
-    if os.path.isdir(argument):  # noqa: PTH112  Path.is_dir raises for a file in a folder that may not be entered.
+    # Path.is_dir raises for a file in a folder that may not be entered.
+    if os.path.isdir(argument):  # noqa: PTH112
         return list(_search(path))
     if os.path.lexists(argument) or not glob.has_magic(argument):
         return [_Found(path, Path(path.name))]
@@ -107,7 +109,7 @@ def _search(top: Path) -> Iterator[_Found]:
 
 
 def _is_photo(path: Path) -> bool:
-    """By its name; pipes and devices are none, broken links are, so that they are not passed over in silence."""
+    """By its name. Pipes and devices are none; broken links are, so that reading them says so."""
     return (
         path.suffix.lower() in _SUFFIXES
         and not path.name.startswith(".")
@@ -127,7 +129,8 @@ def _distinct_names(photos: Sequence[tuple[Path, Path]]) -> list[str]:
     while clashing := _clashing([options[index] for options, index in zip(choices, chosen, strict=True)]):
         for i in clashing:
             chosen[i] += 1
-            if chosen[i] == len(choices[i]):  # Paths that differ in case alone, or in how letters are composed.
+            # Paths may differ in case alone, or in how letters are composed.
+            if chosen[i] == len(choices[i]):
                 choices[i].append(f"{choices[i][-1]}~{i}")
     return [options[index] for options, index in zip(choices, chosen, strict=True)]
 

@@ -38,7 +38,7 @@ _LONGEST_NAME: Final = 255
 
 
 def result_file(folder: Path, name: str, ending: str) -> Path:
-    """``<folder>/<name><ending>``; of a name that is too long, its beginning and eight letters of its hash."""
+    """``<folder>/<name><ending>``; a name that is too long is cut, and gets eight digits of its hash."""
     target = folder / (name + ending)
     if len(os.fsencode(target.name)) <= _LONGEST_NAME:
         return target

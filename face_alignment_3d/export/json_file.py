@@ -44,15 +44,17 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
 def write_json(path: str | os.PathLike[str], photo: PhotoFaces) -> None:
     """Writes :func:`to_json` to ``path``, in UTF-8, whole or not at all.
 
-    Bytes of a file name that are not UTF-8 are written as escapes, such as ``\\udce9``, which :mod:`json` reads back.
-    Raises OSError when the folder is missing or cannot be written to.
+    Bytes of a file name that are not UTF-8 are written as escapes, such as ``\\udce9``, which :mod:`json`
+    reads back. Raises OSError when the folder is missing or cannot be written to.
     """
     content = to_json(photo)
     # A face a line: the file can be read by eye and compared line by line, yet stays small.
     faces = ",\n".join("    " + json.dumps(face, allow_nan=False) for face in content.pop("faces"))
     head = json.dumps(content, indent=2, ensure_ascii=False)
     listing = f"[\n{faces}\n  ]" if faces else "[]"
-    write_atomically(Path(path), f'{head[:-2]},\n  "faces": {listing}\n}}\n'.encode("utf-8", "backslashreplace"))
+    write_atomically(
+        Path(path), f'{head[:-2]},\n  "faces": {listing}\n}}\n'.encode("utf-8", "backslashreplace")
+    )
 
 
 def _face(face: Face3D) -> dict[str, Any]:

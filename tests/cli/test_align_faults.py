@@ -17,7 +17,9 @@ from PIL import Image
 
 from face_alignment_3d.cli import main
 
-POSIX_NAMES = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="such names cannot be made there")
+POSIX_NAMES = pytest.mark.skipif(
+    sys.platform in ("win32", "darwin"), reason="such names cannot be made there"
+)
 
 
 def _files(folder: Path) -> set[str]:
@@ -119,7 +121,9 @@ def test_one_stem_and_several_endings(album: Path, stub_aligner: Any) -> None:
     assert len(set(images)) == 5
 
 
-def test_inputs_are_never_replaced(album: Path, stub_aligner: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inputs_are_never_replaced(
+    album: Path, stub_aligner: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     line = "a.png,1,2,30,40\n"
     (album / "landmarks.csv").write_text(line)
     assert main(["align", "photos/a.png", "--boxes", "landmarks.csv", "--csv"]) == 2
@@ -155,12 +159,20 @@ def test_a_bad_photo_is_one_failed_photo(
         pytest.skip("is not found then")
     folder = album / "mixed"
     _photo(folder / "a.png")
-    (folder / "loop.png").symlink_to("loop.png") if bad == "loop.png" else None
-    (folder / "gone.png").symlink_to("nowhere.png") if bad == "gone.png" else None
-    (folder / "note.png").write_text("no picture") if bad == "note.png" else None
-    if bad == "pipe.png":
-        os.mkfifo(folder / "pipe.png")
-    named = {"named": [f"mixed/{bad}", "mixed/a.png"], "in a folder": ["mixed"], "by a pattern": ["mixed/*.png"]}
+    match bad:
+        case "loop.png":
+            (folder / bad).symlink_to(bad)
+        case "gone.png":
+            (folder / bad).symlink_to("nowhere.png")
+        case "note.png":
+            (folder / bad).write_text("no picture")
+        case "pipe.png":
+            os.mkfifo(folder / bad)
+    named = {
+        "named": [f"mixed/{bad}", "mixed/a.png"],
+        "in a folder": ["mixed"],
+        "by a pattern": ["mixed/*.png"],
+    }
     assert main(["align", *named[how], "-o", "out", "--json", "--csv"]) == 1
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
@@ -264,7 +276,8 @@ def test_output_that_is_a_file(
 ) -> None:
     (album / "file").write_text("mine")
     assert main(["align", "photos", "-o", output]) == 2
-    assert capsys.readouterr().err == f"error: cannot write to the folder {output}: it is a file; choose another with -o\n"
+    message = f"error: cannot write to the folder {output}: it is a file; choose another with -o\n"
+    assert capsys.readouterr().err == message
     assert (album / "file").read_text() == "mine"
 
 
@@ -380,7 +393,8 @@ def test_without_a_stream(
 ) -> None:
     (album / "photos" / "broken.png").write_text("no picture")
     with monkeypatch.context() as patch:
-        patch.setattr(sys, stream, None)  # As Python has it where it is closed, or in a program without a console.
+        # As Python has it where it is closed, or in a program without a console.
+        patch.setattr(sys, stream, None)
         assert main(["align", "photos", "-o", "out", "--json"]) == 1
     assert _files(album / "out") == {"a.json", "empty.json", "sub/b.json"}
 

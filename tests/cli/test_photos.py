@@ -182,7 +182,9 @@ def test_a_file_without_an_ending_that_is_called_like_further_faces(
     assert names("a.png", "a.face12") == {"a.png": "a.png", "a.face12": "a.face12"}
 
 
-@pytest.mark.parametrize("files", [("a.png", "A.png", "a.PNG"), ("e\u0301.png", "\u00e9.png"), ("ß.png", "SS.png")])
+@pytest.mark.parametrize(
+    "files", [("a.png", "A.png", "a.PNG"), ("e\u0301.png", "\u00e9.png"), ("ß.png", "SS.png")]
+)
 def test_names_that_only_some_disks_tell_apart(
     names: Callable[..., dict[str, str]], files: tuple[str, ...]
 ) -> None:
