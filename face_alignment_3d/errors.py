@@ -9,7 +9,7 @@ class FaceAlignmentError(Exception):
 
 
 class ImageError(FaceAlignmentError, ValueError):
-    """What was given as an image cannot be read as one."""
+    """An image cannot be read: it is missing, damaged, or of a type, shape or range that is not known."""
 
 
 class ImageRangeWarning(UserWarning):

@@ -1,4 +1,4 @@
-"""Whatever a user calls an image -> RGB uint8.
+"""Reads paths, PIL images, arrays and tensors as RGB uint8.
 
 The only file that knows about EXIF, Pillow modes, gray, alpha, BGR, 16 bits, floats and tensors; files are
 opened in :mod:`face_alignment_3d.image_file`.
@@ -20,7 +20,7 @@ from face_alignment_3d.tensors import is_tensor
 if TYPE_CHECKING:
     import torch
 
-#: What :func:`as_rgb` takes.
+#: The images that :func:`as_rgb` takes.
 ImageLike: TypeAlias = Union[str, os.PathLike[str], Image.Image, npt.NDArray[np.generic], "torch.Tensor"]
 
 ColorOrder: TypeAlias = Literal["rgb", "bgr"]
@@ -40,7 +40,7 @@ _UPRIGHT: Final = {
 #: Premultiplied Pillow modes, which convert to RGB only through their straight twins.
 _STRAIGHT: Final = {"RGBa": "RGBA", "La": "LA"}
 
-#: How far a float may lie outside [0, 1]: whatever still rounds to 0 or 255.
+#: Floats may lie outside [0, 1] by as much as still rounds to 0 or 255.
 _FLOAT_SLACK: Final = 0.5 / 255
 
 #: Images of more than 8 bits whose largest value is below this share of their type's range are warned about:

@@ -13,9 +13,10 @@ Markup: TypeAlias = Literal["66", "68"]
 
 MARKUPS: Final[tuple[Markup, ...]] = ("66", "68")
 
-#: How far from the outer mouth corner the inner one lies on the way to the middle of its two neighbors on
-#: the inner lips: the least-squares fit to both corners of the 1,675 hand-labelled faces of HELEN train
-#: and LFPW train. Points derived so are 1.8 % of the outer-eye distance from the hand-made ones on average.
+#: Distance of the inner mouth corner from the outer one, as a share of the way to the middle of its two
+#: neighbors on the inner lips: the least-squares fit to both corners of the 1,675 hand-labelled faces of
+#: HELEN train and LFPW train. Points derived so are 1.8 % of the outer-eye distance from the hand-made ones
+#: on average.
 _INWARDS: Final = 0.194
 
 # For each derived point, in 66-point indices: the outer corner, and its neighbors on the inner lips.

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,17 +44,24 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "align",
         help="find the landmarks of photos",
         description="Finds the faces of photos and their 66 3D landmarks. Writes <photo>.json and "
-        f"<photo>{DRAWING_ENDING} unless told otherwise.",
+        f"<photo>{DRAWING_ENDING} when no format is chosen.",
         epilog="Ctrl-C ends the work early: results and tables hold what was done until then. Exit code: 0; "
         "1 when something failed (the other photos are done); 2 when none could be tried; 130 on Ctrl-C.",
     )
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a file, a folder or a glob pattern")
     parser.add_argument(
-        "-o", "--output", type=Path, default=Path(), metavar="DIR", help="where results go (.)"
+        "photos",
+        nargs="+",
+        metavar="PHOTO",
+        help="a file, a folder that is searched to the bottom, or a glob pattern",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path(), metavar="DIR", help="the folder of the results (.)"
     )
     parser.add_argument("--json", action="store_true", help="the same as --export json: <photo>.json")
     parser.add_argument(
-        "--csv", action="store_true", help="the same as --export csv: landmarks.csv, a line a face"
+        "--csv",
+        action="store_true",
+        help="the same as --export csv: landmarks.csv, with a line for each face",
     )
     parser.add_argument(
         "--export",
@@ -66,14 +74,16 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--markup",
         choices=("66", "68"),
-        help="points in npz, obj and ply (66) and in pts (68); the two that 66 lack are derived",
+        help="number of points in npz, obj and ply (default: 66) and in pts (default: 68); with 68, the "
+        "inner mouth corners are derived",
     )
     parser.add_argument("--draw", action="store_true", help=f"write <photo>{DRAWING_ENDING}")
     parser.add_argument(
         "--boxes",
         type=Path,
         metavar="FILE",
-        help="face boxes, in place of the detector: CSV image,x0,y0,x1,y1 or JSON {image: [[x0,y0,x1,y1]]}",
+        help="read face boxes from FILE instead of detecting faces: CSV image,x0,y0,x1,y1 or "
+        "JSON {image: [[x0,y0,x1,y1]]}, in pixels",
     )
     add_aligner_options(parser)
     parser.set_defaults(run=run)
@@ -92,41 +102,59 @@ def run(args: argparse.Namespace) -> int:
     _refuse_replacing(tables.values(), sources)
     aligner = make_aligner(args)
     _require_writable(args.output)
-    results: list[PhotoFaces] = []
-    written: list[Path] = []
-    tried = failed = stopped_by = 0
+    done = _Done()
+    stopped_by = 0
     with StopRequests() as stop:
         try:
             for photo in tqdm(photos, unit="photo", file=sys.stderr, disable=None if sys.stderr else True):
                 if stop.received:
                     break
-                tried += 1
+                done.tried += 1
                 try:
                     targets = _targets(photo, formats, args, sources)
-                    result = _align(photo, aligner, boxes)
-                    results.append(result[1])
-                    _write(*result, targets, written, markup=args.markup)
+                    image, faces = _align(photo, aligner, boxes)
+                    done.add(faces, keep=bool(tables))
+                    _write(image, faces, targets, done.written, markup=args.markup)
                 # Whatever one photo raises, out of memory or a fault of ours, need not happen to the next.
                 except Exception as error:
-                    failed += 1
+                    done.failed += 1
                     _say(f"error: {_naming(photo, error)}")
         except KeyboardInterrupt:  # The second Ctrl-C.
             stopped_by = signal.SIGINT
         stopped_by = stopped_by or stop.received
         for kind, table in tables.items():
             try:
-                write_table(kind, table, results, blendshapes=args.blendshapes)
-                written.append(table)
+                write_table(kind, table, done.for_tables, blendshapes=args.blendshapes)
+                done.written.append(table)
             except OSError as error:
-                failed += 1
+                done.failed_tables += 1
                 _say(f"error: {error}")
-    untried = len(photos) - tried
-    print(_summary(results, tried, failed, untried, written, args.output))
-    return 128 + stopped_by if stopped_by else min(failed, 1)
+    print(_summary(done, len(photos), args.output))
+    return 128 + stopped_by if stopped_by else int(done.failed + done.failed_tables > 0)
+
+
+@dataclass
+class _Done:
+    """The state of the work."""
+
+    tried: int = 0
+    failed: int = 0
+    failed_tables: int = 0
+    faces: int = 0
+    faceless: int = 0
+    """Photos without a face."""
+    written: list[Path] = field(default_factory=list)
+    for_tables: "list[PhotoFaces]" = field(default_factory=list)
+    """Kept only where there are tables: of many photos the faces are much."""
+
+    def add(self, photo: "PhotoFaces", *, keep: bool) -> None:
+        self.faces += len(photo.faces)
+        self.faceless += not photo.faces
+        self.for_tables += [photo] if keep else []
 
 
 def _formats(args: argparse.Namespace) -> list[str]:
-    """What was asked for, in either way, once each."""
+    """The formats of --export, --json and --csv, once each."""
     asked = {*args.export, *(kind for kind in ("json", "csv") if getattr(args, kind))}
     return [kind for kind in FORMATS if kind in asked]
 
@@ -234,26 +262,19 @@ def _naming(photo: Photo, error: Exception) -> str:
     return text if str(photo.path) in text else f"{photo.path}: {text}"
 
 
-def _summary(
-    results: "Sequence[PhotoFaces]",
-    tried: int,
-    failed: int,
-    untried: int,
-    written: Sequence[Path],
-    output: Path,
-) -> str:
-    faces = sum(len(result.faces) for result in results)
-    counts = [_count(tried - failed, "photo"), _count(faces, "face")]
-    empty = sum(not result.faces for result in results)
-    if empty:
-        counts.append(f"{empty} without a face")
-    if failed:
-        counts.append(f"{failed} failed")
-    if untried:
-        counts.append(f"stopped before {untried} more")
-    if not written:
+def _summary(done: _Done, photos: int, output: Path) -> str:
+    counts = [_count(done.tried - done.failed, "photo"), _count(done.faces, "face")]
+    if done.faceless:
+        counts.append(f"{done.faceless} without a face")
+    if done.failed:
+        counts.append(f"{done.failed} failed")
+    if done.failed_tables:
+        counts.append(f"{_count(done.failed_tables, 'table')} failed")
+    if done.tried < photos:
+        counts.append(f"stopped before {photos - done.tried} more")
+    if not done.written:
         return f"{', '.join(counts)}: nothing written"
-    names = [str(file.relative_to(output)) for file in written]
+    names = [str(file.relative_to(output)) for file in done.written]
     what = " and ".join(names) if len(names) <= 2 else _count(len(names), "file")
     return f"{', '.join(counts)}: wrote {what} to {output}"
 

@@ -1,4 +1,4 @@
-"""``face-alignment-3d info``: what this installation is, and how fast."""
+"""``face-alignment-3d info``: versions, devices, weights, and the time of one face."""
 
 import argparse
 import platform
@@ -21,16 +21,18 @@ _RUNS = 20
 
 def add_parser(subparsers: "_Subparsers") -> None:
     """Adds ``info``."""
-    parser = subparsers.add_parser("info", help="versions, devices, weights and the speed of one face")
+    parser = subparsers.add_parser("info", help="print versions, devices, weights and the time of one face")
     parser.add_argument(
-        "--device", default="auto", help="where to measure: auto (the default), cpu, cuda, mps"
+        "--device", default="auto", help="the device to measure on: auto (the default), cpu, cuda, mps"
     )
-    parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="what to measure (lite)")
+    parser.add_argument(
+        "--weights", default="lite", metavar="NAME|FILE", help="the weights to measure (lite)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints a line for each fact; 1 when the speed could not be measured, for then nothing else works."""
+    """Prints a line for each fact; 1 when no face could be aligned."""
     for name, value in _facts():
         print(f"{name}: {value}")
     try:

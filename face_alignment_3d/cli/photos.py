@@ -1,4 +1,4 @@
-"""From what stands on the command line to photos, and a name for each one's results."""
+"""The photos that the command line names, and a name for the results of each."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ from typing import Final
 
 from face_alignment_3d.errors import ImageError
 
-#: What our own drawings end in. Folders are searched without them, lest a second run draws on them.
+#: Ending of our own drawings. Searches leave these files out, so that a second run does not draw on them.
 DRAWING_ENDING: Final = "_landmarks.png"
 
 _SUFFIXES: Final = (

@@ -267,7 +267,7 @@ def test_a_table_that_cannot_be_written_does_not_hide_the_rest(
     assert main(["align", "photos/a.png", "-o", "out", "--csv", "--json", "--export", "openface"]) == 1
     captured = capsys.readouterr()
     assert "landmarks.csv" in captured.err
-    assert captured.out == "0 photos, 1 face, 1 failed: wrote a.json and openface.csv to out\n"
+    assert captured.out == "1 photo, 1 face, 1 table failed: wrote a.json and openface.csv to out\n"
 
 
 @pytest.mark.parametrize("output", ["file", "file/below"])
