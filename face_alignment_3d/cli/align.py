@@ -129,8 +129,15 @@ def run(args: argparse.Namespace) -> int:
             except OSError as error:
                 done.failed_tables += 1
                 _say(f"error: {error}")
-    print(_summary(done, len(photos), args.output))
-    return 128 + stopped_by if stopped_by else int(done.failed + done.failed_tables > 0)
+    code = 128 + stopped_by if stopped_by else int(done.failed + done.failed_tables > 0)
+    try:
+        print(_summary(done, len(photos), args.output))
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # The disk that stdout is sent to is full, say. The work is done all the same.
+        _say(f"error: cannot print what was done: {error}")
+        code = code or 1
+    return code
 
 
 @dataclass
