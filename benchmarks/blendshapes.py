@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d import FaceAligner3D
-from face_alignment_3d.blendshapes.visibility import VISIBLE
+from face_alignment_3d.arkit import VISIBLE
 from face_alignment_3d.blendshapes.weights_file import BlendshapeModel, load_blendshape_model
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.export import write_png

@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.arkit import BLENDSHAPES
-from face_alignment_3d.blendshapes.visibility import VISIBLE
+from face_alignment_3d.arkit import BLENDSHAPES, VISIBLE
 from face_alignment_3d.blendshapes.weights_file import load_blendshape_model
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.draw import draw_landmarks

@@ -19,8 +19,9 @@ from face_alignment_3d.face import Face3D
 from face_alignment_3d.version import __version__
 
 if TYPE_CHECKING:
-    from face_alignment_3d.aligner import AlignmentResult, FaceAligner3D
+    from face_alignment_3d.aligner import FaceAligner3D
     from face_alignment_3d.detection.protocol import Detection, FaceDetector
+    from face_alignment_3d.streaming import AlignmentResult
     from face_alignment_3d.video import TrackedFace3D, VideoAligner3D
 
 __all__ = [
@@ -46,7 +47,7 @@ __all__ = [
 
 # What is named here reads images and boxes, for which OpenCV is imported; torch only when a backend needs it.
 _LAZY = {
-    "AlignmentResult": "face_alignment_3d.aligner",
+    "AlignmentResult": "face_alignment_3d.streaming",
     "FaceAligner3D": "face_alignment_3d.aligner",
     "Detection": "face_alignment_3d.detection.protocol",
     "FaceDetector": "face_alignment_3d.detection.protocol",

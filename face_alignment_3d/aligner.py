@@ -1,50 +1,42 @@
-"""The pipeline: image -> faces -> crops -> cascade -> landmarks in the image."""
+"""The pipeline: image -> boxes -> crops -> cascade -> landmarks in the image."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain, islice, repeat
-from typing import TYPE_CHECKING, Final, TypeAlias
+from functools import partial
+from importlib.util import find_spec
+from itertools import islice, repeat
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.factory import BackendName, DeviceLike, open_backend
-from face_alignment_3d.boxes import BoxesLike, as_boxes
-from face_alignment_3d.crop import crop_around
-from face_alignment_3d.detection.protocol import Detection, FaceDetector
-from face_alignment_3d.errors import BoxError
+from face_alignment_3d.backends.protocol import Backend
+from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
+from face_alignment_3d.boxes import BoxesLike, detected_boxes, given_boxes
+from face_alignment_3d.detection.protocol import FaceDetector
+from face_alignment_3d.errors import BackendError
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.face_views import FaceView, FaceViewCrops
-from face_alignment_3d.image_batches import ImageBatch, check_is_batch, naming_image
+from face_alignment_3d.face_views import FaceView, FaceViewCrops, face_views
+from face_alignment_3d.image_batches import (
+    ImageBatch,
+    as_batch,
+    as_images,
+    boxes_of_batch,
+    dealt,
+    naming_image,
+)
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
+from face_alignment_3d.lazy import Lazy, beside_fork
+from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.markup68 import Markup, in_markup, require_markup
-from face_alignment_3d.overlapping import overlapped
+from face_alignment_3d.streaming import AlignmentResult, AlignmentStream
 
 if TYPE_CHECKING:
     from face_alignment_3d.backends.torch_backend import Precision
-    from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
 
 _BATCH_SIZE: Final = 32
-_AHEAD: Final = 8
-
-
-@dataclass(frozen=True, eq=False)
-class AlignmentResult:
-    """What became of one image of a stream."""
-
-    index: int
-    """Its place in the stream, from 0."""
-
-    image: ImageLike
-    """The image as it was given."""
-
-    faces: list[Face3D]
-    """Its faces as of :meth:`FaceAligner3D.detect`; empty when it failed."""
-
-    error: Exception | None
-    """Why it failed, or None."""
+_PREFETCH: Final = 8
 
 
 class FaceAligner3D:
@@ -55,58 +47,74 @@ class FaceAligner3D:
 
     ``backend`` is "torch"; "onnx", which is ONNX Runtime and does not import torch (except once, to make the
     graph of .safetensors weights, which is then kept in the cache folder); or "auto": "onnx" for an .onnx
-    file and where torch is not installed, else "torch". Their points differ by less than 0.02 crop pixels.
+    file and where torch is not installed, else "torch". Their points differ by less than 0.02 crop pixels. Or
+    an object of your own with the methods of :class:`face_alignment_3d.backends.protocol.Backend`, which
+    brings its own weights and device.
 
     ``device`` is "auto" (CUDA, else MPS, else the CPU) or a device of torch's; with "onnx", "auto", "cpu" or
     "cuda:<index>". ``detector`` finds the faces; None is an
-    :class:`face_alignment_3d.detection.mtcnn.MTCNNDetector` of the same runtime, made when first needed.
+    :class:`face_alignment_3d.detection.mtcnn.MTCNNDetector` of the same runtime.
 
     With "torch", ``dtype`` "bfloat16" or "float16" runs convolutions in 16 bits (CUDA; see
     :class:`face_alignment_3d.backends.torch_backend.TorchBackend`), and ``compile=True`` uses
     ``torch.compile``. With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all
     physical cores. From two faces a thread on, each thread crops and aligns faces of its own.
 
-    ``blendshapes=True`` puts ARKit's blendshapes into each face, as ``Face3D.blendshapes``; they are
-    computed when they are asked for. A :class:`face_alignment_3d.blendshapes.BlendshapeEstimator`, such as
-    one that is calibrated to somebody, is used as it is.
+    ``blendshapes=True`` puts ARKit's blendshapes into each face, as ``Face3D.blendshapes``. A
+    :class:`face_alignment_3d.blendshapes.BlendshapeEstimator`, such as one that is calibrated to somebody, is
+    used as it is.
 
     ``offline=True`` forbids downloading weights; None leaves that to the environment.
 
-    Calls depend on nothing but their arguments, so one aligner may be used from several threads.
+    Nothing is loaded before the first call, or :meth:`load`. Pickles, deep copies and, with "onnx", forks
+    load anew. Calls depend on nothing but their arguments, so one aligner may be used from several threads.
 
-    Raises :class:`WeightsError` when the weights cannot be had, :class:`DeviceError` when the device is not
-    there, :class:`BackendError` when the runtime is not or cannot do what is asked of it.
+    Raises :class:`WeightsError` for weights that are not there, :class:`DeviceError` for a device that is
+    not, :class:`BackendError` when the runtime is not or cannot do what is asked of it, and ValueError for
+    another argument of a wrong type or value. Of weights that are damaged or not what they should be, the
+    first call raises :class:`WeightsError`.
     """
 
     def __init__(
         self,
         weights: str | os.PathLike[str] = "lite",
         *,
-        backend: BackendName = "auto",
+        backend: BackendName | Backend = "auto",
         device: DeviceLike = "auto",
         dtype: "Precision" = "float32",
         compile: bool = False,
         threads: int | None = None,
         detector: FaceDetector | None = None,
-        blendshapes: "bool | BlendshapeEstimator" = False,
+        blendshapes: bool | BlendshapeEstimator = False,
         offline: bool | None = None,
     ) -> None:
-        self._backend = open_backend(
-            weights,
-            backend=backend,
-            device=device,
-            dtype=dtype,
-            compile=compile,
-            threads=threads,
-            offline=offline,
-        )
-        self._threads = threads
+        if isinstance(backend, str):
+            self._backend = open_backend(
+                weights,
+                backend=backend,
+                device=device,
+                dtype=dtype,
+                compile=compile,
+                threads=threads,
+                offline=offline,
+            )
+        else:
+            defaults = (weights, device, dtype, compile, threads) == ("lite", "auto", "float32", False, None)
+            self._backend = _own_backend(backend, has_options=not defaults)
+        if detector is not None and (isinstance(detector, type) or not isinstance(detector, FaceDetector)):
+            raise ValueError(
+                "detector must be an object with a method detect(image_rgb) that returns Detections, see "
+                f"face_alignment_3d.FaceDetector; got {detector!r}"
+            )
         self._given_detector = detector
+        self._default_detector = Lazy(
+            partial(_make_detector, self._backend, threads), survives_fork=self._backend.name != "onnx"
+        )
         self._blendshape_estimator = _estimator(blendshapes, offline)
 
     @property
     def backend(self) -> str:
-        """The runtime: "torch" or "onnx"."""
+        """The runtime: "torch", "onnx", or the name of a backend of your own."""
         return self._backend.name
 
     @property
@@ -114,16 +122,25 @@ class FaceAligner3D:
         """Where the network runs: "cpu", "cuda:0", ..."""
         return self._backend.device
 
-    @cached_property  # Two threads may both make one, which wastes a moment and changes nothing.
+    @property
     def detector(self) -> FaceDetector:
-        """What finds the faces."""
-        if self._given_detector is not None:
-            return self._given_detector
-        from face_alignment_3d.detection.mtcnn import MTCNNDetector
+        """The detector of calls without boxes. The default one is loaded when it is first asked for."""
+        return self._default_detector() if self._given_detector is None else self._given_detector
 
-        if self._backend.name == "onnx":
-            return MTCNNDetector(backend="onnx", device=self.device, threads=self._threads)
-        return MTCNNDetector(device=self.device)
+    @property
+    def blendshape_estimator(self) -> BlendshapeEstimator | None:
+        """The source of the faces' blendshapes; None when they were not asked for."""
+        return self._blendshape_estimator
+
+    def load(self, *, detector: bool = True) -> "FaceAligner3D":
+        """Loads the network and, with ``detector``, the default detector now; returns this aligner.
+
+        A server calls it before the first request. Raises as the first call would.
+        """
+        _ = self._backend.geometry
+        if detector:
+            _ = self.detector
+        return self
 
     def get_landmarks(
         self,
@@ -168,7 +185,7 @@ class FaceAligner3D:
 
         Raises :class:`ImageError` and :class:`BoxError` for what cannot be read as an image or as boxes.
         """
-        return self._align(self._views(as_rgb(image, color=color), boxes), _BATCH_SIZE)
+        return self._align(self._views(as_rgb(image, color=color), boxes))
 
     def detect_batch(
         self,
@@ -187,17 +204,15 @@ class FaceAligner3D:
         Raises as :meth:`detect`, naming the image by its index.
         """
         _check_at_least_1(batch_size=batch_size)
-        check_is_batch(images)
-        given = [None] * len(images) if boxes is None else boxes
-        if len(given) != len(images):
-            raise BoxError(f"boxes must have one entry an image; got {len(given)} for {len(images)} images")
+        several = as_batch(images)
+        given = boxes_of_batch(boxes, count=len(several))
         # A crop can wait for its turn where the caller keeps the photo anyhow. Of others, such as files, a
         # batch of photos would be in memory.
-        kept = isinstance(images, (list, tuple, np.ndarray))
+        kept = isinstance(several, (list, tuple, np.ndarray))
         counts: list[int] = []
 
         def views() -> Iterator[FaceView]:
-            for index, (image, boxes_of_image) in enumerate(zip(images, given, strict=True)):
+            for index, (image, boxes_of_image) in enumerate(zip(several, given, strict=True)):
                 with naming_image(index):
                     image_rgb = as_rgb(image, color=color)
                     of_image = self._views(image_rgb, boxes_of_image)
@@ -205,7 +220,7 @@ class FaceAligner3D:
                 counts.append(len(of_image))
                 yield from of_image if waits else map(FaceView.sampled, of_image)
 
-        return _dealt(self._align(views(), batch_size), counts)
+        return dealt(self._align(views(), batch_size), counts)
 
     def align_many(
         self,
@@ -214,125 +229,104 @@ class FaceAligner3D:
         boxes: Iterable[BoxesLike | None] | None = None,
         color: ColorOrder = "rgb",
         batch_size: int = _BATCH_SIZE,
-        ahead: int = _AHEAD,
+        prefetch: int = _PREFETCH,
         workers: int = 2,
     ) -> Iterator[AlignmentResult]:
         """:meth:`detect` of a stream of any length: one :class:`AlignmentResult` for each image, in order.
 
-        Reading, detection and cropping of the next images go on in ``workers`` threads while the network runs
-        and while the caller uses a result. At most ``ahead`` images are in work or waiting, and as many are
-        done and not yet asked for, so memory is bounded; decoded photos are kept only while a thread works on
-        them. Faces of images that are ready at the same time share runs of the network, ``batch_size`` at a
-        time.
+        Reading, detection and cropping of the next images go on in ``workers`` threads while the network
+        runs and while the caller uses a result. At most ``prefetch`` images are in work or waiting, and as
+        many are done and not yet asked for, so memory is bounded; decoded photos are kept only while a thread
+        works on them. Faces of images that are ready at the same time share runs of the network,
+        ``batch_size`` at a time.
 
         An image that cannot be read, whose boxes are wrong or in which detection fails is reported in
         :attr:`AlignmentResult.error` and the stream goes on. ``boxes`` is as long as ``images``. A detector
         that cannot be used from several threads needs ``workers=1``.
 
-        Both iterables are read in the caller's thread, up to ``ahead`` images before their result is used; an
-        exception of theirs is raised when the results before it have been given.
+        Both iterables are read in the caller's thread, up to ``prefetch`` images before their result is used;
+        an exception of theirs is raised when the results before it have been given. What cannot be loaded is
+        raised at once.
         """
-        check_is_batch(images)
-        _check_at_least_1(batch_size=batch_size, ahead=ahead, workers=workers)
-        if boxes is None:
-            _ = self.detector  # Made here once, not by several threads at the same time.
-        tasks = zip(images, repeat(None)) if boxes is None else zip(images, boxes, strict=True)
-        return self._stream(tasks, color, batch_size, ahead, workers)
-
-    def _stream(
-        self,
-        tasks: Iterable[tuple[ImageLike, BoxesLike | None]],
-        color: ColorOrder,
-        batch_size: int,
-        ahead: int,
-        workers: int,
-    ) -> Iterator[AlignmentResult]:
-        def prepare(task: tuple[ImageLike, BoxesLike | None]) -> list[FaceView]:
-            image, boxes = task
-            return [view.sampled() for view in self._views(as_rgb(image, color=color), boxes)]
-
-        index = 0
-        for group in overlapped(tasks, prepare, ahead=ahead, workers=workers):
-            views = [[] if isinstance(result, Exception) else result for _, result in group]
-            aligned = _dealt(self._align(chain.from_iterable(views), batch_size), map(len, views))
-            for ((image, _), result), faces in zip(group, aligned, strict=True):
-                yield AlignmentResult(index, image, faces, result if isinstance(result, Exception) else None)
-                index += 1
+        several = as_images(images)
+        _check_at_least_1(batch_size=batch_size, prefetch=prefetch, workers=workers)
+        self.load(detector=boxes is None)
+        tasks = zip(several, repeat(None)) if boxes is None else zip(several, boxes, strict=True)
+        stream = AlignmentStream(
+            lambda image, given: [view.sampled() for view in self._views(as_rgb(image, color=color), given)],
+            lambda views: self._align(views, batch_size),
+        )
+        return stream.results(tasks, prefetch=prefetch, workers=workers)
 
     def _views(self, image_rgb: npt.NDArray[np.uint8], boxes: BoxesLike | None) -> list[FaceView]:
-        """The faces of an image as the network is to see them."""
-        geometry = self._backend.geometry
-        views = []
-        for box, score, roll in self._detected(image_rgb) if boxes is None else _given(as_boxes(boxes)):
-            crop = crop_around(box, size=geometry.input_size, crop_scale=geometry.crop_scale, angle=roll)
-            views.append(FaceView.of(image_rgb, crop, box, score))
-        return views
+        """Image -> boxes -> the faces as the network is to see them."""
+        if boxes is None:
+            detector = self.detector
+            faces = beside_fork(lambda: detected_boxes(detector, image_rgb))
+        else:
+            faces = given_boxes(boxes)
+        return face_views(image_rgb, faces, self._backend.geometry) if faces else []
 
-    def _detected(self, image_rgb: npt.NDArray[np.uint8]) -> list["_Found"]:
-        detections = self.detector.detect(image_rgb)
-        boxes = _boxes_of(detections)
-        areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        largest_first = np.argsort(-areas, kind="stable")
-        return [(boxes[i], float(detections[i].score), detections[i].roll) for i in largest_first]
-
-    def _align(self, views: Iterable[FaceView], batch_size: int) -> list[Face3D]:
-        """The face of each view; views are taken, and their crops made, for one batch after the other."""
+    def _align(self, views: Iterable[FaceView], batch_size: int = _BATCH_SIZE) -> list[Face3D]:
+        """Crops -> cascade -> image. Views are taken, and their crops made, for one batch after the other."""
         faces: list[Face3D] = []
         waiting = iter(views)
         while batch := list(islice(waiting, batch_size)):
-            points_crop, confidence = self._backend.run(FaceViewCrops(batch))
-            faces += map(self._face, batch, points_crop, confidence)
+            output = self._backend.run(FaceViewCrops(batch))
+            for index, view in enumerate(batch):
+                face = Face3D(
+                    view.crop.to_image(output.points[index]).astype(np.float32),
+                    output.confidence[index],
+                    view.face.box,
+                    view.face.score,
+                    visibility=None if output.visibility is None else output.visibility[index],
+                )
+                estimator = self._blendshape_estimator
+                faces.append(face if estimator is None else estimator.annotate(face))
             del batch  # Its crops need not outlive it while the next ones are made.
         return faces
 
-    def _face(
-        self, view: FaceView, points_crop: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]
-    ) -> Face3D:
-        landmarks = view.crop.to_image(points_crop).astype(np.float32)
-        return Face3D(
-            landmarks, confidence, view.box, view.score, blendshape_estimator=self._blendshape_estimator
-        )
-
     def _stacked(self, faces: list[Face3D], markup: Markup) -> npt.NDArray[np.float32]:
-        none = np.zeros((0, self._backend.geometry.landmarks, 3), dtype=np.float32)
+        none = np.zeros((0, NUM_LANDMARKS, 3), dtype=np.float32)
         landmarks = np.stack([face.landmarks for face in faces]) if faces else none
         return np.asarray(in_markup(landmarks, markup), np.float32)
 
 
-#: Box (4,), score and roll of a face.
-_Found: TypeAlias = tuple[npt.NDArray[np.float32], float | None, float]
+def _own_backend(backend: Backend, *, has_options: bool) -> Backend:
+    if isinstance(backend, type) or not callable(getattr(backend, "run", None)):
+        raise BackendError(
+            "backend must be 'auto', 'torch', 'onnx', or an object with the methods of "
+            f"face_alignment_3d.backends.protocol.Backend; got {backend!r}"
+        )
+    if has_options:
+        raise BackendError(
+            "weights, device, dtype, compile and threads are for backends by name; leave them out with a "
+            f"{type(backend).__name__}, which has its own"
+        )
+    return backend
 
 
-def _dealt(faces: Iterable[Face3D], counts: Iterable[int]) -> list[list[Face3D]]:
-    """The first ``counts[0]`` faces, the next ``counts[1]``, and so on."""
-    remaining = iter(faces)
-    return [list(islice(remaining, count)) for count in counts]
+def _make_detector(backend: Backend, threads: int | None) -> FaceDetector:
+    """The default detector beside ``backend``; beside one of somebody's own, in the runtime that is there."""
+    from face_alignment_3d.detection.mtcnn import MTCNNDetector
+
+    if backend.name == "onnx" or find_spec("torch") is None:
+        device = backend.device if backend.name == "onnx" else "cpu"
+        return MTCNNDetector(backend="onnx", device=device, threads=threads)
+    return MTCNNDetector(device=backend.device if backend.name == "torch" else "cpu")
 
 
-def _estimator(
-    blendshapes: "bool | BlendshapeEstimator", offline: bool | None
-) -> "BlendshapeEstimator | None":
-    if not isinstance(blendshapes, bool):
-        return blendshapes
-    if not blendshapes:
-        return None
-    from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
-
-    return BlendshapeEstimator(offline=offline)
-
-
-def _given(boxes: npt.NDArray[np.float32]) -> list[_Found]:
-    return [(box, None, 0.0) for box in boxes]
-
-
-def _boxes_of(detections: Sequence[Detection]) -> npt.NDArray[np.float32]:
-    try:
-        return as_boxes([detection.box for detection in detections])
-    except BoxError as error:
-        raise BoxError(f"from the detector: {error}") from error
+def _estimator(blendshapes: bool | BlendshapeEstimator, offline: bool | None) -> BlendshapeEstimator | None:
+    if isinstance(blendshapes, bool):
+        return BlendshapeEstimator(offline=offline) if blendshapes else None
+    if not hasattr(blendshapes, "annotate"):
+        raise ValueError(f"blendshapes must be True, False or a BlendshapeEstimator; got {blendshapes!r}")
+    return blendshapes
 
 
 def _check_at_least_1(**values: int) -> None:
     for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise ValueError(f"{name} must be a whole number; got {value!r}")
         if value < 1:
             raise ValueError(f"{name} must be at least 1; got {value}")

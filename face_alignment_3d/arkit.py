@@ -1,8 +1,11 @@
-"""The names of ARKit's 52 blendshapes."""
+"""ARKit's 52 blendshapes: their names, those that 66 points show, and the values of one face."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 
 def _sides(*names: str) -> tuple[str, ...]:
@@ -32,12 +35,63 @@ BLENDSHAPES: Final = (
     "tongueOut",
 )
 
-_KNOWN: Final = frozenset(BLENDSHAPES)
+#: Those that are NaN, because the 66 points do not tell them: see docs/blendshapes.md for each.
+NOT_VISIBLE: Final = frozenset(
+    {
+        *(f"eyeLook{way}{side}" for way in ("Up", "Down", "In", "Out") for side in ("Left", "Right")),
+        *("eyeSquintLeft", "eyeSquintRight"),
+        *("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "tongueOut"),
+    }
+)
+
+#: Those that are estimated, in ARKit's order.
+VISIBLE: Final = tuple(name for name in BLENDSHAPES if name not in NOT_VISIBLE)
+
+_POSITION: Final = {name: index for index, name in enumerate(BLENDSHAPES)}
+
+
+class Blendshapes(Mapping[str, float]):
+    """ARKit's name -> value in [0, 1], or NaN for what 66 points do not show; in the order of ARKit's names.
+
+    "Left" and "Right" are the subject's own. It goes as it is to
+    :class:`~face_alignment_3d.export.LiveLinkFrame` and :class:`~face_alignment_3d.export.VMCSender`.
+    """
+
+    def __init__(self, values: npt.NDArray[np.floating]) -> None:
+        """``values`` (52,) in the order of :data:`BLENDSHAPES`; ValueError for another shape."""
+        array = np.array(values, np.float64)
+        if array.shape != (len(BLENDSHAPES),):
+            raise ValueError(f"values must have shape ({len(BLENDSHAPES)},); got {array.shape}")
+        array.flags.writeable = False
+        self._array = array
+
+    @property
+    def array(self) -> npt.NDArray[np.float64]:
+        """(52,), read-only: the values in the order of :data:`BLENDSHAPES`."""
+        return self._array
+
+    @property
+    def visible(self) -> tuple[str, ...]:
+        """The names of those that are not NaN by definition."""
+        return VISIBLE
+
+    def __getitem__(self, name: str) -> float:
+        return float(self._array[_POSITION[name]])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(BLENDSHAPES)
+
+    def __len__(self) -> int:
+        return len(BLENDSHAPES)
+
+    def __repr__(self) -> str:
+        largest = sorted(VISIBLE, key=lambda name: -self[name])[:5]
+        return f"Blendshapes({', '.join(f'{name}={self[name]:.2f}' for name in largest)}, ...)"
 
 
 def require_blendshapes(blendshapes: Mapping[str, float]) -> None:
     """Raises ValueError unless all names are ARKit's and all values are in [0, 1] or NaN, for not known."""
-    unknown = sorted(set(blendshapes) - _KNOWN)
+    unknown = sorted(set(blendshapes) - set(BLENDSHAPES))
     if unknown:
         raise ValueError(f"blendshapes must have ARKit's names, such as jawOpen; got {', '.join(unknown)}")
     for name, value in blendshapes.items():

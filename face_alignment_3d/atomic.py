@@ -4,6 +4,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -23,6 +24,36 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
-        if isinstance(error, OSError) and error.errno is not None:
-            raise OSError(error.errno, error.strerror, str(path)) from error
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise
+
+
+class PartFile:
+    """A hidden file in ``target``'s folder that is written bit by bit.
+
+    :meth:`finish` gives it the target's name, :meth:`discard` removes it.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part")
+
+    def finish(self, target: Path | None = None) -> Path:
+        """Makes the written file, which must be closed, the target, which until then is as it was.
+
+        Returns the target. ``target``, in the same folder, is for names that are known only at the end.
+        """
+        with self.path.open("rb") as handle:
+            os.fsync(handle.fileno())
+        return self.path.replace(self.target if target is None else target)
+
+    def discard(self, file: IO[str] | IO[bytes] | None = None) -> None:
+        """Closes ``file`` and removes what was written; nothing where it is finished."""
+        try:
+            if file is not None:
+                file.close()
+        except OSError:
+            pass  # A full disk: what it did not take is thrown away.
+        finally:
+            self.path.unlink(missing_ok=True)

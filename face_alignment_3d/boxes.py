@@ -1,11 +1,12 @@
-"""Checking the face boxes that a caller gives."""
+"""Face boxes: those that a caller gives, and those of a detector."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.detection.protocol import FaceDetector
 from face_alignment_3d.errors import BoxError
 from face_alignment_3d.tensors import is_tensor
 
@@ -18,13 +19,54 @@ BoxesLike: TypeAlias = Union[
 ]
 
 _EXPECTED: Final = "boxes must have shape (N, 4), xyxy in image pixels"
+#: Pixels. A face whose box is smaller has nothing to align in it; boxes in fractions of the image all are.
+_LEAST_SIDE: Final = 2.0
+
+
+class FaceBox(NamedTuple):
+    """Where a face is."""
+
+    box: npt.NDArray[np.float32]
+    """(4,): x0, y0, x1, y1 in image pixels."""
+    score: float | None
+    """The detector's, in [0, 1]; None for a box that was given."""
+    roll: float
+    """How far the head leans, in radians, clockwise on screen; 0 where that is not known."""
+
+
+def given_boxes(boxes: BoxesLike) -> list[FaceBox]:
+    """The caller's ``boxes``, in their order. Raises as :func:`as_boxes`."""
+    return [FaceBox(box, None, 0.0) for box in as_boxes(boxes)]
+
+
+def detected_boxes(detector: FaceDetector, image_rgb: npt.NDArray[np.uint8]) -> list[FaceBox]:
+    """The faces that ``detector`` finds in an image (H, W, 3), the largest box first.
+
+    Raises :class:`BoxError` when it returns something else than detections, or detections without a box.
+    """
+    found = detector.detect(image_rgb)
+    if isinstance(found, np.ndarray) or not isinstance(found, Sequence):
+        raise _no_detections(type(found).__name__)
+    for each in found:
+        if not (hasattr(each, "box") and hasattr(each, "score")):
+            raise _no_detections(f"a {type(found).__name__} of {type(each).__name__}")
+    try:
+        boxes = as_boxes([each.box for each in found])
+    except BoxError as error:
+        raise BoxError(f"from the detector: {error}") from error
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return [
+        FaceBox(boxes[i], float(found[i].score), float(getattr(found[i], "roll", 0.0)))
+        for i in np.argsort(-areas, kind="stable")
+    ]
 
 
 def as_boxes(boxes: BoxesLike) -> npt.NDArray[np.float32]:
     """The boxes as a new float32 array (F, 4) of x0, y0, x1, y1; (0, 4) from an empty list.
 
     Boxes may reach outside the image. Raises :class:`BoxError` for another shape or type, for NaN or
-    infinity, and where x1 <= x0 or y1 <= y0.
+    infinity, where x1 <= x0 or y1 <= y0, and for boxes of less than 2 pixels, such as those in fractions of
+    the image.
     """
     array = _as_array(boxes)
     if array.size == 0 and array.shape in ((0,), (0, 4)):
@@ -45,7 +87,20 @@ def as_boxes(boxes: BoxesLike) -> npt.NDArray[np.float32]:
                 f"{_EXPECTED}, with x1 > x0 and y1 > y0; box {index} is {[x0, y0, x1, y1]}. "
                 "If these are x, y, width, height, pass (x, y, x + width, y + height)"
             )
+        if max(x1 - x0, y1 - y0) < _LEAST_SIDE:
+            raise BoxError(
+                f"{_EXPECTED}; box {index} is {[x0, y0, x1, y1]}, less than {_LEAST_SIDE:g} pixels. If these "
+                "are fractions of the image, in [0, 1], multiply x by its width and y by its height"
+            )
     return result
+
+
+def _no_detections(got: str) -> BoxError:
+    return BoxError(
+        "a detector must return a list of face_alignment_3d.Detection(box, score), with box (4,) x0, y0, x1, "
+        f"y1 in image pixels; got {got}. Of rows (x0, y0, x1, y1, score) make "
+        "[Detection(row[:4], row[4]) for row in rows]"
+    )
 
 
 def _as_array(boxes: BoxesLike) -> npt.NDArray[np.generic]:

@@ -2,26 +2,26 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.arkit import Blendshapes
 from face_alignment_3d.pose.camera import Camera
 from face_alignment_3d.pose.head_pose import HeadPose, estimate_pose
 from face_alignment_3d.pose.measures import FaceMeasures, measure_face
 from face_alignment_3d.pose.perspective import MEAN_INTERPUPILLARY_MM, PerspectivePose, solve_perspective
 
-if TYPE_CHECKING:
-    from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
-    from face_alignment_3d.blendshapes.result import Blendshapes
+#: Points whose :attr:`Face3D.visibility` is at least this are taken to be visible.
+VISIBLE_FROM: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Face3D:
     """One face in one image. All coordinates are image pixels; (0, 0) is the center of the top-left pixel.
 
-    What follows from the landmarks is computed when it is first asked for.
+    Pose, measures and canonical points follow from the landmarks and are computed when first asked for.
     """
 
     landmarks: npt.NDArray[np.float32]
@@ -38,8 +38,15 @@ class Face3D:
     score: float | None
     """The detector's score in [0, 1], or None when the box was the caller's."""
 
-    blendshape_estimator: "BlendshapeEstimator | None" = field(default=None, kw_only=True, repr=False)
-    """What :attr:`blendshapes` come from; None when they were not asked for."""
+    visibility: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
+    """(66,) in [0, 1]: the probability that the point can be seen, neither behind the head itself nor behind
+    something else; from :data:`VISIBLE_FROM` on it is taken to be visible. Hidden points are placed where
+    they are all the same. None when the weights do not tell."""
+
+    blendshapes: Blendshapes | None = field(default=None, kw_only=True)
+    """ARKit's 52 blendshapes, a mapping of ARKit's name -> value in [0, 1], NaN for those that 66 points do
+    not show. None when they were not asked for, as with ``FaceAligner3D(blendshapes=True)``, and for
+    landmarks without a pose."""
 
     @cached_property
     def pose(self) -> HeadPose:
@@ -59,15 +66,6 @@ class Face3D:
         points = self.pose.to_canonical(self.landmarks)
         points.flags.writeable = False
         return points
-
-    @cached_property
-    def blendshapes(self) -> "Blendshapes | None":
-        """ARKit's 52 blendshapes, from these landmarks; None when they were not asked for.
-
-        A mapping of ARKit's name -> value in [0, 1]; NaN for those that 66 points do not show. Ask for them
-        with ``FaceAligner3D(blendshapes=True)``. Raises as :attr:`pose` does.
-        """
-        return None if self.blendshape_estimator is None else self.blendshape_estimator.estimate(self)
 
     @cached_property
     def measures(self) -> FaceMeasures:

@@ -1,37 +1,42 @@
 """Faces as the network is to see them, made into pixels when it takes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.crop import Crop
+from face_alignment_3d.boxes import FaceBox
+from face_alignment_3d.crop import Crop, crop_around
+from face_alignment_3d.networks.geometry import CascadeGeometry
 
 
 class FaceView(NamedTuple):
     """A face of a photo, to be cropped."""
 
+    face: FaceBox
     crop: Crop
-    box: npt.NDArray[np.float32]
-    """(4,): x0, y0, x1, y1 in the photo."""
-    score: float | None
-    """The detector's, None for a box that was given."""
     pixels: Callable[[], npt.NDArray[np.uint8]]
     """Makes the crop, RGB (S, S, 3). Until then the view keeps the photo in memory."""
-
-    @classmethod
-    def of(
-        cls, image_rgb: npt.NDArray[np.uint8], crop: Crop, box: npt.NDArray[np.float32], score: float | None
-    ) -> "FaceView":
-        """The view of ``crop`` in ``image_rgb`` (H, W, 3)."""
-        return cls(crop, box, score, partial(crop.sample, image_rgb))
 
     def sampled(self) -> "FaceView":
         """This view with its crop made now, so that it no longer needs the photo."""
         pixels = self.pixels()
         return self._replace(pixels=lambda: pixels)
+
+
+def face_views(
+    image_rgb: npt.NDArray[np.uint8], faces: Iterable[FaceBox], geometry: CascadeGeometry
+) -> list[FaceView]:
+    """The ``faces`` of an image (H, W, 3) as a cascade of that ``geometry`` is to see them."""
+    views = []
+    for face in faces:
+        crop = crop_around(
+            face.box, size=geometry.input_size, crop_scale=geometry.crop_scale, angle=face.roll
+        )
+        views.append(FaceView(face, crop, partial(crop.sample, image_rgb)))
+    return views
 
 
 class FaceViewCrops:

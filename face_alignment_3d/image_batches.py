@@ -1,14 +1,16 @@
-"""What counts as several images, and saying which of them an error is about."""
+"""Several images: which values are some, and which of them an error is about."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias, Union
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, Union, cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from face_alignment_3d.boxes import BoxesLike
 from face_alignment_3d.errors import BoxError, ImageError
 from face_alignment_3d.images import ImageLike
 from face_alignment_3d.tensors import is_tensor
@@ -16,21 +18,61 @@ from face_alignment_3d.tensors import is_tensor
 if TYPE_CHECKING:
     import torch
 
-#: The images of a batch: a sequence, an array (B, H, W, 1, 3 or 4) or a tensor (B, 1 or 3, H, W).
+#: The images of a batch: a sequence, an array (B, H, W, 1, 3 or 4), an array (B,) of paths, or a tensor
+#: (B, 1 or 3, H, W).
 ImageBatch: TypeAlias = Union[Sequence[ImageLike], npt.NDArray[np.generic], "torch.Tensor"]
 
+_Item = TypeVar("_Item")
 
-def check_is_batch(images: object) -> None:
-    """Refuses a single image, whose rows or letters would else be taken for the images of a batch.
 
-    Raises :class:`ImageError`.
+def as_batch(images: ImageBatch) -> Sequence[ImageLike]:
+    """``images`` as a sequence of images. Raises :class:`ImageError` for a single one and an iterator."""
+    several = as_images(images)
+    if not (isinstance(several, Sized) and hasattr(several, "__getitem__")):
+        raise ImageError(
+            f"a batch must be a sequence of images; got a {type(images).__name__}: pass list(...) of it, or "
+            "stream it with FaceAligner3D.align_many"
+        )
+    return cast("Sequence[ImageLike]", several)
+
+
+def as_images(images: Iterable[ImageLike]) -> Iterable[ImageLike]:
+    """``images``, with an array of paths as a list of them.
+
+    Raises :class:`ImageError` for a single image, whose rows or letters would else be taken for images, and
+    for what cannot be iterated.
     """
     if isinstance(images, np.ndarray) or is_tensor(images):
+        if isinstance(images, np.ndarray) and images.ndim == 1 and images.dtype.kind in "OUS":
+            return cast("list[ImageLike]", images.tolist())
         single, what = images.ndim < 4, f"an array of shape {tuple(images.shape)}"
     else:
-        single, what = isinstance(images, (str, os.PathLike, Image.Image)), f"one {type(images).__name__}"
+        single = isinstance(images, (str, bytes, os.PathLike, Image.Image))
+        what = f"one {type(images).__name__}"
     if single:
         raise ImageError(f"a batch must be a sequence of images; got {what}: put a single image into a list")
+    if not isinstance(images, Iterable) or isinstance(images, dict):
+        raise ImageError(f"a batch must be a sequence of images; got a {type(images).__name__}")
+    return images
+
+
+def boxes_of_batch(boxes: Sequence[BoxesLike | None] | None, *, count: int) -> Sequence[BoxesLike | None]:
+    """An entry for each of ``count`` images, None where the detector is to find the faces.
+
+    Raises :class:`BoxError` for another number of entries.
+    """
+    if boxes is None:
+        return [None] * count
+    if not isinstance(boxes, Sized) or len(boxes) != count:
+        got = f"{len(boxes)} for {count} images" if isinstance(boxes, Sized) else f"a {type(boxes).__name__}"
+        raise BoxError(f"boxes must be a sequence with one entry an image; got {got}")
+    return boxes
+
+
+def dealt(items: Iterable[_Item], counts: Iterable[int]) -> list[list[_Item]]:
+    """The first ``counts[0]`` items, the next ``counts[1]``, and so on."""
+    remaining = iter(items)
+    return [list(islice(remaining, count)) for count in counts]
 
 
 @contextmanager

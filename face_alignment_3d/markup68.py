@@ -50,6 +50,14 @@ def in_markup(points: npt.NDArray[np.floating], markup: Markup) -> npt.NDArray[n
     return to_68(points) if markup == "68" else np.asarray(points)
 
 
+def values_in_markup(values: npt.NDArray[np.floating], markup: Markup) -> npt.NDArray[np.floating]:
+    """(..., 66) numbers, one for each point, such as confidence or visibility: (..., 66) or (..., 68).
+
+    An inner mouth corner has the mean of the points that it is derived from, weighted as these are.
+    """
+    return in_markup(np.asarray(values)[..., None], markup)[..., 0]
+
+
 def require_markup(markup: str) -> None:
     """Raises :class:`LandmarksError` unless ``markup`` is one of :data:`MARKUPS`."""
     if markup not in MARKUPS:

@@ -11,17 +11,17 @@ _Result = TypeVar("_Result")
 
 
 def overlapped(
-    items: Iterable[_Item], work: Callable[[_Item], _Result], *, ahead: int, workers: int
+    items: Iterable[_Item], work: Callable[[_Item], _Result], *, prefetch: int, workers: int
 ) -> Iterator[list[tuple[_Item, _Result | Exception]]]:
     """Groups of (item, ``work(item)`` or the exception that it raised), in the order of ``items``.
 
     A group has at least one item and as many more as are done by then, so that the caller can handle them
     together; while it does, ``workers`` threads go on with the next ones. ``items`` is read in the caller's
-    thread, and at most ``ahead`` of them are in work or waiting for the caller. An exception of ``items``
+    thread, and at most ``prefetch`` of them are in work or waiting for the caller. An exception of ``items``
     itself comes after the results of what it gave before. Leaving the iterator early cancels what has not
     begun.
     """
-    queue = _Queue(iter(items), work, ahead)
+    queue = _Queue(iter(items), work, prefetch)
     with ThreadPoolExecutor(workers) as pool:
         try:
             queue.fill(pool)

@@ -32,14 +32,14 @@ def photo() -> np.ndarray:
     return np.asarray(skimage.data.astronaut())
 
 
-@pytest.mark.parametrize(("ahead", "workers", "batch_size"), [(1, 1, 1), (3, 2, 2), (20, 4, 32)])
+@pytest.mark.parametrize(("prefetch", "workers", "batch_size"), [(1, 1, 1), (3, 2, 2), (20, 4, 32)])
 def test_results_are_those_of_single_calls(
-    aligner: FaceAligner3D, photo: np.ndarray, ahead: int, workers: int, batch_size: int
+    aligner: FaceAligner3D, photo: np.ndarray, prefetch: int, workers: int, batch_size: int
 ) -> None:
     images = [np.roll(photo, 9 * i, axis=1) for i in range(7)]
     boxes = [[BOX], None, [], [BOX, BOX], None, [BOX], None]
     stream = aligner.align_many(
-        iter(images), boxes=iter(boxes), ahead=ahead, workers=workers, batch_size=batch_size
+        iter(images), boxes=iter(boxes), prefetch=prefetch, workers=workers, batch_size=batch_size
     )
     results = list(stream)
     assert [item.index for item in results] == list(range(7))
@@ -83,7 +83,7 @@ def test_the_stream_is_read_as_it_goes(aligner: FaceAligner3D, photo: np.ndarray
             read += 1
             yield photo
 
-    stream = aligner.align_many(endless(), ahead=3)
+    stream = aligner.align_many(endless(), prefetch=3)
     assert [next(stream).index for _ in range(5)] == [0, 1, 2, 3, 4]
     assert read <= 5 + 2 * 3
     stream.close()
@@ -96,7 +96,7 @@ def test_boxes_must_be_as_many_as_images(aligner: FaceAligner3D, photo: np.ndarr
         next(stream)
 
 
-@pytest.mark.parametrize("option", ["batch_size", "ahead", "workers"])
+@pytest.mark.parametrize("option", ["batch_size", "prefetch", "workers"])
 def test_options_out_of_range_are_refused_at_once(aligner: FaceAligner3D, option: str) -> None:
     with pytest.raises(ValueError, match=f"{option} must be at least 1; got 0"):
         aligner.align_many([], **{option: 0})

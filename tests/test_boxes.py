@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from face_alignment_3d.boxes import as_boxes
+from face_alignment_3d.boxes import as_boxes, detected_boxes, given_boxes
+from face_alignment_3d.detection.protocol import Detection
 from face_alignment_3d.errors import BoxError
 
 GOOD = [[1.5, 2, 30, 40], [-10, -5, 5, 5]]
@@ -65,8 +66,57 @@ def test_the_result_is_the_librarys_own() -> None:
         ([[0.0, 0.0, 1e300, 5.0]], "all finite; box 0"),
         ([[100, 100, 50, 60]], r"x1 > x0 and y1 > y0; box 0 is .*x, y, width, height"),
         ([[0, 0, 5, 0]], "box 0"),
+        ([[0.25, 0.2, 0.75, 0.8]], r"less than 2 pixels. If these are fractions of the image, in \[0, 1\]"),
+        ([[0, 0, 50, 50], [0, 0, 1, 1]], "box 1 is .*fractions"),
+        ([[-0.1, 0.2, 1.2, 0.9]], "fractions"),
     ],
 )
 def test_other_things_are_refused_with_a_reason(boxes: object, message: str) -> None:
     with pytest.raises(BoxError, match=message):
         as_boxes(boxes)  # type: ignore[arg-type]
+
+
+class _Detector:
+    def __init__(self, found: object) -> None:
+        self.found = found
+
+    def detect(self, image_rgb: np.ndarray) -> object:
+        return self.found
+
+
+def _detected(found: object) -> list:  # type: ignore[type-arg]
+    return detected_boxes(_Detector(found), np.zeros((9, 9, 3), np.uint8))  # type: ignore[arg-type]
+
+
+def test_given_boxes_keep_their_order() -> None:
+    faces = given_boxes(GOOD)
+    assert [face.box.tolist() for face in faces] == GOOD
+    assert {(face.score, face.roll) for face in faces} == {(None, 0.0)}
+
+
+def test_detected_boxes_come_by_area() -> None:
+    small, large = Detection(np.float32([0, 0, 5, 5]), 0.9, 0.1), Detection(np.float32([0, 0, 9, 9]), 0.8)
+    assert [(face.score, face.roll) for face in _detected([small, large])] == [(0.8, 0.0), (0.9, 0.1)]
+    assert _detected(()) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "got"),
+    [
+        (np.array([[0, 0, 9, 9, 0.9]]), "ndarray"),
+        (np.zeros((0, 5)), "ndarray"),
+        ([np.array([0, 0, 9, 9, 0.9])], "a list of ndarray"),
+        ([(0, 0, 9, 9)], "a list of tuple"),
+        ((item for item in []), "generator"),
+        (None, "NoneType"),
+        ({"box": [0, 0, 9, 9]}, "dict"),
+    ],
+)
+def test_what_is_no_detection_is_named(found: object, got: str) -> None:
+    with pytest.raises(BoxError, match=f"a list of face_alignment_3d.Detection.*; got {got}"):
+        _detected(found)
+
+
+def test_wrong_boxes_of_a_detector_say_where_they_are_from() -> None:
+    with pytest.raises(BoxError, match="from the detector: boxes must have"):
+        _detected([Detection(np.float32([0.1, 0.1, 0.5, 0.5]), 0.9)])

@@ -4,33 +4,51 @@ import gc
 import weakref
 
 import numpy as np
+import pytest
+import torch
 
-from face_alignment_3d.crop import Crop
-from face_alignment_3d.face_views import FaceView, FaceViewCrops
+from face_alignment_3d.boxes import FaceBox
+from face_alignment_3d.crop import Crop, crop_around
+from face_alignment_3d.face_views import FaceViewCrops, face_views
+from face_alignment_3d.networks.geometry import CascadeGeometry
+from face_alignment_3d.networks.presets import lite
 
 BOX = np.float32([10, 20, 40, 50])
-CROPS = [Crop(25.0 + i, 35.0, 40.0, 32, 0.1 * i) for i in range(5)]
+FACES = [FaceBox(BOX + index, 0.5, 0.1 * index) for index in range(5)]
+
+
+@pytest.fixture(scope="module")
+def geometry() -> CascadeGeometry:
+    with torch.device("meta"):
+        return lite().geometry
 
 
 def _photo() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (70, 80, 3), dtype=np.uint8)
 
 
-def test_slices_are_the_crops() -> None:
+def _crops(geometry: CascadeGeometry) -> list[Crop]:
+    size, scale = geometry.input_size, geometry.crop_scale
+    return [crop_around(face.box, size=size, crop_scale=scale, angle=face.roll) for face in FACES]
+
+
+def test_slices_are_the_crops(geometry: CascadeGeometry) -> None:
     photo = _photo()
-    crops = FaceViewCrops([FaceView.of(photo, crop, BOX, None) for crop in CROPS])
-    expected = np.stack([crop.sample(photo) for crop in CROPS])
+    views = face_views(photo, FACES, geometry)
+    assert [view.crop for view in views] == _crops(geometry)
+    crops = FaceViewCrops(views)
+    expected = np.stack([crop.sample(photo) for crop in _crops(geometry)])
     assert len(crops) == 5
     np.testing.assert_array_equal(crops[:], expected)
     np.testing.assert_array_equal(crops[1:3], expected[1:3])
     assert crops[:].flags.c_contiguous
 
 
-def test_a_view_keeps_the_photo_until_it_is_sampled() -> None:
+def test_a_view_keeps_the_photo_until_it_is_sampled(geometry: CascadeGeometry) -> None:
     photo = _photo()
     gone = weakref.ref(photo)
-    view = FaceView.of(photo, CROPS[1], BOX, 0.5)
-    expected = CROPS[1].sample(photo)
+    (view,) = face_views(photo, FACES[1:2], geometry)
+    expected = view.crop.sample(photo)
     del photo
     gc.collect()
     assert gone() is not None
@@ -38,5 +56,4 @@ def test_a_view_keeps_the_photo_until_it_is_sampled() -> None:
     gc.collect()
     assert gone() is None
     np.testing.assert_array_equal(view.pixels(), expected)
-    assert (view.crop, view.score) == (CROPS[1], 0.5)
-    np.testing.assert_array_equal(view.box, BOX)
+    assert view.face is FACES[1]

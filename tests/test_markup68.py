@@ -5,7 +5,7 @@ import pytest
 
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.markup import FROM_68, MIRROR, NAMES
-from face_alignment_3d.markup68 import in_markup, lines_in, names_in, to_68
+from face_alignment_3d.markup68 import in_markup, lines_in, names_in, to_68, values_in_markup
 from face_alignment_3d.pose.mean_face import MEAN_FACE
 
 MIRROR68 = [
@@ -57,3 +57,16 @@ def test_wrong_arguments() -> None:
         to_68(np.zeros((68, 3)))
     with pytest.raises(ValueError, match="'66' and '68'; got '70'"):
         in_markup(np.zeros((66, 3)), "70")  # type: ignore[arg-type]
+
+
+def test_numbers_of_points_go_along() -> None:
+    values = np.random.default_rng(3).random((2, 66)).astype(np.float32)
+    full = values_in_markup(values, "68")
+    assert full.shape == (2, 68)
+    assert full.dtype == np.float32
+    np.testing.assert_array_equal(full[:, FROM_68], values)
+    np.testing.assert_allclose(
+        full[:, 60], 0.806 * full[:, 48] + 0.097 * (full[:, 61] + full[:, 67]), atol=1e-6
+    )
+    np.testing.assert_array_equal(values_in_markup(values, "66"), values)
+    assert values_in_markup(np.zeros((0, 66)), "68").shape == (0, 68)

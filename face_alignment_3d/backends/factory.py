@@ -1,4 +1,4 @@
-"""Which runtime a caller gets. Torch is imported only where it is the one."""
+"""A backend by name. Torch is imported only where it is the one."""
 
 import os
 from importlib.util import find_spec
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.errors import BackendError
-from face_alignment_3d.weights.store import resolve_weights
 
 if TYPE_CHECKING:
     import torch
@@ -30,13 +29,14 @@ def open_backend(
     threads: int | None = None,
     offline: bool | None = None,
 ) -> Backend:
-    """Loads ``weights`` into a runtime; arguments as of :class:`face_alignment_3d.FaceAligner3D`.
+    """The backend for ``weights``, which loads them when it is first used.
 
-    Raises :class:`BackendError` where the runtime is not installed or cannot do what is asked of it,
-    :class:`WeightsError` when the weights cannot be had, :class:`DeviceError` for a device that is not there.
+    Arguments are as of :class:`face_alignment_3d.FaceAligner3D`. Raises :class:`BackendError` where the
+    runtime is not installed or cannot do what is asked of it, :class:`WeightsError` for weights that are not
+    there, :class:`DeviceError` for a device that is not there and ValueError for ``threads`` that are no
+    number from 1 on.
     """
-    name = choose(weights, backend)
-    if name == "torch":
+    if choose(weights, backend) == "torch":
         if threads is not None:
             raise BackendError(
                 "threads is for backend 'onnx': torch has one number of threads for the whole process, which "
@@ -44,35 +44,28 @@ def open_backend(
             )
         from face_alignment_3d.backends.torch_backend import TorchBackend
 
-        path = resolve_weights(weights, offline=offline)
-        return TorchBackend(path, device=device, dtype=dtype, compile=compile)
+        return TorchBackend(weights, device=device, dtype=dtype, compile=compile, offline=offline)
     if dtype != "float32" or compile:
         raise BackendError(
             f"dtype={dtype!r} and compile={compile} are for backend 'torch'; leave them out with 'onnx'"
         )
     from face_alignment_3d.backends.onnx_backend import OnnxBackend
-    from face_alignment_3d.onnx_graphs.cache import cascade_graph_file
 
-    is_graph = _is_graph(weights)
-    graph = Path(weights) if is_graph else cascade_graph_file(resolve_weights(weights, offline=offline))
-    return OnnxBackend(graph.expanduser(), device=str(device), threads=threads)
+    return OnnxBackend(weights, device=str(device), threads=threads, offline=offline)
 
 
-def choose(weights: str | os.PathLike[str], backend: BackendName) -> Literal["torch", "onnx"]:
+def choose(weights: str | os.PathLike[str], backend: str) -> Literal["torch", "onnx"]:
     """The runtime: "auto" is "onnx" for an .onnx file and where torch is not installed, else "torch".
 
     Raises :class:`BackendError` for another name, and for an .onnx file with backend "torch".
     """
     if backend not in ("auto", "torch", "onnx"):
         raise BackendError(f"backend must be 'auto', 'torch' or 'onnx'; got {backend!r}")
-    if backend == "torch" and _is_graph(weights):
+    is_graph = isinstance(weights, (str, os.PathLike)) and Path(weights).suffix == ".onnx"
+    if backend == "torch" and is_graph:
         raise BackendError(
             f"{os.fspath(weights)} is an ONNX file; use backend 'onnx', or .safetensors weights"
         )
     if backend == "auto":
-        return "onnx" if _is_graph(weights) or find_spec("torch") is None else "torch"
-    return backend
-
-
-def _is_graph(weights: str | os.PathLike[str]) -> bool:
-    return Path(weights).suffix == ".onnx"
+        return "onnx" if is_graph or find_spec("torch") is None else "torch"
+    return "torch" if backend == "torch" else "onnx"

@@ -1,23 +1,28 @@
 """The cascade as an ONNX graph in ONNX Runtime; torch is not imported."""
 
+import os
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.cores import usable_cores
 from face_alignment_3d.backends.parallel import even_parts, shared_out
-from face_alignment_3d.backends.protocol import Crops
-from face_alignment_3d.backends.session import open_session
+from face_alignment_3d.backends.protocol import CascadeOutput, Crops
+from face_alignment_3d.backends.session import choose_device, open_session
+from face_alignment_3d.errors import WeightsError
+from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.networks.geometry import CascadeGeometry
 from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, check_metadata
+from face_alignment_3d.weights.requirement import require_weights
+from face_alignment_3d.weights.store import resolve_weights
 
 if TYPE_CHECKING:
     import onnxruntime
-
-_Outputs: TypeAlias = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 #: Faces for each thread from which a batch is worth sharing out; with fewer there is nothing to gain.
 _LEAST: Final = 2
@@ -26,8 +31,10 @@ _MOST: Final = 8
 
 
 class OnnxBackend:
-    """A graph that ``face-alignment-3d export onnx`` wrote (a :class:`.protocol.Backend`).
+    """A cascade's graph in ONNX Runtime (a :class:`.protocol.Backend`).
 
+    ``weights`` is the path of a graph that ``face-alignment-3d export onnx`` wrote, or a name or
+    ``.safetensors`` file whose graph is made at the first use, by torch, and kept in the cache folder.
     ``device`` is "auto" (CUDA where this build of ONNX Runtime has it, else the CPU), "cpu", "cuda" or
     "cuda:1". ``threads`` is how many threads share the work on a CPU; None takes as many as there are
     physical cores that the process may use.
@@ -37,31 +44,98 @@ class OnnxBackend:
     most 8 at a time, in a second session, which is opened at the first such batch. (Should the file be gone
     or another by then, such batches are one run as well.) Points are the same to 0.0001 crop pixels.
 
-    Raises :class:`WeightsError` for a file that is missing or not such a graph, :class:`DeviceError` for a
-    device that is not there and :class:`BackendError` where ONNX Runtime is not installed.
+    The graph is loaded at the first use; forks, pickles and copies load it anew.
+
+    Raises :class:`WeightsError` for a missing file, :class:`DeviceError` for a device that is not there,
+    :class:`BackendError` where ONNX Runtime is not installed and ValueError for ``threads`` that are no
+    number from 1 on; at the first use :class:`WeightsError` for a file that is no such graph.
     """
 
     name: Final = "onnx"
 
-    def __init__(self, graph: Path, *, device: str = "auto", threads: int | None = None) -> None:
-        graph = graph.absolute()  # The second session may be opened when the current folder is another.
-        self._session, self._device = open_session(graph, device=device, threads=threads)
-        self._graph, self._state = graph, _state(graph)
-        self._threads = usable_cores() if threads is None else threads
-        self._single: onnxruntime.InferenceSession | None = self._session if self._threads == 1 else None
-        self._opening = Lock()
-        self.metadata = check_metadata(
-            self._session.get_modelmeta().custom_metadata_map, graph, expected=CASCADE_FORMAT
+    def __init__(
+        self,
+        weights: str | os.PathLike[str],
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        offline: bool | None = None,
+    ) -> None:
+        require_threads(threads)
+        choose_device(device)
+        self._device = device  # "auto" is looked for at each use, as a pickle may come to another machine.
+        self._sessions = Lazy(
+            partial(_open, _required(weights, offline), device, threads, offline), survives_fork=False
         )
-        self.geometry = CascadeGeometry.from_metadata(self.metadata)
 
     @property
     def device(self) -> str:
         """ "cpu" or "cuda:<index>"."""
-        return self._device
+        return choose_device(self._device)
 
-    def run(self, crops: Crops) -> _Outputs:
-        """B RGB crops -> points (B, N, 3) in crop pixels and confidence (B, N) in [0, 1]."""
+    @property
+    def geometry(self) -> CascadeGeometry:
+        """The sizes of its crops and outputs."""
+        return self._sessions().geometry
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the graph says of itself."""
+        return self._sessions().metadata
+
+    def run(self, crops: Crops) -> CascadeOutput:
+        """What the cascade says of B RGB crops."""
+        return self._sessions().run(crops)
+
+
+def require_threads(threads: int | None) -> None:
+    """Raises ValueError unless ``threads`` is None or a whole number from 1 on."""
+    if threads is None:
+        return
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
+        raise ValueError(f"threads must be None or a whole number; got {threads!r}")
+    if threads < 1:
+        raise ValueError(f"threads must be None or at least 1; got {threads}")
+
+
+def _required(weights: str | os.PathLike[str], offline: bool | None) -> str | Path:
+    """The absolute path of a graph that exists, or as of :func:`require_weights`."""
+    if not isinstance(weights, (str, os.PathLike)) or Path(weights).suffix != ".onnx":
+        return require_weights(weights, kind="cascade", offline=offline)
+    graph = Path(weights).expanduser().absolute()
+    if not graph.is_file():
+        raise WeightsError(
+            f"there is no ONNX file {graph}; check the path, or make it with `face-alignment-3d export onnx`"
+        )
+    return graph
+
+
+def _open(weights: str | Path, device: str, threads: int | None, offline: bool | None) -> "_Sessions":
+    if isinstance(weights, Path) and weights.suffix == ".onnx":
+        return _Sessions(weights, device=device, threads=threads)
+    from face_alignment_3d.onnx_graphs.cache import cascade_graph_file
+
+    graph = cascade_graph_file(resolve_weights(weights, offline=offline))
+    return _Sessions(graph, device=device, threads=threads)
+
+
+class _Sessions:
+    """An open graph: a session whose threads share each run and, from the first large batch on, another one
+    of which each thread makes runs of its own."""
+
+    def __init__(self, graph: Path | bytes, *, device: str, threads: int | None) -> None:
+        self._session, self._device = open_session(graph, device=device, threads=threads)
+        self._graph, self._state = graph, _state(graph)
+        self._threads = usable_cores() if threads is None else int(threads)
+        self._single: onnxruntime.InferenceSession | None = self._session if self._threads == 1 else None
+        self._opening = Lock()
+        name = graph if isinstance(graph, Path) else Path("graph in memory")
+        self.metadata = check_metadata(
+            self._session.get_modelmeta().custom_metadata_map, name, expected=CASCADE_FORMAT
+        )
+        self.geometry = CascadeGeometry.from_metadata(self.metadata)
+
+    def run(self, crops: Crops) -> CascadeOutput:
         count = len(crops)
         single = None
         if self._device == "cpu" and count >= _LEAST * self._threads:
@@ -77,8 +151,12 @@ class OnnxBackend:
         )
         if even < count:
             outputs.append(_run(self._session, crops[even:]))
-        points, confidence = zip(*outputs, strict=True)
-        return np.concatenate(points), np.concatenate(confidence)
+        points, confidence, visibility = zip(*outputs, strict=True)
+        return CascadeOutput(
+            np.concatenate(points),
+            np.concatenate(confidence),
+            None if visibility[0] is None else np.concatenate(visibility),
+        )
 
     def _single_threaded(self) -> "onnxruntime.InferenceSession | None":
         """The session of which each thread makes runs of its own; None when the file is not what it was."""
@@ -88,13 +166,17 @@ class OnnxBackend:
             return self._single
 
 
-def _run(session: "onnxruntime.InferenceSession", crops: npt.NDArray[np.uint8]) -> _Outputs:
-    xy, z, confidence = session.run(["points", "z", "confidence"], {"crops": crops})
-    return np.concatenate([xy, z[..., None]], axis=-1), np.asarray(confidence)
+def _run(session: "onnxruntime.InferenceSession", crops: npt.NDArray[np.uint8]) -> CascadeOutput:
+    names = [output.name for output in session.get_outputs()]
+    found = dict(zip(names, session.run(names, {"crops": crops}), strict=True))
+    points = np.concatenate([found["points"], found["z"][..., None]], axis=-1)
+    return CascadeOutput(points, found["confidence"], found.get("visibility"))
 
 
-def _state(file: Path) -> tuple[int, int] | None:
-    """What changes when a file is written anew; None when there is none."""
+def _state(file: Path | bytes) -> tuple[int, int] | None:
+    """Size and time of a file, which change when it is written anew; None when there is none."""
+    if isinstance(file, bytes):
+        return len(file), 0
     try:
         found = file.stat()
     except OSError:

@@ -1,6 +1,6 @@
 """What the aligner asks of a runtime."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,23 @@ class Crops(Protocol):
         ...
 
 
+class CascadeOutput(NamedTuple):
+    """Of B crops, float32."""
+
+    points: npt.NDArray[np.float32]
+    """(B, N, 3): x, y, z in crop pixels."""
+    confidence: npt.NDArray[np.float32]
+    """(B, N) in [0, 1]; see :attr:`face_alignment_3d.Face3D.confidence`."""
+    visibility: npt.NDArray[np.float32] | None
+    """(B, N) in [0, 1]: the probability that the point can be seen. None when the weights do not tell."""
+
+
 class Backend(Protocol):
-    """A loaded cascade, ready to run; may be used from several threads."""
+    """A cascade in a runtime; may be used from several threads. It may load when it is first used."""
 
     @property
     def name(self) -> str:
-        """ "torch" or "onnx"."""
+        """ "torch", "onnx", or whatever else tells it from others."""
         ...
 
     @property
@@ -41,8 +52,8 @@ class Backend(Protocol):
         """The sizes of its crops and outputs."""
         ...
 
-    def run(self, crops: Crops) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """B crops -> points (B, N, 3) in crop pixels and confidence (B, N) in [0, 1].
+    def run(self, crops: Crops) -> CascadeOutput:
+        """What the cascade says of B >= 1 crops.
 
         Each crop is asked for once. What asking for it raises is raised here.
         """

@@ -1,7 +1,11 @@
 """Opening an ONNX file in ONNX Runtime."""
 
+import ctypes
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 from face_alignment_3d.errors import BackendError, DeviceError, WeightsError
 
@@ -10,11 +14,13 @@ if TYPE_CHECKING:
 
 _WARNINGS_AND_WORSE = 3
 
+_OPEN: "Final[WeakSet[onnxruntime.InferenceSession]]" = WeakSet()
+
 
 def open_session(
-    graph: Path, *, device: str = "auto", threads: int | None = None
+    graph: Path | bytes, *, device: str = "auto", threads: int | None = None
 ) -> "tuple[onnxruntime.InferenceSession, str]":
-    """A session for ``graph`` and the device that it runs on, "cpu" or "cuda:<index>".
+    """A session for ``graph``, a file or its bytes, and the device that it runs on, "cpu" or "cuda:<index>".
 
     ``device`` is "auto" (CUDA where this build of ONNX Runtime has it, else the CPU), "cpu", "cuda" or
     "cuda:<index>". ``threads`` None leaves their number to ONNX Runtime.
@@ -24,38 +30,38 @@ def open_session(
     """
     if threads is not None and threads < 1:
         raise ValueError(f"threads must be None or at least 1; got {threads}")
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise BackendError(
-            "backend 'onnx' needs ONNX Runtime, which is not installed; run "
-            "`pip install 'face-alignment-3d[onnx]'`, or use backend='torch'"
-        ) from error
-    has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-    chosen, index = _choose(device, has_cuda=has_cuda)
-    if not graph.is_file():
+    onnxruntime = _runtime()
+    chosen, _, index = choose_device(device).partition(":")
+    if isinstance(graph, Path) and not graph.is_file():
         raise WeightsError(
             f"there is no ONNX file {graph}; check the path, or make it with `face-alignment-3d export onnx`"
         )
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = int(threads or 0)
     options.log_severity_level = _WARNINGS_AND_WORSE
     # Each session has threads of its own. Left alone they spin for a while after a run and keep those of the
     # next session from their cores: with two cores and four sessions, a photo took four times as long.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     providers: list[object] = ["CPUExecutionProvider"]
     if chosen == "cuda":
-        providers.insert(0, ("CUDAExecutionProvider", {"device_id": index}))
+        providers.insert(0, ("CUDAExecutionProvider", {"device_id": int(index)}))
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # ONNX Runtime has an exception class of its own for each kind of failure.
-        raise WeightsError(f"ONNX Runtime {onnxruntime.__version__} cannot load {graph}: {error}") from error
+        name = graph if isinstance(graph, Path) else "the graph in memory"
+        raise WeightsError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot load {name}: {error}; make it again with "
+            "`face-alignment-3d export onnx`"
+        ) from error
+    _OPEN.add(session)
     return session, "cpu" if chosen == "cpu" else f"cuda:{index}"
 
 
-def _choose(device: str, *, has_cuda: bool) -> tuple[str, int]:
+def choose_device(device: str) -> str:
+    """The device that ``device`` means here: "cpu" or "cuda:<index>". Raises as :func:`open_session`."""
+    has_cuda = "CUDAExecutionProvider" in _runtime().get_available_providers()
     if device == "auto":
-        return ("cuda", 0) if has_cuda else ("cpu", 0)
+        return "cuda:0" if has_cuda else "cpu"
     kind, _, index = device.partition(":")
     if kind not in ("cpu", "cuda") or not (index.isdigit() or not index):
         raise DeviceError(
@@ -66,4 +72,27 @@ def _choose(device: str, *, has_cuda: bool) -> tuple[str, int]:
             f"device {device!r} was asked for, but this build of ONNX Runtime has no CUDA; use device='cpu', "
             "or install onnxruntime-gpu in place of onnxruntime"
         )
-    return kind, int(index or 0)
+    return "cpu" if kind == "cpu" else f"cuda:{int(index or 0)}"
+
+
+def _runtime() -> ModuleType:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BackendError(
+            "backend 'onnx' needs ONNX Runtime, which is not installed; run "
+            "`pip install 'face-alignment-3d[onnx]'`, or use backend='torch'"
+        ) from error
+    module: ModuleType = onnxruntime
+    return module
+
+
+def _keep_after_fork() -> None:
+    """Keeps the parent's sessions from being closed in the child: that would wait forever for their threads,
+    which a fork does not have."""
+    for session in _OPEN:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+
+
+if hasattr(os, "register_at_fork"):  # Not on Windows, which cannot fork.
+    os.register_at_fork(after_in_child=_keep_after_fork)

@@ -1,29 +1,47 @@
 """The cascade in torch, on any of its devices."""
 
+import os
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from face_alignment_3d.backends.protocol import Crops
+from face_alignment_3d.backends.protocol import CascadeOutput, Crops
 from face_alignment_3d.devices import choose_device
 from face_alignment_3d.errors import BackendError
+from face_alignment_3d.lazy import Lazy, beside_fork
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.folding import fold_batch_norms
 from face_alignment_3d.networks.geometry import CascadeGeometry
 from face_alignment_3d.networks.packing import can_pack, pack_convolutions
+from face_alignment_3d.torch_settings import own_inference, own_loading
 from face_alignment_3d.weights.loading import load_cascade
+from face_alignment_3d.weights.requirement import require_weights
+from face_alignment_3d.weights.store import resolve_weights
 
 #: The number format of convolutions; coordinates are always computed in float32.
 Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
 
 _DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+_Forward: TypeAlias = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
+
+
+class _Network(NamedTuple):
+    """A loaded cascade."""
+
+    forward: _Forward
+    geometry: CascadeGeometry
+    device: torch.device
+    dtype: torch.dtype
+    process: int
+    """The process that loaded it."""
 
 
 class TorchBackend:
@@ -31,83 +49,146 @@ class TorchBackend:
 
     On a CPU, in 32 bits, it is recorded, with convolutions packed for oneDNN where torch has that.
 
-    ``dtype`` other than "float32" runs convolutions and products in 16 bits: about twice as fast on recent
-    CUDA devices; points differ by a fraction of a pixel. "float16" needs CUDA; "bfloat16" CUDA or the CPU.
-    ``compile`` hands the network to ``torch.compile``: the first calls then take long, later ones less.
+    Arguments are as of :class:`face_alignment_3d.FaceAligner3D`. ``dtype`` other than "float32" runs
+    convolutions and products in 16 bits: about twice as fast on recent CUDA devices; points differ by a
+    fraction of a pixel. "float16" needs CUDA; "bfloat16" CUDA or the CPU. ``compile`` hands the network to
+    ``torch.compile``: the first calls then take long, later ones less.
+
+    Weights are loaded at the first use; pickles and copies load them anew. Autocast, gradients, the default
+    type and the default device of the caller do not reach the network, and nothing of torch's is set.
 
     Raises :class:`WeightsError`, :class:`DeviceError` and, for a ``dtype`` that is unknown or not for that
-    device, :class:`BackendError`.
+    device, :class:`BackendError`; :class:`WeightsError` for a damaged file at the first use.
     """
 
     name: Final = "torch"
 
     def __init__(
         self,
-        weights: Path,
+        weights: str | os.PathLike[str],
         *,
-        device: "str | torch.device" = "auto",
+        device: str | torch.device = "auto",
         dtype: Precision = "float32",
         compile: bool = False,
+        offline: bool | None = None,
     ) -> None:
-        self._device = choose_device(device)
-        self._dtype = _checked(dtype, self._device)
-        # After the strict load: a folded network has other tensors than a weight file.
-        cascade = load_cascade(weights, device=self._device)
-        fold_batch_norms(cascade)
-        for part in (cascade.detection, cascade.regression, cascade.depth):
-            _to_dtype(part, self._dtype)
-        cascade = cascade.to(memory_format=torch.channels_last)
-        self.geometry: CascadeGeometry = cascade.geometry
-        self._mixed = self._dtype != torch.float32
-        self._run: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-        if compile:
-            self._run = torch.compile(cascade)
-        elif self._device.type == "cpu" and not self._mixed:
-            self._run = _recorded(cascade)
-        else:
-            self._run = cascade
+        if dtype not in _DTYPES:
+            raise BackendError(f"dtype must be one of {', '.join(map(repr, _DTYPES))}; got {dtype!r}")
+        if not isinstance(compile, bool):
+            raise BackendError(f"compile must be True or False; got {compile!r}")
+        # Looking for "auto" is left to the first use: it may start CUDA, which does not survive a fork.
+        if device != "auto" or dtype != "float32":
+            _require_dtype(dtype, choose_device(device))
+        self._device = str(device)
+        self._compile = compile
+        required = require_weights(weights, kind="cascade", offline=offline)
+        self._network = Lazy(partial(_load, required, self._device, dtype, compile, offline))
 
     @property
     def device(self) -> str:
         """As torch spells it: "cpu", "cuda", "cuda:1", "mps"."""
-        return str(self._device)
+        return str(choose_device(self._device))
 
-    @torch.inference_mode()
-    def run(self, crops: Crops) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """B RGB crops -> points (B, N, 3) in crop pixels and confidence (B, N) in [0, 1]."""
+    @property
+    def geometry(self) -> CascadeGeometry:
+        """The sizes of its crops and outputs."""
+        return self._network().geometry
+
+    def run(self, crops: Crops) -> CascadeOutput:
+        """What the cascade says of B RGB crops.
+
+        Raises :class:`BackendError` in a fork of a process that used a GPU, and where ``torch.compile``
+        cannot compile.
+        """
+        network = self._network()
+        if network.device.type != "cpu" and network.process != os.getpid():
+            raise _forked(network.device.type)
+        return beside_fork(lambda: self._run(network, crops))
+
+    def _run(self, network: _Network, crops: Crops) -> CascadeOutput:
         # Permuting (B, S, S, 3) gives (B, 3, S, S) in channels-last order, which is faster on CPUs. Bytes go
         # to the device, a quarter of what floats would be.
-        pixels = torch.from_numpy(crops[:]).permute(0, 3, 1, 2).to(self._device)
-        with torch.autocast(self._device.type, self._dtype) if self._mixed else nullcontext():
-            points, confidence = self._run(pixels)
-        return points.float().cpu().numpy(), confidence.float().cpu().numpy()
+        pixels = torch.from_numpy(crops[:]).permute(0, 3, 1, 2).to(network.device)
+        with own_inference(network.device.type, network.dtype):
+            try:
+                points, confidence, *visibility = network.forward(pixels)
+            except Exception as error:
+                if self._compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                    raise BackendError(
+                        f"torch.compile failed ({str(error).strip().splitlines()[0]}); install a C++ "
+                        "compiler that it can use, or leave out compile=True"
+                    ) from error
+                raise
+        return CascadeOutput(
+            _array(points), _array(confidence), _array(visibility[0]) if visibility else None
+        )
 
 
-def _checked(dtype: str, device: torch.device) -> torch.dtype:
-    if dtype not in _DTYPES:
-        raise BackendError(f"dtype must be one of {', '.join(map(repr, _DTYPES))}; got {dtype!r}")
+def _array(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
+    array: npt.NDArray[np.float32] = tensor.float().cpu().numpy()
+    return array
+
+
+def _require_dtype(dtype: str, device: torch.device) -> None:
     fit = {"float32": True, "bfloat16": device.type in ("cpu", "cuda"), "float16": device.type == "cuda"}
     if not fit[dtype]:
         raise BackendError(f"dtype {dtype!r} is not for device {str(device)!r}; use dtype='float32'")
-    return _DTYPES[dtype]
 
 
-def _recorded(cascade: Cascade) -> Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+def _forked(device: str) -> BackendError:
+    return BackendError(
+        f"this process was forked from one that had used torch on {device!r}, which does not survive a fork; "
+        "start processes with multiprocessing's 'spawn' or 'forkserver', make the aligner and use it in the "
+        "child alone, or use device='cpu'"
+    )
+
+
+def _load(
+    weights: str | Path, device_name: str, dtype_name: str, compile: bool, offline: bool | None
+) -> _Network:
+    path = resolve_weights(weights, offline=offline)
+    dtype = _DTYPES[dtype_name]
+    with own_loading():
+        device = choose_device(device_name)
+        # After the strict load: a folded network has other tensors than a weight file.
+        cascade = load_cascade(path)
+        fold_batch_norms(cascade)
+        for part in (cascade.detection, cascade.regression, cascade.depth, cascade.visibility):
+            if part is not None:
+                _to_dtype(part, dtype)
+        try:
+            cascade = cascade.to(device).to(memory_format=torch.channels_last)
+        except RuntimeError as error:
+            if "forked subprocess" in str(error):
+                raise _forked(device.type) from error
+            raise
+        forward: _Forward = cascade
+        if compile:
+            forward = torch.compile(cascade)
+        elif device.type == "cpu" and dtype == torch.float32:
+            forward = _recorded(cascade)
+    return _Network(forward, cascade.geometry, device, dtype, os.getpid())
+
+
+def _recorded(cascade: Cascade) -> _Forward:
     """The cascade in oneDNN's terms and without Python between its operations: for one face a quarter faster.
 
     Nothing in it depends on the pixels, or on how many faces there are, but the pixels and faces themselves.
+    Where TorchScript is switched off (PYTORCH_JIT=0), Python stays between them.
     """
     size = cascade.geometry.input_size
     # A batch of 1 would be taken for a constant.
     example = torch.zeros(2, 3, size, size, dtype=torch.uint8).to(memory_format=torch.channels_last)
-    with torch.no_grad(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # That shapes are recorded as numbers: all but the batch are. And that torch.compile is newer.
         warnings.simplefilter("ignore")
         if can_pack():
             pack_convolutions(cascade, example[:1])
         traced = torch.jit.trace(cascade, example, check_trace=False)  # type: ignore[no-untyped-call]
-        recorded = torch.jit.freeze(traced)
-    return cast("Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]", recorded)
+        recorded: _Forward = (
+            torch.jit.freeze(traced) if isinstance(traced, torch.jit.ScriptModule) else cascade
+        )
+    return recorded
 
 
 def _to_dtype(part: nn.Module, dtype: torch.dtype) -> None:

@@ -2,22 +2,25 @@
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.arkit import BLENDSHAPES
+from face_alignment_3d.arkit import BLENDSHAPES, VISIBLE, Blendshapes
 from face_alignment_3d.blendshapes.calibration import predict_calibrated
-from face_alignment_3d.blendshapes.result import Blendshapes
-from face_alignment_3d.blendshapes.visibility import VISIBLE
-from face_alignment_3d.blendshapes.weights_file import load_blendshape_model
+from face_alignment_3d.blendshapes.weights_file import BlendshapeModel, load_blendshape_model
+from face_alignment_3d.errors import LandmarksError
+from face_alignment_3d.face import Face3D
+from face_alignment_3d.lazy import Lazy
+from face_alignment_3d.weights.requirement import require_weights
 from face_alignment_3d.weights.store import resolve_weights
 
-if TYPE_CHECKING:
-    from face_alignment_3d.face import Face3D
-
 Floats = npt.NDArray[np.float64]
+
+_Face = TypeVar("_Face", bound=Face3D)
 
 _COLUMNS = [BLENDSHAPES.index(name) for name in VISIBLE]
 
@@ -27,15 +30,18 @@ class BlendshapeEstimator:
 
     ``weights`` is a name in the manifest ("blendshapes" lies inside the package) or the path of a file that
     ``face-alignment-3d train blendshapes`` wrote. ``offline=True`` forbids downloading; None leaves that to
-    the environment. Needs NumPy alone. It never changes, so one may be used from several threads.
+    the environment. Needs NumPy alone. It never changes, so one may be used from several threads. Weights are
+    loaded at the first use; pickles and copies load them anew.
 
-    Raises :class:`WeightsError` when the weights cannot be had or are not those of blendshapes.
+    Raises :class:`WeightsError` when the weights cannot be had or are not those of blendshapes, for what lies
+    in a damaged or wrong file at the first use.
     """
 
     def __init__(
         self, weights: str | os.PathLike[str] = "blendshapes", *, offline: bool | None = None
     ) -> None:
-        self._weights = load_blendshape_model(resolve_weights(weights, offline=offline))
+        required = require_weights(weights, kind="blendshapes", offline=offline)
+        self._model = Lazy(partial(_load, required, offline))
         self._resting: Floats | None = None
 
     @property
@@ -43,22 +49,29 @@ class BlendshapeEstimator:
         """Whether it knows what somebody's face looks like without expression."""
         return self._resting is not None
 
-    def estimate(self, face: "Face3D") -> Blendshapes:
+    def estimate(self, face: Face3D) -> Blendshapes:
         """The blendshapes of a face, from its landmarks alone.
 
         Raises :class:`LandmarksError` when the landmarks have no pose.
         """
-        points, regressor = self._read([face]), self._weights.regressor
+        model = self._model()
+        points, regressor = self._read([face]), model.regressor
         if self._resting is None:
             raw = regressor.predict(points)[0]
         else:
-            neutral = self._weights.neutral
-            raw = predict_calibrated(regressor, points, resting=self._resting, neutral=neutral)[0]
+            raw = predict_calibrated(regressor, points, resting=self._resting, neutral=model.neutral)[0]
         values = np.full(len(BLENDSHAPES), np.nan)
         values[_COLUMNS] = np.clip(raw, 0.0, 1.0)
         return Blendshapes(values)
 
-    def calibrated(self, neutral: "Face3D | Sequence[Face3D]") -> "BlendshapeEstimator":
+    def annotate(self, face: _Face) -> _Face:
+        """``face`` with its :attr:`Face3D.blendshapes`, which are None for landmarks without a pose."""
+        try:
+            return replace(face, blendshapes=self.estimate(face))
+        except LandmarksError:
+            return replace(face, blendshapes=None)
+
+    def calibrated(self, neutral: Face3D | Sequence[Face3D]) -> "BlendshapeEstimator":
         """An estimator for one person, who is shown without expression in one or several faces.
 
         How that face differs from the mean face is then taken off the landmarks, so that it is not taken for
@@ -71,9 +84,13 @@ class BlendshapeEstimator:
         if not faces:
             raise ValueError("calibration needs at least one face without expression; got none")
         other = object.__new__(BlendshapeEstimator)
-        other._weights = self._weights
+        other._model = self._model
         other._resting = self._read(faces).mean(axis=0)
         return other
 
-    def _read(self, faces: "Sequence[Face3D]") -> Floats:
-        return self._weights.reading.read(np.stack([face.points_canonical for face in faces]))
+    def _read(self, faces: Sequence[Face3D]) -> Floats:
+        return self._model().reading.read(np.stack([face.points_canonical for face in faces]))
+
+
+def _load(weights: str | os.PathLike[str], offline: bool | None) -> BlendshapeModel:
+    return load_blendshape_model(resolve_weights(weights, offline=offline))

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
+from face_alignment_3d.arkit import VISIBLE
 from face_alignment_3d.blendshapes.mirroring import mirror_permutation
 from face_alignment_3d.blendshapes.reading import LOOKED_AT, Reading
 from face_alignment_3d.blendshapes.regressor import Regressor
-from face_alignment_3d.blendshapes.visibility import VISIBLE
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.markup import MARKUP_NAME, NUM_LANDMARKS
 from face_alignment_3d.version import __version__
@@ -39,7 +39,7 @@ class BlendshapeModel:
 
     reading: Reading
     regressor: Regressor
-    """Its outputs are :data:`~face_alignment_3d.blendshapes.visibility.VISIBLE`, in that order."""
+    """Its outputs are :data:`~face_alignment_3d.arkit.VISIBLE`, in that order."""
     neutral: Floats
     """(66, 3): ICT-FaceKit's mean face without expression, canonical."""
 

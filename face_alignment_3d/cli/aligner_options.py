@@ -51,7 +51,7 @@ def make_aligner(args: argparse.Namespace, *, blendshapes: bool = False) -> "Fac
         detector = MTCNNDetector(
             backend=choose(args.weights, args.backend), device=args.device, min_face_size=args.min_face
         )
-    return FaceAligner3D(
+    aligner = FaceAligner3D(
         args.weights,
         backend=args.backend,
         device=args.device,
@@ -59,3 +59,6 @@ def make_aligner(args: argparse.Namespace, *, blendshapes: bool = False) -> "Fac
         blendshapes=args.blendshapes or blendshapes,
         offline=offline,
     )
+    # What is wrong with weights or runtime is said once, not of each photo.
+    aligner.load(detector=getattr(args, "boxes", None) is None)
+    return aligner

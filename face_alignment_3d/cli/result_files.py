@@ -26,7 +26,7 @@ TABLE_FORMATS: Final = {"csv": "landmarks.csv", "openface": "openface.csv"}
 
 FORMATS: Final = (*PHOTO_FORMATS, *TABLE_FORMATS)
 
-#: Formats of a video's faces. What their files are called is in face_alignment_3d.video.records.
+#: Formats of a video's faces. The names of their files are in face_alignment_3d.export.
 VIDEO_FORMATS: Final = ("json", "csv", "npz", "openface", "livelink", "gltf")
 
 #: Formats that hold one face a file; the second face of ``a.jpg`` goes to ``a.face1.pts``.

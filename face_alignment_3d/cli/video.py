@@ -33,8 +33,10 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help="follow the faces of a video",
         description="Follows the faces of a video and writes the video with their landmarks and identities, "
         "data files, or both. Without -o, a kind of data and --vmc: <video>_landmarks.mp4 and <video>.json.",
-        epilog="Ctrl-C ends the work early: video and data files hold what was done until then. Exit code: "
-        "0; 1 when the video is damaged or breaks off; 2 when nothing could be done; 130 on Ctrl-C.",
+        epilog="Ctrl-C, SIGTERM and errors end the work early: video and data files hold what was done until "
+        "then. Exit code: 0; 1 when something is missing, because the video is damaged or breaks off, a file "
+        "could not be written, or audio was left out; 2 when nothing could be done; 130 on Ctrl-C, 143 on "
+        "SIGTERM.",
     )
     parser.add_argument("video", type=Path, metavar="IN", help="any video that FFmpeg reads")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="the video: .mp4, .mov or .mkv")
@@ -72,8 +74,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Follows the faces of the video; 1 when it is damaged, 128 + the signal's number when stopped."""
-    from face_alignment_3d.errors import VideoError
+    """Follows the faces of the video; 1 when something is missing, 128 + the signal's number when stopped."""
+    from face_alignment_3d.errors import FaceAlignmentError, VideoError
     from face_alignment_3d.interruption import StopRequests
     from face_alignment_3d.video import VideoAligner3D
     from face_alignment_3d.video.reader import VideoReader
@@ -97,38 +99,48 @@ def run(args: argparse.Namespace) -> int:
         )
         output: VideoOutput | None = None
         ids: set[int] = set()
-        frames = 0
-        for frame in video.frames():
-            if output is None:
-                output = stack.enter_context(
-                    VideoOutput(targets, video, frame, markup=args.markup, blendshapes=args.blendshapes)
-                )
-            faces = tracker.track(frame.image_rgb, time=frame.time)
-            ids.update(face.track_id for face in faces)
-            stream.wait_for(frame.time, is_stopped=lambda: bool(stop.received))
-            stream.send(faces, time=frame.time)
-            output.add(frame, faces)
-            frames += 1
-            progress.update()
-            if stop.received:
-                break
+        failure: str | None = None
+        try:
+            for frame in video.frames():
+                faces = tracker.track(frame.image_rgb, time=frame.time)
+                if output is None:
+                    output = stack.enter_context(
+                        VideoOutput(targets, video, frame, markup=args.markup, blendshapes=args.blendshapes)
+                    )
+                ids.update(face.track_id for face in faces)
+                stream.wait_for(frame.time, is_stopped=lambda: bool(stop.received))
+                stream.send(faces, time=frame.time)
+                output.add(frame, faces)
+                progress.update()
+                if stop.received:
+                    break
+        # What was done until here is kept. Running out of memory, of the GPU's too, is among these.
+        except (FaceAlignmentError, OSError, MemoryError, RuntimeError) as error:
+            if output is None or not output.frames:
+                raise
+            failure = f"stopped at frame {output.frames}: {error or type(error).__name__}"
         if output is None:
             raise VideoError(f"{args.video}: {video.problem or 'no frame could be read'}")
-        written = output.finish(
-            complete=not stop.received and video.problem is None, stopped=bool(stop.received)
-        )
-    if video.problem is not None and not stop.received:
-        print(f"warning: {args.video}: {video.problem}", file=sys.stderr)
-    early = "stopped early: " if stop.received else ""
-    print(f"{early}{_count(frames, 'frame')}, {_count(len(ids), 'face')} followed: {_done(args, written)}")
+        stopped = bool(stop.received) or failure is not None
+        written = output.finish(complete=not stopped and video.problem is None, stopped=stopped)
+    problem = None if stopped else video.problem
+    for text in (problem, *output.warnings):
+        if text is not None:
+            print(f"warning: {args.video}: {text}", file=sys.stderr)
+    failures = [text for text in (failure, *output.failures) if text is not None]
+    for text in failures:
+        print(f"error: {args.video}: {text}", file=sys.stderr)
+    early = "stopped early: " if stopped else ""
+    counts = f"{_count(output.frames, 'frame')}, {_count(len(ids), 'face')} followed"
+    print(f"{early}{counts}: {_done(args, written)}")
     if stop.received:
         return 128 + stop.received
-    return 0 if video.problem is None else 1
+    return 1 if problem is not None or failures else 0
 
 
 def _targets(args: argparse.Namespace) -> dict[str, Path]:
     """Kind of result -> its file, or that of the main face."""
-    from face_alignment_3d.video.records import RECORDS
+    from face_alignment_3d.export import FRAME_WRITERS
 
     asked = {*args.export, *(kind for kind in _FLAGS if getattr(args, kind))}
     kinds = [kind for kind in VIDEO_FORMATS if kind in asked]
@@ -137,7 +149,7 @@ def _targets(args: argparse.Namespace) -> dict[str, Path]:
     if output is None and not kinds and args.vmc is None:
         output, kinds = Path(f"{args.video.stem}_landmarks.mp4"), ["json"]
     targets = {} if output is None else {"video": output}
-    targets |= {kind: stem.with_name(stem.name + RECORDS[kind].ENDING) for kind in kinds}
+    targets |= {kind: stem.with_name(stem.name + FRAME_WRITERS[kind].ENDING) for kind in kinds}
     for target in targets.values():
         if target.resolve() == args.video.resolve():
             raise FileExistsError(f"the result {target} would replace the video; choose another name with -o")

@@ -1,6 +1,7 @@
 """``--vmc HOST:PORT``: one face of a video or camera, streamed while it is followed."""
 
 import argparse
+import math
 import sys
 import time
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 #: Seconds; a signal that asks to stop is noticed this soon while a frame waits for its time.
 _STEP: Final = 0.05
+
+
+#: Seconds for which a face that is lost is waited for.
+_PATIENCE: Final = 1.0
 
 
 def add_vmc_option(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +44,6 @@ class VmcStream:
     """
 
     def __init__(self, to: Address | None, *, mirrored: bool = False) -> None:
-        from face_alignment_3d.video.main_face import MainFace
-
         self._to, self._mirrored = to, mirrored
         self._main = MainFace()
         self._sender = None if to is None else _sender_to(to)
@@ -61,11 +64,11 @@ class VmcStream:
         """
         if self._sender is None:
             return
-        from face_alignment_3d.export.record import blendshapes_of, pose_of
+        from face_alignment_3d.export.record import pose_of
 
         face = self._main.of(faces, time=time)
         pose = None if face is None else pose_of(face)
-        blendshapes = None if face is None else blendshapes_of(face)
+        blendshapes = None if face is None else face.blendshapes
         try:
             self._sender.send(pose, blendshapes=blendshapes, mirrored=self._mirrored)
         except OSError as error:
@@ -86,6 +89,28 @@ class VmcStream:
             self._start = now - video_time
         while (left := self._start + video_time - time.monotonic()) > 0 and not is_stopped():
             time.sleep(min(left, _STEP))
+
+
+class MainFace:
+    """Keeps to one face as long as it is there: the largest when it was chosen.
+
+    Where it is gone for more than a second, the largest of the others takes its place.
+    """
+
+    def __init__(self) -> None:
+        self._track_id: int | None = None
+        self._seen_at = -math.inf
+
+    def of(self, faces: "Sequence[TrackedFace3D]", *, time: float) -> "TrackedFace3D | None":
+        """The main one of the faces to be seen at ``time``, in seconds; None while there is none."""
+        from face_alignment_3d.video.motion import face_size
+
+        kept = next((face for face in faces if face.track_id == self._track_id), None)
+        if kept is None and faces and time - self._seen_at > _PATIENCE:
+            kept = max(faces, key=lambda face: face_size(face.landmarks))
+        if kept is not None:
+            self._track_id, self._seen_at = kept.track_id, time
+        return kept
 
 
 def _sender_to(to: Address) -> "VMCSender":

@@ -7,6 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from face_alignment_3d.torch_settings import own_inference, own_loading
+
 
 class ProposalStage(nn.Module):
     """The first network on a whole image, from its bytes."""
@@ -63,11 +65,11 @@ class TorchNetworks:
         """As of the protocol."""
         return self._run(self._output, crops)
 
-    @torch.inference_mode()
     def _run(
         self, stage: nn.Module, pixels: npt.NDArray[np.generic]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        offsets, scores = stage(torch.from_numpy(pixels).to(self._device))
+        with own_inference(self._device.type):
+            offsets, scores = stage(torch.from_numpy(pixels).to(self._device))
         return offsets.cpu().numpy(), scores.cpu().numpy()
 
 
@@ -78,14 +80,16 @@ def load_stages() -> tuple[ProposalStage, CandidateStage, CandidateStage]:
     folder = Path(facenet_pytorch.__file__).parent / "data"
 
     def load(network: nn.Module, file: str) -> nn.Module:
-        network.load_state_dict(torch.load(folder / file, map_location="cpu", weights_only=True))
+        weights = torch.load(folder / file, map_location="cpu", weights_only=True)
+        network.float().load_state_dict(weights)
         return network.requires_grad_(False).eval()
 
-    return (
-        ProposalStage(load(facenet_pytorch.PNet(pretrained=False), "pnet.pt")),
-        CandidateStage(load(facenet_pytorch.RNet(pretrained=False), "rnet.pt")),
-        CandidateStage(load(facenet_pytorch.ONet(pretrained=False), "onet.pt")),
-    )
+    with own_loading():
+        return (
+            ProposalStage(load(facenet_pytorch.PNet(pretrained=False), "pnet.pt")),
+            CandidateStage(load(facenet_pytorch.RNet(pretrained=False), "rnet.pt")),
+            CandidateStage(load(facenet_pytorch.ONet(pretrained=False), "onet.pt")),
+        )
 
 
 def _normalize(pixels: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,8 @@
 """Results as files and streams; docs/exports.md has the formats."""
 
 from face_alignment_3d.export.csv_file import write_csv
+from face_alignment_3d.export.frame_writer import FrameFaces, FrameWriter, VideoInfo
+from face_alignment_3d.export.frame_writers import FRAME_WRITERS
 from face_alignment_3d.export.gltf_file import write_gltf
 from face_alignment_3d.export.json_file import to_json, write_json
 from face_alignment_3d.export.live_link_file import LiveLinkFrame, write_live_link_csv
@@ -14,11 +16,15 @@ from face_alignment_3d.export.record import SCHEMA, PhotoFaces
 from face_alignment_3d.export.vmc import VMC_PORT, VMCSender
 
 __all__ = [
+    "FRAME_WRITERS",
     "SCHEMA",
     "VMC_PORT",
+    "FrameFaces",
+    "FrameWriter",
     "LiveLinkFrame",
     "PhotoFaces",
     "VMCSender",
+    "VideoInfo",
     "to_json",
     "write_csv",
     "write_gltf",

@@ -21,6 +21,8 @@ _Float32 = npt.NDArray[np.float32]
 
 # glTF has y up and z towards the viewer.
 _AXES: Final = np.array([1.0, -1.0, -1.0])
+#: How many numbers :func:`head_values` gives.
+VALUES: Final = 7 + 3 * len(NAMES)
 _FLOAT, _UINT16 = 5126, 5123
 #: Half the size of the marker at each landmark, meters.
 _MARKER: Final = 0.0008
@@ -52,13 +54,15 @@ def write_gltf(
     The node ``head`` has the head's rotation and position; below it each landmark is a node with the name
     it has in :data:`face_alignment_3d.markup.NAMES`, at its canonical point: an expression moves these,
     turning the head does not. A small marker makes them visible. With two frames or more an animation
-    moves all of them: at ``times`` (T,), in seconds from 0 on and rising, or ``frames_per_second``.
+    moves all of them: at ``times`` (T,), in seconds from any origin and rising, or ``frames_per_second``. The
+    animation begins at 0, which stands for the first time.
 
     Metres, y up, z towards the viewer; a head that faces the camera is not turned. There is no perspective:
     x and y of the head are measured from the middle of an image of ``height`` x ``width`` pixels, at the
     face's scale, and its z is 0 on the mean depth of its points. Metres follow from ``interpupillary_mm``.
 
-    Whole or not at all. Raises ValueError without a frame and for wrong times, :class:`LandmarksError` for a
+    Whole or not at all. Raises ValueError without a frame, for wrong times and for times that do not rise in
+    the file, which has them in single precision, :class:`LandmarksError` for a
     face without a pose, and OSError when the folder is missing or cannot be written to.
     """
     if not frames:
@@ -66,8 +70,14 @@ def write_gltf(
     if not 0 < frames_per_second < float("inf"):
         raise ValueError(f"frames_per_second must be a positive number; got {frames_per_second}")
     clock = np.arange(len(frames)) / frames_per_second if times is None else np.asarray(times, np.float64)
-    if clock.shape != (len(frames),) or not (clock >= 0).all() or not (np.diff(clock) > 0).all():
-        raise ValueError(f"times must be {len(frames)} seconds from 0 on, each above the last; got {times}")
+    if clock.shape != (len(frames),) or not np.isfinite(clock).all():
+        raise ValueError(f"times must be {len(frames)} seconds, each above the last; got {times}")
+    clock = (clock - clock[0]).astype(np.float32)
+    if not (np.diff(clock) > 0).all():
+        raise ValueError(
+            f"times must be {len(frames)} seconds, each above the last in single precision, counted from the "
+            f"first; got {times}"
+        )
     poses = [
         head_values(face, height=height, width=width, interpupillary_mm=interpupillary_mm) for face in frames
     ]
@@ -79,7 +89,7 @@ def write_gltf(
 def head_values(
     face: Face3D, *, height: int, width: int, interpupillary_mm: float = MEAN_INTERPUPILLARY_MM
 ) -> npt.NDArray[np.float64]:
-    """(7 + 3 * 66,): position and rotation (x, y, z, w) of the head, then the landmarks' places below it.
+    """(VALUES,): position and rotation (x, y, z, w) of the head, then the landmarks' places below it.
 
     Frame, units and errors are those of :func:`write_gltf`.
     """
@@ -92,7 +102,7 @@ def head_values(
 
 
 def write_glb(handle: BinaryIO, times: npt.NDArray[np.floating], values: npt.NDArray[np.floating]) -> None:
-    """Writes :func:`head_values` (T, 7 + 3 * 66) at ``times`` (T,), in seconds, as a .glb.
+    """Writes :func:`head_values` (T, VALUES) at ``times`` (T,), in seconds, as a .glb.
 
     ``values`` may be a memory map: they are read and written a column of three or four at a time.
     """

@@ -1,4 +1,4 @@
-"""One photo's faces as JSON."""
+"""Faces as JSON: those of a photo, or of the frames of a video."""
 
 import dataclasses
 import json
@@ -10,15 +10,20 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.export.record import SCHEMA, PhotoFaces, blendshapes_of, pose_of, shortest
+from face_alignment_3d.atomic import PartFile, write_atomically
+from face_alignment_3d.export.frame_writer import VIDEO_SCHEMA, FrameFaces, VideoInfo
+from face_alignment_3d.export.record import SCHEMA, PhotoFaces, pose_of, shortest
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import MARKUP_NAME, NAMES
 from face_alignment_3d.pose.head_pose import HeadPose
 
-_COORDINATES: Final = (
-    "pixels of the upright photo (EXIF orientation applied); (0, 0) is the center of the top-left pixel; "
-    "x right, y down, z away from the camera in the same unit, with zero mean over a face's points"
+_AXES: Final = (
+    "(0, 0) is the center of the top-left pixel; x right, y down, z away from the camera in the same unit, "
+    "with zero mean over a face's points"
+)
+_PHOTO_COORDINATES: Final = f"pixels of the upright photo (EXIF orientation applied); {_AXES}"
+_FRAME_COORDINATES: Final = (
+    f"square pixels of the upright frame (the video's rotation and pixel aspect ratio applied); {_AXES}"
 )
 
 
@@ -28,14 +33,15 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
     ``landmarks`` are rows [x, y, z] in the order of ``markup.points``, ``box`` is [x0, y0, x1, y1], and
     ``score`` is null when the box was the caller's; ``pose`` and ``measures`` are null for landmarks
     without a pose; ``blendshapes`` are null where they were not asked for, and each is null where it is not
-    known. Landmarks, confidence and box give back the exact float32.
+    known; ``visibility`` is null where the weights do not tell. Landmarks, confidence, visibility and box
+    give back the exact float32.
     """
     return {
         "schema": SCHEMA,
         "image": photo.image,
         "width": photo.width,
         "height": photo.height,
-        "coordinates": _COORDINATES,
+        "coordinates": _PHOTO_COORDINATES,
         "markup": {"name": MARKUP_NAME, "points": list(NAMES)},
         "faces": [_face(face) for face in photo.faces],
     }
@@ -52,9 +58,51 @@ def write_json(path: str | os.PathLike[str], photo: PhotoFaces) -> None:
     faces = ",\n".join("    " + json.dumps(face, allow_nan=False) for face in content.pop("faces"))
     head = json.dumps(content, indent=2, ensure_ascii=False)
     listing = f"[\n{faces}\n  ]" if faces else "[]"
-    write_atomically(
-        Path(path), f'{head[:-2]},\n  "faces": {listing}\n}}\n'.encode("utf-8", "backslashreplace")
-    )
+    text = f'{head[:-2]},\n  "faces": {listing}\n}}\n'
+    write_atomically(Path(path), text.encode("utf-8", "backslashreplace"))
+
+
+class JsonFrameWriter:
+    """One JSON document, with a line for each frame; faces are as in a photo's JSON, with ``track_id``.
+
+    A frame of another size than the first has its own ``width`` and ``height``.
+    """
+
+    ENDING: Final = ".json"
+
+    def __init__(self, path: Path, video: VideoInfo) -> None:
+        self._part = PartFile(path)
+        self._video = video
+        self._file = self._part.path.open("w", encoding="utf-8", errors="backslashreplace")
+        head = {
+            "schema": VIDEO_SCHEMA,
+            "video": video.video,
+            "width": video.width,
+            "height": video.height,
+            "coordinates": _FRAME_COORDINATES,
+            "markup": {"name": MARKUP_NAME, "points": list(NAMES)},
+        }
+        self._file.write(json.dumps(head, ensure_ascii=False)[:-1] + ',\n"frames": [')
+        self._separator = "\n"
+
+    def add(self, frame: FrameFaces) -> None:
+        """See :class:`FrameWriter`."""
+        content: dict[str, Any] = {"frame": frame.index, "time": round(frame.time, 6)}
+        if (frame.height, frame.width) != (self._video.height, self._video.width):
+            content |= {"width": frame.width, "height": frame.height}
+        content["faces"] = [{"track_id": face.track_id, **_face(face)} for face in frame.faces]
+        self._file.write(self._separator + json.dumps(content, allow_nan=False))
+        self._separator = ",\n"
+
+    def finish(self, *, complete: bool) -> list[Path]:
+        """See :class:`FrameWriter`."""
+        self._file.write(f'\n],\n"complete": {json.dumps(complete)}}}\n')
+        self._file.close()
+        return [self._part.finish()]
+
+    def discard(self) -> None:
+        """See :class:`FrameWriter`."""
+        self._part.discard(self._file)
 
 
 def _face(face: Face3D) -> dict[str, Any]:
@@ -64,6 +112,7 @@ def _face(face: Face3D) -> dict[str, Any]:
         "score": None if face.score is None else float(face.score),
         "landmarks": [shortest(point) for point in face.landmarks],
         "confidence": shortest(face.confidence),
+        "visibility": None if face.visibility is None else shortest(face.visibility),
         "pose": None if pose is None else _pose(pose),
         "measures": None if pose is None else _measures(face),
         "blendshapes": _blendshapes(face),
@@ -86,7 +135,7 @@ def _measures(face: Face3D) -> dict[str, float | None]:
 
 
 def _blendshapes(face: Face3D) -> dict[str, float | None] | None:
-    values = blendshapes_of(face)
+    values = face.blendshapes
     if values is None:
         return None
     return {name: None if math.isnan(value) else round(value, 6) for name, value in values.items()}

@@ -1,16 +1,17 @@
 """Blendshapes and head rotation over time as the CSV of Unreal's Live Link Face app."""
 
-import csv
-import io
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from face_alignment_3d.arkit import BLENDSHAPES, in_order, require_blendshapes
-from face_alignment_3d.atomic import write_atomically
+from face_alignment_3d.export.frame_writer import FrameFaces, VideoInfo
+from face_alignment_3d.export.record import pose_of
+from face_alignment_3d.export.table_file import TableFile
+from face_alignment_3d.export.track_files import TrackFiles
 from face_alignment_3d.pose.head_pose import HeadPose
 
 _ROTATIONS: Final = tuple(
@@ -18,12 +19,25 @@ _ROTATIONS: Final = tuple(
 )
 
 #: The 52 blendshapes as ARKit names them, with a capital; then the rotations of head and eyes.
-LIVE_LINK_COLUMNS: Final = (
+_COLUMNS: Final = (
     "Timecode",
     "BlendShapeCount",
     *(name[0].upper() + name[1:] for name in BLENDSHAPES),
     *_ROTATIONS,
 )
+
+
+#: Frame rates in use; the average rate of a video is near one of them, but seldom equal to it.
+_NOMINAL_RATES: Final = (
+    *(24 / 1.001, 24.0, 25.0, 30 / 1.001, 30.0, 48 / 1.001, 48.0, 50.0),
+    *(60 / 1.001, 60.0, 90.0, 100.0, 120 / 1.001, 120.0, 240 / 1.001, 240.0),
+)
+#: How far, relatively, an average rate may be from its nominal one.
+_RATE_TOLERANCE: Final = 0.005
+#: Seconds by which rounding to milliseconds moves the difference of two time stamps, and share of a frame
+#: that is rounding in any case.
+_STAMP_ROUNDING: Final = 0.001
+_FRAME_ROUNDING: Final = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,42 +63,90 @@ def write_live_link_csv(
 ) -> None:
     """Writes one row a frame to ``path``, whole or not at all.
 
-    ``Timecode`` is hours:minutes:seconds:frame and thousandths of a frame, from zero: a frame's ``time``, or
-    its place in ``frames``, at ``frames_per_second``. ``HeadYaw``, ``HeadPitch`` and ``HeadRoll`` are the
-    angles of :class:`~face_alignment_3d.pose.HeadPose` over 180 degrees, with its signs; those of the eyes
-    are 0, for landmarks do not show where eyes look.
+    ``Timecode`` is hours:minutes:seconds:frame and thousandths of a frame, from zero. It counts frames at the
+    nominal rate that is near ``frames_per_second``, without drop frames: a frame's number is its ``time``
+    times the rate, or its place in ``frames``. Times that are rounded to milliseconds, as Matroska has them,
+    still give whole numbers. ``HeadYaw``, ``HeadPitch`` and ``HeadRoll`` are the angles of
+    :class:`~face_alignment_3d.pose.HeadPose` over 180 degrees, with its signs; those of the eyes are 0, for
+    landmarks do not show where eyes look.
 
     Raises ValueError for a frame rate that is not above 0, OSError when the folder is missing or cannot be
     written to.
     """
-    require_rate(frames_per_second)
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(LIVE_LINK_COLUMNS)
-    for index, frame in enumerate(frames):
-        writer.writerow(live_link_row(frame, index=index, frames_per_second=frames_per_second))
-    write_atomically(Path(path), table.getvalue().encode("ascii"))
+    rate = nominal_rate(frames_per_second)
+    with TableFile(path, _COLUMNS) as table:
+        for index, frame in enumerate(frames):
+            table.add(_row(frame, index=index, rate=rate))
+        table.finish()
 
 
-def live_link_row(frame: LiveLinkFrame, *, index: int, frames_per_second: float) -> list[str]:
-    """The row of ``frame``, which is number ``index`` from 0, under :data:`LIVE_LINK_COLUMNS`."""
+class LiveLinkFrameWriter:
+    """A table for each track, as of :func:`write_live_link_csv`: a row for each frame in which the face is
+    seen and has a pose. ``Timecode`` counts from the first frame of the video.
+    """
+
+    ENDING: Final = ".livelink.csv"
+
+    def __init__(self, path: Path, video: VideoInfo) -> None:
+        self._rate = nominal_rate(video.rate)
+        self._start = video.start
+        self._files = TrackFiles(path, ending=self.ENDING)
+
+    def add(self, frame: FrameFaces) -> None:
+        """See :class:`FrameWriter`."""
+        for face in frame.faces:
+            pose = pose_of(face)
+            if pose is None:
+                continue
+            row = _row(
+                LiveLinkFrame(face.blendshapes, pose, frame.time - self._start),
+                index=frame.index,
+                rate=self._rate,
+            )
+            self._files.append(face, _line(row), header=_line(_COLUMNS))
+
+    def finish(self, *, complete: bool) -> list[Path]:
+        """See :class:`FrameWriter`; a table does not say whether it is complete."""
+        return [part.finish(name) for part, name in self._files.targets()]
+
+    def discard(self) -> None:
+        """See :class:`FrameWriter`."""
+        self._files.discard()
+
+
+def nominal_rate(frames_per_second: float) -> float:
+    """The rate in use that is nearest to ``frames_per_second``; itself where none is within half a per cent.
+
+    Raises ValueError unless it is above 0 and finite.
+    """
+    if not 0 < frames_per_second < math.inf:
+        raise ValueError(f"frames_per_second must be a positive number; got {frames_per_second}")
+    nearest = min(_NOMINAL_RATES, key=lambda rate: abs(rate - frames_per_second))
+    return nearest if abs(nearest / frames_per_second - 1) < _RATE_TOLERANCE else frames_per_second
+
+
+def _row(frame: LiveLinkFrame, *, index: int, rate: float) -> list[str]:
+    """The row under :data:`_COLUMNS` of the frame ``index``, counted from 0."""
     known = in_order(frame.blendshapes)
     head = (0.0, 0.0, 0.0) if frame.pose is None else tuple(angle / 180 for angle in frame.pose.angles)
     values = [*(0.0 if math.isnan(value) else value for value in known), *head, *(0.0,) * 6]
-    # Rates such as 29.97 count whole frames within a second, as the app does.
-    in_second = round(frames_per_second) or 1
-    thousandths = 1000 * index if frame.time is None else round(1000 * in_second * frame.time)
+    number = float(index) if frame.time is None else _frame_number(frame.time, rate)
     return [
-        _timecode(thousandths, in_second),
+        _timecode(round(1000 * number), round(rate) or 1),
         str(len(values)),
         *(f"{value + 0.0:.6f}" for value in values),
     ]
 
 
-def require_rate(frames_per_second: float) -> None:
-    """Raises ValueError unless ``frames_per_second`` is above 0 and finite."""
-    if not 0 < frames_per_second < math.inf:
-        raise ValueError(f"frames_per_second must be a positive number; got {frames_per_second}")
+def _frame_number(seconds: float, rate: float) -> float:
+    """The frames of ``rate`` before ``seconds``; whole where only rounding keeps it from being so."""
+    number = seconds * rate
+    rounding = min(_STAMP_ROUNDING * rate + _FRAME_ROUNDING, 0.45)
+    return float(round(number)) if abs(number - round(number)) <= rounding else number
+
+
+def _line(row: Sequence[str]) -> bytes:
+    return (",".join(row) + "\n").encode("ascii")
 
 
 def _timecode(thousandths: int, in_second: int) -> str:

@@ -1,7 +1,5 @@
 """The faces of many photos or frames as a CSV with OpenFace's columns."""
 
-import csv
-import io
 import math
 import os
 from collections.abc import Iterable
@@ -11,15 +9,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import LandmarksError
+from face_alignment_3d.export.frame_writer import FrameFaces, VideoInfo
 from face_alignment_3d.export.record import PhotoFaces
+from face_alignment_3d.export.table_file import TableFile
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup68 import to_68
 from face_alignment_3d.pose.camera import Camera
 from face_alignment_3d.pose.perspective import MEAN_INTERPUPILLARY_MM
 
-OPENFACE_COLUMNS: Final = (
+_COLUMNS: Final = (
     *("frame", "face_id", "timestamp", "confidence", "success"),
     *(f"pose_T{axis}" for axis in "xyz"),
     *(f"pose_R{axis}" for axis in "xyz"),
@@ -49,18 +48,44 @@ def write_openface_csv(
     ``interpupillary_mm``. Whole or not at all; raises OSError when the folder is missing or cannot be
     written to.
     """
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(OPENFACE_COLUMNS)
-    for frame, photo in enumerate(photos):
-        used = camera or Camera.assumed(height=photo.height, width=photo.width)
-        time = frame / frames_per_second if frames_per_second else 0.0
-        for index, face in enumerate(photo.faces):
-            writer.writerow(openface_row(face, used, frame + 1, index, time, interpupillary_mm))
-    write_atomically(Path(path), table.getvalue().encode())
+    with TableFile(path, _COLUMNS) as table:
+        for frame, photo in enumerate(photos):
+            used = camera or Camera.assumed(height=photo.height, width=photo.width)
+            time = frame / frames_per_second if frames_per_second else 0.0
+            for index, face in enumerate(photo.faces):
+                table.add(_row(face, used, frame + 1, index, time, interpupillary_mm))
+        table.finish()
 
 
-def openface_row(
+class OpenFaceFrameWriter:
+    """One row for each face of each frame, as of :func:`write_openface_csv`.
+
+    ``frame`` counts from 1, ``face_id`` is the ``track_id`` and ``timestamp`` the seconds since the first
+    frame. The camera is assumed from the frame's size.
+    """
+
+    ENDING: Final = ".openface.csv"
+
+    def __init__(self, path: Path, video: VideoInfo) -> None:
+        self._start = video.start
+        self._table = TableFile(path, _COLUMNS)
+
+    def add(self, frame: FrameFaces) -> None:
+        """See :class:`FrameWriter`."""
+        camera = Camera.assumed(height=frame.height, width=frame.width)
+        for face in frame.faces:
+            self._table.add(_row(face, camera, frame.index + 1, face.track_id, frame.time - self._start))
+
+    def finish(self, *, complete: bool) -> list[Path]:
+        """See :class:`FrameWriter`; a table does not say whether it is complete."""
+        return [self._table.finish()]
+
+    def discard(self) -> None:
+        """See :class:`FrameWriter`."""
+        self._table.discard()
+
+
+def _row(
     face: Face3D,
     camera: Camera,
     frame: int,
@@ -68,7 +93,7 @@ def openface_row(
     time: float,
     interpupillary_mm: float = MEAN_INTERPUPILLARY_MM,
 ) -> list[str]:
-    """The face's row under :data:`OPENFACE_COLUMNS`; ``time`` in seconds."""
+    """The face's row under :data:`_COLUMNS`; ``time`` in seconds."""
     numbers = _numbers(face, camera, interpupillary_mm)
     confidence = f"{float(np.mean(face.confidence)):.3f}"
     success = str(int(numbers.any()))

@@ -1,7 +1,7 @@
 """What a result file says of one photo."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from face_alignment_3d.pose.head_pose import HeadPose
 
 #: Name and version of the layout of result files; the version changes when a reader would have to, or when
 #: there is more to be read.
-SCHEMA: Final = "face-alignment-3d/3"
+SCHEMA: Final = "face-alignment-3d/4"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +38,21 @@ def shortest(values: npt.NDArray[np.float32]) -> list[float]:
     return [float(np.format_float_positional(value)) for value in np.asarray(values, np.float32)]
 
 
+def visibility_row(face: Face3D) -> npt.NDArray[np.float32]:
+    """(66,): :attr:`Face3D.visibility`; NaN where it is not known."""
+    unknown = np.full(len(face.landmarks), np.nan, np.float32)
+    return unknown if face.visibility is None else np.asarray(face.visibility, np.float32)
+
+
+def visibility_cells(face: Face3D) -> list[float | str]:
+    """66 cells of a table; empty where visibility is not known."""
+    return [""] * len(face.landmarks) if face.visibility is None else [*shortest(face.visibility)]
+
+
 def pose_of(face: Face3D) -> HeadPose | None:
     """The face's pose; None where the landmarks have none, which must not keep a file from being written."""
     try:
         return face.pose
-    except LandmarksError:
-        return None
-
-
-def blendshapes_of(face: Face3D) -> Mapping[str, float] | None:
-    """ARKit's name -> value; None where they were not asked for, or for landmarks without a pose."""
-    try:
-        return face.blendshapes
     except LandmarksError:
         return None
 
@@ -59,10 +62,10 @@ def blendshape_cells(face: Face3D) -> list[float | str]:
 
     Those that are not known are empty.
     """
-    values = in_order(blendshapes_of(face))
+    values = in_order(face.blendshapes)
     return ["" if math.isnan(value) else round(value, 6) for value in values]
 
 
 def blendshape_row(face: Face3D) -> npt.NDArray[np.float32]:
     """(52,) in the order of :data:`~face_alignment_3d.arkit.BLENDSHAPES`; NaN where not known."""
-    return np.array(in_order(blendshapes_of(face)), np.float32)
+    return np.array(in_order(face.blendshapes), np.float32)

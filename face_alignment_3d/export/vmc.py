@@ -6,9 +6,9 @@ The protocol is OSC over UDP: https://protocol.vmc.info
 import math
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeAlias
 
 from face_alignment_3d.arkit import require_blendshapes
 from face_alignment_3d.blendshapes.mirroring import mirrored_name
@@ -19,12 +19,23 @@ from face_alignment_3d.pose.head_pose import HeadPose
 VMC_PORT: Final = 39539
 
 
-class VMCSender:
-    """Sends frames to a host and port; one datagram a frame, so a frame arrives whole or not at all.
+#: Bytes of a datagram. Larger ones are cut up on the way, or dropped: networks carry 1,500 bytes, tunnels and
+#: IPv6 guarantee 1,280, headers included.
+_LARGEST_DATAGRAM: Final = 1200
+#: Of an OSC bundle: bytes of its head, and of what comes before each message.
+_BUNDLE_HEAD, _MESSAGE_HEAD = 16, 4
 
-    UDP has no connection: nothing fails when nobody listens. Use it as a context manager, or :meth:`close`
-    it. Needs python-osc: ``pip install 'face-alignment-3d[osc]'``. Raises :class:`FaceAlignmentError`
-    without it and OSError when the host is unknown.
+_Message: TypeAlias = tuple[str, list[str | int | float]]
+
+
+class VMCSender:
+    """Sends frames to a host and port as OSC bundles of at most 1,200 bytes, one a datagram.
+
+    A frame without blendshapes is one datagram; 52 blendshapes take three. The receiver applies blendshapes
+    at the last message of a frame, ``/VMC/Ext/Blend/Apply``. UDP has no connection: nothing fails when
+    nobody listens. Use it as a context manager, or :meth:`close` it. Needs python-osc: ``pip install 'face-
+    alignment-3d[osc]'``. Raises :class:`FaceAlignmentError` without it and OSError when the host is
+    unknown.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = VMC_PORT) -> None:
@@ -59,12 +70,9 @@ class VMCSender:
 
         Raises ValueError for blendshapes that ARKit does not have or outside [0, 1].
         """
-        from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
-        from pythonosc.osc_message_builder import OscMessageBuilder
-
         blendshapes = blendshapes or {}
         require_blendshapes(blendshapes)
-        messages: list[tuple[str, list[str | int | float]]] = [
+        messages: list[_Message] = [
             ("/VMC/Ext/OK", [1]),
             ("/VMC/Ext/T", [time.monotonic() - self._start]),
         ]
@@ -81,13 +89,8 @@ class VMCSender:
         ]
         if known:
             messages.append(("/VMC/Ext/Blend/Apply", []))
-        bundle = OscBundleBuilder(IMMEDIATELY)
-        for address, arguments in messages:
-            message = OscMessageBuilder(address)
-            for argument in arguments:
-                message.add_arg(argument)
-            bundle.add_content(message.build())
-        self._socket.sendto(bundle.build().dgram, self._address)
+        for datagram in _datagrams(messages):
+            self._socket.sendto(datagram, self._address)
 
     def close(self) -> None:
         """Closes the socket; a second time does nothing."""
@@ -103,3 +106,22 @@ class VMCSender:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _datagrams(messages: Sequence[_Message]) -> list[bytes]:
+    """The messages, in their order, as OSC bundles of at most :data:`_LARGEST_DATAGRAM` bytes."""
+    from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+    from pythonosc.osc_message_builder import OscMessageBuilder
+
+    bundles, size = [OscBundleBuilder(IMMEDIATELY)], _BUNDLE_HEAD
+    for address, arguments in messages:
+        builder = OscMessageBuilder(address)
+        for argument in arguments:
+            builder.add_arg(argument)
+        message = builder.build()
+        size += _MESSAGE_HEAD + message.size
+        if size > _LARGEST_DATAGRAM:
+            bundles.append(OscBundleBuilder(IMMEDIATELY))
+            size = _BUNDLE_HEAD + _MESSAGE_HEAD + message.size
+        bundles[-1].add_content(message)
+    return [bundle.build().dgram for bundle in bundles]

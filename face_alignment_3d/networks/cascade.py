@@ -50,8 +50,12 @@ class Cascade(nn.Module):
         self.regression = regression
         self.depth = depth
         self.visibility = visibility
-        self.register_buffer("mean", 255 * torch.tensor(_RGB_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(_RGB_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer(
+            "mean", 255 * torch.tensor(_RGB_MEAN, dtype=torch.float32).view(1, 3, 1, 1), persistent=False
+        )
+        self.register_buffer(
+            "std", 255 * torch.tensor(_RGB_STD, dtype=torch.float32).view(1, 3, 1, 1), persistent=False
+        )
 
     def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """(B, 3, S, S) RGB crops in [0, 255] -> points (B, N, 3) in crop pixels, confidence (B, N) in [0, 1]

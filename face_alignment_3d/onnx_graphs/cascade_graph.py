@@ -12,6 +12,7 @@ from face_alignment_3d.networks.folding import fold_batch_norms
 from face_alignment_3d.networks.geometry import COORDINATES
 from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, GRAPH_VERSION
 from face_alignment_3d.onnx_graphs.writing import to_onnx
+from face_alignment_3d.torch_settings import own_loading
 from face_alignment_3d.version import __version__
 from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.loading import load_cascade
@@ -19,6 +20,8 @@ from face_alignment_3d.weights.safetensors_file import read_metadata
 
 INPUT = "crops"
 OUTPUTS = ("points", "z", "confidence")
+#: Of a cascade that has that part.
+VISIBILITY = "visibility"
 
 
 class _CascadeGraph(nn.Module):
@@ -28,11 +31,14 @@ class _CascadeGraph(nn.Module):
         super().__init__()
         self.cascade = cascade
 
-    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
         image = self.cascade.normalize(crops.permute(0, 3, 1, 2))
         landmarks_2d = self.cascade.predict_2d(image)
         z = self.cascade.regress_depth(image, landmarks_2d.points)
-        return landmarks_2d.points, z, self.cascade.confidence(landmarks_2d)
+        outputs = (landmarks_2d.points, z, self.cascade.confidence(landmarks_2d))
+        if self.cascade.visibility is None:
+            return outputs
+        return (*outputs, torch.sigmoid(self.cascade.visibility_logits(landmarks_2d, z)))
 
 
 def cascade_graph(weights: Path) -> bytes:
@@ -44,8 +50,10 @@ def cascade_graph(weights: Path) -> bytes:
     Raises :class:`WeightsError` for a weight file that cannot be loaded and :class:`BackendError` where the
     packages that write ONNX are not installed.
     """
+    with own_loading():
+        cascade = load_cascade(weights)
     return cascade_to_onnx(
-        load_cascade(weights),
+        cascade,
         metadata={
             **read_metadata(weights),
             "format": CASCADE_FORMAT,
@@ -62,21 +70,24 @@ def cascade_to_onnx(cascade: Cascade, *, metadata: Mapping[str, str]) -> bytes:
 
     - input ``crops``: (batch, S, S, 3) uint8 RGB, any batch; S is the geometry's ``input_size``;
     - outputs, float32: ``points`` (batch, N, 2) x, y and ``z`` (batch, N) in crop pixels, ``confidence``
-      (batch, N) in [0, 1].
+      (batch, N) in [0, 1] and, of a cascade that has that part, ``visibility`` (batch, N) in [0, 1].
 
     Normalization, rendering and decoding are inside; batch norms are folded. ``cascade`` is left as it was.
 
     Raises :class:`BackendError` where the packages that write ONNX are not installed.
     """
-    cascade = copy.deepcopy(cascade)
-    fold_batch_norms(cascade)
-    size = cascade.geometry.input_size
+    with own_loading():
+        cascade = copy.deepcopy(cascade)
+        fold_batch_norms(cascade)
+        size = cascade.geometry.input_size
+        example = torch.zeros(
+            2, size, size, 3, dtype=torch.uint8
+        )  # Of 1, the batch were taken for a constant.
     return to_onnx(
         _CascadeGraph(cascade),
-        # A batch of 1 would be taken for a constant.
-        torch.zeros(2, size, size, 3, dtype=torch.uint8),
+        example,
         dynamic={0: "batch"},
         inputs=[INPUT],
-        outputs=OUTPUTS,
+        outputs=OUTPUTS if cascade.visibility is None else (*OUTPUTS, VISIBILITY),
         metadata=metadata,
     )

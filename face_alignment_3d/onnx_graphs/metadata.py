@@ -12,7 +12,7 @@ DETECTOR_FORMAT: Final = "face-alignment-3d onnx mtcnn"
 
 #: Raised when inputs or outputs change, or the graph is written in another way: files of other versions are
 #: refused, and the cache makes new ones.
-GRAPH_VERSION: Final = "2"
+GRAPH_VERSION: Final = "3"
 
 
 def check_metadata(metadata: Mapping[str, str], file: Path, *, expected: str) -> Mapping[str, str]:

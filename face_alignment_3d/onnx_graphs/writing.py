@@ -8,6 +8,7 @@ from torch import nn
 
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.onnx_graphs.rewriting import align_channels, merge_concatenations
+from face_alignment_3d.torch_settings import own_loading
 
 #: Opset of the graphs: read by ONNX Runtime from 1.15 on.
 OPSET = 18
@@ -38,7 +39,7 @@ def to_onnx(
             "`pip install 'face-alignment-3d[onnx]'`"
         ) from error
     dimensions = {index: torch.export.Dim(name) for index, name in dynamic.items()}
-    with warnings.catch_warnings():
+    with own_loading(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of the exporter's own internals; nothing a caller could act on.
         program = torch.onnx.export(
             module.eval(),

@@ -24,50 +24,48 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.errors import LandmarksError
-from face_alignment_3d.video.common_motion import CommonMotion, Points
-from face_alignment_3d.video.face_size import size_of
-from face_alignment_3d.video.noise_level import NoiseLevel
+from face_alignment_3d.video.motion import CommonMotion, NoiseLevel, Points, face_size
 
 
 @dataclass(frozen=True)
 class Smoothing:
-    """How calm and how quick. Frequencies are in hertz, speeds in face sizes a second.
+    """Settings of :class:`LandmarkSmoother`. Frequencies are in hertz, speeds in face sizes a second.
 
     A face's size is the longer side of the bounding box of its landmarks. Noise is the step from frame to
-    frame that it causes, measured on the face itself. News are what a frame brings that was not expected.
+    frame that it causes, measured on the face itself. An innovation is a measurement less its prediction.
     """
 
-    common_rest_hz: float = 0.5
+    common_min_cutoff: float = 0.5
     """Cut-off for the motion of the whole face while it is at rest."""
-    common_gain_hz: float = 30.0
+    common_beta: float = 30.0
     """By how much that cut-off rises for each face size a second."""
-    common_speed_hz: float = 2.0
+    common_velocity_cutoff: float = 2.0
     """Cut-off for the velocity of the face."""
     steady_speed: float = 0.03
     """From about this speed on, if noise has less, the face's velocity is trusted to carry it on."""
-    common_surprise: float = 4.0
-    """News of the whole face are let through at once beyond this multiple of its noise ..."""
-    common_least: float = 0.0015
+    common_innovation: float = 4.0
+    """Innovations of the whole face are let through at once beyond this multiple of its noise ..."""
+    common_innovation_floor: float = 0.0015
     """... and this share of its size."""
-    common_linger: float = 0.25
+    common_hold: float = 0.25
     """Seconds for which a face that moved is let through as if it still did: heads turn back."""
-    own_rest_hz: float = 0.5
+    point_min_cutoff: float = 0.5
     """Cut-off for a point's own motion, within the face, while it is at rest."""
-    own_surprise: float = 2.3
-    """News of a point are let through at once beyond this multiple of its noise ..."""
-    own_least: float = 0.0025
+    point_innovation: float = 2.3
+    """Innovations of a point are let through at once beyond this multiple of its noise ..."""
+    point_innovation_floor: float = 0.0025
     """... and this share of the face's size."""
-    own_drift: float = 1.6
-    """The same, instead of ``own_surprise``, for news that last."""
-    drift_hz: float = 3.0
-    """Cut-off for what lasts."""
-    own_linger: float = 0.12
+    point_residual: float = 1.6
+    """The same, instead of ``point_innovation``, for innovations that last: their residual."""
+    residual_cutoff: float = 3.0
+    """Cut-off for the residual, the average of a point's last innovations."""
+    point_hold: float = 0.12
     """Seconds for which a point that moved is let through as if it still did."""
     full_confidence: float = 0.6
     """Points of at least this confidence count fully; the typical point of a face in plain view has it."""
-    least_trust: float = 0.2
+    min_trust: float = 0.2
     """The share of the cut-off at rest that even a point without confidence keeps."""
-    longest_gap: float = 0.5
+    max_gap: float = 0.5
     """Seconds without an update after which nothing is known of the face any more, and all starts anew."""
 
     def __post_init__(self) -> None:
@@ -93,13 +91,13 @@ class LandmarkSmoother:
         confidence: npt.NDArray[np.floating],
         *,
         time: float,
-        carried: bool = False,
+        propagated: bool = False,
     ) -> Points:
-        """Landmarks (N, 3) in pixels, N >= 4, measured at ``time`` (seconds) -> as they are believed to be.
+        """Landmarks (N, 3) in pixels, N >= 4, measured at ``time`` (seconds) -> the estimate of them.
 
-        ``confidence`` is (N,) in [0, 1]. ``carried``: these are the last landmarks, moved with the face,
+        ``confidence`` is (N,) in [0, 1]. ``propagated``: these are the last landmarks, moved with the face,
         noise and all; that lasts without being true, and tells nothing new of how noisy they are. The first
-        landmarks, and those after a gap of more than ``longest_gap``, pass unchanged.
+        landmarks, and those after a gap of more than ``max_gap``, pass unchanged.
 
         Raises :class:`LandmarksError` for another shape or values that are not finite, and ValueError when
         ``time`` is not after that of the last call.
@@ -113,79 +111,80 @@ class LandmarkSmoother:
         state = self._state
         if state is not None and not time > state.time:
             raise ValueError(f"time must rise from frame to frame; got {time} s after {state.time} s")
-        if state is None or time - state.time > self._settings.longest_gap:
-            self._state = state = _State(time, measured, size_of(measured))
+        if state is None or time - state.time > self._settings.max_gap:
+            self._state = state = _State(time, measured, face_size(measured))
         else:
-            self._next(state, measured, np.asarray(confidence, np.float64), time, carried=carried)
+            self._next(state, measured, np.asarray(confidence, np.float64), time, propagated=propagated)
             state.time, state.measured = time, measured
-        return np.array(state.believed)
+        return np.array(state.estimate)
 
     def _next(
-        self, state: "_State", measured: Points, confidence: Points, time: float, *, carried: bool
+        self, state: "_State", measured: Points, confidence: Points, time: float, *, propagated: bool
     ) -> None:
-        settings, dt, size, noise = self._settings, time - state.time, size_of(measured), state.noise
-        lingering = math.exp(-dt / settings.own_linger)
+        settings, dt, size, noise = self._settings, time - state.time, face_size(measured), state.noise
+        point_decay = math.exp(-dt / settings.point_hold)
 
         # Speeds come from the measurements, which have no lag.
         moved = measured - state.measured
-        common = CommonMotion(state.believed, noise.own, moved)
-        moved_together = common.fit(moved)
-        if not carried:
-            noise.update(moved - common.displacements(moved_together), moved_together, dt=dt, size=size)
-        share = float(_share(settings.common_speed_hz, dt))
-        state.velocity = state.velocity + share * (moved_together / dt - state.velocity)
+        common = CommonMotion(state.estimate, noise.own, moved)
+        moved_in_common = common.fit(moved)
+        if not propagated:
+            noise.update(moved - common.displacements(moved_in_common), moved_in_common, dt=dt, size=size)
+        share = float(_share(settings.common_velocity_cutoff, dt))
+        state.velocity = state.velocity + share * (moved_in_common / dt - state.velocity)
         steady = _steadiness(state.velocity, settings.steady_speed * size, noise.common / dt, share)
 
-        expected = state.believed + common.displacements(steady * state.velocity * dt)
-        news = measured - expected
-        news_together = common.fit(news)
-        news_alone = news - common.displacements(news_together)
+        predicted = state.estimate + common.displacements(steady * state.velocity * dt)
+        innovation = measured - predicted
+        common_innovation = common.fit(innovation)
+        point_innovation = innovation - common.displacements(common_innovation)
 
-        level = settings.common_surprise * noise.common + settings.common_least * size
+        level = settings.common_innovation * noise.common + settings.common_innovation_floor * size
         speed = float(np.linalg.norm(steady * state.velocity)) / size
-        passing = np.maximum(
-            _surprise(np.abs(news_together) / level), _share(settings.common_gain_hz * speed, dt)
-        )
-        state.surprise = np.maximum(passing, math.exp(-dt / settings.common_linger) * state.surprise)
-        together = np.maximum(_share(settings.common_rest_hz, dt), state.surprise)
+        gain = np.maximum(_gate(np.abs(common_innovation) / level), _share(settings.common_beta * speed, dt))
+        state.common_gain = np.maximum(gain, math.exp(-dt / settings.common_hold) * state.common_gain)
+        common_share = np.maximum(_share(settings.common_min_cutoff, dt), state.common_gain)
 
-        if not carried:
-            state.drift = state.drift + float(_share(settings.drift_hz, dt)) * (news_alone - state.drift)
-        least = settings.own_least * size
-        surprise = np.maximum(
-            _surprise(np.linalg.norm(news_alone, axis=1) / (settings.own_surprise * noise.own + least)),
-            _surprise(np.linalg.norm(state.drift, axis=1) / (settings.own_drift * noise.own + least)),
+        if not propagated:
+            share = float(_share(settings.residual_cutoff, dt))
+            state.residual = state.residual + share * (point_innovation - state.residual)
+        least = settings.point_innovation_floor * size
+        gain = np.maximum(
+            _gate(np.linalg.norm(point_innovation, axis=1) / (settings.point_innovation * noise.own + least)),
+            _gate(np.linalg.norm(state.residual, axis=1) / (settings.point_residual * noise.own + least)),
         )
-        state.own_surprise = np.maximum(surprise, lingering * state.own_surprise)
-        # Little is believed of the small motions of points that are not seen; the large ones mean something.
-        trust = np.clip(confidence / settings.full_confidence, settings.least_trust, 1.0)
-        alone = np.maximum(_share(settings.own_rest_hz * trust, dt), state.own_surprise)
+        state.point_gain = np.maximum(gain, point_decay * state.point_gain)
+        # Small motions of points that are not seen mean little; large ones do.
+        trust = np.clip(confidence / settings.full_confidence, settings.min_trust, 1.0)
+        point_share = np.maximum(_share(settings.point_min_cutoff * trust, dt), state.point_gain)
 
-        state.believed = (
-            expected + common.displacements(together * news_together) + alone[:, None] * news_alone
+        state.estimate = (
+            predicted
+            + common.displacements(common_share * common_innovation)
+            + point_share[:, None] * point_innovation
         )
 
 
 class _State:
-    """What is known after a frame; pixels and pixels a second."""
+    """The state after a frame; pixels and pixels a second."""
 
     def __init__(self, time: float, measured: Points, size: float) -> None:
         self.time = time
         self.measured = measured
-        self.believed = measured
+        self.estimate = measured
         self.noise = NoiseLevel(len(measured), size)
         self.velocity: Points = np.zeros((4, 3))
         """Of the motion that all have in common."""
-        self.surprise: Points = np.zeros((4, 3))
-        """How much of that motion's news is let through for being news, in [0, 1]."""
-        self.drift: Points = np.zeros_like(measured)
-        """(N, 3): the news of each point within the face, averaged over the last frames."""
-        self.own_surprise: Points = np.zeros(len(measured))
-        """(N,): how much of these is let through for being news, in [0, 1]."""
+        self.common_gain: Points = np.zeros((4, 3))
+        """The share of that motion's innovation that is let through for its size, in [0, 1]."""
+        self.residual: Points = np.zeros_like(measured)
+        """(N, 3): the innovation of each point within the face, averaged over the last frames."""
+        self.point_gain: Points = np.zeros(len(measured))
+        """(N,): the share of these that is let through for its size, in [0, 1]."""
 
 
 def _share(cutoff_hz: npt.ArrayLike, dt: float) -> Points:
-    """How much of the news a first-order low pass takes in after ``dt`` seconds, in (0, 1)."""
+    """The share of an innovation that a first-order low pass takes in after ``dt`` seconds, in (0, 1)."""
     return np.asarray(-np.expm1(-2 * math.pi * np.asarray(cutoff_hz, np.float64) * dt))
 
 
@@ -200,6 +199,6 @@ def _steadiness(velocity: Points, rest_speed: float, noise_speed: Points, share:
     return np.asarray(squared / (squared + rest_speed**2 + np.square(seeming)), np.float64)
 
 
-def _surprise(ratio: Points) -> Points:
+def _gate(ratio: Points) -> Points:
     """In [0, 1): rises steeply from 0 to 1 where ``ratio`` passes 1."""
     return np.asarray(1 - 1 / (1 + np.square(np.square(ratio))), np.float64)

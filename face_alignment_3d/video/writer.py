@@ -5,16 +5,20 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.atomic import PartFile
 from face_alignment_3d.errors import VideoError
 from face_alignment_3d.video.audio import Audio
-from face_alignment_3d.video.part_file import PartFile
-from face_alignment_3d.video.pyav import import_av, saying
+from face_alignment_3d.video.containers import as_video_error, import_av, open_output
 
 #: Ending -> what FFmpeg calls the container.
 CONTAINERS: Final = MappingProxyType({".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"})
+
+#: Those in which a late start is a picture that stands still until then.
+_BEGIN_AT_ZERO: Final = frozenset({"mp4", "mov"})
 
 #: Good enough that landmarks can be judged by the picture, and quick.
 _ENCODER: Final = MappingProxyType({"crf": "18", "preset": "veryfast"})
@@ -27,8 +31,9 @@ class VideoWriter:
 
     Leaving the context without :meth:`finish` removes what was written. ``height`` and ``width`` are those
     of the upright frames; odd ones are enlarged by a pixel, as the format has it. ``time_base`` is the unit
-    of the time stamps, in seconds, and ``rate`` the usual number of frames a second. ``audio_of``: the video
-    whose audio is to be copied.
+    of the time stamps, in seconds, and ``rate`` the usual number of frames a second. ``start`` is the time,
+    in seconds, at which the source begins: .mp4 and .mov begin at 0, so it is subtracted there where it is
+    above 0. ``audio_of``: the video whose audio is to be copied.
 
     Raises :class:`VideoError` for an ending other than .mp4, .mov and .mkv, or when the file cannot be
     written to, and :class:`BackendError` where PyAV is not installed.
@@ -42,22 +47,27 @@ class VideoWriter:
         width: int,
         time_base: Fraction,
         rate: Fraction,
+        start: float = 0.0,
         audio_of: Path | None = None,
     ) -> None:
         self._av = import_av()
         if path.suffix.lower() not in CONTAINERS:
             raise VideoError(f"videos are written as {', '.join(CONTAINERS)}; got {path}")
         self._part = PartFile(path)
-        self._what = f"{path} cannot be written"
+        self._failure = f"{path} cannot be written"
         self._size = (height, width)
         self._high_definition = height >= _HIGH_DEFINITION
         self._time_base, self._rate = time_base, rate
+        container_format = CONTAINERS[path.suffix.lower()]
+        start = max(start, 0.0) if container_format in _BEGIN_AT_ZERO else 0.0
+        self._first_pts = round(start / time_base)
+        self._audio: Audio | None = None
         self._last_pts: int | None = None
-        with saying(self._what):
+        with as_video_error(self._failure):
             self._part.path.touch()  # FFmpeg would say only at the first frame that it cannot.
-            self._container = self._av.open(str(self._part.path), "w", format=CONTAINERS[path.suffix.lower()])
+            self._container = open_output(self._part.path, container_format=container_format)
         try:
-            with saying(self._what):
+            with as_video_error(self._failure):
                 self._stream = self._container.add_stream("libx264", rate=rate, options=dict(_ENCODER))
                 self._stream.height, self._stream.width = height + height % 2, width + width % 2
                 self._stream.pix_fmt = "yuv420p"
@@ -65,7 +75,10 @@ class VideoWriter:
                 self._stream.time_base = time_base
                 if self._high_definition:
                     self._stream.codec_context.colorspace = self._av.video.reformatter.Colorspace.ITU709
-                self._audio = None if audio_of is None else Audio(audio_of, self._container)
+                if audio_of is not None:
+                    self._audio = Audio(
+                        audio_of, self._container, container_format=container_format, start=start
+                    )
         except BaseException:
             self.discard()
             raise
@@ -78,24 +91,41 @@ class VideoWriter:
     ) -> None:
         self.discard()
 
-    def write(self, image_rgb: npt.NDArray[np.uint8], *, pts: int) -> None:
-        """Adds a frame (height, width, 3) that is shown from ``pts`` on, which rises from frame to frame.
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences on audio that was repaired or left out; complete after :meth:`finish`."""
+        return [] if self._audio is None else self._audio.warnings
 
-        Raises :class:`VideoError` when the file cannot be written to, or for a frame of another size.
+    @property
+    def is_audio_incomplete(self) -> bool:
+        """True when audio was left out."""
+        return self._audio is not None and self._audio.is_incomplete
+
+    def write(self, image_rgb: npt.NDArray[np.uint8], *, pts: int) -> None:
+        """Adds a frame (H, W, 3) that is shown from ``pts`` on, which rises from frame to frame.
+
+        A frame of another size than the video's is scaled to fit into it, with black borders. Raises
+        :class:`VideoError` when the file cannot be written to, or for an array of another kind.
         """
-        if image_rgb.shape != (*self._size, 3):
+        if (
+            image_rgb.dtype != np.uint8
+            or image_rgb.ndim != 3
+            or image_rgb.shape[2] != 3
+            or not image_rgb.size
+        ):
             raise VideoError(
-                f"all frames of a video have one size, {(*self._size, 3)} here; got {image_rgb.shape}"
+                f"frames must be of shape (H, W, 3) and uint8; got {image_rgb.shape}, {image_rgb.dtype}"
             )
         height, width = self._size
-        even = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        with saying(self._what):
+        fitted = image_rgb if image_rgb.shape[:2] == self._size else _fitted(image_rgb, self._size)
+        even = np.pad(fitted, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        with as_video_error(self._failure):
             frame = self._av.VideoFrame.from_ndarray(even, format="rgb24")
             colors = self._av.video.reformatter.Colorspace
             frame = frame.reformat(
                 format="yuv420p", dst_colorspace=colors.ITU709 if self._high_definition else colors.ITU601
             )
-            frame.pts, frame.time_base = pts, self._time_base
+            frame.pts, frame.time_base = pts - self._first_pts, self._time_base
             self._container.mux(self._stream.encode(frame))
             self._last_pts = pts
             if self._audio is not None:
@@ -107,8 +137,8 @@ class VideoWriter:
         Raises :class:`VideoError` when that cannot be done, or when no frame was written.
         """
         if self._last_pts is None:
-            raise VideoError(f"{self._what}: there are no frames to write")
-        with saying(self._what):
+            raise VideoError(f"{self._failure}: there are no frames to write")
+        with as_video_error(self._failure):
             self._container.mux(self._stream.encode(None))
             if self._audio is not None:
                 end = float(self._last_pts * self._time_base + 1 / self._rate)
@@ -124,9 +154,19 @@ class VideoWriter:
         except (self._av.error.FFmpegError, OSError, ValueError):
             pass  # It is thrown away: what keeps it from being completed does not matter.
         finally:
-            if self._audio_is_open():
-                self._audio.close()  # type: ignore[union-attr]
+            if self._audio is not None:
+                self._audio.close()
             self._part.discard()
 
-    def _audio_is_open(self) -> bool:
-        return getattr(self, "_audio", None) is not None
+
+def _fitted(image_rgb: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """The picture (H, W, 3) as large as it fits into ``size`` (height, width), in its middle, on black."""
+    scale = min(size[0] / image_rgb.shape[0], size[1] / image_rgb.shape[1])
+    height, width = (max(1, round(side * scale)) for side in image_rgb.shape[:2])
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    fitted = np.zeros((*size, 3), np.uint8)
+    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    fitted[top : top + height, left : left + width] = cv2.resize(
+        image_rgb, (width, height), interpolation=kind
+    )
+    return fitted

@@ -124,9 +124,9 @@ def entry_for_file(
 
 
 def _build(preset: str) -> Cascade:
-    """The untrained cascade; its random initialization leaves the caller's random state alone."""
+    """The untrained cascade, in float32; its random initialization leaves the caller's random state alone."""
     with torch.random.fork_rng(devices=[]):
-        return PRESETS[preset]()
+        return PRESETS[preset]().float()
 
 
 def _description(cascade: Cascade, preset: str) -> dict[str, str]:

@@ -48,8 +48,9 @@ def test_a_backend_says_what_the_weight_file_says(
         points, confidence = load_cascade(resolve_weights("lite"))(
             torch.from_numpy(crops).permute(0, 3, 1, 2)
         )
-    found, found_confidence = backend.run(crops)
+    found, found_confidence, visibility = backend.run(crops)
     assert found.dtype == found_confidence.dtype == np.float32
+    assert visibility is None  # These weights do not tell.
     assert found.shape == (len(crops), 66, 3)
     np.testing.assert_allclose(found, points.numpy(), atol=TOLERANCE, rtol=0)
     np.testing.assert_allclose(found_confidence, confidence.numpy(), atol=1e-3, rtol=0)
@@ -58,7 +59,7 @@ def test_a_backend_says_what_the_weight_file_says(
 @pytest.mark.parametrize("name", ["onnx", "torch_backend"])
 def test_a_batch_equals_single_crops(name: str, crops: np.ndarray, request: pytest.FixtureRequest) -> None:
     backend: Backend = request.getfixturevalue(name)
-    together, _ = backend.run(crops)
+    together = backend.run(crops).points
     for crop, points in zip(crops, together, strict=True):
         np.testing.assert_allclose(backend.run(crop[None])[0][0], points, atol=1e-3, rtol=0)
 

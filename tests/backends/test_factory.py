@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -66,15 +67,33 @@ def test_files_that_are_no_graph_are_refused(tmp_path: Path, detector_graphs_fol
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no graph")
     with pytest.raises(WeightsError, match=r"cannot load .*broken\.onnx"):
-        open_backend(broken)
+        _ = open_backend(broken).geometry
     with pytest.raises(WeightsError, match="should have format 'face-alignment-3d onnx cascade'"):
-        open_backend(detector_graphs_folder / "mtcnn-output.onnx")
+        _ = open_backend(detector_graphs_folder / "mtcnn-output.onnx").geometry
 
 
 def test_compiling_is_by_choice_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda module: compiled.append(module) or module)
-    open_backend("lite", device="cpu")
+    _ = open_backend("lite", device="cpu").geometry
     assert not compiled
-    open_backend("lite", device="cpu", compile=True)
+    _ = open_backend("lite", device="cpu", compile=True).geometry
     assert len(compiled) == 1
+
+
+def test_a_compiler_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class InductorError(Exception):
+        pass
+
+    InductorError.__module__ = "torch._inductor.exc"
+
+    def compile_later(module: object) -> object:
+        def run(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            raise InductorError("InvalidCxxCompiler: no working C++ compiler\nand a page of advice")
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", compile_later)
+    backend = open_backend("lite", device="cpu", compile=True)
+    with pytest.raises(BackendError, match=r"torch.compile failed \(InvalidCxxCompiler.*compiler\); install"):
+        backend.run(np.zeros((1, 128, 128, 3), np.uint8))

@@ -11,6 +11,7 @@ import pytest
 
 from face_alignment_3d.backends import onnx_backend
 from face_alignment_3d.backends.onnx_backend import OnnxBackend
+from face_alignment_3d.backends.protocol import CascadeOutput
 from face_alignment_3d.errors import ImageError
 
 #: Crop pixels. How a batch is divided decides in which order products are summed up. (Where this was written
@@ -57,13 +58,15 @@ def crops() -> np.ndarray:
 def singles(lite_graph: Path, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each crop by itself on one thread."""
     backend = OnnxBackend(lite_graph, device="cpu", threads=1)
-    points, confidence = zip(*(backend.run(crop[None]) for crop in crops), strict=True)
-    return np.concatenate(points), np.concatenate(confidence)
+    outputs = [backend.run(crop[None]) for crop in crops]
+    return np.concatenate([o.points for o in outputs]), np.concatenate([o.confidence for o in outputs])
 
 
 @pytest.fixture
 def backend(lite_graph: Path) -> OnnxBackend:
-    return OnnxBackend(lite_graph, device="cpu", threads=2)
+    backend = OnnxBackend(lite_graph, device="cpu", threads=2)
+    _ = backend.geometry  # Loads it.
+    return backend
 
 
 @pytest.fixture
@@ -80,7 +83,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     return threads_of
 
 
-def _check(found: tuple[np.ndarray, np.ndarray], singles: tuple[np.ndarray, np.ndarray]) -> None:
+def _check(found: CascadeOutput, singles: tuple[np.ndarray, np.ndarray]) -> None:
     count = len(found[0])
     assert found[0].dtype == found[1].dtype == np.float32
     np.testing.assert_allclose(found[0], singles[0][:count], atol=TOLERANCE, rtol=0)
@@ -184,6 +187,7 @@ def test_a_file_that_is_not_what_it_was_is_not_read_again(
     file = tmp_path / "lite.onnx"
     shutil.copy(lite_graph, file)
     backend = OnnxBackend(file, device="cpu", threads=2)
+    _ = backend.geometry
     file.unlink()
     if becomes == "another":
         file.write_bytes(b"other weights")
@@ -192,7 +196,7 @@ def test_a_file_that_is_not_what_it_was_is_not_read_again(
     assert recorded.sizes() == [6]
 
 
-def test_a_relative_path_is_that_of_the_folder_at_opening(
+def test_a_relative_path_is_that_of_the_folder_at_making(
     lite_graph: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(lite_graph.parent)

@@ -8,10 +8,10 @@ import pytest
 import safetensors.numpy
 
 from face_alignment_3d import FaceAligner3D
+from face_alignment_3d.arkit import VISIBLE
 from face_alignment_3d.blendshapes.mirroring import mirror_permutation
 from face_alignment_3d.blendshapes.reading import Reading
 from face_alignment_3d.blendshapes.regressor import Regressor
-from face_alignment_3d.blendshapes.visibility import VISIBLE
 from face_alignment_3d.blendshapes.weights_file import (
     BlendshapeModel,
     load_blendshape_model,

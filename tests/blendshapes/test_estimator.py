@@ -170,10 +170,12 @@ def test_a_face_without_pose_has_no_blendshapes(estimator: BlendshapeEstimator) 
 def test_faces_carry_them_when_asked(estimator: BlendshapeEstimator, neutral: Floats) -> None:
     face = _face(_open_mouth(neutral))
     assert face.blendshapes is None
-    asked = Face3D(face.landmarks, face.confidence, face.box, face.score, blendshape_estimator=estimator)
+    asked = estimator.annotate(face)
     assert asked.blendshapes is not None
     np.testing.assert_array_equal(asked.blendshapes.array, estimator.estimate(face).array)
-    assert asked.blendshapes is asked.blendshapes
+    assert asked.blendshapes["jawOpen"] > 0.5
+    np.testing.assert_array_equal(asked.landmarks, face.landmarks)
+    assert estimator.annotate(_face(np.ones((66, 3)))).blendshapes is None
 
 
 def test_weights_of_a_cascade_are_refused() -> None:

@@ -27,6 +27,9 @@ class StubAligner:
         self.calls: list[npt.NDArray[np.float32] | None] = []
         StubAligner.made.append(self)
 
+    def load(self, *, detector: bool = True) -> None:
+        """Needs nothing."""
+
     def detect(self, image: npt.NDArray[np.uint8], *, boxes: Any = None, color: str = "rgb") -> list[Face3D]:
         self.calls.append(boxes)
         height, width = image.shape[:2]

@@ -9,19 +9,16 @@ from face_alignment_3d.pose import rotation_by
 from face_alignment_3d.pose.mean_face import MEAN_FACE
 
 
-class Smiling:
-    """Stands for what estimates blendshapes: half a smile on the subject's left, a closed mouth."""
-
-    def estimate(self, face: Face3D) -> Blendshapes:
-        face.pose  # noqa: B018 - raises where there is none, as the real one does
-        values = np.full(len(BLENDSHAPES), np.nan)
-        values[BLENDSHAPES.index("mouthSmileLeft")] = 0.5
-        values[BLENDSHAPES.index("jawOpen")] = 0.0
-        return Blendshapes(values)
+def smile() -> Blendshapes:
+    """Half a smile on the subject's left, a closed mouth."""
+    values = np.full(len(BLENDSHAPES), np.nan)
+    values[BLENDSHAPES.index("mouthSmileLeft")] = 0.5
+    values[BLENDSHAPES.index("jawOpen")] = 0.0
+    return Blendshapes(values)
 
 
 def known_face(
-    yaw: float = 20.0, *, seed: int = 0, score: float | None = 0.75, estimator: Smiling | None = None
+    yaw: float = 20.0, *, seed: int = 0, score: float | None = 0.75, blendshapes: Blendshapes | None = None
 ) -> Face3D:
     """A face a little off the mean one, turned by ``yaw``, near the middle of a 640 x 480 photo."""
     generator = np.random.default_rng(seed)
@@ -35,16 +32,15 @@ def known_face(
         confidence,
         box.astype(np.float32),
         score,
-        blendshape_estimator=estimator,  # type: ignore[arg-type]
+        blendshapes=blendshapes,
     )
 
 
-def poseless_face(*, estimator: Smiling | None = None) -> Face3D:
+def poseless_face() -> Face3D:
     """All its points are one."""
     return Face3D(
         np.ones((66, 3), np.float32),
         np.ones(66, np.float32),
         np.zeros(4, np.float32),
         None,
-        blendshape_estimator=estimator,  # type: ignore[arg-type]
     )

@@ -8,9 +8,9 @@ import pandas as pd
 
 from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.export import PhotoFaces, write_csv, write_json, write_npz
-from tests.export.known_faces import Smiling, known_face, poseless_face
+from tests.export.known_faces import known_face, poseless_face, smile
 
-_FACES = [known_face(estimator=Smiling()), known_face(-20), poseless_face(estimator=Smiling())]
+_FACES = [known_face(blendshapes=smile()), known_face(-20), poseless_face()]
 _PHOTO = PhotoFaces("a.jpg", 480, 640, _FACES)
 
 

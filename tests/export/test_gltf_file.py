@@ -100,8 +100,8 @@ def test_time_stamps_of_a_video(tmp_path: Path) -> None:
     write_gltf(tmp_path / "x.glb", [known_face(yaw) for yaw in (0, 5, 9)], times=[0.5, 0.53, 2], **_SIZE)
     content = GLTF2().load(str(tmp_path / "x.glb"))
     (clock,) = {sampler.input for sampler in content.animations[0].samplers}
-    np.testing.assert_allclose(_values(content, clock)[:, 0], [0.5, 0.53, 2], atol=1e-6)
-    for wrong in ([0, 1], [0, 1, 1], [-1, 0, 1], [0, 1, float("nan")]):
+    np.testing.assert_allclose(_values(content, clock)[:, 0], [0, 0.03, 1.5], atol=1e-6)
+    for wrong in ([0, 1], [0, 1, 1], [1, 0, 2], [0, 1, float("nan")], [0, 1e6, 1e6 + 0.01]):
         with pytest.raises(ValueError, match="times must be 3 seconds"):
             write_gltf(tmp_path / "y.glb", [known_face()] * 3, times=wrong, **_SIZE)
     assert not (tmp_path / "y.glb").exists()
@@ -122,3 +122,14 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(LandmarksError):
         write_gltf(tmp_path / "x.glb", [poseless_face()], **_SIZE)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("start", "rate"), [(20_000, 1000), (80_000, 240), (1.7e9, 30)])
+def test_clocks_that_start_late(tmp_path: Path, start: float, rate: float) -> None:
+    """In single precision, which the file has, such times would not rise."""
+    times = start + np.arange(30) / rate
+    write_gltf(tmp_path / "x.glb", [known_face(yaw) for yaw in range(30)], times=times.tolist(), **_SIZE)
+    content = GLTF2().load(str(tmp_path / "x.glb"))
+    (clock,) = {sampler.input for sampler in content.animations[0].samplers}
+    np.testing.assert_allclose(_values(content, clock)[:, 0], np.arange(30) / rate, atol=1e-6)
+    assert content.accessors[clock].min == [0]

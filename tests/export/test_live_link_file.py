@@ -60,7 +60,8 @@ def test_timecodes_follow_time_stamps(tmp_path: Path) -> None:
     frames = [LiveLinkFrame(time=time) for time in times]
     write_live_link_csv(tmp_path / "x.csv", frames, frames_per_second=29.97)
     assert pd.read_csv(tmp_path / "x.csv")["Timecode"].tolist() == [
-        *("00:00:00:00.000", "00:00:00:01.000", "00:00:00:01.500", "00:00:01:00.000", "00:01:01:15.000"),
+        # 61.5 s are 1,843.157 frames of 30,000 / 1,001 a second, and 30 of these are counted as a second.
+        *("00:00:00:00.000", "00:00:00:01.000", "00:00:00:01.499", "00:00:01:00.000", "00:01:01:13.157"),
     ]
     with pytest.raises(ValueError, match="time must be in seconds from 0 on; got -1"):
         LiveLinkFrame(time=-1)

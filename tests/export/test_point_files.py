@@ -9,7 +9,7 @@ from plyfile import PlyData
 
 from face_alignment_3d.export import PhotoFaces, write_npz, write_obj, write_ply, write_pts
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.markup68 import Markup, lines_in, to_68
+from face_alignment_3d.markup68 import Markup, to_68
 from face_alignment_3d.training.data.datasets.ibug_pts import read_pts
 from tests.export.known_faces import known_face, poseless_face
 
@@ -33,7 +33,7 @@ def test_npz(photo: PhotoFaces, tmp_path: Path) -> None:
         assert content["size"].tolist() == [480, 640]
         assert str(content["image"]) == "föto.jpg"
         assert str(content["markup"]) == "66"
-        assert str(content["schema"]) == "face-alignment-3d/3"
+        assert str(content["schema"]) == "face-alignment-3d/4"
 
 
 def test_npz_in_68_points_without_faces_and_without_pose(photo: PhotoFaces, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_pts(tmp_path: Path) -> None:
 def test_ply(photo: PhotoFaces, tmp_path: Path, markup: Markup) -> None:
     write_ply(tmp_path / "x.ply", photo, markup=markup)
     content = PlyData.read(tmp_path / "x.ply")
-    vertices, edges = content["vertex"], content["edge"]
+    vertices, triangles = content["vertex"], np.stack(content["face"]["vertex_indices"])
     count = int(markup)
     assert len(vertices) == 2 * count
     expected = np.concatenate(
@@ -77,12 +77,20 @@ def test_ply(photo: PhotoFaces, tmp_path: Path, markup: Markup) -> None:
     np.testing.assert_array_equal(np.column_stack([vertices[axis] for axis in "xyz"]), expected * [1, -1, -1])
     np.testing.assert_array_equal(vertices["face"], np.repeat([0, 1], count))
     np.testing.assert_array_equal(vertices["point"], np.tile(np.arange(count), 2))
-    assert (vertices["face"][edges["vertex1"]] == vertices["face"][edges["vertex2"]]).all()
-    assert len(edges) == 2 * sum(len(line) - 1 for line in lines_in(markup))
+    assert [element.name for element in content.elements] == ["vertex", "face"]  # All that some readers take.
+    assert (np.ptp(vertices["face"][triangles], axis=1) == 0).all()
+    assert set(triangles.ravel()) == set(range(2 * count))
     nearest, farthest = np.argmin(expected[:count, 2]), np.argmax(expected[:count, 2])
     assert vertices["red"][nearest] > 200 > vertices["red"][farthest]  # Yellow in front, blue behind.
-    cloud = trimesh.load(tmp_path / "x.ply", process=False)
-    np.testing.assert_array_equal(cloud.vertices, expected * [1, -1, -1])
+    mesh = trimesh.load(tmp_path / "x.ply", process=False)
+    np.testing.assert_array_equal(mesh.vertices, expected * [1, -1, -1])
+    assert (mesh.faces == triangles).all()
+
+
+def test_triangles_look_at_the_viewer(tmp_path: Path) -> None:
+    write_ply(tmp_path / "x.ply", PhotoFaces("a", 480, 640, [known_face(0)]))
+    normals = trimesh.load(tmp_path / "x.ply", process=False).face_normals
+    assert (normals[:, 2] > 0).mean() > 0.9  # Narrow ones at the jaw may turn over.
 
 
 def test_obj(photo: PhotoFaces, tmp_path: Path) -> None:
@@ -110,7 +118,8 @@ def test_files_without_faces(tmp_path: Path) -> None:
     write_obj(tmp_path / "x.obj", empty)
     write_ply(tmp_path / "x.ply", empty)
     assert (tmp_path / "x.obj").read_text().count("\n") == 1
-    assert len(PlyData.read(tmp_path / "x.ply")["vertex"]) == 0
+    content = PlyData.read(tmp_path / "x.ply")
+    assert len(content["vertex"]) == len(content["face"]) == 0
 
 
 def test_written_whole_or_not_at_all(

@@ -29,7 +29,7 @@ def test_json_gives_back_the_exact_values(photo: PhotoFaces, tmp_path: Path) -> 
     write_json(tmp_path / "x.json", photo)
     content = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
     assert content == to_json(photo)
-    assert content["schema"] == SCHEMA == "face-alignment-3d/3"
+    assert content["schema"] == SCHEMA == "face-alignment-3d/4"
     assert content["image"] == photo.image
     assert (content["width"], content["height"]) == (640, 480)
     assert content["markup"]["name"] == "3dfaw-66"
@@ -86,7 +86,7 @@ def test_csv_of_nothing_has_its_header(tmp_path: Path) -> None:
     (header,) = (tmp_path / "x.csv").read_text().splitlines()
     columns = header.split(",")
     assert columns[:7] == ["image", "face", "score", "x0", "y0", "x1", "y1"]
-    assert len(columns) == 7 + 4 * 66
+    assert len(columns) == 7 + 5 * 66
 
 
 def test_png_gives_back_the_pixels(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 from pythonosc.osc_packet import OscPacket
 from scipy.spatial.transform import Rotation
 
+from face_alignment_3d.arkit import BLENDSHAPES
+from face_alignment_3d.blendshapes.mirroring import mirrored_name
 from face_alignment_3d.errors import FaceAlignmentError
 from face_alignment_3d.export import VMCSender
 from face_alignment_3d.pose import HeadPose, rotation_by
@@ -78,6 +80,23 @@ def test_mirrored_blendshapes_change_sides(listener: socket.socket) -> None:
         sender.send(None, blendshapes={"mouthSmileLeft": 0.5, "jawRight": 0.25, "jawOpen": 1}, mirrored=True)
     values = {params[0]: params[1] for address, params in _heard(listener) if address.endswith("Val")}
     assert values == {"mouthSmileRight": 0.5, "jawLeft": 0.25, "jawOpen": 1}
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_no_datagram_is_larger_than_networks_carry(listener: socket.socket, mirrored: bool) -> None:
+    values = {name: round(index / 64, 6) for index, name in enumerate(BLENDSHAPES)}
+    with VMCSender(port=listener.getsockname()[1]) as sender:
+        sender.send(_pose(20), blendshapes=values, mirrored=mirrored)
+    datagrams: list[bytes] = []
+    messages: list[tuple[str, list[object]]] = []
+    while not messages or messages[-1][0] != "/VMC/Ext/Blend/Apply":
+        datagrams.append(listener.recv(65536))
+        messages += [(m.message.address, list(m.message.params)) for m in OscPacket(datagrams[-1]).messages]
+    assert max(map(len, datagrams)) <= 1200
+    assert len(datagrams) == 3
+    assert [address for address, _ in messages[:3]] == ["/VMC/Ext/OK", "/VMC/Ext/T", "/VMC/Ext/Bone/Pos"]
+    heard = {params[0]: params[1] for address, params in messages if address == "/VMC/Ext/Blend/Val"}
+    assert {mirrored_name(n) if mirrored else n: v for n, v in heard.items()} == values
 
 
 def test_nobody_listens() -> None:

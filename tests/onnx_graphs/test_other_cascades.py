@@ -43,9 +43,9 @@ class _Regression(nn.Module):
         self.trunk = PreActivationBottleneck(32, 8, N)
         self.deconvolution = nn.ConvTranspose2d(N, N, 8, stride=4, padding=2)
 
-    def forward(self, logits: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    def forward(self, logits: torch.Tensor, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         maps = self.enter(torch.sigmoid(logits))
-        return self.deconvolution(self.trunk(torch.cat([maps, features], dim=1)))
+        return self.deconvolution(self.trunk(torch.cat([maps, features], dim=1))), features
 
 
 class _Depth(nn.Module):
@@ -76,3 +76,15 @@ def test_a_cascade_with_free_maps_says_the_same() -> None:
     np.testing.assert_allclose(z, expected[..., 2].numpy(), atol=0.02, rtol=0)
     np.testing.assert_allclose(confidence, expected_confidence.numpy(), atol=1e-3, rtol=0)
     assert expected[..., :2].std() > 1
+
+
+def test_settings_of_the_caller_do_not_reach_a_graph() -> None:
+    torch.manual_seed(0)
+    cascade = Cascade(GEOMETRY, _Detection(), _Regression(), _Depth()).eval()
+    expected = cascade_to_onnx(cascade, metadata={})
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu", torch.bfloat16), torch.device("meta"), torch.inference_mode():
+            assert cascade_to_onnx(cascade, metadata={}) == expected
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -7,7 +7,7 @@ import numpy as np
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.video.matching import overlap
+from face_alignment_3d.video.association import box_overlap
 
 HEIGHT, WIDTH = 360, 640
 
@@ -84,7 +84,7 @@ class Scene:
     def _in_box(self, box):
         """The best face near the box, or nothing with confidence in it."""
         visible = self._visible()
-        overlaps = [overlap(box_around(actor.points(self.time)), box) for actor in visible]
+        overlaps = [box_overlap(box_around(actor.points(self.time)), box) for actor in visible]
         if overlaps and max(overlaps) > 0.25:
             return self._face(visible[int(np.argmax(overlaps))], box, None)
         points = shape66() * (box[2] - box[0]) + [*((box[:2] + box[2:]) / 2), 0.0]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from face_alignment_3d.video.common_motion import CommonMotion
+from face_alignment_3d.video.motion import CommonMotion
 from tests.video.made_up_scene import shape66
 
 FACE = 150 * shape66()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from face_alignment_3d.video.noise_level import NoiseLevel
+from face_alignment_3d.video.motion import NoiseLevel
 
 SIZE = 150.0
 

@@ -182,8 +182,8 @@ def test_wrong_calls():
         smoother.update(FACE * np.nan, np.ones(66), time=2.0)
     with pytest.raises(LandmarksError, match=r"\(N, 3\)"):
         smoother.update(FACE[:, :2], np.ones(66), time=2.0)
-    with pytest.raises(ValueError, match="common_rest_hz must be above 0"):
-        Smoothing(common_rest_hz=0.0)
+    with pytest.raises(ValueError, match="common_min_cutoff must be above 0"):
+        Smoothing(common_min_cutoff=0.0)
 
 
 def _network_noise(frames, *, noise=0.0006, together=0.0015, seed=0):
@@ -243,7 +243,7 @@ def test_noise_that_is_carried_on_is_calmed_as_well(looks):
         if index % looks == 0:
             points = noisy
         raw.append(noisy)
-        out.append(smoother.update(points, np.full(66, 0.65), time=index / 30, carried=index % looks > 0))
+        out.append(smoother.update(points, np.full(66, 0.65), time=index / 30, propagated=index % looks > 0))
     moved = [_rms(np.diff(points[60:], axis=0)) for points in (raw, out)]
     assert moved[1] < moved[0] / 5
 

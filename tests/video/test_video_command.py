@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -37,10 +38,10 @@ ROOT = Path(__file__).resolve().parents[2]
 class Smiling:
     """Stands for what estimates blendshapes."""
 
-    def estimate(self, face):
+    def annotate(self, face):
         values = np.full(len(BLENDSHAPES), np.nan)
         values[BLENDSHAPES.index("mouthSmileLeft")] = 0.5
-        return Blendshapes(values)
+        return replace(face, blendshapes=Blendshapes(values))
 
 
 class OneFace:
@@ -51,7 +52,11 @@ class OneFace:
 
     def __init__(self, weights, **options):
         OneFace.options = {"weights": weights, **options}
+        self.blendshape_estimator = Smiling() if options.get("blendshapes") else None
         self.frames = 0
+
+    def load(self, *, detector=True):
+        pass
 
     def detect(self, image, *, boxes=None):
         self.frames += boxes is None or len(boxes) > 0
@@ -60,9 +65,8 @@ class OneFace:
         height, width = image.shape[:2]
         points = MEAN_FACE * (0.2 * height) + [width / 2, height / 2, 0]
         box = np.array([0.3 * width, 0.2 * height, 0.7 * width, 0.8 * height], np.float32)
-        estimator = Smiling() if OneFace.options.get("blendshapes") else None
         confidence = np.full(66, 0.7, np.float32)
-        return [Face3D(points.astype(np.float32), confidence, box, 0.9, blendshape_estimator=estimator)]
+        return [Face3D(points.astype(np.float32), confidence, box, 0.9)]
 
 
 @pytest.fixture
@@ -268,15 +272,82 @@ def test_stopped(one_face, tmp_path, monkeypatch, capsys, number, code):
     assert _names(tmp_path) == {"clip.mp4", "out.mp4"} | data
 
 
-def test_an_error_leaves_nothing(one_face, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [OSError("no more"), MemoryError(), RuntimeError("CUDA out of memory")])
+def test_an_error_keeps_what_was_done(one_face, tmp_path, monkeypatch, capsys, error):
     def fail():
-        raise OSError("no more")
+        raise error
 
     monkeypatch.setattr(OneFace, "after", staticmethod(fail))
-    write_video(tmp_path / "clip.mp4", TIMES)
+    write_video(tmp_path / "clip.mp4", TIMES, audio_codec="aac")
     arguments = [option for kind in VIDEO_FORMATS for option in ("--export", kind)]
-    assert main(["video", "clip.mp4", "-o", "out.mp4", *arguments]) == 2
+    assert main(["video", "clip.mp4", "-o", "out.mp4", *arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.startswith("stopped early: 2 frames, 1 face followed: wrote ")
+    assert f"error: clip.mp4: stopped at frame 2: {error or 'MemoryError'}" in captured.err
+    assert len(read_times("out.mp4")) == 2
+    content = json.loads(Path("out.json").read_text())
+    assert (len(content["frames"]), content["complete"]) == (2, False)
+    data = {"out.json", "out.csv", "out.npz", "out.openface.csv", "out.livelink.csv", "out.glb"}
+    assert _names(tmp_path) == {"clip.mp4", "out.mp4"} | data
+
+
+def test_an_error_at_the_first_frame_leaves_nothing(one_face, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError("no more")
+
+    monkeypatch.setattr(OneFace, "detect", fail)
+    write_video(tmp_path / "clip.mp4", TIMES)
+    assert main(["video", "clip.mp4", "-o", "out.mp4", "--json"]) == 2
     assert _names(tmp_path) == {"clip.mp4"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "kept"),
+    [
+        ("face_alignment_3d.video.writer.VideoWriter.write", {"out.json", "out.csv"}),
+        ("face_alignment_3d.video.writer.VideoWriter.finish", {"out.json", "out.csv"}),
+        ("face_alignment_3d.export.json_file.JsonFrameWriter.add", {"out.mp4", "out.csv"}),
+        ("face_alignment_3d.export.csv_file.CsvFrameWriter.finish", {"out.mp4", "out.json"}),
+    ],
+)
+def test_one_file_that_cannot_be_written_does_not_take_the_others(
+    one_face, tmp_path, monkeypatch, capsys, broken, kept
+):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(broken, fail)
+    write_video(tmp_path / "clip.mp4", TIMES)
+    assert main(["video", "clip.mp4", "-o", "out.mp4", "--json", "--csv"]) == 1
+    assert _names(tmp_path) == {"clip.mp4"} | kept
+    assert "cannot be written: [Errno 28] No space left on device" in capsys.readouterr().err
+    if "out.json" in kept:
+        content = json.loads(Path("out.json").read_text())
+        assert (len(content["frames"]), content["complete"]) == (8, True)
+
+
+def test_audio_that_is_left_out_is_told(one_face, tmp_path, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise ValueError("odd audio")
+
+    monkeypatch.setattr("face_alignment_3d.video.audio._CopiedTrack.write", fail)
+    write_video(tmp_path / "clip.mp4", TIMES, audio_codec="aac")
+    assert main(["video", "clip.mp4"]) == 1
+    assert "audio track 1 ends at 0.0 s: odd audio" in capsys.readouterr().err
+    assert len(read_times("clip_landmarks.mp4")) == 8
+    assert json.loads(Path("clip.json").read_text())["complete"]
+
+
+def test_a_frame_size_that_changes_is_told(one_face, tmp_path, capsys):
+    first = write_video(tmp_path / "a.ts", range(0, 330, 33)).read_bytes()
+    second = write_video(tmp_path / "b.ts", range(330, 660, 33), height=96, width=64).read_bytes()
+    (tmp_path / "call.ts").write_bytes(first + second)
+    assert main(["video", "call.ts", "-o", "out.mp4", "--json"]) == 0
+    assert "frame 10 and those after it have 64 x 96 pixels" in capsys.readouterr().err
+    assert len(read_times("out.mp4")) == 20
+    frames = json.loads(Path("out.json").read_text())["frames"]
+    assert len(frames) == 20
+    assert (frames[12]["width"], frames[12]["height"]) == (64, 96)
 
 
 def test_a_kill_leaves_no_broken_video(tmp_path):

@@ -7,7 +7,8 @@ import pytest
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.video import VideoAligner3D
+from face_alignment_3d.video import TrackerConfig, VideoAligner3D
+from face_alignment_3d.video.track import Track
 from tests.video.made_up_scene import HEIGHT, WIDTH, Actor, Scene, shape66
 from tests.video.moving_picture import picture
 
@@ -383,3 +384,30 @@ def test_wrong_options(options):
 def test_wrong_intervals_between_looks(alignment_interval):
     with pytest.raises(ValueError, match="alignment_interval must be finite and at least 0"):
         VideoAligner3D(Scene([]), alignment_interval=alignment_interval)
+
+
+def test_thresholds_of_ones_own():
+    scene = Scene([Actor(_still(200, 180), look=1)])  # The network's confidence is 0.65.
+    tracker = VideoAligner3D(scene, config=TrackerConfig(min_new_confidence=0.7))
+    assert tracker.track(scene.frame(0.0)) == []
+
+
+def test_queries_of_a_track_do_not_change_it():
+    scene = Scene([Actor(lambda t: (200 + 50 * t, 180), look=1)])
+    image = scene.frame(0.0)
+    (face,) = scene.detect(image)
+    track = Track(0, face, 0.0, image, smoothing=None, config=TrackerConfig())
+    track.mark_lost(0.1)
+    before = dict(vars(track))
+    for _ in range(2):
+        track.predict(3.0)
+        track.innovation(face, 3.0)
+        track.path_distance(face, 3.0)
+        track.similarity(face, image)
+        assert track.lost_for(3.0) == pytest.approx(2.9)
+        assert track.doubted_for(3.0) == 0
+    assert all(vars(track)[name] is value for name, value in before.items())
+    track.note_doubt(3.0)
+    track.note_doubt(3.5)
+    assert track.doubted_for(4.0) == pytest.approx(1.0)
+    assert track.doubted_for(6.0) == 0  # Nobody asked for more than a second.

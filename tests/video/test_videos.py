@@ -109,6 +109,7 @@ def _copy(source, target, *, frames=None, complete=True):
                     width=width,
                     time_base=video.time_base,
                     rate=video.rate,
+                    start=video.start,
                     audio_of=source,
                 )
             writer.write(frame.image_rgb, pts=frame.pts)
@@ -193,9 +194,9 @@ def test_wrong_calls(tmp_path):
     with pytest.raises(VideoError, match="cannot be written"):
         VideoWriter(tmp_path / "nowhere" / "a.mp4", **options)
     with VideoWriter(tmp_path / "a.mp4", **options) as writer:
-        too_small = picture(0)[:20]
-        with pytest.raises(VideoError, match="one size"):
-            writer.write(too_small, pts=0)
+        gray = picture(0)[:, :, 0]
+        with pytest.raises(VideoError, match="must be of shape"):
+            writer.write(gray, pts=0)
         with pytest.raises(VideoError, match="no frames"):
             writer.finish()
     assert list(tmp_path.iterdir()) == []

@@ -29,14 +29,18 @@ def write_video(
     width=WIDTH,
     options=None,
     frames=None,
+    rate=30,
+    reordered=True,
 ):
     """A video with :func:`picture` at each of ``times_ms``.
 
     Players turn it by ``rotation``, counter-clockwise, in degrees, and then mirror it from side to side and
-    upside down as ``flips`` say.
+    upside down as ``flips`` say. ``reordered``: frames are stored in another order than they are shown in.
     """
     container = av.open(str(path), "w", options=options or {})
-    stream = container.add_stream("libx264", rate=30, options={"crf": "10", "g": "10"})
+    stream = container.add_stream(
+        "libx264", rate=rate, options={"crf": "10", "g": "10", **({} if reordered else {"bf": "0"})}
+    )
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.codec_context.time_base = Fraction(1, 1000)
     if rotation or any(flips):

@@ -6,11 +6,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.arkit import BLENDSHAPES
+from face_alignment_3d.arkit import BLENDSHAPES, VISIBLE
 from face_alignment_3d.blendshapes.calibration import predict_calibrated
 from face_alignment_3d.blendshapes.reading import Reading, eye_openness
 from face_alignment_3d.blendshapes.regressor import Regressor
-from face_alignment_3d.blendshapes.visibility import VISIBLE
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.pose.head_pose import canonical_points
 from face_alignment_3d.pose.measures import measure_face

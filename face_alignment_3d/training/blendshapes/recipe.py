@@ -12,11 +12,10 @@ import numpy as np
 import torch
 
 from face_alignment_3d.aligner import FaceAligner3D
-from face_alignment_3d.arkit import BLENDSHAPES
+from face_alignment_3d.arkit import BLENDSHAPES, VISIBLE
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.blendshapes.mirroring import mirror_permutation
 from face_alignment_3d.blendshapes.regressor import Regressor
-from face_alignment_3d.blendshapes.visibility import VISIBLE
 from face_alignment_3d.blendshapes.weights_file import BlendshapeModel, save_blendshape_model
 from face_alignment_3d.markup import MARKUP_NAME
 from face_alignment_3d.pose.head_pose import canonical_points

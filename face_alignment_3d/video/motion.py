@@ -1,0 +1,113 @@
+"""The size of a face, the motion that its points have in common, and how noisy they are.
+
+The common motion is the affine one that fits the points best, but for a few. Noise is measured from motion
+alone: second differences are small for smooth motion and large for noise. Their running quantile, unlike a
+mean, does not depend on how large the largest are, so that a blink or a jerk leaves it as it was.
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Points = npt.NDArray[np.float64]
+
+#: Of the shape's extent, for faces that are flat or seen from the side; and of the weights of the fit.
+_RIDGE: Final = (1e-3, 1e-6)
+#: Points that differ from the common motion by more than this multiple of their noise hardly count in it.
+_OUTLIER: Final = 3.0
+#: Added to a point's variance, as a share of the typical one, so that no few points decide alone.
+_SHARED_VARIANCE: Final = 0.3
+#: The share of the differences that the level is above.
+_QUANTILE: Final = 0.7
+#: By how many e-foldings a second a level follows; in the first frames faster, as their count allows.
+_FOLLOWING_RATE: Final = 2.0
+#: The range of noise within a face, as multiples of its median point: beyond are mouths that talk for long.
+_OWN_RANGE: Final = (0.3, 3.0)
+#: The same for the common motion, in which the noise of neighboring points does not cancel.
+_COMMON_RANGE: Final = (0.05, 1.5)
+#: The least noise of anything, in face sizes: videos repeat frames.
+_LEAST: Final = 2e-4
+#: Until there are enough frames, in face sizes.
+_FIRST_GUESS: Final = 1e-3
+
+
+def face_size(points: npt.NDArray[np.floating]) -> float:
+    """The longer side of the box around landmarks (N, 2 or 3), in pixels; at least 1."""
+    return max(float(np.ptp(points[:, :2], axis=0).max()), 1.0)
+
+
+class CommonMotion:
+    """The affine motions of a face at ``points`` (N, 3), as 4 x 3 numbers.
+
+    The rows are a shift and three ways in which the shape gives, orthonormal under the weights of the points,
+    so that each number is the typical displacement that it stands for, in pixels, along x, y or z. Points
+    weigh by their ``noise`` (N,), and less where they are seen to go their own way in ``moved`` (N, 3), the
+    last frame's displacements: a talking mouth does not move the head.
+    """
+
+    def __init__(self, points: Points, noise: Points, moved: Points) -> None:
+        variance = np.square(noise) + _SHARED_VARIANCE * float(np.median(noise)) ** 2
+        weights = 1 / variance
+        weights /= weights.sum()
+        centered = points - weights @ points
+        shape = np.column_stack([np.ones(len(points)), centered / max(float(np.ptp(centered)), 1e-9)])
+        root = np.sqrt(weights)[:, None]
+        triangle = np.linalg.qr(np.vstack([shape * root, _RIDGE[0] * np.eye(4)]), mode="r")
+        # The signs of a QR factorization are arbitrary; these let the numbers go on from frame to frame.
+        self._basis = shape @ (np.linalg.inv(triangle) * np.sign(np.diag(triangle)))
+        self._solve = (self._basis * weights[:, None]).T
+        for _ in range(2):
+            apart = np.square(moved - self.displacements(self.fit(moved))).sum(axis=1)
+            weighted = (self._basis * (weights / (1 + apart / (_OUTLIER * noise) ** 2))[:, None]).T
+            self._solve = np.linalg.solve(weighted @ self._basis + _RIDGE[1] * np.eye(4), weighted)
+
+    def fit(self, displacements: Points) -> Points:
+        """Displacements (N, 3) of the points -> the affine motion (4, 3) in them."""
+        return np.asarray(self._solve @ displacements, np.float64)
+
+    def displacements(self, motion: Points) -> Points:
+        """An affine motion (4, 3) -> the displacements (N, 3) of the points."""
+        return np.asarray(self._basis @ motion, np.float64)
+
+
+class NoiseLevel:
+    """The steps from frame to frame that noise alone causes, in pixels."""
+
+    def __init__(self, count: int, size: float) -> None:
+        self.own: Points = np.full(count, _FIRST_GUESS * size)
+        """(N,), of each point within the face."""
+        self.common: Points = np.full((4, 3), _FIRST_GUESS * size)
+        """(4, 3), of the numbers of a :class:`CommonMotion`."""
+        self._last: tuple[float, Points, Points] | None = None
+        self._frames = 0
+
+    def update(self, own: Points, common: Points, *, dt: float, size: float) -> None:
+        """Takes in what a frame brought, ``dt`` seconds after the last: steps (N, 3) and (4, 3)."""
+        last, self._last = self._last, (dt, own, common)
+        if last is None:
+            return
+        ratio = dt / last[0]
+        # The deviation of a difference between a step and the last one, of white noise, over that of a step.
+        spread = math.sqrt(1 + ratio + ratio**2)
+        own_innovation = np.linalg.norm(own - ratio * last[1], axis=1) / spread
+        common_innovation = np.abs(common - ratio * last[2]) / spread
+        if self._frames == 0:
+            typical = float(np.median(own_innovation))
+            self.own, self.common = np.full_like(self.own, typical), np.full_like(self.common, 0.5 * typical)
+        else:
+            rate = _FOLLOWING_RATE * dt + 2 / (self._frames + 2)
+            self.own = _toward_quantile(self.own, own_innovation, rate)
+            self.common = _toward_quantile(self.common, common_innovation, rate)
+        self._frames += 1
+        least = _LEAST * size
+        typical = max(float(np.median(self.own)), least)
+        self.own = np.clip(self.own, max(_OWN_RANGE[0] * typical, least), _OWN_RANGE[1] * typical)
+        self.common = np.clip(self.common, _COMMON_RANGE[0] * typical, _COMMON_RANGE[1] * typical)
+
+
+def _toward_quantile(level: Points, innovation: Points, rate: float) -> Points:
+    """A step of stochastic approximation on a logarithmic scale; at rest a share of _QUANTILE is below."""
+    step: npt.NDArray[np.float64] = np.where(innovation > level, _QUANTILE, _QUANTILE - 1)
+    return np.asarray(level * np.exp(rate * step), np.float64)
