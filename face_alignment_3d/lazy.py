@@ -42,6 +42,7 @@ class Lazy(Generic[_Value]):
         if self._survives_fork:
             self._lock = Lock()  # A thread that held it does not exist in the child.
         else:
+            _OF_PARENTS.append(self._made)
             self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -52,6 +53,8 @@ class Lazy(Generic[_Value]):
 
 
 _ALIVE: Final[WeakSet[Lazy[Any]]] = WeakSet()
+#: Values that did not survive a fork. To take them apart in the child would wait for threads of the parent.
+_OF_PARENTS: Final[list[list[Any]]] = []
 
 
 def _after_fork_in_child() -> None:

@@ -12,8 +12,10 @@ import face_alignment_3d
 from face_alignment_3d import Detection, Face3D, FaceAligner3D, VideoAligner3D
 from face_alignment_3d.blendshapes import BlendshapeEstimator
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
+from face_alignment_3d.draw import draw_depth_legend, draw_landmarks, draw_pose, draw_text
 from face_alignment_3d.markup68 import to_68, values_in_markup
 from face_alignment_3d.streaming import AlignmentResult
+from face_alignment_3d.view import ResultFile, ViewPage, photo_page
 
 PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
 
@@ -23,8 +25,19 @@ OBJECTS = {
     "face": Face3D,
     "tracker": VideoAligner3D,
     "estimator": BlendshapeEstimator,
+    "page": ViewPage,
+    "result": ResultFile,
 }
-MADE = (FaceAligner3D, Face3D, Detection, MTCNNDetector, VideoAligner3D, BlendshapeEstimator)
+MADE = (
+    FaceAligner3D,
+    Face3D,
+    Detection,
+    MTCNNDetector,
+    VideoAligner3D,
+    BlendshapeEstimator,
+    ViewPage,
+    ResultFile,
+)
 
 
 def _signatures() -> dict[str, str]:
@@ -86,6 +99,7 @@ EXPECTED = {
     **{f"{name}.{method}": m for name, kind in OBJECTS.items() for method, m in _public(kind).items()},
     "to_68": to_68,
     "values_in_markup": values_in_markup,
+    **{f.__name__: f for f in (draw_landmarks, draw_pose, draw_depth_legend, draw_text, photo_page)},
 }
 
 

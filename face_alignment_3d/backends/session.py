@@ -89,7 +89,7 @@ def _runtime() -> ModuleType:
 
 def _keep_after_fork() -> None:
     """Keeps the parent's sessions from being closed in the child: that would wait forever for their threads,
-    which a fork does not have."""
+    which a fork does not have. (ONNX Runtime's own end, in ``sys.exit``, waits for others all the same.)"""
     for session in _OPEN:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
 

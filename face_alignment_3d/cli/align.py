@@ -23,6 +23,7 @@ from face_alignment_3d.cli.result_files import (
     write_photo,
     write_table,
 )
+from face_alignment_3d.cli.view import VIEW_ENDING
 from face_alignment_3d.errors import FaceAlignmentError, ImageError, ImageRangeWarning
 from face_alignment_3d.interruption import StopRequests
 
@@ -77,6 +78,9 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help="number of points in npz, obj and ply (default: 66) and in pts (default: 68); with 68, the "
         "inner mouth corners are derived",
     )
+    parser.add_argument(
+        "--view", action="store_true", help=f"write <photo>{VIEW_ENDING}: photo and 3D view, for a browser"
+    )
     parser.add_argument("--draw", action="store_true", help=f"write <photo>{DRAWING_ENDING}")
     parser.add_argument(
         "--boxes",
@@ -92,7 +96,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Aligns each photo and writes what was asked for; 1 when some failed, 128 + the signal when stopped."""
     formats = _formats(args)
-    if not (formats or args.draw):
+    if not (formats or args.draw or args.view):
         formats, args.draw = ["json"], True
     photos = find_photos(args.photos)
     boxes = _read_boxes(args.boxes)
@@ -209,6 +213,8 @@ def _targets(
     endings = {kind: PHOTO_FORMATS[kind] for kind in formats if kind in PHOTO_FORMATS}
     if args.draw:
         endings["draw"] = DRAWING_ENDING
+    if args.view:
+        endings["view"] = VIEW_ENDING
     targets = {kind: result_file(args.output, photo.name, ending) for kind, ending in endings.items()}
     _refuse_replacing(targets.values(), sources)
     return targets
@@ -243,11 +249,15 @@ def _write(
     """Writes the photo's files and adds each to ``written`` when it is there."""
     from face_alignment_3d.draw import draw_landmarks
     from face_alignment_3d.export import write_png
+    from face_alignment_3d.view import photo_page
 
     for kind, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         if kind == "draw":
-            write_png(target, draw_landmarks(image, result.faces))
+            write_png(target, draw_landmarks(image, result.faces, legend=True))
+            written.append(target)
+        elif kind == "view":
+            photo_page(result, image).write(target)
             written.append(target)
         else:
             written += write_photo(kind, target, result, markup=markup)

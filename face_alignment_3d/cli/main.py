@@ -8,13 +8,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from face_alignment_3d.cli import align, evaluate, export, info, train, train_data, video, webcam, weights
+from face_alignment_3d.cli import (
+    align,
+    evaluate,
+    export,
+    info,
+    train,
+    train_data,
+    video,
+    view,
+    webcam,
+    weights,
+)
 from face_alignment_3d.errors import FaceAlignmentError
 from face_alignment_3d.version import __version__
 
 _SIGPIPE: Final = 13
 
-_COMMANDS = (align, video, webcam, train, train_data, evaluate, export, weights, info)
+_COMMANDS = (align, video, view, webcam, train, train_data, evaluate, export, weights, info)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

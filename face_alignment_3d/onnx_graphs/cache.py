@@ -57,7 +57,13 @@ def detector_graph_folder() -> Path:
 
 def graph_folder() -> Path:
     """Where ONNX files are kept: below ``$FACE_ALIGNMENT_3D_HOME`` if set, else in the user's cache."""
-    return (home_directory(os.environ) or cache_directory()) / _FOLDER
+    folder = home_directory(os.environ) or cache_directory()
+    if folder is None:
+        raise BackendError(
+            "this user has no home folder to keep ONNX files in; set FACE_ALIGNMENT_3D_HOME to a folder that "
+            "can be written to, or pass the path of a file that `face-alignment-3d export onnx` wrote"
+        )
+    return folder / _FOLDER
 
 
 def made_once(file: Path, make: Callable[[], bytes], *, command: str) -> Path:

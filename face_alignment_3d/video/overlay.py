@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.crop import box_around
-from face_alignment_3d.draw import draw_landmarks
+from face_alignment_3d.draw import draw_landmarks, draw_text
 from face_alignment_3d.video.tracked_face import TrackedFace3D
 
-_TEXT: Final = (255, 242, 120)
-_RIM: Final = (12, 14, 24)
+#: Height of a capital of the note, pixels.
+_NOTE: Final = 13.0
 
 
 def draw_tracked(
@@ -22,19 +20,7 @@ def draw_tracked(
 
     ``note`` is written into the top-left corner.
     """
-    picture = draw_landmarks(image_rgb, faces)
-    for face in faces:
-        x0, y0, x1, _ = (float(v) for v in box_around(face.landmarks))
-        scale = min(max((x1 - x0) / 200, 0.4), 2.0)
-        _write(picture, str(face.track_id), (x0, y0 - 8 * scale), scale)
+    picture = draw_landmarks(image_rgb, faces, ids=True)
     if note:
-        _write(picture, note, (8, 8 + 22 * 0.6), 0.6)
+        draw_text(picture, note, (_NOTE / 2, 2 * _NOTE), _NOTE)
     return picture
-
-
-def _write(picture: npt.NDArray[np.uint8], text: str, at: tuple[float, float], scale: float) -> None:
-    height, width = picture.shape[:2]
-    place = (round(min(max(at[0], 0), width - 1)), round(min(max(at[1], 22 * scale), height - 1)))
-    for color, rim in ((_RIM, 2), (_TEXT, 0)):
-        thickness = max(1, round(1.5 * scale)) + rim
-        cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, color, thickness, cv2.LINE_AA)

@@ -112,14 +112,19 @@ def identify(weights: str | os.PathLike[str], manifest: Mapping[str, WeightsEntr
 
 
 def candidates(
-    entry: WeightsEntry, *, environment: Mapping[str, str], cache_dir: Path, embedded_dir: Path = EMBEDDED_DIR
+    entry: WeightsEntry,
+    *,
+    environment: Mapping[str, str],
+    cache_dir: Path | None,
+    embedded_dir: Path = EMBEDDED_DIR,
 ) -> tuple[Path, ...]:
     """The places where a file of the manifest may lie, in the order in which they are tried."""
     home = home_directory(environment)
     folders = [home] if home else []
     if entry.embedded:
         folders.append(embedded_dir)
-    folders.append(cache_dir)
+    if cache_dir is not None:
+        folders.append(cache_dir)
     return tuple(folder / entry.file for folder in folders)
 
 
@@ -127,7 +132,7 @@ def decide(
     wanted: WeightsEntry | Path,
     *,
     environment: Mapping[str, str],
-    cache_dir: Path,
+    cache_dir: Path | None,
     existing: Mapping[Path, bool],
     offline: bool | None = None,
     embedded_dir: Path = EMBEDDED_DIR,
@@ -143,13 +148,16 @@ def decide(
             return Use(wanted)
         return Refuse(f"there is no weight file {wanted}; check the path, or pass a name of the manifest")
     entry, home = wanted, home_directory(environment)
-    cached = cache_dir / entry.file
+    cached = None if cache_dir is None else cache_dir / entry.file
     for path in candidates(entry, environment=environment, cache_dir=cache_dir, embedded_dir=embedded_dir):
         if existing.get(path):
             return Use(path)
         if path in existing and path != cached:
             return Refuse(_damaged(entry, path, in_package=path.parent == embedded_dir))
-    destination = (home or cache_dir) / entry.file
+    folder = home or cache_dir
+    if folder is None:
+        return Refuse(_no_folder(entry))
+    destination = folder / entry.file
     if entry.url is None:
         return Refuse(_unpublished(entry, destination.parent))
     if _is_offline(offline, environment):
@@ -163,9 +171,14 @@ def home_directory(environment: Mapping[str, str]) -> Path | None:
     return Path(value).expanduser() if value else None
 
 
-def cache_directory() -> Path:
-    """The folder of downloaded weight files, where this system keeps caches."""
-    return platformdirs.user_cache_path("face-alignment-3d", appauthor=False)
+def cache_directory() -> Path | None:
+    """The folder of downloaded weight files, where this system keeps caches; None for a user without a home
+    folder."""
+    try:
+        folder = platformdirs.user_cache_path("face-alignment-3d", appauthor=False)
+    except RuntimeError:  # Nobody says where home is: neither HOME nor the list of users.
+        return None
+    return folder if folder.is_absolute() else None
 
 
 def _is_offline(offline: bool | None, environment: Mapping[str, str]) -> bool:
@@ -175,6 +188,13 @@ def _is_offline(offline: bool | None, environment: Mapping[str, str]) -> bool:
     if value not in _ON | _OFF:
         raise WeightsError(f"{OFFLINE_VARIABLE} must be 1 or 0; got {value!r}")
     return value in _ON
+
+
+def _no_folder(entry: WeightsEntry) -> str:
+    return (
+        f"weights {entry.name!r} were not found, and this user has no home folder to look for them in or put "
+        f"them into; set {HOME_VARIABLE} to a folder that has {entry.file}, or where it may be put"
+    )
 
 
 def _damaged(entry: WeightsEntry, path: Path, *, in_package: bool) -> str:

@@ -9,11 +9,13 @@ import torch
 from face_alignment_3d import FaceAligner3D, VideoAligner3D
 from face_alignment_3d.backends.onnx_backend import OnnxBackend
 from face_alignment_3d.backends.torch_backend import TorchBackend
+from face_alignment_3d.crop import box_around
 from face_alignment_3d.errors import WeightsError
-from face_alignment_3d.face import VISIBLE_FROM
+from face_alignment_3d.face import VISIBLE_FROM, Face3D
 from face_alignment_3d.networks.presets import lite
 from face_alignment_3d.onnx_graphs.cascade_graph import cascade_graph
 from face_alignment_3d.onnx_graphs.metadata import GRAPH_VERSION
+from face_alignment_3d.pose.mean_face import MEAN_FACE
 from face_alignment_3d.weights.loading import load_cascade, save_cascade
 
 BOX = [20.0, 30, 150, 160]
@@ -101,19 +103,25 @@ def test_faces_of_a_batch_keep_their_own(with_it: Path) -> None:
             np.testing.assert_allclose(face.visibility, single.visibility, atol=1e-4)
 
 
-def test_tracked_faces_have_it(with_it: Path) -> None:
-    class Sees(FaceAligner3D):
-        """Finds a face where there is noise, and believes in it."""
+def test_tracked_faces_have_it() -> None:
+    visibility = np.linspace(0, 1, 66, dtype=np.float32)
 
-        def detect(self, image, *, boxes=None, color="rgb"):  # type: ignore[no-untyped-def]
-            (face,) = super().detect(image, boxes=[BOX], color=color)
-            object.__setattr__(face, "confidence", np.full(66, 0.9, np.float32))
-            return [face]
+    class Aligner:
+        def detect(self, image: np.ndarray, *, boxes: np.ndarray | None = None) -> list[Face3D]:
+            points = (60 * MEAN_FACE + [160, 100, 0]).astype(np.float32)
+            return [
+                Face3D(points, np.full(66, 0.9, np.float32), box_around(points), 0.9, visibility=visibility)
+            ]
 
-    photo = np.random.default_rng(1).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    (face,) = VideoAligner3D(Sees(with_it, device="cpu")).track(photo)
-    assert face.visibility is not None
-    assert face.visibility.shape == (66,)
+        def detect_batch(
+            self, images: list[np.ndarray], *, boxes: list[np.ndarray] | None = None
+        ) -> list[list[Face3D]]:
+            return [self.detect(image) for image in images]
+
+    tracker = VideoAligner3D(Aligner())  # type: ignore[arg-type]
+    for index in range(3):
+        (face,) = tracker.track(np.full((240, 320, 3), 90, np.uint8), time=index / 30)
+        np.testing.assert_array_equal(face.visibility, visibility)
 
 
 def test_weights_without_it_give_none(tmp_path: Path, crops: np.ndarray) -> None:

@@ -121,6 +121,25 @@ def test_names_and_paths_are_told_apart(make_entry):
             identify(wrong, manifest)
 
 
+def test_a_user_without_a_home_folder(make_entry, monkeypatch):
+    def unknown(*_, **__):
+        raise RuntimeError("Could not determine home directory.")
+
+    options = {"environment": {}, "cache_dir": None, "embedded_dir": PACKAGE}
+    embedded = make_entry(embedded=True)
+    assert candidates(embedded, **options) == (IN_PACKAGE,)
+    assert decide(embedded, existing={IN_PACKAGE: GOOD}, **options) == Use(IN_PACKAGE)
+    refused = decide(make_entry(url=URL), existing={}, **options)
+    assert "no home folder" in refused.reason
+    with_folder = {**options, "environment": WITH_HOME}
+    assert isinstance(decide(make_entry(url=URL), existing={}, **with_folder), Fetch)
+    monkeypatch.setattr("platformdirs.user_cache_path", unknown)
+    assert cache_directory() is None
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("~/.cache/x"))
+    assert cache_directory() is None  # Not a folder of that name in the current one.
+    assert isinstance(plan("lite"), Use)
+
+
 def test_the_cache_is_outside_the_package():
     assert not cache_directory().is_relative_to(EMBEDDED_DIR.parent.parent)
 

@@ -1,5 +1,6 @@
 """The drawing is where the landmarks are, readable on any photo, and leaves its input alone."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,8 @@ from face_alignment_3d.draw import depth_colors, draw_landmarks
 from face_alignment_3d.errors import ImageError
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import CLOSED_GROUPS, GROUPS, MIRROR
+from face_alignment_3d.markup68 import to_68
+from face_alignment_3d.video.tracked_face import TrackedFace3D
 
 
 def _face(points: npt.NDArray[np.floating]) -> Face3D:
@@ -130,6 +133,8 @@ def test_parts_are_joined_within_and_apart_between() -> None:
         return int(drawn[y, x].max()) > 100
 
     for name, group in GROUPS.items():
+        if name == "inner_lips":  # Between 62 and 63, and 65 and 60, lie the corners.
+            continue
         assert all(is_drawn(a, b) for a, b in pairwise(group)), name
         if name in CLOSED_GROUPS:
             assert is_drawn(group[-1], group[0]), name
@@ -138,6 +143,92 @@ def test_parts_are_joined_within_and_apart_between() -> None:
         assert not is_drawn(group[-1], group[0]), name
     assert not is_drawn(16, 17)
     assert not is_drawn(21, 22)
+
+
+def test_inner_lips_are_closed_through_their_corners() -> None:
+    points = _points(5)
+    drawn = draw_landmarks(np.zeros((1000, 1000, 3), np.uint8), [_face(points)])
+    full = to_68(points)[:, :2]
+    for first, second in [(60, 61), (63, 64), (64, 65), (67, 60)]:
+        x, y = np.rint((full[first] + full[second]) / 2).astype(int)
+        assert drawn[y, x].max() > 100, (first, second)
+    x, y = np.rint((full[63] + full[65]) / 2).astype(int)
+    assert drawn[y, x].max() == 0
+
+
+def test_doubtful_points_are_faint() -> None:
+    gray = np.full((1000, 1000, 3), 128, np.uint8)
+    points = _points(5)
+    sure = _face(points)
+    confidence = np.ones(66, np.float32)
+    confidence[[4, 5, 6]] = 0.0
+    drawn = draw_landmarks(gray, [replace(sure, confidence=confidence)])
+    full = draw_landmarks(gray, [sure])
+    x, y = np.rint(points[:17, :2]).astype(int).T
+    share = _changed(gray, drawn)[y, x] / _changed(gray, full)[y, x]
+    assert (share[4:7] < 0.5).all()
+    np.testing.assert_allclose(np.delete(share, [4, 5, 6]), 1, atol=0.02)
+
+
+def test_hidden_points_are_hollow() -> None:
+    gray = np.full((1000, 1000, 3), 128, np.uint8)
+    points = _points(5)
+    visibility = np.where(np.arange(66) < 8, 0.2, 0.9).astype(np.float32)
+    drawn = draw_landmarks(gray, [replace(_face(points), visibility=visibility)])
+    x, y = np.rint(points[:17, :2]).astype(int).T
+    centers = _changed(gray, drawn)[y, x]
+    assert centers[:8].max() == 0
+    assert centers[8:].min() > 60
+    ring = max(_changed(gray, drawn)[yy - 12 : yy + 13, xx - 12 : xx + 13].max() for xx, yy in [(x[3], y[3])])
+    assert ring > 60
+
+
+def test_points_and_lines_can_be_left_out() -> None:
+    black = np.zeros((1000, 1000, 3), np.uint8)
+    points = _points(5)
+    x, y = np.rint((points[3, :2] + points[4, :2]) / 2).astype(int)
+    assert draw_landmarks(black, [_face(points)], lines=False)[y, x].max() == 0
+    only_lines = draw_landmarks(black, [_face(points)], points=False)
+    assert only_lines[y, x].max() > 100
+    assert (draw_landmarks(black, [_face(points)], points=False, lines=False) == 0).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 4.0])
+def test_ids_are_written_above_the_face_and_grow_with_it(scale: float) -> None:
+    side = round(400 * scale)
+    black = np.zeros((side, side, 3), np.uint8)
+    face = _face(_moved(_points(scale), 100 * scale, 100 * scale))
+    text = _changed(draw_landmarks(black, [face]), draw_landmarks(black, [face], ids=True)) > 60
+    rows, columns = np.nonzero(text)
+    x0, y0, x1, _ = face.box
+    assert rows.max() < y0
+    assert x0 - 5 * scale < columns.min() < columns.max() < x1
+    assert np.ptp(rows) == pytest.approx(13.5 * scale, rel=0.15)
+    other = TrackedFace3D(face.landmarks, face.confidence, face.box, None, track_id=17)
+    wider = _changed(draw_landmarks(black, [other]), draw_landmarks(black, [other], ids=True)) > 60
+    assert np.ptp(np.nonzero(wider)[1]) > 1.7 * np.ptp(columns)
+
+
+@pytest.mark.parametrize("side", [200, 1000])
+def test_legend_shows_the_colors_away_from_the_face(side: int) -> None:
+    gray = np.full((side, side, 3), 128, np.uint8)
+    face = _face(_points(side / 400))
+    plain, drawn = draw_landmarks(gray, [face]), draw_landmarks(gray, [face], legend=True)
+    rows, columns = np.nonzero(_changed(plain, drawn))
+    assert rows.min() > side / 2
+    assert columns.min() > side / 2
+    for color in depth_colors(np.array([0.0, 1.0])):
+        assert (drawn[rows, columns] == color).all(axis=1).any()
+    tiny = np.full((30, 30, 3), 128, np.uint8)
+    np.testing.assert_array_equal(
+        draw_landmarks(tiny, [_face(_points(0.1))], legend=True), draw_landmarks(tiny, [_face(_points(0.1))])
+    )
+
+
+def test_gray_pictures() -> None:
+    drawn = draw_landmarks(np.full((200, 200), 90, np.uint8), [_face(_points())], legend=True, ids=True)
+    assert drawn.shape == (200, 200, 3)
+    assert np.ptp(drawn.astype(int), axis=2).max() > 100
 
 
 def test_widths_follow_the_face() -> None:

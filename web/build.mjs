@@ -1,0 +1,86 @@
+// npm run build [-- WEIGHTS | --keep-models | --viewer FILE]
+//
+// Builds the viewer of the Python package, and in dist/ the page and the module for browsers with the networks of
+// WEIGHTS: a name in the manifest or a .safetensors file; "lite" when left out. $PYTHON has the package installed.
+// --keep-models leaves the networks that are in dist/; --viewer builds the viewer alone, into FILE.
+import { build } from "esbuild";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+
+const options = { bundle: true, minify: true, target: "es2022", legalComments: "eof", logLevel: "warning" };
+const keepsModels = process.argv[2] === "--keep-models";
+const weights = (keepsModels ? undefined : process.argv[2]) ?? "lite";
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
+
+async function buildViewer(target) {
+  const script = await build({ ...options, entryPoints: ["src/viewer/main.ts"], format: "iife", write: false });
+  const style = await build({ ...options, entryPoints: ["src/view/style.css"], write: false });
+  const page = await readFile("src/viewer/page.html", "utf8");
+  const filled = page
+    .replace("/*STYLE*/", () => style.outputFiles[0].text.trim())
+    .replace("/*SCRIPT*/", () => script.outputFiles[0].text.trim());
+  await writeFile(target, filled);
+  console.log(`${target}: ${megabytes(filled.length)}`);
+}
+
+async function buildSite(folder) {
+  await mkdir(folder, { recursive: true });
+  for (const name of await readdir(folder)) {
+    if (!(keepsModels && name === "models")) await rm(`${folder}/${name}`, { recursive: true });
+  }
+  await mkdir(`${folder}/runtime`);
+  if (!keepsModels) {
+    const python = process.env.PYTHON ?? "python3";
+    execFileSync(python, ["export_models.py", weights, `${folder}/models`], { stdio: "inherit" });
+  }
+  await build({
+    ...options,
+    entryPoints: { "face-aligner-3d": "src/index.ts", live: "src/live/main.ts", style: "src/view/style.css" },
+    outdir: folder,
+    format: "esm",
+    splitting: true,
+    conditions: ["onnxruntime-web-use-extern-wasm"],
+  });
+  const declarations = ["tsc", "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--rootDir", "src", "--outDir", `${folder}/types`];
+  execFileSync("npx", declarations, { stdio: "inherit" });
+  const runtime = path.dirname(createRequire(import.meta.url).resolve("onnxruntime-web"));
+  for (const name of ["ort-wasm-simd-threaded", "ort-wasm-simd-threaded.jspi"]) {
+    await cp(`${runtime}/${name}.mjs`, `${folder}/runtime/${name}.mjs`);
+    const packed = gzipSync(await readFile(`${runtime}/${name}.wasm`), { level: 9 });
+    await writeFile(`${folder}/runtime/${name}.bin`, packed);
+  }
+  await cp("src/live/index.html", `${folder}/index.html`);
+  const files = await filesIn(folder);
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(file).update(await readFile(`${folder}/${file}`));
+  await build({
+    ...options,
+    entryPoints: ["src/live/service-worker.ts"],
+    outfile: `${folder}/service-worker.js`,
+    // What the page does not need to start is kept when it is first used.
+    define: {
+      VERSION: JSON.stringify(hash.digest("hex").slice(0, 16)),
+      FILES: JSON.stringify(["./", ...files.filter((file) => !file.includes("jspi") && !file.startsWith("types/"))]),
+    },
+  });
+  let total = 0;
+  for (const file of await filesIn(folder)) total += (await stat(`${folder}/${file}`)).size;
+  console.log(`${folder}: ${megabytes(total)}`);
+}
+
+async function filesIn(folder) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name))).sort();
+}
+
+if (process.argv[2] === "--viewer") {
+  await buildViewer(process.argv[3]);
+} else {
+  await buildViewer("../face_alignment_3d/view/page.html");
+  await buildSite("dist");
+}

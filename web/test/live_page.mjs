@@ -1,0 +1,54 @@
+// node live_page.mjs CHROMIUM DIST FOLDER: a photo, a fake camera (FOLDER/camera.mjpeg), and no network; prints JSON.
+import { withPage } from "./browser.mjs";
+import { serve } from "./server.mjs";
+
+const [executable, dist, folder] = process.argv.slice(2);
+const args = [
+  "--use-fake-ui-for-media-stream",
+  "--use-fake-device-for-media-stream",
+  `--use-file-for-fake-video-capture=${folder}/camera.mjpeg`,
+];
+const server = await serve([dist]);
+let closed = false;
+try {
+  const seen = await withPage({ executable, args, offline: false, size: { width: 1000, height: 600 } }, async (page) => {
+    const state = async (name) => {
+      const wanted = (n) => document.body.dataset.state === n;
+      await page.waitForFunction(wanted, name, { timeout: 120000 }).catch(async () => {
+        throw new Error(`never ${name}: ${await text()}`);
+      });
+    };
+    const text = () => page.locator("#status").textContent();
+    const shot = (name) => page.screenshot({ path: `${folder}/${name}.png` });
+    await page.goto(`${server.address}/`);
+    await state("ready");
+    const ready = await text();
+    await page.locator("#file").setInputFiles(`${folder}/photo.png`);
+    await state("photo");
+    const photo = { text: await text(), faces: await page.evaluate(() => document.body.dataset.faces) };
+    await shot("photo-page");
+    await page.locator("#file").setInputFiles(`${folder}/no-photo.png`);
+    await state("error");
+    const error = await text();
+    await page.locator("#camera").click();
+    await state("camera");
+    await page.waitForTimeout(6000);
+    const camera = { text: await text(), ...(await page.evaluate(() => ({ ...document.body.dataset }))) };
+    await shot("camera-page");
+    await page.locator("#camera").click();
+    await state("ready");
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null, null, { timeout: 30000 });
+    server.close();
+    closed = true;
+    await page.reload();
+    await state("ready");
+    await page.locator("#file").setInputFiles(`${folder}/photo.png`);
+    await state("photo");
+    const offline = await page.evaluate(() => document.body.dataset.faces);
+    return { ready, photo, error, camera, offline, isolated: await page.evaluate(() => crossOriginIsolated), origin: server.address };
+  });
+  console.log(JSON.stringify(seen));
+} finally {
+  if (!closed) server.close();
+}
