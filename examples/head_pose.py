@@ -1,4 +1,4 @@
-"""How heads are turned, and their axes on the photo: python examples/head_pose.py [photo] [folder]"""
+"""The pose of each head, and its axes on the photo: python examples/head_pose.py [photo] [folder]"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The exceptions that this library raises on purpose.
+"""The exceptions and warnings that this library raises on purpose.
 
 Each message says what was expected, what came, and what to do.
 """
@@ -9,7 +9,11 @@ class FaceAlignmentError(Exception):
 
 
 class ImageError(FaceAlignmentError, ValueError):
-    """What was given as an image cannot be read as one."""
+    """An image cannot be read: it is missing, damaged, or of a type, shape or range that is not known."""
+
+
+class ImageRangeWarning(UserWarning):
+    """An image of more than 8 bits uses so little of its range that it is read as nearly black."""
 
 
 class BoxError(FaceAlignmentError, ValueError):
@@ -17,7 +21,7 @@ class BoxError(FaceAlignmentError, ValueError):
 
 
 class LandmarksError(FaceAlignmentError, ValueError):
-    """Landmarks have the wrong shape, are not finite, or are no face that has a pose."""
+    """Landmarks have the wrong shape or markup, are not finite, or are no face that has a pose."""
 
 
 class DeviceError(FaceAlignmentError):

@@ -1,29 +1,32 @@
-"""Whatever a user calls an image -> RGB uint8.
+"""Reads paths, PIL images, arrays and tensors as RGB uint8.
 
-The only file that knows about paths, EXIF, Pillow modes, gray, alpha, BGR, 16 bits, floats and tensors.
+The only file that knows about EXIF, Pillow modes, gray, alpha, BGR, 16 bits, floats and tensors; files are
+opened in :mod:`face_alignment_3d.image_file`.
 """
 
 import os
-from pathlib import Path
+import warnings
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, Union
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
-from face_alignment_3d.errors import ImageError
+from face_alignment_3d.errors import ImageError, ImageRangeWarning
+from face_alignment_3d.image_file import open_image_file
 from face_alignment_3d.tensors import is_tensor
 
 if TYPE_CHECKING:
     import torch
 
-#: What :func:`as_rgb` takes.
+#: The images that :func:`as_rgb` takes.
 ImageLike: TypeAlias = Union[str, os.PathLike[str], Image.Image, npt.NDArray[np.generic], "torch.Tensor"]
 
 ColorOrder: TypeAlias = Literal["rgb", "bgr"]
 
-#: EXIF orientation -> what makes the stored picture upright.
+#: EXIF orientation -> what makes the stored picture upright. ``PIL.ImageOps.exif_transpose`` also writes the
+#: EXIF block anew, which fails for some damaged blocks whose orientation can be read.
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,8 +40,12 @@ _UPRIGHT: Final = {
 #: Premultiplied Pillow modes, which convert to RGB only through their straight twins.
 _STRAIGHT: Final = {"RGBa": "RGBA", "La": "LA"}
 
-#: How far a float may lie outside [0, 1]: whatever still rounds to 0 or 255.
+#: Floats may lie outside [0, 1] by as much as still rounds to 0 or 255.
 _FLOAT_SLACK: Final = 0.5 / 255
+
+#: Images of more than 8 bits whose largest value is below this share of their type's range are warned about:
+#: 12 bits in uint16 reach a sixteenth.
+_MOSTLY_UNUSED: Final = 1 / 8
 
 _EXPECTED: Final = (
     "expected a path, a PIL image, a numpy array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), "
@@ -51,16 +58,20 @@ def as_rgb(image: ImageLike, *, color: ColorOrder = "rgb") -> npt.NDArray[np.uin
 
     ``image`` is one of:
 
-    - A path to a picture file. The EXIF orientation is applied; of several frames the first is read. Pictures
-      above Pillow's own safety limit (twice ``PIL.Image.MAX_IMAGE_PIXELS``, 179 megapixels unless the
-      application changes it) are refused.
+    - A path to a picture file. The EXIF orientation is applied; of several frames the first is read. HEIC
+      needs the package ``pillow-heif``, which is used where it is installed. Pictures above Pillow's own
+      safety limit (twice ``PIL.Image.MAX_IMAGE_PIXELS``, 179 megapixels unless the application changes it)
+      are refused.
     - A PIL image of any mode. Its EXIF orientation is applied as well, so coordinates refer to the upright
       picture, ``PIL.ImageOps.exif_transpose(image)``.
     - A numpy array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8, uint16 (0 to 65535) or float (0 to 1).
+      Integers of 16 bits, and PIL's mode "I", that reach 255 at most are an 8-bit picture in a wider type.
     - A torch tensor (1, H, W) or (3, H, W) on any device, of the same types.
 
-    Floats are in [0, 1]; values that round to 0 or 255, such as 1.0001, are clipped and others refused, for
-    there is no telling what they mean. Alpha is dropped: the colors under transparent pixels show.
+    Floats are in [0, 1]; values that round to 0 or 255, such as 1.0001, are clipped and others refused,
+    because their range is not known. An image of more than 8 bits that uses less than an eighth of its range,
+    such as 12-bit data in uint16, is read as it is, nearly black, with an :class:`ImageRangeWarning`. Alpha
+    is dropped: the colors under transparent pixels show.
 
     ``color`` is the channel order of arrays and tensors with 3 or 4 channels. Files and PIL images know
     their own order, so it does not concern them.
@@ -71,49 +82,27 @@ def as_rgb(image: ImageLike, *, color: ColorOrder = "rgb") -> npt.NDArray[np.uin
     if color not in ("rgb", "bgr"):
         raise ImageError(f"color must be 'rgb' or 'bgr'; got {color!r}")
     if isinstance(image, (str, os.PathLike)):
-        return _read(image)
+        with open_image_file(image) as picture:
+            return _from_pillow(picture)
     if isinstance(image, Image.Image):
         try:
             return _from_pillow(image)
         except (ImageError, MemoryError):
             raise
-        except Exception as error:  # A lazily opened picture is decoded only here: see _read.
+        except Exception as error:  # A lazily opened picture is decoded only here: see open_image_file.
             raise ImageError(f"cannot decode the PIL image: {error}; open it again and check it") from error
     if isinstance(image, np.ndarray):
         return _from_array(np.asarray(image), color)
     if is_tensor(image):
         return _from_tensor(image, color)
-    hint = "; convert it with numpy.asarray" if isinstance(image, (list, tuple)) else ""
-    hint = "; open it with PIL.Image.open(io.BytesIO(...))" if isinstance(image, (bytes, bytearray)) else hint
+    hint = ""
+    if isinstance(image, (list, tuple)):
+        hint = "; convert it with numpy.asarray"
+    elif isinstance(image, (bytes, bytearray, memoryview)):
+        hint = "; open it with PIL.Image.open(io.BytesIO(...))"
+    elif hasattr(image, "read"):
+        hint = "; open it with PIL.Image.open"
     raise ImageError(f"{_EXPECTED}; got {type(image).__name__}{hint}")
-
-
-def _read(file: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
-    path = Path(os.fsdecode(file))
-    if path.is_dir():
-        raise ImageError(f"expected a picture file; {path} is a folder: pass its files one by one")
-    try:
-        with Image.open(path) as image:
-            return _from_pillow(image)
-    except ImageError as error:
-        raise ImageError(f"{path}: {error}") from error
-    except FileNotFoundError as error:
-        raise ImageError(f"no such file: {path.absolute()}; check its name and folder") from error
-    except PermissionError as error:
-        raise ImageError(f"not allowed to read {path}; check its permissions") from error
-    except UnidentifiedImageError as error:
-        raise ImageError(
-            f"{path} is not a picture that Pillow can read (JPEG, PNG, WebP, TIFF, BMP, ...); "
-            "convert it to one, or register a Pillow plugin for its format"
-        ) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(
-            f"{path} is too large: {error} Shrink it, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
-        ) from error
-    except MemoryError:
-        raise
-    except Exception as error:  # Decoders of damaged files raise almost anything, SyntaxError among it.
-        raise ImageError(f"{path} is damaged or cut short: {error}; get the file again") from error
 
 
 def _from_pillow(image: Image.Image) -> npt.NDArray[np.uint8]:
@@ -194,13 +183,32 @@ def _as_uint8(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     if values.dtype.kind == "u" and values.dtype.itemsize == 1:
         return values.view(np.uint8)
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return _from_uint16(values.astype(np.uint16, copy=False))
     if values.dtype.kind == "f":
         return _from_unit_floats(values.astype(np.float32, copy=False))
     raise ImageError(
         f"expected pixels of type uint8, uint16 or float (0 to 1); got {values.dtype}: "
         "scale them to 0..255 and use image.astype(numpy.uint8)"
     )
+
+
+def _from_uint16(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    highest = int(values.max())
+    if highest <= 255:  # Of 16 bits it would be black.
+        return values.astype(np.uint8)
+    if highest < 65536 * _MOSTLY_UNUSED:
+        factor = 2 ** (16 - highest.bit_length())
+        _warn_of_range(
+            f"the largest value of this image is {highest} of 65535, so most of the range of 16 bits is "
+            f"unused and it is read as nearly black; if its values have {highest.bit_length()} bits, "
+            f"multiply them by {factor}"
+        )
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _warn_of_range(message: str) -> None:
+    # The caller of as_rgb is some frames up, how many depends on the kind of image.
+    warnings.warn(message, ImageRangeWarning, stacklevel=2)
 
 
 def _from_unit_floats(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
@@ -211,5 +219,10 @@ def _from_unit_floats(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
         raise ImageError(
             f"expected float pixels from 0 to 1; got {low:g} to {high:g}: "
             "make 0..255 uint8 with image.clip(0, 255).astype(numpy.uint8), and scale other ranges to 0..1"
+        )
+    if 0 < high < _MOSTLY_UNUSED:
+        _warn_of_range(
+            f"the largest value of this image is {high:.3g} of 1, so most of the range is unused and it is "
+            "read as nearly black; scale it so that white is 1"
         )
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)

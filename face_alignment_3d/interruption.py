@@ -4,13 +4,15 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+#: Sent by a system that ends the process, by Ctrl-C, and by a terminal that is closed.
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 
 class StopRequests:
-    """While entered, SIGTERM and Ctrl-C are only noted; a second Ctrl-C interrupts at once.
+    """While entered, SIGTERM, SIGHUP and Ctrl-C are only noted; a second Ctrl-C interrupts at once.
 
-    Outside the main thread, where Python allows no signal handlers, nothing changes.
+    Signals that the process ignores, as under nohup, stay ignored. Outside the main thread, where Python
+    allows no signal handlers, nothing changes.
     """
 
     def __init__(self) -> None:
@@ -20,7 +22,8 @@ class StopRequests:
 
     def __enter__(self) -> "StopRequests":
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
+            heeded = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+            self._previous = {number: signal.signal(number, self._note) for number in heeded}
         return self
 
     def __exit__(

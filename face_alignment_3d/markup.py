@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-#: What files call this markup.
+#: The name of this markup in result files.
 MARKUP_NAME: Final = "3dfaw-66"
 
 NUM_LANDMARKS: Final = 66

@@ -13,9 +13,10 @@ Markup: TypeAlias = Literal["66", "68"]
 
 MARKUPS: Final[tuple[Markup, ...]] = ("66", "68")
 
-#: How far from the outer mouth corner the inner one lies on the way to the middle of its two neighbors on
-#: the inner lips: the least-squares fit to both corners of the 1,675 hand-labelled faces of HELEN train
-#: and LFPW train. Points derived so are 1.8 % of the outer-eye distance from the hand-made ones on average.
+#: Distance of the inner mouth corner from the outer one, as a share of the way to the middle of its two
+#: neighbors on the inner lips: the least-squares fit to both corners of the 1,675 hand-labelled faces of
+#: HELEN train and LFPW train. Points derived so are 1.8 % of the outer-eye distance from the hand-made ones
+#: on average.
 _INWARDS: Final = 0.194
 
 # For each derived point, in 66-point indices: the outer corner, and its neighbors on the inner lips.
@@ -41,7 +42,10 @@ def to_68(points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 
 def in_markup(points: npt.NDArray[np.floating], markup: Markup) -> npt.NDArray[np.floating]:
-    """(..., 66, D) points in the markup asked for: (..., 66, D) or (..., 68, D); ValueError for another."""
+    """(..., 66, D) points in the markup asked for: (..., 66, D) or (..., 68, D).
+
+    Raises :class:`LandmarksError` for another markup or number of points.
+    """
     require_markup(markup)
     return to_68(points) if markup == "68" else np.asarray(points)
 
@@ -55,9 +59,10 @@ def values_in_markup(values: npt.NDArray[np.floating], markup: Markup) -> npt.ND
 
 
 def require_markup(markup: str) -> None:
-    """Raises ValueError unless ``markup`` is one of :data:`MARKUPS`."""
+    """Raises :class:`LandmarksError` unless ``markup`` is one of :data:`MARKUPS`."""
     if markup not in MARKUPS:
-        raise ValueError(f"markup must be one of {', '.join(MARKUPS)}; got {markup!r}")
+        hint = f": write {str(markup)!r}" if str(markup) in MARKUPS else ""
+        raise LandmarksError(f"markup must be one of the strings '66' and '68'; got {markup!r}{hint}")
 
 
 def names_in(markup: Markup) -> tuple[str, ...]:

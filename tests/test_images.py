@@ -2,13 +2,14 @@
 
 import io
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from face_alignment_3d.errors import ImageError
 from face_alignment_3d.images import as_rgb
@@ -96,6 +97,20 @@ def test_a_broken_exif_block_does_not_hide_the_picture(
 ) -> None:
     Image.fromarray(picture).save(tmp_path / "x.png", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
     np.testing.assert_array_equal(as_rgb(tmp_path / "x.png"), picture)
+
+
+def test_the_orientation_is_read_from_an_exif_block_that_cannot_be_written_again(
+    picture: npt.NDArray[np.uint8],
+) -> None:
+    orientation = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    resolution_as_text = struct.pack("<HHII", 0x011A, 2, 1, 8)
+    block = b"II*\0" + struct.pack("<IH", 8, 2) + orientation + resolution_as_text + bytes(4)
+    file = io.BytesIO()
+    Image.fromarray(_stored(picture, 6)).save(file, "PNG", exif=b"Exif\0\0" + block)
+    with Image.open(file) as image:
+        np.testing.assert_array_equal(as_rgb(image), picture)
+        with pytest.raises(TypeError):  # Which is why it is not used.
+            ImageOps.exif_transpose(image)
 
 
 def test_16_bit_gray_png(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_names_and_lines() -> None:
 def test_wrong_arguments() -> None:
     with pytest.raises(LandmarksError, match=r"\(68, 3\)"):
         to_68(np.zeros((68, 3)))
-    with pytest.raises(ValueError, match="66, 68; got '70'"):
+    with pytest.raises(ValueError, match="'66' and '68'; got '70'"):
         in_markup(np.zeros((66, 3)), "70")  # type: ignore[arg-type]
 
 

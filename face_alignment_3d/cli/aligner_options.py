@@ -15,15 +15,19 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
     """Adds ``--blendshapes``, ``--device``, ``--backend``, ``--weights``, ``--offline``, ``--detector``,
     ``--min-confidence`` and ``--min-face``."""
     parser.add_argument("--blendshapes", action="store_true", help="estimate ARKit's 52 blendshapes as well")
-    parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1, mps")
+    parser.add_argument(
+        "--device", default="auto", help="the device: auto (the default), cpu, cuda, cuda:1, mps"
+    )
     parser.add_argument(
         "--backend",
         choices=["auto", "torch", "onnx"],
         default="auto",
-        help="what runs the networks: torch, onnx (ONNX Runtime), or auto, which is torch where it is "
-        "installed",
+        help="the runtime of the networks: torch, onnx (ONNX Runtime), or auto (the default): torch where it "
+        "is installed",
     )
-    parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="see `weights list` (lite)")
+    parser.add_argument(
+        "--weights", default="lite", metavar="NAME|FILE", help="a name of `weights list` (lite), or a file"
+    )
     parser.add_argument("--offline", action="store_true", help="never download weights")
     parser.add_argument(
         "--detector",

@@ -3,8 +3,11 @@
 import csv
 import json
 import math
+import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -23,14 +26,17 @@ class BoxesFile:
         """Reads ``file``.
 
         CSV: ``image,x0,y0,x1,y1``, one line a face, with or without that line as header. JSON (ending .json):
-        an object of photo -> [x0, y0, x1, y1] or a list of such. Raises :class:`BoxError`, which names the
-        file and the line, for anything else.
+        an object of photo -> [x0, y0, x1, y1] or a list of such. Boxes are in image pixels; a box inside
+        [0, 1] is refused, since it would be a share of the photo's size. Raises :class:`BoxError`, which
+        names the file and the line, for anything else.
         """
         self._file = file
         try:
             text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BoxError(f"cannot read the boxes in {file}: {error}") from error
+        except OSError as error:
+            raise BoxError(f"cannot read the boxes in {file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise BoxError(f"cannot read the boxes in {file}: {error}; save it as UTF-8") from error
         self._boxes = self._parse_json(text) if file.suffix.lower() == ".json" else self._parse_csv(text)
 
     def of(self, photo: Path) -> npt.NDArray[np.float32]:
@@ -39,8 +45,7 @@ class BoxesFile:
         Matched by path first, from here or from the file's folder, then by file name. Raises
         :class:`BoxError` when no entry matches, or several do.
         """
-        keys = [key for key in self._boxes if self._is_path_of(key, photo)]
-        keys = keys or [key for key in self._boxes if Path(key).name == photo.name]
+        keys = self._by_path.get(os.path.realpath(photo)) or self._by_name.get(_name(photo)) or []
         if not keys:
             raise BoxError(f"no boxes for {photo} in {self._file}; add them, or leave the photo out")
         if len(keys) > 1:
@@ -50,8 +55,20 @@ class BoxesFile:
             )
         return np.array(self._boxes[keys[0]], np.float32).reshape(-1, 4)
 
-    def _is_path_of(self, key: str, photo: Path) -> bool:
-        return photo.resolve() in (Path(key).resolve(), (self._file.parent / key).resolve())
+    @cached_property
+    def _by_path(self) -> dict[str, list[str]]:
+        keys: defaultdict[str, list[str]] = defaultdict(list)
+        for key in self._boxes:
+            for path in {os.path.realpath(key), os.path.realpath(self._file.parent / key)}:
+                keys[path].append(key)
+        return dict(keys)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        keys: defaultdict[str, list[str]] = defaultdict(list)
+        for key in self._boxes:
+            keys[_name(key)].append(key)
+        return dict(keys)
 
     def _parse_csv(self, text: str) -> dict[str, list[list[float]]]:
         boxes: defaultdict[str, list[list[float]]] = defaultdict(list)
@@ -66,7 +83,7 @@ class BoxesFile:
             except ValueError:
                 box = []
             if not _is_box(box):
-                self._refuse(f"line {reader.line_num}", f"image,x0,y0,x1,y1 with {_RULE}", ",".join(row))
+                self._refuse(f"line {reader.line_num}", "image,x0,y0,x1,y1", ",".join(row), box)
             boxes[image].append(box)
         return dict(boxes)
 
@@ -76,26 +93,52 @@ class BoxesFile:
         except json.JSONDecodeError as error:
             raise BoxError(f"{self._file}, line {error.lineno}: not JSON: {error.msg}") from error
         if not isinstance(content, dict):
-            self._refuse("top level", "an object of photo -> boxes", type(content).__name__)
+            raise BoxError(
+                f"{self._file}, top level: expected an object of photo -> boxes; got {type(content).__name__}"
+            )
         boxes = {}
         for image, value in content.items():
             several = [value] if _is_box(value) else value
             if not isinstance(several, list) or not all(map(_is_box, several)):
-                self._refuse(repr(image), f"[x0, y0, x1, y1] or a list of such, with {_RULE}", repr(value))
+                wrong = [box for box in several if not _is_box(box)] if isinstance(several, list) else []
+                wrong = [value] if _is_four_numbers(value) else wrong
+                self._refuse(repr(image), "[x0, y0, x1, y1] or a list of such", repr(value), *wrong[:1])
             boxes[image] = several
         return boxes
 
-    def _refuse(self, where: str, expected: str, got: str) -> NoReturn:
-        raise BoxError(f"{self._file}, {where}: expected {expected}; got {got}")
+    def _refuse(self, where: str, expected: str, got: str, box: Any = None) -> NoReturn:
+        raise BoxError(f"{self._file}, {where}: expected {expected} with {_RULE}; got {got}{_hint(box)}")
 
 
 _RULE: Final = "x0 < x1 and y0 < y1, in pixels"
 
 
+def _name(path: str | Path) -> str:
+    """The file name, with its letters composed: systems differ in that."""
+    return unicodedata.normalize("NFC", Path(path).name)
+
+
 def _is_box(value: Any) -> bool:
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 4:
-        return False
-    if not all(type(number) in (int, float) and math.isfinite(number) for number in value):
+    if not _is_four_numbers(value) or _is_share(value):
         return False
     x0, y0, x1, y1 = value
     return bool(x0 < x1 and y0 < y1)
+
+
+def _is_four_numbers(value: Any) -> bool:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 4:
+        return False
+    return all(type(number) in (int, float) and math.isfinite(number) for number in value)
+
+
+def _is_share(box: Sequence[float]) -> bool:
+    """In shares of width and height: of pixels it would be one at most."""
+    return all(0 <= number <= 1 for number in box)
+
+
+def _hint(box: Any) -> str:
+    if not _is_four_numbers(box):
+        return ""
+    if _is_share(box):
+        return ". These are shares of the photo's size, 0..1: multiply x by its width and y by its height"
+    return ". If these are x, y, width, height, write x, y, x + width, y + height"

@@ -18,7 +18,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
     formats = parser.add_subparsers(dest="format", required=True, metavar="FORMAT")
     onnx = formats.add_parser(
         "onnx",
-        help="ONNX files, for ONNX Runtime and whatever else reads them",
+        help="ONNX files, for ONNX Runtime and other runtimes that read them",
         description="Writes the cascade of WEIGHTS as one graph, crops in and landmarks out, or with the "
         f"name {_DETECTOR} the three graphs of the face detector into a folder. docs/onnx.md has their "
         "inputs and outputs.",

@@ -1,10 +1,12 @@
-"""``face-alignment-3d info``: what this installation is, and how fast."""
+"""``face-alignment-3d info``: versions, devices, weights, and the time of one face."""
 
 import argparse
 import platform
 import statistics
 import time
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from face_alignment_3d.errors import FaceAlignmentError
@@ -19,16 +21,18 @@ _RUNS = 20
 
 def add_parser(subparsers: "_Subparsers") -> None:
     """Adds ``info``."""
-    parser = subparsers.add_parser("info", help="versions, devices, weights and the speed of one face")
+    parser = subparsers.add_parser("info", help="print versions, devices, weights and the time of one face")
     parser.add_argument(
-        "--device", default="auto", help="where to measure: auto (the default), cpu, cuda, mps"
+        "--device", default="auto", help="the device to measure on: auto (the default), cpu, cuda, mps"
     )
-    parser.add_argument("--weights", default="lite", metavar="NAME|FILE", help="what to measure (lite)")
+    parser.add_argument(
+        "--weights", default="lite", metavar="NAME|FILE", help="the weights to measure (lite)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints a line for each fact; 1 when the speed could not be measured, for then nothing else works."""
+    """Prints a line for each fact; 1 when no face could be aligned."""
     for name, value in _facts():
         print(f"{name}: {value}")
     try:
@@ -42,18 +46,29 @@ def run(args: argparse.Namespace) -> int:
 def _facts() -> Iterator[tuple[str, str]]:
     import cv2
     import numpy as np
-    import torch
 
     yield "face-alignment-3d", __version__
     yield "python", f"{platform.python_version()} on {platform.platform()}"
-    yield "torch", torch.__version__
+    yield "torch", _version("torch")
+    yield "onnxruntime", _version("onnxruntime")
     yield "numpy", np.__version__
     yield "opencv", cv2.__version__
+    if find_spec("torch") is not None:
+        yield from _torch_facts()
+    yield from _weights()
+
+
+def _version(package: str) -> str:
+    return import_module(package).__version__ if find_spec(package) is not None else "not installed"
+
+
+def _torch_facts() -> Iterator[tuple[str, str]]:
+    import torch
+
     yield "cpu threads", str(torch.get_num_threads())
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         yield f"cuda:{index}", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
-    yield from _weights()
 
 
 def _weights() -> Iterator[tuple[str, str]]:

@@ -1,8 +1,12 @@
 """The parser, and how errors end."""
 
 import argparse
+import io
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
 
 from face_alignment_3d.cli import (
     align,
@@ -20,14 +24,34 @@ from face_alignment_3d.errors import FaceAlignmentError
 from face_alignment_3d.optional import optional_import
 from face_alignment_3d.version import __version__
 
+_SIGPIPE: Final = 13
+
 _COMMANDS = (align, video, view, webcam, train, train_data, evaluate, export, weights, info)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs ``face-alignment-3d`` with ``argv``, by default the process's own; returns the exit code.
 
-    0 when all went well, 1 when some of the work failed, 2 when nothing could be done, 130 on Ctrl-C.
+    0 when all went well, 1 when some of the work failed, 2 when nothing could be done, 130 on Ctrl-C, 141
+    when whoever reads what is printed has gone, as in ``... | head``.
     """
+    with _every_letter_printed():
+        try:
+            try:
+                return _run(argv)
+            finally:
+                if sys.stdout is not None and not sys.stdout.closed:
+                    sys.stdout.flush()
+        except BrokenPipeError:
+            _print_no_more()
+            return 128 + _SIGPIPE
+        except OSError as error:
+            _print_no_more()
+            print(f"error: cannot print what was done: {error}", file=sys.stderr)
+            return 1
+
+
+def _run(argv: Sequence[str] | None) -> int:
     args = _parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.run
     try:
@@ -36,9 +60,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        raise
     except (FaceAlignmentError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(f"error: this needs the package {error.name}, which is not installed", file=sys.stderr)
+        return 2
+
+
+@contextmanager
+def _every_letter_printed() -> Iterator[None]:
+    """Letters that the console does not have are printed as escapes."""
+    output = sys.stdout
+    if not isinstance(output, io.TextIOWrapper):
+        yield
+        return
+    before = output.errors
+    output.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        if not output.closed:
+            output.reconfigure(errors=before)
+
+
+def _print_no_more() -> None:
+    """Python prints what is left when it ends, which must not fail again: it goes to the null device."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
+        except AttributeError:  # Without a console there is none.
+            continue
+    os.close(nowhere)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,5 +1,7 @@
 """The formats that results are written in, and what their files are called."""
 
+import hashlib
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -29,6 +31,22 @@ VIDEO_FORMATS: Final = ("json", "csv", "npz", "openface", "livelink", "gltf")
 
 #: Formats that hold one face a file; the second face of ``a.jpg`` goes to ``a.face1.pts``.
 _ONE_FACE: Final = frozenset({"pts", "gltf"})
+
+
+#: Bytes of a file name on most file systems.
+_LONGEST_NAME: Final = 255
+
+
+def result_file(folder: Path, name: str, ending: str) -> Path:
+    """``<folder>/<name><ending>``; a name that is too long is cut, and gets eight digits of its hash."""
+    target = folder / (name + ending)
+    if len(os.fsencode(target.name)) <= _LONGEST_NAME:
+        return target
+    ending = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}{ending}"
+    stem = Path(name).name
+    while len(os.fsencode(stem + ending)) > _LONGEST_NAME:
+        stem = stem[:-1]
+    return target.with_name(stem + ending)
 
 
 def write_photo(kind: str, target: Path, photo: "PhotoFaces", *, markup: str | None) -> list[Path]:
@@ -77,7 +95,8 @@ def _write_faces(kind: str, target: Path, photo: "PhotoFaces", markup: str | Non
 
     written = []
     for index, face in enumerate(photo.faces):
-        file = target if index == 0 else target.with_name(f"{target.stem}.face{index}{target.suffix}")
+        further = f".face{index}{target.suffix}"
+        file = target if index == 0 else result_file(target.parent, target.stem, further)
         if kind == "pts":
             write_pts(file, face, **_chosen(markup))
         else:

@@ -1,4 +1,4 @@
-"""What may stand behind an option, and what is said when it does not."""
+"""Types of the values of options; each says what it expected instead."""
 
 import argparse
 import math
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Address(NamedTuple):
-    """Where to send to."""
+    """The receiver of a stream."""
 
     host: str
     port: int

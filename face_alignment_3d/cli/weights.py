@@ -1,4 +1,4 @@
-"""``face-alignment-3d weights``: what weight files there are, where they lie, and fetching them."""
+"""``face-alignment-3d weights``: lists, verifies, downloads and locates weight files."""
 
 import argparse
 import os
@@ -28,16 +28,18 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.set_defaults(run=run)
     commands = parser.add_subparsers(dest="weights_command", required=True, metavar="COMMAND")
 
-    commands.add_parser("list", help="all weights of the manifest, and where they are")
+    commands.add_parser("list", help="list all weights of the manifest and the places of their files")
 
-    verify = commands.add_parser("verify", help="check size and SHA-256 of the files that are here")
-    verify.add_argument("names", nargs="*", metavar="NAME", help="which weights (default: all that are here)")
+    verify = commands.add_parser("verify", help="check size and SHA-256 of the files on this machine")
+    verify.add_argument(
+        "names", nargs="*", metavar="NAME", help="weights to verify (default: all that are on this machine)"
+    )
 
     download = commands.add_parser("download", help="fetch weights and print their paths")
     which = download.add_mutually_exclusive_group(required=True)
-    which.add_argument("names", nargs="*", default=[], metavar="NAME", help="which weights")
-    which.add_argument("--all", action="store_true", help="all that are published")
-    download.add_argument("--quiet", action="store_true", help="no progress bar")
+    which.add_argument("names", nargs="*", default=[], metavar="NAME", help="weights to download")
+    which.add_argument("--all", action="store_true", help="download all that are published")
+    download.add_argument("--quiet", action="store_true", help="show no progress bar")
 
     path = commands.add_parser("path", help="print the local path of weights, without downloading")
     path.add_argument("name", metavar="NAME")

@@ -1,6 +1,7 @@
 """Box files are matched to photos by path or name, and a bad line is named."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,10 @@ def test_photo_without_boxes(tmp_path: Path) -> None:
         ("a.jpg,1,2,3", "a.jpg,1,2,3"),
         ("a.jpg,1,2,3,4,5", "a.jpg,1,2,3,4,5"),
         ("a.jpg,1,2,x,4", "a.jpg,1,2,x,4"),
-        ("a.jpg,3,2,1,4", "a.jpg,3,2,1,4"),
+        ("a.jpg,3,2,1,4", r"a.jpg,3,2,1,4\. If these are x, y, width, height"),
+        ("a.jpg,.1,.2,.3,.4", r".*shares of the photo's size.*multiply"),
+        ("a.jpg,0,0,1,1", ".*shares of the photo's size"),
+        ("a.jpg;1;2;3;4", "a.jpg;1;2;3;4"),
         ("a.jpg,1,2,nan,4", "nan"),
         ("a.jpg,1,2,inf,4", "inf"),
         ("image,x0,y0,x1,y1", "image,x0"),
@@ -78,6 +82,9 @@ def test_bad_csv_line(tmp_path: Path, line: str, got: str) -> None:
         ('{"a.jpg": [[true, 2, 3, 5]]}', "got"),
         ('{"a.jpg": {"x0": 1}}', "got"),
         ('{"a.jpg": null}', "got None"),
+        ('{"a.jpg": [0.1, 0.2, 0.3, 0.4]}', "shares of the photo's size"),
+        ('{"a.jpg": [[1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4]]}', "shares of the photo's size"),
+        ('{"a.jpg": [10, 20, 5, 5]}', "x, y, width, height"),
     ],
 )
 def test_bad_json(tmp_path: Path, text: str, message: str) -> None:
@@ -89,5 +96,19 @@ def test_unreadable(tmp_path: Path) -> None:
     with pytest.raises(BoxError, match=r"cannot read the boxes in .*nowhere\.csv"):
         BoxesFile(tmp_path / "nowhere.csv")
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(BoxError, match="cannot read"):
+    with pytest.raises(BoxError, match=r"cannot read .*save it as UTF-8"):
         BoxesFile(tmp_path / "x.csv")
+
+
+def test_letters_may_be_composed_or_not(tmp_path: Path) -> None:
+    boxes = _file(tmp_path, "caf\u00e9.jpg,1,2,3,4\n")
+    assert boxes.of(Path("photos/cafe\u0301.jpg")).tolist() == [[1, 2, 3, 4]]
+
+
+def test_a_box_one_pixel_wide_somewhere_in_the_photo_is_in_pixels(tmp_path: Path) -> None:
+    assert _file(tmp_path, "a.jpg,0.5,0.5,1.5,2\n").of(Path("a.jpg")).tolist() == [[0.5, 0.5, 1.5, 2]]
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    boxes = _file(tmp_path, '{"caf\\udce9.jpg": [1, 2, 3, 4]}', "boxes.json")
+    assert boxes.of(Path(os.fsdecode(b"caf\xe9.jpg"))).tolist() == [[1, 2, 3, 4]]

@@ -1,9 +1,11 @@
 """``info`` says what is installed, and how fast it is."""
 
+import importlib.util
 import re
 from typing import Any
 
 import cv2
+import onnxruntime
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ def test_facts_and_speed(stub_aligner: Any, capsys: pytest.CaptureFixture[str]) 
     facts = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
     assert facts["face-alignment-3d"] == __version__
     assert facts["torch"] == torch.__version__
+    assert facts["onnxruntime"] == onnxruntime.__version__
     assert facts["opencv"] == cv2.__version__
     assert int(facts["cpu threads"]) == torch.get_num_threads()
     assert sum(name.startswith("cuda:") for name in facts) == torch.cuda.device_count()
@@ -39,3 +42,17 @@ def test_with_the_embedded_weights(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "weights lite: " in out
     assert " ms on cpu" in out
+
+
+def test_without_torch_the_rest_is_said(
+    stub_aligner: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        "face_alignment_3d.cli.info.find_spec", lambda name: None if name == "torch" else real(name)
+    )
+    assert main(["info"]) == 0
+    facts = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert facts["torch"] == "not installed"
+    assert facts["opencv"] == cv2.__version__
+    assert "cpu threads" not in facts

@@ -13,7 +13,18 @@ from face_alignment_3d.cli.main import _parser
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.version import __version__
 
-COMMANDS = ("align", "video", "webcam", "train", "train-data", "evaluate", "export", "weights", "info")
+COMMANDS = (
+    "align",
+    "video",
+    "view",
+    "webcam",
+    "train",
+    "train-data",
+    "evaluate",
+    "export",
+    "weights",
+    "info",
+)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
