@@ -46,12 +46,16 @@ interface ModelInfo {
 
 /** Finds faces and their 66 landmarks in three dimensions, in the browser alone. */
 export class FaceAligner3D {
+  private readonly networks: Networks;
+
   private constructor(
     private readonly runtime: Runtime,
     private readonly cascade: InferenceSession,
-    private readonly networks: Networks,
+    private readonly stages: InferenceSession[],
     private readonly info: ModelInfo,
-  ) {}
+  ) {
+    this.networks = detectorNetworks(runtime, stages);
+  }
 
   /** Loads the networks. Rejects where a file cannot be had or the browser has no WebAssembly SIMD. */
   static async load({ base = new URL("./", import.meta.url), provider = "auto", threads }: LoadOptions = {}): Promise<FaceAligner3D> {
@@ -63,9 +67,9 @@ export class FaceAligner3D {
     const info = JSON.parse(new TextDecoder().decode(await file("models.json"))) as ModelInfo;
     // The detector's inputs change their size all the time, which a GPU would compile anew for.
     const cascade = await open("cascade.onnx", runtime.provider === "webgpu" ? ["webgpu", "wasm"] : ["wasm"]);
-    const stages = [];
+    const stages: InferenceSession[] = [];
     for (const stage of ["proposal", "refinement", "output"]) stages.push(await open(`mtcnn-${stage}.onnx`, ["wasm"]));
-    return new FaceAligner3D(runtime, cascade, detectorNetworks(runtime, stages), info);
+    return new FaceAligner3D(runtime, cascade, stages, info);
   }
 
   /** "webgpu" or "wasm". */
@@ -95,7 +99,7 @@ export class FaceAligner3D {
 
   /** Frees the networks' memory. */
   async release(): Promise<void> {
-    await this.cascade.release();
+    for (const session of [this.cascade, ...this.stages]) await session.release();
   }
 
   private async largestFirst(image: RgbImage): Promise<Detection[]> {
