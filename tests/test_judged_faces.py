@@ -37,7 +37,8 @@ class Network:
 
 def view(x: float, score: float | None, side: float = 50) -> FaceView:
     box = np.array([x, 0, x + side, side], np.float32)
-    return FaceView(FaceBox(box, score, 0.0), Crop(x, 0, side, 8), lambda: np.zeros((8, 8, 3), np.uint8))
+    crop = Crop(x, 0, side, 8)
+    return FaceView(FaceBox(box, score, 0.0), crop, (100, 100), lambda: np.zeros((8, 8, 3), np.uint8))
 
 
 def found(images: list[list[FaceView]], network: Network, min_confidence: float = 0.25) -> list[list[float]]:

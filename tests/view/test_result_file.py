@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from face_alignment_3d.video.records import RECORDS, RecordedVideo
 from PIL import Image
 
 from face_alignment_3d.errors import FaceAlignmentError
-from face_alignment_3d.export import PhotoFaces, write_json
+from face_alignment_3d.export import FRAME_WRITERS, FrameFaces, PhotoFaces, VideoInfo, write_json
 from face_alignment_3d.video.tracked_face import TrackedFace3D
 from face_alignment_3d.view import ResultFile
 from tests.video.videos import write_video
@@ -40,11 +39,11 @@ def test_without_the_photo(tmp_path: Path) -> None:
 
 def test_a_video(tmp_path: Path) -> None:
     write_video(tmp_path / "v.mp4", [0, 100, 200])
-    record = RECORDS["json"](tmp_path / "v.json", RecordedVideo("v.mp4", 48, 64))
+    record = FRAME_WRITERS["json"](tmp_path / "v.json", VideoInfo("v.mp4", 48, 64))
     face = shown_faces.face()
     for index in range(3):
         tracked = TrackedFace3D(face.landmarks, face.confidence, face.box, None, track_id=7)
-        record.add(index, index / 10, [tracked])
+        record.add(FrameFaces(index, index / 10, 48, 64, [tracked]))
     record.finish(complete=True)
     html = ResultFile(tmp_path / "v.json").page().html()
     assert html.count("data:image/webp") == 3

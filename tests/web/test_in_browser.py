@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import skimage.data
-from face_alignment_3d.video.face_size import size_of
 from PIL import Image
 
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.markup import NAMES
+from face_alignment_3d.video.motion import face_size
 from tests.browser import WEB, find_chromium, run_in_chromium
 
 _DIST = WEB / "dist"
@@ -74,7 +74,7 @@ def _compare(expected: list[Face3D], faces: list[dict[str, Any]], *, pixels: flo
     for face, here in zip(expected, faces, strict=True):
         difference = np.abs(np.array(here["landmarks"]) - face.landmarks)
         assert difference[:, :2].max() < pixels
-        assert difference[:, 2].max() < depth * size_of(face.landmarks)
+        assert difference[:, 2].max() < depth * face_size(face.landmarks)
         np.testing.assert_allclose(here["confidence"], face.confidence, atol=0.03)
 
 
