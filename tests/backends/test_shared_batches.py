@@ -144,6 +144,7 @@ def test_other_devices_run_a_batch_as_a_whole(
     lite_graph: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = onnx_backend.open_session
+    monkeypatch.setattr(onnx_backend, "require_device", lambda device: None)
     monkeypatch.setattr(
         onnx_backend,
         "open_session",
