@@ -10,7 +10,7 @@ from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.crop import rescale
 from face_alignment_3d.detection import centerface
 from face_alignment_3d.detection.calibration import BoxCalibration
-from face_alignment_3d.detection.centerface import CenterFaceDetector, decoded
+from face_alignment_3d.detection.centerface import CenterFaceDetector, decoded, sharpened
 from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.errors import BackendError, ImageError
 
@@ -37,6 +37,11 @@ def test_maps_are_decoded_into_boxes() -> None:
     np.testing.assert_allclose(boxes, [[20, 5, 36, 25], [58, 32, 66, 36]], atol=1e-5)
     np.testing.assert_allclose(scores, [0.9, 0.6], atol=1e-6)
     assert decoded(heat, sides, offsets, threshold=0.95)[0].shape == (0, 4)
+
+
+def test_log_odds_are_sharpened() -> None:
+    np.testing.assert_allclose(sharpened(np.array([0.0, 0.5, 1.0])), [0, 0.5, 1])
+    np.testing.assert_allclose(sharpened(np.array([0.8, 0.2])), [256 / 257, 1 / 257])
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
