@@ -46,15 +46,19 @@ def _judged_group(group: list[list[FaceView]], look: _Look, min_confidence: floa
 
 
 def _groups(images: Iterable[list[FaceView]], batch_size: int) -> Iterator[list[list[FaceView]]]:
-    """Images in groups that end with the one which makes up ``batch_size`` views to look at first.
+    """Images with at most ``batch_size`` views to look at first, but one image at least.
 
-    No image is asked for before the group before it is done with.
+    A group that is full is given before the next image is asked for.
     """
     group: list[list[FaceView]] = []
     count = 0
     for views in images:
+        of_image = len(_first(views))
+        if group and count + of_image > batch_size:
+            yield group
+            group, count = [], 0
         group.append(views)
-        count += len(_first(views))
+        count += of_image
         del views
         if count >= batch_size:
             whole, group, count = group, [], 0
