@@ -277,8 +277,8 @@ def test_results_need_no_gradient(aligner: FaceAligner3D, photo: np.ndarray) -> 
     assert torch.is_grad_enabled()
 
 
-def test_the_default_detector_finds_the_face(weights: Path, photo: np.ndarray) -> None:
-    aligner = FaceAligner3D(weights, device="cpu")
+def test_the_default_detector_finds_the_face(photo: np.ndarray) -> None:
+    aligner = FaceAligner3D(device="cpu")
     (face,) = aligner.detect(photo)
     np.testing.assert_allclose(face.box, BOX, atol=12)
     assert face.score is not None
