@@ -20,50 +20,37 @@ def judged_faces(
     """The faces of each image, given the views of its candidates, or of the caller's boxes.
 
     ``look`` is the network; it sees the likeliest candidates of images that have ``batch_size`` of these
-    together, then what is left to look at: see :mod:`face_alignment_3d.detection.judging`, also for the
-    order of the faces and for ``min_confidence``. A caller's boxes are not judged.
+    or more together, then what is left to look at: see :mod:`face_alignment_3d.detection.judging`, also for
+    the order of the faces and for ``min_confidence``. A caller's boxes are not judged.
     """
     for group in _groups(images, batch_size):
-        judged = _judged_group(group, look, min_confidence)
-        del group  # Its crops need not outlive it while the next ones are made.
-        yield from judged
-
-
-def _judged_group(group: list[list[FaceView]], look: _Look, min_confidence: float) -> list[list[Face3D]]:
-    firsts = [_first(views) for views in group]
-    faces = dealt(look([v[i] for v, of in zip(group, firsts, strict=True) for i in of]), map(len, firsts))
-    seconds = [
-        second_looks(_boxes(views), first, np.array([face.confidence.mean() for face in seen]))
-        if _are_candidates(views)
-        else first[:0]
-        for views, first, seen in zip(group, firsts, faces, strict=True)
-    ]
-    more = dealt(look([v[i] for v, of in zip(group, seconds, strict=True) for i in of]), map(len, seconds))
-    return [
-        _judged([*seen, *seen_later], min_confidence) if _are_candidates(views) else seen
-        for views, seen, seen_later in zip(group, faces, more, strict=True)
-    ]
+        firsts = [_first(views) for views in group]
+        faces = dealt(look([v[i] for v, of in zip(group, firsts, strict=True) for i in of]), map(len, firsts))
+        seconds = [
+            second_looks(_boxes(views), first, np.array([face.confidence.mean() for face in seen]))
+            if _are_candidates(views)
+            else first[:0]
+            for views, first, seen in zip(group, firsts, faces, strict=True)
+        ]
+        more = dealt(
+            look([v[i] for v, of in zip(group, seconds, strict=True) for i in of]), map(len, seconds)
+        )
+        for views, seen, seen_later in zip(group, faces, more, strict=True):
+            yield _judged([*seen, *seen_later], min_confidence) if _are_candidates(views) else seen
+        del group, views  # Their crops need not outlive them while the next ones are made.
 
 
 def _groups(images: Iterable[list[FaceView]], batch_size: int) -> Iterator[list[list[FaceView]]]:
-    """Images with at most ``batch_size`` views to look at first, but one image at least.
-
-    A group that is full is given before the next image is asked for.
-    """
+    """Images that have at least ``batch_size`` views to look at first together; fewer in the last group."""
     group: list[list[FaceView]] = []
     count = 0
     for views in images:
-        of_image = len(_first(views))
-        if group and count + of_image > batch_size:
-            yield group
-            group, count = [], 0
         group.append(views)
-        count += of_image
+        count += len(_first(views))
         del views
         if count >= batch_size:
-            whole, group, count = group, [], 0
-            yield whole
-            del whole
+            yield group
+            group, count = [], 0
     if group:
         yield group
 

@@ -37,7 +37,7 @@ _Indices = npt.NDArray[np.int64]
 
 def certainty_of(confidence: float, score: float) -> float:
     """How certain it is that a result is a face: the mean ``confidence`` of its landmarks, and a little
-    more or less for a detector's score above or below 0.9 (from -0.14 to +0.09). In [0, 1].
+    more or less for a detector's score above or below 0.9 (from -0.14 to +0.09); in [0, 1].
 
     The network is less confident of profiles, of which it sees half the landmarks; a detector is not.
     """
