@@ -67,6 +67,15 @@ def add_parser(subparsers: "_Subparsers") -> None:
         metavar="N",
         help="batches in all; of paper, in each stage (default: the preset's)",
     )
+    parser.add_argument(
+        "--batch-size", type=int, metavar="N", help="samples a step, not of paper (default: the preset's)"
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="R",
+        help="at its highest, not of paper (default: the preset's); larger batches stand larger ones",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="(default: the preset's)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     parser.add_argument(
@@ -137,6 +146,8 @@ def _check(args: argparse.Namespace) -> None:
             raise DataError("expected --stage with lite, got it with paper; leave it out")
         if args.start is not None:
             raise DataError("expected --start with lite or base, got it with paper; leave it out")
+        if args.batch_size is not None or args.learning_rate is not None:
+            raise DataError("expected --batch-size and --learning-rate with lite or base, got one with paper")
         if args.derived_data is not None and args.data is None:
             raise DataError("expected --data with --derived-data, got --derived-data alone")
         if args.data is None and not args.dataset:
@@ -216,6 +227,12 @@ def _train_joint(
     config = dataclasses.replace(
         config, preset=args.preset, reinitialized=tuple(dict.fromkeys(args.reinitialize))
     )
+    for name in ("batch_size", "learning_rate"):
+        value = getattr(args, name)
+        if value is not None:
+            if not value > 0:
+                raise DataError(f"expected --{name.replace('_', '-')} above 0; got {value}")
+            config = dataclasses.replace(config, **{name: value})
     return run_joint_recipe(
         _with_options(config, args, steps="steps"),
         args.data,
@@ -288,10 +305,10 @@ def _command(args: argparse.Namespace) -> str:
     if args.end_to_end:
         words += ["--end-to-end"]
     words += ["--out", f"runs/{args.preset}"]
-    for name in ("steps", "seed", "precision"):
+    for name in ("steps", "seed", "precision", "batch_size", "learning_rate"):
         value = getattr(args, name)
         if value is not None:
-            words += [f"--{name}", str(value)]
+            words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(words)
 
 
