@@ -1,5 +1,7 @@
-"""The graphs of the released networks, which take seconds to make: once for all tests that need them."""
+"""The graphs of the released networks, which take seconds to make, once for all tests; signals."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,3 +23,15 @@ def detector_graphs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("graph") / "mtcnn"
     assert main(["export", "onnx", "mtcnn", "-o", str(folder)]) == 0
     return folder
+
+
+@pytest.fixture
+def terminal_signals() -> Iterator[None]:
+    """Signals as a program in a terminal has them: nohup, and shells in the background, let some be ignored."""
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = signal.SIG_DFL
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

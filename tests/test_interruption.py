@@ -7,6 +7,7 @@ import pytest
 from face_alignment_3d.interruption import StopRequests
 
 
+@pytest.mark.usefixtures("terminal_signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_noted_and_the_handlers_come_back(number):
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
@@ -17,6 +18,7 @@ def test_a_signal_is_noted_and_the_handlers_come_back(number):
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
+@pytest.mark.usefixtures("terminal_signals")
 def test_a_second_interrupt_does_not_wait():
     with StopRequests() as requests:
         os.kill(os.getpid(), signal.SIGINT)

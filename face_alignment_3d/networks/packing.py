@@ -98,6 +98,7 @@ class PackedConvolution(nn.Module):
         self.register_buffer("bias", None if bias is None else bias.detach())
         weight = torch.ops.mkldnn._reorder_convolution_weight(convolution.weight.detach(), *self._how, size)
         self.register_buffer("weight", weight)
+        _operation()  # Made here rather than in the first forward, so that what it warns of comes here.
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return _operation()(x, self.weight, self.bias, *self._how, self.activation)

@@ -151,4 +151,5 @@ print(json.dumps(TorchBackend("lite", device="cpu").run(crops).points.tolist()))
         env={**os.environ, "PYTORCH_JIT": "0"},
     )
     assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
     np.testing.assert_allclose(json.loads(done.stdout), expected, atol=TOLERANCE, rtol=0)

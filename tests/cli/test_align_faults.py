@@ -181,6 +181,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(
 # Signals
 
 
+@pytest.mark.usefixtures("terminal_signals")
 @pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_stopped_by_a_signal(
     album: Path,
@@ -212,6 +213,7 @@ def test_stopped_by_a_signal(
     assert out == "3 photos, 3 faces, stopped before 6 more: wrote 5 files to out\n"
 
 
+@pytest.mark.usefixtures("terminal_signals")
 def test_a_second_ctrl_c_keeps_what_was_done(
     album: Path, stub_aligner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -251,6 +251,7 @@ def test_a_video_that_breaks_off(one_face, tmp_path, capsys):
     assert len(frames["frames"]) == len(read_times("out.mp4")) > 20
 
 
+@pytest.mark.usefixtures("terminal_signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped(one_face, tmp_path, monkeypatch, capsys, number, code):
     monkeypatch.setattr(OneFace, "after", staticmethod(lambda: os.kill(os.getpid(), number)))

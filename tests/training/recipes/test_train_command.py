@@ -132,6 +132,7 @@ def test_a_run_goes_on_from_weights_that_its_command_names_by_digest(
     assert named["command"] == " ".join(words)
 
 
+@pytest.mark.usefixtures("terminal_signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, monkeypatch, number, code):
     original = PaperObjective.losses
