@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from importlib.util import find_spec
 from itertools import repeat
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
@@ -15,7 +14,7 @@ from face_alignment_3d.backends.protocol import Backend, CascadeOutput
 from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
 from face_alignment_3d.boxes import BoxesLike, detected_boxes, given_boxes
 from face_alignment_3d.detection.judging import MIN_CONFIDENCE
-from face_alignment_3d.detection.protocol import FaceDetector
+from face_alignment_3d.detection.protocol import FaceDetector, LazyDetector
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.face_views import FaceView, FaceViewCrops, face_views
@@ -31,6 +30,7 @@ from face_alignment_3d.judged_faces import judged_faces
 from face_alignment_3d.lazy import Lazy, beside_fork
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.markup68 import Markup, in_markup, require_markup
+from face_alignment_3d.optional import is_installed
 from face_alignment_3d.streaming import AlignmentResult, AlignmentStream
 
 if TYPE_CHECKING:
@@ -125,10 +125,7 @@ class FaceAligner3D:
         self._given_detector = None if detector is None or isinstance(detector, str) else detector
         self._min_confidence = min_confidence
         name = detector if isinstance(detector, str) else "mtcnn"
-        self._default_detector = Lazy(
-            partial(_make_detector, name, self._backend, threads),
-            survives_fork=self._backend.name != "onnx" and name == "mtcnn",
-        )
+        self._default_detector = Lazy(partial(_make_detector, name, self._backend, threads))
         self._blendshape_estimator = _estimator(blendshapes, offline)
 
     @property
@@ -143,7 +140,7 @@ class FaceAligner3D:
 
     @property
     def detector(self) -> FaceDetector:
-        """The detector of calls without boxes. The default one is loaded when it is first asked for."""
+        """The detector of calls without boxes. The default one is made when it is first asked for."""
         return self._default_detector() if self._given_detector is None else self._given_detector
 
     @property
@@ -152,13 +149,14 @@ class FaceAligner3D:
         return self._blendshape_estimator
 
     def load(self, *, detector: bool = True) -> "FaceAligner3D":
-        """Loads the network and, with ``detector``, the default detector now; returns this aligner.
+        """Loads the network and, with ``detector``, the detector now; returns this aligner.
 
-        A server calls it before the first request. Raises as the first call would.
+        A server calls it before the first request. A detector of your own is loaded if it is a
+        :class:`face_alignment_3d.detection.protocol.LazyDetector`. Raises as the first call would.
         """
         _ = self._backend.geometry
-        if detector:
-            _ = self.detector
+        if detector and isinstance(self.detector, LazyDetector):
+            self.detector.load()
         return self
 
     def get_landmarks(
@@ -352,7 +350,7 @@ def _make_detector(name: DetectorName, backend: Backend, threads: int | None) ->
         return CenterFaceDetector(device=device, threads=threads)
     from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
-    if backend.name == "onnx" or find_spec("torch") is None:
+    if backend.name == "onnx" or not is_installed("torch"):
         device = backend.device if backend.name == "onnx" else "cpu"
         return MTCNNDetector(backend="onnx", device=device, threads=threads)
     return MTCNNDetector(device=backend.device if backend.name == "torch" else "cpu")
