@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.backends.cores import usable_cores
 from face_alignment_3d.backends.parallel import even_parts, shared_out
 from face_alignment_3d.backends.protocol import CascadeOutput, Crops
 from face_alignment_3d.backends.session import choose_device, open_session, require_device
+from face_alignment_3d.cores import usable_cores
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.networks.geometry import CascadeGeometry

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
-from face_alignment_3d.backends.cores import usable_cores
+from face_alignment_3d.cores import usable_cores
 from face_alignment_3d.errors import DeviceError, WeightsError
 from face_alignment_3d.optional import optional_import
 
