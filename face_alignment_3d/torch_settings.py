@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
-from face_alignment_3d.backends.cores import fair_threads, usable_cores
+from face_alignment_3d.cores import fair_threads, usable_cores
 
 
 @contextmanager

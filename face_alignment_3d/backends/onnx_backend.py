@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.backends.cores import usable_cores
 from face_alignment_3d.backends.parallel import even_parts, shared_out
 from face_alignment_3d.backends.protocol import CascadeOutput, Crops
 from face_alignment_3d.backends.session import (
@@ -20,6 +19,7 @@ from face_alignment_3d.backends.session import (
     require_graph,
     require_threads,
 )
+from face_alignment_3d.cores import usable_cores
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.networks.geometry import CascadeGeometry
 from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, check_metadata

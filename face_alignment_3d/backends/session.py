@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from face_alignment_3d.backends.cores import usable_cores
+from face_alignment_3d.cores import usable_cores
 from face_alignment_3d.errors import DeviceError, WeightsError
 from face_alignment_3d.optional import is_installed, optional_import
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from face_alignment_3d.detection.mtcnn_onnx import FILE_NAMES
-from face_alignment_3d.detection.mtcnn_stages import OUTPUT_SIZE, REFINEMENT_SIZE
+from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES, OUTPUT_SIZE, REFINEMENT_SIZE
 from face_alignment_3d.detection.mtcnn_torch import load_stages
 from face_alignment_3d.detection.prelu import without_prelu
 from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION
@@ -32,7 +31,7 @@ def detector_graphs() -> Mapping[str, bytes]:
         "output": (output, torch.zeros(2, OUTPUT_SIZE, OUTPUT_SIZE, 3), {0: "batch"}),
     }
     return {
-        FILE_NAMES[stage]: to_onnx(
+        GRAPH_FILE_NAMES[stage]: to_onnx(
             module,
             example,
             dynamic=dynamic,

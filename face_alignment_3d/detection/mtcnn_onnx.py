@@ -3,26 +3,19 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.session import open_session
+from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES
 from face_alignment_3d.onnx_graphs.cache import Graph, graph_folder, made_once
 from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION, check_metadata
-
-#: Stage -> name of its file in a folder of graphs.
-FILE_NAMES: Final[Mapping[str, str]] = {
-    "proposal": "mtcnn-proposal.onnx",
-    "refinement": "mtcnn-refinement.onnx",
-    "output": "mtcnn-output.onnx",
-}
 
 
 def graph_files(folder: Path) -> Mapping[str, Path]:
     """File name -> path of each stage's file in ``folder``."""
-    return {name: folder / name for name in FILE_NAMES.values()}
+    return {name: folder / name for name in GRAPH_FILE_NAMES.values()}
 
 
 class OnnxNetworks:
@@ -37,7 +30,7 @@ class OnnxNetworks:
         self, graphs: Mapping[str, Path | bytes], *, device: str = "auto", threads: int | None = None
     ) -> None:
         self._sessions = {}
-        for stage, name in FILE_NAMES.items():
+        for stage, name in GRAPH_FILE_NAMES.items():
             session, _ = open_session(graphs[name], device=device, threads=threads, varying_sizes=True)
             metadata, graph = session.get_modelmeta().custom_metadata_map, graphs[name]
             check_metadata(
@@ -87,5 +80,6 @@ def kept_graphs() -> Mapping[str, Graph]:
 
     command = "face-alignment-3d export onnx mtcnn -o FOLDER"
     return {
-        name: made_once(folder / name, partial(make, name), command=command) for name in FILE_NAMES.values()
+        name: made_once(folder / name, partial(make, name), command=command)
+        for name in GRAPH_FILE_NAMES.values()
     }

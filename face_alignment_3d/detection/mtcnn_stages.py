@@ -7,7 +7,7 @@ look at each of its candidates turned, too.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import cv2
@@ -20,6 +20,12 @@ from face_alignment_3d.detection.oriented_boxes import OrientedBoxes, joined
 from face_alignment_3d.detection.overlap import few_of_a_place, non_maximum_suppression
 from face_alignment_3d.detection.proposals import propose
 
+#: Stage -> name of its network's file in a folder of graphs.
+GRAPH_FILE_NAMES: Final[Mapping[str, str]] = {
+    "proposal": "mtcnn-proposal.onnx",
+    "refinement": "mtcnn-refinement.onnx",
+    "output": "mtcnn-output.onnx",
+}
 REFINEMENT_SIZE: Final = 24
 """Side in pixels of what the second network sees."""
 OUTPUT_SIZE: Final = 48

@@ -9,7 +9,8 @@ import pytest
 import skimage.data
 
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
-from face_alignment_3d.detection.mtcnn_onnx import FILE_NAMES, kept_graphs
+from face_alignment_3d.detection.mtcnn_onnx import kept_graphs
+from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES
 from face_alignment_3d.errors import BackendError, WeightsError
 
 
@@ -67,11 +68,13 @@ def test_the_detectors_graphs_are_made_together(tmp_path: Path, monkeypatch: pyt
 
     def graphs() -> dict[str, bytes]:
         calls.append(1)
-        return {name: name.encode() for name in FILE_NAMES.values()}
+        return {name: name.encode() for name in GRAPH_FILE_NAMES.values()}
 
     monkeypatch.setattr("face_alignment_3d.detection.mtcnn_graphs.detector_graphs", graphs)
     files = kept_graphs()
     assert kept_graphs() == files
-    assert {name: file.name for name, file in files.items()} == {name: name for name in FILE_NAMES.values()}
+    assert {name: file.name for name, file in files.items()} == {
+        name: name for name in GRAPH_FILE_NAMES.values()
+    }
     assert all(file.read_bytes() == name.encode() for name, file in files.items())
     assert len(calls) == 1

@@ -36,12 +36,13 @@ def test_a_setting_that_did_not_exist_yet_counts_as_its_default(tmp_path):
     check_run_folder(tmp_path, LITE)
     path = tmp_path / "config.json"
     older = json.loads(path.read_text())
-    del older["teacher_labelled_novel_views_share"], older["photometric"]["illumination"]
+    del older["trained"], older["geometric"]["wide_roll"]
     path.write_text(json.dumps(older))
     check_run_folder(tmp_path, LITE)
     path.write_text(json.dumps(older))
-    with pytest.raises(DataError, match="another teacher_labelled_novel_views_share"):
-        check_run_folder(tmp_path, dataclasses.replace(LITE, teacher_labelled_novel_views_share=0.1))
+    with pytest.raises(DataError, match="another geometric, trained;"):
+        wide_roll = dataclasses.replace(LITE.geometric, wide_roll=90.0)
+        check_run_folder(tmp_path, dataclasses.replace(LITE, trained=("depth",), geometric=wide_roll))
 
 
 def test_stages_may_be_appended_but_not_changed(tmp_path):

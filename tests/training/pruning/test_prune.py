@@ -43,11 +43,12 @@ def test_what_a_narrow_cascade_can_compute_it_computes(wide):
     prune(wide, narrow, [crops(seed=1), crops(seed=2)])
     narrow.eval()
     with torch.no_grad():
-        expected, confidence = wide(crops(seed=1))
-        points, own_confidence = narrow(crops(seed=1))
+        expected, confidence, visibility = wide(crops(seed=1))
+        points, own_confidence, own_visibility = narrow(crops(seed=1))
     assert expected.flatten(1).std(dim=1).min() > 1  # These are not all one point.
     torch.testing.assert_close(points, expected, atol=0.02, rtol=0)
     torch.testing.assert_close(own_confidence, confidence, atol=1e-3, rtol=0)
+    torch.testing.assert_close(own_visibility, visibility, atol=1e-3, rtol=0)
 
 
 @torch.no_grad()

@@ -92,7 +92,7 @@ def uninterrupted(data, tmp_path_factory):
 
 def test_a_run_ends_with_an_averaged_cascade_and_its_errors(uninterrupted):
     out, cascade, errors = uninterrupted
-    assert {path.name for path in out.iterdir()} - {"tensorboard"} == {"checkpoint.safetensors"}
+    assert {path.name for path in out.iterdir()} - {"tensorboard"} == {"checkpoint.safetensors", "data.json"}
     assert not cascade.training
     assert all(tensor.isfinite().all() for tensor in cascade.state_dict().values())
     assert all(np.isfinite(value) for value in errors.values())
@@ -223,16 +223,19 @@ def test_reinitialized_tensors_and_parts_that_the_start_lacks_are_random():
         assert torch.equal(tensor, start[name] if kept else random[name]), name
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(data, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(data, tmp_path, monkeypatch):
     report, change = _stopping_at(3)
     with pytest.raises(_StopError):
         _train(dataclasses.replace(CONFIG, **change), data, tmp_path, report)
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
-    hand = data.groups["hand"]
-    broken = [dataclasses.replace(s, points=s.points * np.float32([1, 1, "nan"])) for s in hand.samples]
-    groups = {**data.groups, "hand": dataclasses.replace(hand, samples=broken)}
+    losses = JointObjective.losses
+    monkeypatch.setattr(
+        JointObjective,
+        "losses",
+        lambda *args: {**(terms := losses(*args)), "depth": terms["depth"] * torch.nan},
+    )
     with pytest.raises(DataError, match=r"not finite at step 3 \(.*depth nan.*checkpoint is kept"):
-        _train(CONFIG, dataclasses.replace(data, groups=groups), tmp_path)
+        _train(CONFIG, data, tmp_path)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from face_alignment_3d.backends import cores
-from face_alignment_3d.backends.cores import cpu_quota, fair_threads, usable_cores
+from face_alignment_3d import cores
+from face_alignment_3d.cores import cpu_quota, fair_threads, usable_cores
 
 
 @pytest.fixture(autouse=True)
