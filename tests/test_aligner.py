@@ -341,5 +341,5 @@ def test_landmarks_in_the_markup_of_68(aligner: FaceAligner3D, photo: np.ndarray
     (batch,) = aligner.get_landmarks_batch([photo], boxes=[BOXES], markup="68")
     np.testing.assert_allclose(batch, points68, atol=1e-3)
     assert aligner.get_landmarks(photo, boxes=np.zeros((0, 4)), markup="68").shape == (0, 68, 3)
-    with pytest.raises(ValueError, match="markup must be one of the strings .66. and .68.; got .49."):
+    with pytest.raises(ValueError, match=r"markup must be one of the strings .66. and .68.; got .49."):
         aligner.get_landmarks(photo, boxes=BOXES, markup="49")  # type: ignore[arg-type]
