@@ -15,7 +15,7 @@ from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator, as_esti
 from face_alignment_3d.boxes import BoxesLike, detected_boxes, given_boxes
 from face_alignment_3d.detection.factory import DetectorName, open_detector
 from face_alignment_3d.detection.judging import MIN_CONFIDENCE
-from face_alignment_3d.detection.protocol import FaceDetector
+from face_alignment_3d.detection.protocol import FaceDetector, LazyDetector
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.face_views import FaceView, FaceViewCrops, face_views, faces_of
 from face_alignment_3d.image_batches import (
@@ -127,7 +127,7 @@ class FaceAligner3D:
 
     @property
     def detector(self) -> FaceDetector:
-        """The detector of calls without boxes. The default one is loaded when it is first asked for."""
+        """The detector of calls without boxes. The default one is made when it is first asked for."""
         return self._detector() if isinstance(self._detector, Lazy) else self._detector
 
     @property
@@ -136,13 +136,14 @@ class FaceAligner3D:
         return self._blendshape_estimator
 
     def load(self, *, detector: bool = True) -> "FaceAligner3D":
-        """Loads the network and, with ``detector``, the default detector now; returns this aligner.
+        """Loads the network and, with ``detector``, the detector now; returns this aligner.
 
-        A server calls it before the first request. Raises as the first call would.
+        A server calls it before the first request. A detector of your own is loaded if it is a
+        :class:`face_alignment_3d.detection.protocol.LazyDetector`. Raises as the first call would.
         """
         _ = self._backend.geometry
-        if detector:
-            _ = self.detector
+        if detector and isinstance(self.detector, LazyDetector):
+            self.detector.load()
         return self
 
     def get_landmarks(

@@ -61,7 +61,7 @@ class Face3D:
     @cached_property
     def certainty(self) -> float:
         """How certain it is that this is a face: the mean :attr:`confidence`, and up to 0.14 less or 0.09
-        more for the detector's score. From about 0.25 on it is one; a sharp upright face has 0.6 and more.
+        more for the detector's score. From about 0.3 on it is one; a sharp upright face has 0.6 and more.
         """
         mean = float(self.confidence.mean())
         return mean if self.score is None else certainty_of(mean, self.score)

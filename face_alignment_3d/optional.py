@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Final
 
 from face_alignment_3d.errors import BackendError
@@ -16,6 +17,17 @@ _REQUIREMENTS: Final = {
     "pythonosc": f"{_PACKAGE}[osc]",
     "tensorboard": f"{_PACKAGE}[train]",
 }
+
+
+def is_installed(module: str) -> bool:
+    """True if ``module`` can be found, which is not imported for that."""
+    try:
+        return find_spec(module) is not None
+    except (
+        ImportError,
+        ValueError,
+    ):  # A finder refuses it; or sys.modules has None, or a stub, in its place.
+        return False
 
 
 @contextmanager

@@ -82,6 +82,8 @@ def test_names_of_the_manifest_use_the_cache(
 
     monkeypatch.setattr("face_alignment_3d.onnx_graphs.cache.cascade_graph_file", graph_file)
     by_name = FaceAligner3D("lite", backend="onnx", device="cpu", threads=1)
+    assert asked == []
+    by_name.load(detector=False)
     assert asked == ["lite.safetensors"]
     np.testing.assert_array_equal(
         by_name.get_landmarks(photo, boxes=[BOX]), aligner.get_landmarks(photo, boxes=[BOX])

@@ -124,8 +124,11 @@ def _is_shared_option(option: str) -> bool:
 
 def _require_extra(package: str) -> None:
     extras = re.findall(r"\[(.*)\]", package)
-    assert package.split("[")[0] == COMMAND
-    declared = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    name = package.split("[")[0]
+    folder = {COMMAND: ROOT, f"{COMMAND}-onnx": ROOT / "torchfree"}.get(name)
+    assert folder is not None, f"there is no distribution {name}"
+    declared = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'name = "{name}"' in declared
     for extra in extras[0].split(",") if extras else ():
         assert re.search(rf"^{extra} = \[", declared, re.M), f"there is no extra {extra}"
 

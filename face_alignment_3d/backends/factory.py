@@ -1,13 +1,12 @@
 """A backend by name. Torch is imported only where it is the one."""
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.errors import BackendError
-from face_alignment_3d.optional import optional_import
+from face_alignment_3d.optional import is_installed, optional_import
 
 if TYPE_CHECKING:
     import torch
@@ -88,5 +87,5 @@ def choose(weights: str | os.PathLike[str], backend: str) -> Literal["torch", "o
             f"{os.fspath(weights)} is an ONNX file; use backend 'onnx', or .safetensors weights"
         )
     if backend == "auto":
-        return "onnx" if is_graph or find_spec("torch") is None else "torch"
+        return "onnx" if is_graph or not is_installed("torch") else "torch"
     return "torch" if backend == "torch" else "onnx"

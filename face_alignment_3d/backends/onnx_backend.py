@@ -12,9 +12,14 @@ import numpy.typing as npt
 
 from face_alignment_3d.backends.parallel import even_parts, shared_out
 from face_alignment_3d.backends.protocol import CascadeOutput, Crops
-from face_alignment_3d.backends.session import choose_device, open_session, require_device
+from face_alignment_3d.backends.session import (
+    choose_device,
+    open_session,
+    require_device,
+    require_graph,
+    require_threads,
+)
 from face_alignment_3d.cores import usable_cores
-from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.networks.geometry import CascadeGeometry
 from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, check_metadata
@@ -88,25 +93,12 @@ class OnnxBackend:
         return self._sessions().run(crops)
 
 
-def require_threads(threads: int | None) -> None:
-    """Raises ValueError unless ``threads`` is None or a whole number from 1 on."""
-    if threads is None:
-        return
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
-        raise ValueError(f"threads must be None or a whole number; got {threads!r}")
-    if threads < 1:
-        raise ValueError(f"threads must be None or at least 1; got {threads}")
-
-
 def _required(weights: str | os.PathLike[str], offline: bool | None) -> str | Path:
     """The absolute path of a graph that exists, or as of :func:`require_weights`."""
     if not isinstance(weights, (str, os.PathLike)) or Path(weights).suffix != ".onnx":
         return require_weights(weights, kind="cascade", offline=offline)
     graph = Path(weights).expanduser().absolute()
-    if not graph.is_file():
-        raise WeightsError(
-            f"there is no ONNX file {graph}; check the path, or make it with `face-alignment-3d export onnx`"
-        )
+    require_graph(graph)
     return graph
 
 

@@ -2,15 +2,16 @@
 
 import ctypes
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
+import numpy as np
+
 from face_alignment_3d.cores import usable_cores
 from face_alignment_3d.errors import DeviceError, WeightsError
-from face_alignment_3d.optional import optional_import
+from face_alignment_3d.optional import is_installed, optional_import
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -34,16 +35,14 @@ def open_session(
     inputs of many sizes: memory is given back after each run, where it would be kept for each size.
 
     Raises :class:`BackendError` where ONNX Runtime is not installed, :class:`DeviceError` for a device that
-    it does not have, :class:`WeightsError` for a file that it cannot read, ValueError for ``threads`` < 1.
+    it does not have, :class:`WeightsError` for a file that it cannot read, ValueError as of
+    :func:`require_threads`.
     """
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads must be None or at least 1; got {threads}")
+    require_threads(threads)
     onnxruntime = _runtime()
     chosen, _, index = choose_device(device).partition(":")
-    if isinstance(graph, Path) and not graph.is_file():
-        raise WeightsError(
-            f"there is no ONNX file {graph}; check the path, or make it with `face-alignment-3d export onnx`"
-        )
+    if isinstance(graph, Path):
+        require_graph(graph)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_cores() if threads is None else int(threads)
     options.log_severity_level = _WARNINGS_AND_WORSE
@@ -67,6 +66,24 @@ def open_session(
     return session, "cpu" if chosen == "cpu" else f"cuda:{index}"
 
 
+def require_graph(file: Path) -> None:
+    """Raises :class:`WeightsError` unless there is such a file."""
+    if not file.is_file():
+        raise WeightsError(
+            f"there is no ONNX file {file}; check the path, or make it with `face-alignment-3d export onnx`"
+        )
+
+
+def require_threads(threads: int | None) -> None:
+    """Raises ValueError unless ``threads`` is None or a whole number from 1 on."""
+    if threads is None:
+        return
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
+        raise ValueError(f"threads must be None or a whole number; got {threads!r}")
+    if threads < 1:
+        raise ValueError(f"threads must be None or at least 1; got {threads}")
+
+
 def require_device(device: str) -> None:
     """Raises as :func:`open_session`, without importing ONNX Runtime unless a GPU is asked for.
 
@@ -74,7 +91,7 @@ def require_device(device: str) -> None:
     """
     if _kind_and_index(device)[0] == "cuda":
         choose_device(device)
-    elif find_spec("onnxruntime") is None:
+    elif not is_installed("onnxruntime"):
         with optional_import("backend 'onnx'"):
             raise ModuleNotFoundError("it is not installed", name="onnxruntime")
 

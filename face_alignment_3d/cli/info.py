@@ -6,10 +6,10 @@ import statistics
 import time
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from face_alignment_3d.errors import FaceAlignmentError
+from face_alignment_3d.optional import is_installed
 from face_alignment_3d.version import __version__
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def _facts() -> Iterator[tuple[str, str]]:
     yield "onnxruntime", _version("onnxruntime")
     yield "numpy", np.__version__
     yield "opencv", cv2.__version__
-    if find_spec("torch") is not None:
+    if is_installed("torch"):
         yield from _torch_facts()
     yield from _weights()
 
 
 def _version(package: str) -> str:
-    return import_module(package).__version__ if find_spec(package) is not None else "not installed"
+    return import_module(package).__version__ if is_installed(package) else "not installed"
 
 
 def _torch_facts() -> Iterator[tuple[str, str]]:

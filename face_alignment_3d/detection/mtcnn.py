@@ -2,6 +2,7 @@
 
 import math
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Union
 
@@ -14,8 +15,9 @@ from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.detection.mtcnn_stages import Networks, search
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.proposals import FIELD
-from face_alignment_3d.detection.protocol import Detection, check_image
+from face_alignment_3d.detection.protocol import Detection, LazyDetector, check_image
 from face_alignment_3d.errors import BackendError
+from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.optional import optional_import
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ _LEAST_MIN_FACE_SIZE: Final = 10
 _LONGEST: Final = 2.0
 
 
-class MTCNNDetector:
+class MTCNNDetector(LazyDetector):
     """Finds faces with MTCNN (a :class:`face_alignment_3d.FaceDetector`); may be used from several threads.
 
     It gives candidates: one face may come up to three times, at different angles, and some are no faces.
@@ -63,8 +65,12 @@ class MTCNNDetector:
     ``device``: as of the aligner; in place of MPS, which lacks operations that this needs, the CPU is used.
     ``calibration``: from MTCNN's boxes to reference boxes.
 
+    The networks are loaded at the first use, or by :meth:`load`; pickles, copies and, with "onnx", forks load
+    them anew.
+
     Raises :class:`BackendError` where the runtime is not installed, :class:`DeviceError` for a device that is
-    not there and :class:`WeightsError` for ``graphs`` that are none.
+    not there and :class:`WeightsError` for ``graphs`` without the three files; the first use raises it for
+    files that are no such graphs.
     """
 
     def __init__(
@@ -95,6 +101,10 @@ class MTCNNDetector:
         self.calibration = calibration
         self._networks = _networks(backend, device, graphs, threads)
 
+    def load(self) -> None:
+        """Loads the networks now. Raises as the first :meth:`detect` would."""
+        self._networks()
+
     def detect(self, image_rgb: npt.NDArray[np.uint8]) -> list[Detection]:
         """The faces of an (H, W, 3) uint8 RGB image, surest first; boxes in image pixels, possibly beyond it.
 
@@ -103,7 +113,7 @@ class MTCNNDetector:
         check_image(image_rgb)
         searched, smallest = self._reduced(image_rgb)
         found, scores = search(
-            self._networks,
+            self._networks(),
             searched,
             smallest=smallest,
             last_threshold=self.threshold,
@@ -144,24 +154,43 @@ def _networks(
     device: Union[str, "torch.device"],
     graphs: str | os.PathLike[str] | None,
     threads: int | None,
-) -> Networks:
+) -> Lazy[Networks]:
     if backend == "onnx":
-        from face_alignment_3d.detection.mtcnn_onnx import OnnxNetworks, graph_files, kept_graphs
+        from face_alignment_3d.backends.session import require_device, require_graph, require_threads
+        from face_alignment_3d.detection.mtcnn_onnx import graph_files
 
-        files = kept_graphs() if graphs is None else graph_files(Path(graphs).expanduser())
-        return OnnxNetworks(files, device=str(device), threads=threads)
+        require_threads(threads)
+        require_device(str(device))
+        folder = None if graphs is None else Path(graphs).expanduser().absolute()
+        if folder is not None:
+            for file in graph_files(folder).values():
+                require_graph(file)
+        return Lazy(partial(_onnx_networks, folder, str(device), threads), survives_fork=False)
     if backend != "torch":
         raise BackendError(f"backend must be 'torch' or 'onnx'; got {backend!r}")
     if graphs is not None or threads is not None:
         raise BackendError("graphs and threads are for backend 'onnx'; leave them out with backend 'torch'")
     with optional_import("MTCNNDetector with backend 'torch'"):
-        import torch
-
-        from face_alignment_3d.detection.mtcnn_torch import TorchNetworks
         from face_alignment_3d.devices import choose_device
 
     chosen = choose_device(device)
-    return TorchNetworks(torch.device("cpu") if chosen.type == "mps" else chosen)
+    return Lazy(partial(_torch_networks, "cpu" if chosen.type == "mps" else str(chosen)))
+
+
+def _onnx_networks(folder: Path | None, device: str, threads: int | None) -> Networks:
+    from face_alignment_3d.detection.mtcnn_onnx import OnnxNetworks, graph_files, kept_graphs
+
+    files = kept_graphs() if folder is None else graph_files(folder)
+    return OnnxNetworks(files, device=device, threads=threads)
+
+
+def _torch_networks(device: str) -> Networks:
+    with optional_import("MTCNNDetector with backend 'torch'"):
+        import torch
+
+        from face_alignment_3d.detection.mtcnn_torch import TorchNetworks
+
+    return TorchNetworks(torch.device(device))
 
 
 def _nearest_turn(roll: float) -> float:

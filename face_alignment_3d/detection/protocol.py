@@ -1,5 +1,6 @@
 """What the aligner asks of a face detector."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -39,6 +40,14 @@ class FaceDetector(Protocol):
     def detect(self, image_rgb: npt.NDArray[np.uint8]) -> Sequence[Detection]:
         """The faces of an (H, W, 3) uint8 RGB image, in any order; an empty sequence when there is none."""
         ...
+
+
+class LazyDetector(ABC):
+    """A detector that loads its networks at the first use, unless it is told to before."""
+
+    @abstractmethod
+    def load(self) -> None:
+        """Loads the networks now. Raises as the first ``detect`` would."""
 
 
 def check_image(image_rgb: npt.NDArray[np.uint8]) -> None:

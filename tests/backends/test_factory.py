@@ -16,7 +16,7 @@ from face_alignment_3d.backends.session import open_session
 def test_auto_follows_the_file_and_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose("lite", "auto") == "torch"
     assert choose(Path("folder") / "lite.onnx", "auto") == "onnx"
-    monkeypatch.setattr(factory, "find_spec", lambda name: None)
+    monkeypatch.setattr(factory, "is_installed", lambda name: False)
     assert choose("lite", "auto") == "onnx"
     assert choose("lite", "torch") == "torch"
 

@@ -178,9 +178,12 @@ def test_faces_carry_them_when_asked(estimator: BlendshapeEstimator, neutral: Fl
     assert estimator.annotate(_face(np.ones((66, 3)))).blendshapes is None
 
 
-def test_weights_of_a_cascade_are_refused() -> None:
-    with pytest.raises(WeightsError, match=r"lite.safetensors does not hold blendshapes"):
+def test_weights_of_a_cascade_are_refused(neutral: Floats) -> None:
+    with pytest.raises(WeightsError, match="'lite' are of kind 'cascade'; here 'blendshapes' is needed"):
         BlendshapeEstimator("lite", offline=True)
+    by_path = BlendshapeEstimator(resolve_weights("lite", offline=True))  # Reads no file.
+    with pytest.raises(WeightsError, match=r"lite.safetensors does not hold blendshapes"):
+        by_path.estimate(_face(neutral))
 
 
 def test_torch_is_not_needed() -> None:

@@ -49,7 +49,7 @@ def test_without_torch_the_rest_is_said(
 ) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(
-        "face_alignment_3d.cli.info.find_spec", lambda name: None if name == "torch" else real(name)
+        "face_alignment_3d.cli.info.is_installed", lambda name: name != "torch" and real(name) is not None
     )
     assert main(["info"]) == 0
     facts = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())

@@ -20,7 +20,9 @@ ASTRONAUT_BOX = np.array([179.0, 90, 268, 178])
 @pytest.fixture(scope="module")
 def detector() -> CenterFaceDetector:
     try:
-        return CenterFaceDetector(device="cpu", threads=1)
+        detector = CenterFaceDetector(device="cpu", threads=1)
+        detector.load()
+        return detector
     except BackendError as error:
         pytest.skip(str(error))
 

@@ -1,5 +1,7 @@
 """The detector in ONNX Runtime finds what it finds in torch."""
 
+import copy
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,24 @@ def test_what_is_not_there_or_not_meant_is_refused(tmp_path: Path) -> None:
         MTCNNDetector(backend="tvm")  # type: ignore[arg-type]
     with pytest.raises(BackendError, match="graphs and threads are for backend 'onnx'"):
         MTCNNDetector(threads=2)
+
+
+def test_nothing_is_loaded_before_the_first_use(tmp_path: Path) -> None:
+    for name in ("proposal", "refinement", "output"):
+        (tmp_path / f"mtcnn-{name}.onnx").write_bytes(b"nothing of use")
+    detector = MTCNNDetector(backend="onnx", graphs=tmp_path)
+    for use in (detector.load, lambda: detector.detect(np.zeros((40, 40, 3), np.uint8))):
+        with pytest.raises(WeightsError, match="cannot load"):
+            use()
+
+
+def test_a_pickle_holds_arguments_not_networks(in_onnx: MTCNNDetector, detector_graphs_folder: Path) -> None:
+    photo = np.asarray(skimage.data.astronaut())
+    expected = [detection.box for detection in in_onnx.detect(photo)]
+    pickled = pickle.dumps(in_onnx)
+    assert len(pickled) < 3000
+    for twin in (pickle.loads(pickled), copy.deepcopy(in_onnx)):
+        np.testing.assert_array_equal([detection.box for detection in twin.detect(photo)], expected)
 
 
 def test_the_detectors_graphs_are_made_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

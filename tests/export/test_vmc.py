@@ -121,7 +121,7 @@ def test_without_python_osc(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def refuse(name: str, *arguments: object) -> object:
         if name.startswith("pythonosc"):
-            raise ImportError(name)
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", refuse)
