@@ -4,40 +4,37 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import repeat
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.backends.factory import BackendName, DeviceLike, open_backend
-from face_alignment_3d.backends.protocol import Backend, CascadeOutput
-from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
+from face_alignment_3d.backends.factory import BackendName, DeviceLike, open_backend, own_backend
+from face_alignment_3d.backends.protocol import Backend
+from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator, as_estimator
 from face_alignment_3d.boxes import BoxesLike, detected_boxes, given_boxes
+from face_alignment_3d.detection.factory import DetectorName, open_detector
 from face_alignment_3d.detection.judging import MIN_CONFIDENCE
 from face_alignment_3d.detection.protocol import FaceDetector, LazyDetector
-from face_alignment_3d.errors import BackendError
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.face_views import FaceView, FaceViewCrops, face_views
+from face_alignment_3d.face_views import FaceView, FaceViewCrops, face_views, faces_of
 from face_alignment_3d.image_batches import (
     ImageBatch,
     as_batch,
     as_images,
     boxes_of_batch,
     naming_image,
+    require_at_least_1,
 )
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
 from face_alignment_3d.judged_faces import judged_faces
 from face_alignment_3d.lazy import Lazy, beside_fork
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.markup68 import Markup, in_markup, require_markup
-from face_alignment_3d.optional import is_installed
 from face_alignment_3d.streaming import AlignmentResult, AlignmentStream
 
 if TYPE_CHECKING:
     from face_alignment_3d.backends.torch_backend import Precision
-
-#: The detectors that an aligner makes by itself.
-DetectorName: TypeAlias = Literal["mtcnn", "centerface"]
 
 _BATCH_SIZE: Final = 32
 _PREFETCH: Final = 8
@@ -111,22 +108,12 @@ class FaceAligner3D:
             )
         else:
             defaults = (weights, device, dtype, compile, threads) == ("lite", "auto", "float32", False, None)
-            self._backend = _own_backend(backend, has_options=not defaults)
-        by_name = detector is None or isinstance(detector, str)
-        if isinstance(detector, str) and detector not in get_args(DetectorName):
-            raise ValueError(f"detector must be one of {', '.join(get_args(DetectorName))}; got {detector!r}")
-        if not by_name and (isinstance(detector, type) or not isinstance(detector, FaceDetector)):
-            raise ValueError(
-                "detector must be an object with a method detect(image_rgb) that returns Detections, see "
-                f"face_alignment_3d.FaceDetector; got {detector!r}"
-            )
+            self._backend = own_backend(backend, has_options=not defaults)
         if not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence must lie in [0, 1]; got {min_confidence!r}")
-        self._given_detector = None if detector is None or isinstance(detector, str) else detector
         self._min_confidence = min_confidence
-        name = detector if isinstance(detector, str) else "mtcnn"
-        self._default_detector = Lazy(partial(_make_detector, name, self._backend, threads))
-        self._blendshape_estimator = _estimator(blendshapes, offline)
+        self._detector = open_detector(detector, self._backend, threads=threads)
+        self._blendshape_estimator = as_estimator(blendshapes, offline=offline)
 
     @property
     def backend(self) -> str:
@@ -141,7 +128,7 @@ class FaceAligner3D:
     @property
     def detector(self) -> FaceDetector:
         """The detector of calls without boxes. The default one is made when it is first asked for."""
-        return self._default_detector() if self._given_detector is None else self._given_detector
+        return self._detector() if isinstance(self._detector, Lazy) else self._detector
 
     @property
     def blendshape_estimator(self) -> BlendshapeEstimator | None:
@@ -221,7 +208,7 @@ class FaceAligner3D:
 
         Raises as :meth:`detect`, naming the image by its index.
         """
-        _check_at_least_1(batch_size=batch_size)
+        require_at_least_1(batch_size=batch_size)
         several = as_batch(images)
         given = boxes_of_batch(boxes, count=len(several))
         # A crop can wait for its turn where the caller keeps the photo anyhow. Of others, such as files, a
@@ -265,7 +252,7 @@ class FaceAligner3D:
         raised at once.
         """
         several = as_images(images)
-        _check_at_least_1(batch_size=batch_size, prefetch=prefetch, workers=workers)
+        require_at_least_1(batch_size=batch_size, prefetch=prefetch, workers=workers)
         self.load(detector=boxes is None)
         tasks = zip(several, repeat(None)) if boxes is None else zip(several, boxes, strict=True)
         stream = AlignmentStream(
@@ -299,74 +286,11 @@ class FaceAligner3D:
         faces: list[Face3D] = []
         for start in range(0, len(views), batch_size):
             batch = views[start : start + batch_size]
-            faces += self._faces(batch, self._backend.run(FaceViewCrops(batch)))
-        return faces
-
-    def _faces(self, views: list[FaceView], output: CascadeOutput) -> list[Face3D]:
-        """What the cascade says of the crops of ``views``, in their images."""
+            faces += faces_of(batch, self._backend.run(FaceViewCrops(batch)))
         estimator = self._blendshape_estimator
-        faces = [
-            Face3D(
-                view.crop.to_image(points).astype(np.float32),
-                confidence,
-                view.face.box,
-                view.face.score,
-                visibility=None if output.visibility is None else output.visibility[index],
-                image_size=view.image_size,
-            )
-            for index, (view, points, confidence) in enumerate(
-                zip(views, output.points, output.confidence, strict=True)
-            )
-        ]
         return faces if estimator is None else [estimator.annotate(face) for face in faces]
 
     def _stacked(self, faces: list[Face3D], markup: Markup) -> npt.NDArray[np.float32]:
         none = np.zeros((0, NUM_LANDMARKS, 3), dtype=np.float32)
         landmarks = np.stack([face.landmarks for face in faces]) if faces else none
         return np.asarray(in_markup(landmarks, markup), np.float32)
-
-
-def _own_backend(backend: Backend, *, has_options: bool) -> Backend:
-    if isinstance(backend, type) or not callable(getattr(backend, "run", None)):
-        raise BackendError(
-            "backend must be 'auto', 'torch', 'onnx', or an object with the methods of "
-            f"face_alignment_3d.backends.protocol.Backend; got {backend!r}"
-        )
-    if has_options:
-        raise BackendError(
-            "weights, device, dtype, compile and threads are for backends by name; leave them out with a "
-            f"{type(backend).__name__}, which has its own"
-        )
-    return backend
-
-
-def _make_detector(name: DetectorName, backend: Backend, threads: int | None) -> FaceDetector:
-    """The detector beside ``backend``; beside one of somebody's own, in the runtime that is there."""
-    if name == "centerface":
-        from face_alignment_3d.detection.centerface import CenterFaceDetector
-
-        # The device may be one that ONNX Runtime does not have.
-        device = backend.device if backend.name == "onnx" else "auto" if "cuda" in backend.device else "cpu"
-        return CenterFaceDetector(device=device, threads=threads)
-    from face_alignment_3d.detection.mtcnn import MTCNNDetector
-
-    if backend.name == "onnx" or not is_installed("torch"):
-        device = backend.device if backend.name == "onnx" else "cpu"
-        return MTCNNDetector(backend="onnx", device=device, threads=threads)
-    return MTCNNDetector(device=backend.device if backend.name == "torch" else "cpu")
-
-
-def _estimator(blendshapes: bool | BlendshapeEstimator, offline: bool | None) -> BlendshapeEstimator | None:
-    if isinstance(blendshapes, bool):
-        return BlendshapeEstimator(offline=offline) if blendshapes else None
-    if not hasattr(blendshapes, "annotate"):
-        raise ValueError(f"blendshapes must be True, False or a BlendshapeEstimator; got {blendshapes!r}")
-    return blendshapes
-
-
-def _check_at_least_1(**values: int) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise ValueError(f"{name} must be a whole number; got {value!r}")
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1; got {value}")

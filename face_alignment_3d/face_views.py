@@ -1,4 +1,4 @@
-"""Faces as the network is to see them, made into pixels when it takes them."""
+"""Faces as the network is to see them, made into pixels when it takes them, and what it says of them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.backends.protocol import CascadeOutput
 from face_alignment_3d.boxes import FaceBox
 from face_alignment_3d.crop import Crop, crop_around
+from face_alignment_3d.face import Face3D
 from face_alignment_3d.networks.geometry import CascadeGeometry
 
 
@@ -53,3 +55,21 @@ class FaceViewCrops:
     def __getitem__(self, part: slice, /) -> npt.NDArray[np.uint8]:
         """(b, S, S, 3), each crop made in the caller's thread."""
         return np.stack([view.pixels() for view in self._views[part]])
+
+
+def faces_of(views: Sequence[FaceView], output: CascadeOutput) -> list[Face3D]:
+    """The faces of ``views`` with what a cascade says of their crops, in the pixels of their photos."""
+    visibility = [None] * len(views) if output.visibility is None else output.visibility
+    return [
+        Face3D(
+            view.crop.to_image(points).astype(np.float32),
+            confidence,
+            view.face.box,
+            view.face.score,
+            visibility=visible,
+            image_size=view.image_size,
+        )
+        for view, points, confidence, visible in zip(
+            views, output.points, output.confidence, visibility, strict=True
+        )
+    ]

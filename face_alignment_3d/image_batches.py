@@ -1,4 +1,4 @@
-"""Several images: which values are some, and which of them an error is about."""
+"""Several images: which values are some, how many go together, and which of them an error is about."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence, Sized
@@ -73,6 +73,15 @@ def dealt(items: Iterable[_Item], counts: Iterable[int]) -> list[list[_Item]]:
     """The first ``counts[0]`` items, the next ``counts[1]``, and so on."""
     remaining = iter(items)
     return [list(islice(remaining, count)) for count in counts]
+
+
+def require_at_least_1(**values: int) -> None:
+    """Raises ValueError, which says the name, for anything but whole numbers from 1 on."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise ValueError(f"{name} must be a whole number; got {value!r}")
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1; got {value}")
 
 
 @contextmanager

@@ -55,6 +55,25 @@ def open_backend(
     return OnnxBackend(weights, device=str(device), threads=threads, offline=offline)
 
 
+def own_backend(backend: Backend, *, has_options: bool) -> Backend:
+    """``backend``, made by the caller.
+
+    Raises :class:`BackendError` for what is none, and with ``has_options``, where the caller has also given
+    options that are for backends by name.
+    """
+    if isinstance(backend, type) or not callable(getattr(backend, "run", None)):
+        raise BackendError(
+            "backend must be 'auto', 'torch', 'onnx', or an object with the methods of "
+            f"face_alignment_3d.backends.protocol.Backend; got {backend!r}"
+        )
+    if has_options:
+        raise BackendError(
+            "weights, device, dtype, compile and threads are for backends by name; leave them out with a "
+            f"{type(backend).__name__}, which has its own"
+        )
+    return backend
+
+
 def choose(weights: str | os.PathLike[str], backend: str) -> Literal["torch", "onnx"]:
     """The runtime: "auto" is "onnx" for an .onnx file and where torch is not installed, else "torch".
 

@@ -92,5 +92,16 @@ class BlendshapeEstimator:
         return self._model().reading.read(np.stack([face.points_canonical for face in faces]))
 
 
+def as_estimator(
+    blendshapes: bool | BlendshapeEstimator, *, offline: bool | None
+) -> BlendshapeEstimator | None:
+    """A new estimator for True, none for False, and an estimator as it is. Raises ValueError for others."""
+    if isinstance(blendshapes, bool):
+        return BlendshapeEstimator(offline=offline) if blendshapes else None
+    if not hasattr(blendshapes, "annotate"):
+        raise ValueError(f"blendshapes must be True, False or a BlendshapeEstimator; got {blendshapes!r}")
+    return blendshapes
+
+
 def _load(weights: str | os.PathLike[str], offline: bool | None) -> BlendshapeModel:
     return load_blendshape_model(resolve_weights(weights, offline=offline))

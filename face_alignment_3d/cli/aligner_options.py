@@ -8,7 +8,7 @@ from face_alignment_3d.cli.values import pixels
 # Torch and all that needs it is imported only when there is work: --help is to be quick.
 if TYPE_CHECKING:
     from face_alignment_3d import FaceAligner3D, FaceDetector
-    from face_alignment_3d.aligner import DetectorName
+    from face_alignment_3d.detection.factory import DetectorName
 
 
 def add_aligner_options(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from face_alignment_3d.cli.train_options import require_fitting_options
 from face_alignment_3d.errors import DataError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     from face_alignment_3d.training.engine.interruption import TrainingStopped
     from face_alignment_3d.training.engine.processes import joined_processes
 
-    _check(args)
+    require_fitting_options(args)
     if args.preset == "blendshapes":
         return _train_blendshapes(args)
     # The batches are made on threads of their own; OpenCV's would only fight with them and with torch's.
@@ -133,64 +134,6 @@ def run(args: argparse.Namespace) -> int:
     for name, value in ({} if entry is None else entry.metrics).items():
         print(f"{name}: {value}")
     return 0
-
-
-def _check(args: argparse.Namespace) -> None:
-    """Refuses options that do not go together, before anything is read."""
-    if args.stage is not None and args.start is None:
-        raise DataError("expected --stage with --start, the weights to go on from; got it alone")
-    if args.reinitialize and args.start is None:
-        raise DataError("expected --reinitialize with --start; got it alone: random weights are the default")
-    if args.preset == "paper":
-        if args.stage is not None:
-            raise DataError("expected --stage with lite, got it with paper; leave it out")
-        if args.start is not None:
-            raise DataError("expected --start with lite or base, got it with paper; leave it out")
-        if args.batch_size is not None or args.learning_rate is not None:
-            raise DataError("expected --batch-size and --learning-rate with lite or base, got one with paper")
-        if args.derived_data is not None and args.data is None:
-            raise DataError("expected --data with --derived-data, got --derived-data alone")
-        if args.data is None and not args.dataset:
-            raise DataError("expected --data DIR or --dataset KIND=DIR, got neither")
-        if not args.dataset and args.derived_data is None:
-            raise DataError("expected --derived-data with --data, for its labels; got --data alone")
-        if args.derived_data is not None and args.dataset:
-            raise DataError("expected --derived-data or --dataset, got both; they are for different photos")
-        return
-    if args.preset == "blendshapes":
-        _check_blendshapes(args)
-    given = [
-        name
-        for name, value in (
-            ("--dataset", args.dataset),
-            ("--resnet152", args.resnet152),
-            ("--resnet200", args.resnet200),
-            ("--end-to-end", args.end_to_end),
-        )
-        if value
-    ]
-    if given:
-        raise DataError(f"expected {', '.join(given)} with paper only, got {args.preset}; leave it out")
-    if args.data is None:
-        raise DataError("expected --data DIR, the folder of photos; docs/training.md describes it")
-    if args.derived_data is None and args.preset != "blendshapes":
-        raise DataError(
-            "expected --derived-data, the folder that `face-alignment-3d train-data fuse-labels` and "
-            "`synthesize-views` wrote to; got none"
-        )
-    if args.stage == "prune" and args.preset != "lite":
-        raise DataError(f"expected --stage prune with lite, got it with {args.preset}")
-
-
-def _check_blendshapes(args: argparse.Namespace) -> None:
-    options = {
-        "--derived-data": args.derived_data,
-        "--start": args.start,
-        "--steps": args.steps,
-        "--precision": args.precision,
-    }
-    if given := [name for name, value in options.items() if value is not None]:
-        raise DataError(f"expected no {', '.join(given)} with blendshapes; leave it out")
 
 
 def _train_blendshapes(args: argparse.Namespace) -> int:

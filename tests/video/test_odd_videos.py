@@ -12,9 +12,8 @@ import pytest
 from face_alignment_3d.errors import VideoError
 from face_alignment_3d.video.containers import RisingStamps
 from face_alignment_3d.video.reader import VideoReader
-from face_alignment_3d.video.writer import VideoWriter
 from tests.video import videos
-from tests.video.videos import HEIGHT, WIDTH, audio_seconds, picture, read_pictures, read_times
+from tests.video.videos import HEIGHT, WIDTH, audio_seconds, copy_video, picture, read_pictures, read_times
 
 write_video = partial(videos.write_video, rate=25)
 STEADY = [40 * index for index in range(50)]
@@ -25,27 +24,6 @@ def _read(path):
         expected = video.expected_frames
         frames = list(video.frames())
     return frames, video, expected
-
-
-def _copy(source, target):
-    """The video written anew; returns the writer."""
-    with VideoReader(source) as video:
-        writer = None
-        for frame in video.frames():
-            if writer is None:
-                height, width = frame.image_rgb.shape[:2]
-                writer = VideoWriter(
-                    target,
-                    height=height,
-                    width=width,
-                    time_base=video.time_base,
-                    rate=video.rate,
-                    start=video.start,
-                    audio_of=source,
-                )
-            writer.write(frame.image_rgb, pts=frame.pts)
-        writer.finish()
-    return writer
 
 
 def _remux(source, target, change, **options):
@@ -126,7 +104,7 @@ def test_a_clock_that_starts_late(tmp_path, ending, start):
     assert expected == pytest.approx(50, abs=1)
     with VideoReader(late) as again:
         assert again.duration == pytest.approx(2.0, abs=0.1)
-    _copy(late, tmp_path / "out.mp4")
+    copy_video(late, tmp_path / "out.mp4")
     times = read_times(tmp_path / "out.mp4")
     assert times[0] < 0.1
     np.testing.assert_allclose(np.diff(times), 0.04, atol=0.0011)
@@ -149,7 +127,7 @@ def _vp9(path, frames):
 def test_audio_stays_in_step_where_the_clock_starts_late(tmp_path):
     source = write_video(tmp_path / "a.mkv", STEADY, audio_codec="aac", reordered=False)
     late = _remux(source, tmp_path / "late.mkv", _later(500))
-    _copy(late, tmp_path / "out.mp4")
+    copy_video(late, tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         starts = [float((stream.start_time or 0) * stream.time_base) for stream in container.streams]
     np.testing.assert_allclose(starts, 0, atol=0.1)
@@ -175,7 +153,7 @@ def test_parts_that_were_joined(tmp_path):
     assert video.problem is None
     assert len(frames) == 150
     np.testing.assert_allclose(np.diff([frame.time for frame in frames]), 0.04, atol=0.01)
-    writer = _copy(tmp_path / "joined.ts", tmp_path / "out.mp4")
+    writer = copy_video(tmp_path / "joined.ts", tmp_path / "out.mp4")
     assert len(read_times(tmp_path / "out.mp4")) == 150
     assert audio_seconds(tmp_path / "out.mp4")[0] == pytest.approx(6, abs=0.4)
     assert not writer.is_audio_incomplete
@@ -261,7 +239,7 @@ def _with_audio(path, codec, rate, *, layout="mono", again=None):
     ],
 )
 def test_audio_of_any_kind_goes_into_any_container(tmp_path, source, codec, rate, layout, target):
-    writer = _copy(_with_audio(tmp_path / source, codec, rate, layout=layout), tmp_path / target)
+    writer = copy_video(_with_audio(tmp_path / source, codec, rate, layout=layout), tmp_path / target)
     assert len(read_times(tmp_path / target)) == 50
     seconds, loudness = audio_seconds(tmp_path / target)
     assert seconds == pytest.approx(2, abs=0.2)
@@ -272,7 +250,7 @@ def test_audio_of_any_kind_goes_into_any_container(tmp_path, source, codec, rate
 @pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
 def test_audio_stamps_that_come_twice_are_repaired(tmp_path, codec):
     source = _with_audio(tmp_path / "a.mkv", codec, 48_000, again=20)
-    writer = _copy(source, tmp_path / "out.mp4")
+    writer = copy_video(source, tmp_path / "out.mp4")
     assert len(read_times(tmp_path / "out.mp4")) == 50
     assert audio_seconds(tmp_path / "out.mp4")[0] == pytest.approx(2, abs=0.2)
     assert not writer.is_audio_incomplete
@@ -287,7 +265,7 @@ def test_audio_that_cannot_be_copied_does_not_end_the_video(tmp_path, monkeypatc
         raise ValueError("odd audio")
 
     monkeypatch.setattr(f"face_alignment_3d.video.audio.{failing}", fail)
-    writer = _copy(_with_audio(tmp_path / "a.mkv", "aac", 48_000), tmp_path / "out.mp4")
+    writer = copy_video(_with_audio(tmp_path / "a.mkv", "aac", 48_000), tmp_path / "out.mp4")
     assert len(read_times(tmp_path / "out.mp4")) == 50
     assert writer.is_audio_incomplete
     assert "odd audio" in writer.warnings[0]
@@ -311,7 +289,7 @@ def test_a_frame_size_that_changes(tmp_path):
     frames, _, _ = _read(source)
     assert len(frames) == 75
     assert [frames[index].image_rgb.shape[:2] for index in (0, 40, 70)] == [(48, 64), (96, 64), (48, 64)]
-    _copy(source, tmp_path / "out.mp4")
+    copy_video(source, tmp_path / "out.mp4")
     pictures = read_pictures(tmp_path / "out.mp4")
     assert len(pictures) == 75
     assert {image.shape for image in pictures} == {(48, 64, 3)}
@@ -345,7 +323,7 @@ def test_pixels_that_are_not_square(tmp_path, ending, ratio, shape, rotation):
     frames, _, _ = _read(path)
     expected = shape[::-1] if rotation else shape
     assert frames[0].image_rgb.shape[:2] == expected
-    _copy(path, tmp_path / "out.mp4")
+    copy_video(path, tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         shown = container.streams.video[0]
         ratio_shown = shown.width * (shown.sample_aspect_ratio or 1) / shown.height
@@ -365,7 +343,7 @@ def test_names_are_names_of_files(tmp_path, monkeypatch, name):
         file.write(content)
     frames, video, _ = _read(f"{name}.mp4")
     assert (len(frames), video.problem) == (5, None)
-    writer = _copy(f"{name}.mp4", video.path.with_name(f"{name}_out.mp4"))
+    writer = copy_video(f"{name}.mp4", video.path.with_name(f"{name}_out.mp4"))
     assert writer.warnings == []
     assert {os.fsdecode(file) for file in os.listdir(".")} == {"a.mp4", f"{name}.mp4", f"{name}_out.mp4"}  # noqa: PTH208
 

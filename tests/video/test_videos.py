@@ -8,7 +8,7 @@ import pytest
 from face_alignment_3d.errors import BackendError, VideoError
 from face_alignment_3d.video.reader import VideoReader
 from face_alignment_3d.video.writer import VideoWriter
-from tests.video.videos import audio_seconds, picture, read_pictures, read_times, write_video
+from tests.video.videos import audio_seconds, copy_video, picture, read_pictures, read_times, write_video
 
 STEADY = [round(1000 * i / 30) for i in range(30)]
 VARIABLE = [0, 33, 70, 100, 300, 333, 500, 900, 933]
@@ -97,32 +97,11 @@ def test_without_pyav(tmp_path, monkeypatch):
         VideoReader(tmp_path / "a.mp4")
 
 
-def _copy(source, target, *, frames=None, complete=True):
-    with VideoReader(source) as video:
-        writer = None
-        for frame in video.frames():
-            if writer is None:
-                height, width = frame.image_rgb.shape[:2]
-                writer = VideoWriter(
-                    target,
-                    height=height,
-                    width=width,
-                    time_base=video.time_base,
-                    rate=video.rate,
-                    start=video.start,
-                    audio_of=source,
-                )
-            writer.write(frame.image_rgb, pts=frame.pts)
-            if frames is not None and frame.index + 1 == frames:
-                break
-        writer.finish(complete=complete)
-    return target
-
-
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
 @pytest.mark.parametrize("times", [STEADY, VARIABLE])
 def test_time_stamps_are_kept(tmp_path, ending, times):
-    copy = _copy(write_video(tmp_path / "a.mp4", times), tmp_path / f"b.{ending}")
+    copy = tmp_path / f"b.{ending}"
+    copy_video(write_video(tmp_path / "a.mp4", times), copy)
     np.testing.assert_allclose(read_times(copy), np.array(times) / 1000, atol=0.0011)
     for index, image in enumerate(read_pictures(copy)):
         assert np.abs(image.astype(int) - picture(index)).mean() < 8
@@ -130,7 +109,8 @@ def test_time_stamps_are_kept(tmp_path, ending, times):
 
 
 def test_a_turned_video_plays_upright(tmp_path):
-    copy = _copy(write_video(tmp_path / "a.mp4", STEADY[:5], rotation=90), tmp_path / "b.mp4")
+    copy = tmp_path / "b.mp4"
+    copy_video(write_video(tmp_path / "a.mp4", STEADY[:5], rotation=90), copy)
     frames, _ = _read(copy)
     assert np.abs(frames[2].image_rgb.astype(int) - np.rot90(picture(2))).mean() < 8
 
@@ -152,7 +132,8 @@ def test_colors_are_kept(tmp_path, shape):
 def test_audio_is_kept(tmp_path, codec, ending):
     source = write_video(tmp_path / f"a.{ending}", STEADY, audio_codec=codec)
     seconds, _ = audio_seconds(source)
-    copied, loudness = audio_seconds(_copy(source, tmp_path / "b.mp4"))
+    copy_video(source, tmp_path / "b.mp4")
+    copied, loudness = audio_seconds(tmp_path / "b.mp4")
     assert copied == pytest.approx(seconds, abs=0.15)
     assert loudness > 0.1
 
@@ -160,7 +141,8 @@ def test_audio_is_kept(tmp_path, codec, ending):
 def test_audio_ends_where_the_video_was_stopped(tmp_path):
     times = [round(1000 * i / 30) for i in range(90)]
     source = write_video(tmp_path / "a.mp4", times, audio_codec="aac")
-    copy = _copy(source, tmp_path / "b.mp4", frames=30, complete=False)
+    copy = tmp_path / "b.mp4"
+    copy_video(source, copy, frames=30, complete=False)
     assert len(read_times(copy)) == 30
     assert audio_seconds(copy)[0] == pytest.approx(1.0, abs=0.2)
 

@@ -5,6 +5,9 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from face_alignment_3d.video.reader import VideoReader
+from face_alignment_3d.video.writer import VideoWriter
+
 HEIGHT, WIDTH = 48, 64
 
 
@@ -85,3 +88,26 @@ def audio_seconds(path):
         ]
     loud = np.concatenate([values.reshape(-1) for _, values in parts]).astype(float)
     return sum(seconds for seconds, _ in parts), float(np.abs(loud).max())
+
+
+def copy_video(source, target, *, frames=None, complete=True):
+    """The video, or its first ``frames``, written anew; returns the writer."""
+    with VideoReader(source) as video:
+        writer = None
+        for frame in video.frames():
+            if writer is None:
+                height, width = frame.image_rgb.shape[:2]
+                writer = VideoWriter(
+                    target,
+                    height=height,
+                    width=width,
+                    time_base=video.time_base,
+                    rate=video.rate,
+                    start=video.start,
+                    audio_of=source,
+                )
+            writer.write(frame.image_rgb, pts=frame.pts)
+            if frames is not None and frame.index + 1 == frames:
+                break
+        writer.finish(complete=complete)
+    return writer

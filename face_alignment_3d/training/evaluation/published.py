@@ -12,21 +12,13 @@ from scipy.spatial.transform import Rotation
 from face_alignment_3d.markup import INNER
 from face_alignment_3d.pose import HeadPose, estimate_pose
 from face_alignment_3d.training.evaluation import metrics
-from face_alignment_3d.training.evaluation.truth import (
-    ANGLE_ORDER,
-    ANGLE_SIGNS,
-    HIDDEN,
-    SELF_OCCLUDED,
-    VISIBLE,
-    FurtherLabels,
-    Truth,
-)
+from face_alignment_3d.training.evaluation.truth import ANGLE_ORDER, ANGLE_SIGNS, FurtherLabels, Truth
+from face_alignment_3d.training.evaluation.visibility_report import VisibilityReport, visibility_report
 
 #: Faces with an angle beyond this are left out of errors of rotations, as the papers on head pose do.
 MAX_ANGLE: Final = 99.0
 #: Bias and spread of the pitch are of the faces up to this yaw.
 _FRONTAL: Final = 30.0
-_BINS: Final = 10
 OURS: Final = "given boxes"
 #: Points moved into the benchmark's markup by a constant offset, which was measured on training faces.
 IN_BENCHMARK_MARKUP: Final = "with the benchmark's markup offset"
@@ -93,36 +85,6 @@ class PublishedErrors:
     rotation: RotationErrors | None = None
     angles: AngleErrors | None = None
     """Against the angles that come with the set."""
-
-
-@dataclass(frozen=True)
-class VisibilityBin:
-    """The points of which about the same was said."""
-
-    lowest: float
-    highest: float
-    points: int
-    said: float
-    """The mean of what was said."""
-    seen: float
-    """The share that people could see, in [0, 1]."""
-
-
-@dataclass(frozen=True)
-class VisibilityReport:
-    """How well the points that can be seen are told from those that cannot."""
-
-    source: Literal["visibility", "confidence"]
-    """What was said of each point. A confidence is no probability: its ``bins`` need not be calibrated."""
-    points: Mapping[str, int]
-    """How many are visible, self-occluded, hidden."""
-    auc_self_occluded: float | None
-    """The chance that a visible point has a larger value than one that the head itself hides."""
-    auc_hidden: float | None
-    """The same of those that something else hides."""
-    calibration_error: float | None
-    """Mean difference between what was said and the share seen, over the points in their bins."""
-    bins: tuple[VisibilityBin, ...]
 
 
 @dataclass(frozen=True)
@@ -233,47 +195,6 @@ def by_group(errors: metrics.Errors, group: npt.NDArray[np.int64], count: int) -
         means.append(float(inside.mean()) if inside.size else None)
     known = [mean for mean in means if mean is not None]
     return Grouped(tuple(means), float(np.mean(known)) if len(known) == count else None)
-
-
-def visibility_report(
-    said: npt.NDArray[np.floating],
-    state: npt.NDArray[np.int64],
-    source: Literal["visibility", "confidence"],
-) -> VisibilityReport:
-    """From what was said of each point, (N, 66) in [0, 1], and the states that people gave, (N, 66)."""
-    values = said.astype(np.float64)
-    of = {name: values[state == kind] for name, kind in _STATES.items()}
-    marked = np.isin(state, list(_STATES.values()))
-    value, seen = values[marked], state[marked] == VISIBLE
-    edges = np.linspace(0, 1, _BINS + 1)
-    place = np.clip((value * _BINS).astype(np.int64), 0, _BINS - 1)
-    bins = tuple(
-        VisibilityBin(
-            float(edges[index]),
-            float(edges[index + 1]),
-            int(inside.sum()),
-            float(value[inside].mean()),
-            float(seen[inside].mean()),
-        )
-        for index in range(_BINS)
-        if (inside := place == index).any()
-    )
-    error = sum(one.points * abs(one.said - one.seen) for one in bins) / max(1, value.size)
-    return VisibilityReport(
-        source,
-        {name: int(one.size) for name, one in of.items()},
-        _or_none(metrics.area_under_roc(of["visible"], of["self-occluded"])),
-        _or_none(metrics.area_under_roc(of["visible"], of["hidden"])),
-        float(error) if value.size else None,
-        bins,
-    )
-
-
-_STATES: Final = MappingProxyType({"visible": VISIBLE, "self-occluded": SELF_OCCLUDED, "hidden": HIDDEN})
-
-
-def _or_none(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def _rotation_errors(

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from face_alignment_3d.training.evaluation.published import PublishedReport, VisibilityReport
+from face_alignment_3d.training.evaluation.published import PublishedReport
 from face_alignment_3d.training.evaluation.report import FAILURE, FoundReport, Report, YawReport
+from face_alignment_3d.training.evaluation.visibility_report import VisibilityReport
 
 _ABSENT: Final = "-"
 _EYES: Final = "over the outer-eye distance"

@@ -15,7 +15,8 @@ from face_alignment_3d.training.data.archives import Array, read_arrays, require
 from face_alignment_3d.training.data.datasets.face_sets import FaceSet
 from face_alignment_3d.training.labels.evidence import Floats
 from face_alignment_3d.training.labels.face_model import FaceModel
-from face_alignment_3d.training.labels.fusion import FusedSets, Fusion
+from face_alignment_3d.training.labels.fusion import FusedSets
+from face_alignment_3d.training.labels.label_composer import Fusion
 
 FILE_NAME: Final = "fused_labels.npz"
 

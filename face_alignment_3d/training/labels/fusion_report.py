@@ -13,7 +13,7 @@ from face_alignment_3d.training.data.datasets.face_sets import FaceSet
 from face_alignment_3d.training.evaluation.yaw_groups import yaw_groups
 from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
 from face_alignment_3d.training.labels.fused_labels import FusedLabels
-from face_alignment_3d.training.labels.fusion import Fusion
+from face_alignment_3d.training.labels.label_composer import Fusion
 
 _QUANTILES: Final = (0.5, 0.9, 0.99)
 

@@ -21,7 +21,7 @@ from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.data.archives import read_arrays, require_shape, write_arrays
 from face_alignment_3d.training.data.datasets.face_sets import FaceSet
 from face_alignment_3d.training.data.datasets.photos68 import shrink_to_face
-from face_alignment_3d.training.labels.fusion import NetworkPoints
+from face_alignment_3d.training.labels.agreement import NetworkPoints
 from face_alignment_3d.training.labels.labels import Floats
 from face_alignment_3d.training.labels.views import CropView, predict_view
 

@@ -40,9 +40,9 @@ def test_a_setting_that_did_not_exist_yet_counts_as_its_default(tmp_path):
     path.write_text(json.dumps(older))
     check_run_folder(tmp_path, LITE)
     path.write_text(json.dumps(older))
+    other = dataclasses.replace(LITE.geometric, wide_roll=90.0)
     with pytest.raises(DataError, match="another geometric, trained;"):
-        wide_roll = dataclasses.replace(LITE.geometric, wide_roll=90.0)
-        check_run_folder(tmp_path, dataclasses.replace(LITE, trained=("depth",), geometric=wide_roll))
+        check_run_folder(tmp_path, dataclasses.replace(LITE, trained=("depth",), geometric=other))
 
 
 def test_stages_may_be_appended_but_not_changed(tmp_path):

@@ -21,11 +21,11 @@ from face_alignment_3d.training.evaluation.published import (
     moved,
     published_errors,
     summarize_published,
-    visibility_report,
 )
 from face_alignment_3d.training.evaluation.sets import open_labelled
 from face_alignment_3d.training.evaluation.tables import markdown, text
 from face_alignment_3d.training.evaluation.truth import FurtherLabels, truth_in_3d
+from face_alignment_3d.training.evaluation.visibility_report import visibility_report
 from tests.training.known_errors import POINT_SHARE, KnownAligner
 
 PITCH_YAW_ROLL = np.array([[5.0, 10, -8], [-12, -25, 3], [0, 50, 20], [20, -75, -30], [-100, 10, 0]])

@@ -8,9 +8,10 @@ import pytest
 
 from face_alignment_3d.markup import FROM_68, MIRROR, MIRROR_68
 from face_alignment_3d.training.data.datasets.face_sets import AFLW_MIRROR, FaceSet, aflw_picks
+from face_alignment_3d.training.labels.agreement import NetworkPoints, disagreement, far_jaw
 from face_alignment_3d.training.labels.evidence import Evidence
 from face_alignment_3d.training.labels.face_fit import fit_faces, predicted_fits
-from face_alignment_3d.training.labels.fusion import NetworkPoints, disagreement, far_jaw, fuse
+from face_alignment_3d.training.labels.fusion import fuse
 from face_alignment_3d.training.labels.markup_offset import markup_offset
 from tests.training.synthetic_faces import COEFFICIENT_STD, face_model, turn
 

@@ -160,8 +160,8 @@ def test_a_run_that_sigterm_stopped_goes_on_bit_by_bit(
         ("detection", 2e-2, 30, {"detection": 0.5}),
         ("regression", 1e-2, 40, {"regression": 0.9}),
         ("joint", 5e-3, 40, {"detection": 0.5, "regression": 0.9}),
-        ("depth", 1e-2, 40, {"depth": 0.9}),
-        ("end_to_end", 5e-3, 40, {"detection": 0.5, "regression": 0.9, "depth": 0.9}),
+        ("depth", 1e-2, 60, {"depth": 0.75}),
+        ("end_to_end", 5e-3, 80, {"detection": 0.5, "regression": 0.9, "depth": 0.9}),
     ],
 )
 def test_each_loss_of_a_stage_falls(pools, tmp_path, monkeypatch, name, rate, steps, least):

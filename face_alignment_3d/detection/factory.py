@@ -1,0 +1,49 @@
+"""A detector by name, beside the backend of the landmarks."""
+
+from functools import partial
+from typing import Literal, TypeAlias, get_args
+
+from face_alignment_3d.backends.protocol import Backend
+from face_alignment_3d.detection.protocol import FaceDetector
+from face_alignment_3d.lazy import Lazy
+from face_alignment_3d.optional import is_installed
+
+#: The detectors that an aligner makes by itself.
+DetectorName: TypeAlias = Literal["mtcnn", "centerface"]
+
+
+def open_detector(
+    detector: FaceDetector | DetectorName | None, backend: Backend, *, threads: int | None
+) -> FaceDetector | Lazy[FaceDetector]:
+    """``detector`` itself, or that of a name, which is made when it is first asked for; None is "mtcnn".
+
+    A detector by name runs on the device of ``backend`` and in its runtime; beside a backend of somebody's
+    own, in a runtime that is installed. Raises ValueError for another name and for what is no detector.
+    """
+    if detector is None:
+        detector = "mtcnn"
+    if isinstance(detector, str):
+        if detector not in get_args(DetectorName):
+            raise ValueError(f"detector must be one of {', '.join(get_args(DetectorName))}; got {detector!r}")
+        return Lazy(partial(_make_detector, detector, backend, threads))
+    if isinstance(detector, type) or not isinstance(detector, FaceDetector):
+        raise ValueError(
+            "detector must be an object with a method detect(image_rgb) that returns Detections, see "
+            f"face_alignment_3d.FaceDetector; got {detector!r}"
+        )
+    return detector
+
+
+def _make_detector(name: DetectorName, backend: Backend, threads: int | None) -> FaceDetector:
+    if name == "centerface":
+        from face_alignment_3d.detection.centerface import CenterFaceDetector
+
+        # The device may be one that ONNX Runtime does not have.
+        device = backend.device if backend.name == "onnx" else "auto" if "cuda" in backend.device else "cpu"
+        return CenterFaceDetector(device=device, threads=threads)
+    from face_alignment_3d.detection.mtcnn import MTCNNDetector
+
+    if backend.name == "onnx" or not is_installed("torch"):
+        device = backend.device if backend.name == "onnx" else "cpu"
+        return MTCNNDetector(backend="onnx", device=device, threads=threads)
+    return MTCNNDetector(device=backend.device if backend.name == "torch" else "cpu")
