@@ -44,6 +44,9 @@ CLOSED_GROUPS: Final = frozenset({"right_eye", "left_eye", "outer_lips", "inner_
 #: The outer eye corners (subject's right, left); their distance is the usual normalizer of errors.
 OUTER_EYE_CORNERS: Final = (36, 45)
 
+#: The jaw line (17 points).
+JAW: Final = slice(0, 17)
+
 #: All points but the jaw line: brows, nose, eyes and mouth (49 points).
 INNER: Final = slice(17, 66)
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from face_alignment_3d.markup import FROM_68, INNER, MIRROR, MIRROR_68, NUM_LANDMARKS
+from face_alignment_3d.markup import FROM_68, INNER, JAW, MIRROR, MIRROR_68, NUM_LANDMARKS
 from face_alignment_3d.training.data.datasets.face_sets import (
     AFLW_MIRROR,
     HAND_LABELLED,
@@ -30,7 +30,6 @@ from face_alignment_3d.training.labels.face_model import FaceModel, load_face_mo
 from face_alignment_3d.training.labels.label_composer import NETWORK_KIND, Fusion, LabelComposer
 from face_alignment_3d.training.labels.markup_offset import markup_offset
 
-_JAW: Final = slice(0, 17)
 # What points may be off by, in face radii.
 _IBUG, _IBUG_JAW = 0.025, 0.06
 _MERL, _MERL_OCCLUDED, _MERL_JAW_FACTOR = 0.03, 0.08, 2.0
@@ -105,7 +104,7 @@ def _evidence(
     everywhere = {each.name: slice(a, b) for each, a, b in zip(sets, starts, starts[1:], strict=False)}
     frontal = np.abs(yaw) < _FRONTAL_YAW
     tells = np.ones((count, 68), dtype=bool)
-    tells[:, _JAW] = frontal[:, None]
+    tells[:, JAW] = frontal[:, None]
 
     ibug, ibug_std = np.zeros((count, 68, 2)), np.full((count, 68), ABSENT)
     merl, merl_std = np.zeros((count, 68, 2)), np.full((count, 68), ABSENT)
@@ -116,7 +115,7 @@ def _evidence(
         if each.ibug68 is not None:
             ibug[here] = each.ibug68
             std = np.full((len(each), 68), _IBUG)
-            std[:, _JAW] = np.where(far_jaw(yaw[here]), ABSENT, _IBUG_JAW)
+            std[:, JAW] = np.where(far_jaw(yaw[here]), ABSENT, _IBUG_JAW)
             ibug_std[here] = std
         if each.merl68 is not None and each.merl_state is not None:
             merl[here] = np.nan_to_num(each.merl68)
@@ -124,7 +123,7 @@ def _evidence(
             std = np.full((len(each), 68), ABSENT)
             std[marked & (each.merl_state == SEEN)] = _MERL
             std[marked & (each.merl_state == OCCLUDED)] = _MERL_OCCLUDED
-            std[:, _JAW] *= _MERL_JAW_FACTOR
+            std[:, JAW] *= _MERL_JAW_FACTOR
             merl_std[here] = std
             merl_tells[here] = (each.merl_state == SEEN) & tells[here]
         if each.aflw21 is not None:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.markup import FROM_68, INNER, NUM_LANDMARKS
+from face_alignment_3d.markup import FROM_68, INNER, JAW, NUM_LANDMARKS
 from face_alignment_3d.training.data.datasets.face_sets import OCCLUDED, SEEN, FaceSet
 from face_alignment_3d.training.labels.agreement import (
     FAR_SIDE_YAW,
@@ -21,7 +21,6 @@ from face_alignment_3d.training.labels.face_fit import FaceFits
 
 #: The kind of the evidence that is a network's points.
 NETWORK_KIND: Final = "network"
-_JAW: Final = slice(0, 17)
 _INNER_68: Final = slice(17, 68)
 #: What remains between a fit and the hand-made points, in face radii: from the first on a label counts less,
 #: from the second on not at all. And the same between a network and 3DDFA_V2 where no hand has marked.
@@ -82,7 +81,7 @@ class LabelComposer:
         count = len(self._faces)
         xy = self._fit[..., :2].copy()
         weight = np.full((count, 68), 0.6)
-        weight[:, _JAW] = 0.4
+        weight[:, JAW] = 0.4
         visible, looked = np.zeros((count, 68)), np.zeros((count, 68))
         marked = np.zeros(count, dtype=bool)
         residual = np.full(count, np.nan)
@@ -139,11 +138,11 @@ class LabelComposer:
         xy[:, _INNER_68] = hand[:, _INNER_68]
         far = far_jaw(self._yaw)
         share = self._share_of_fit_in_jaw()[:, None, None]
-        near = (1 - share) * hand[:, _JAW] + share * xy[:, _JAW]
-        xy[:, _JAW] = np.where(far[..., None], xy[:, _JAW], near)
+        near = (1 - share) * hand[:, JAW] + share * xy[:, JAW]
+        xy[:, JAW] = np.where(far[..., None], xy[:, JAW], near)
         weight = np.ones((len(hand), 68))
         turned = (np.abs(self._yaw) > FAR_SIDE_YAW)[:, None]
-        weight[:, _JAW] = np.where(far, 0.4, np.where(turned, 0.6, 1.0))
+        weight[:, JAW] = np.where(far, 0.4, np.where(turned, 0.6, 1.0))
         return xy, weight
 
     def _from_merl(self, state: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
@@ -156,13 +155,13 @@ class LabelComposer:
         xy = hand.copy()
         if self._network is not None:
             near = np.linalg.norm(self._network - hand, axis=-1) < 0.06 * self._radius[:, None]
-            near[:, _JAW] = False
+            near[:, JAW] = False
             xy = np.where(near[..., None], 0.7 * hand + 0.3 * np.nan_to_num(self._network), hand)
         share = self._share_of_fit_in_jaw()[:, None, None]
-        xy[:, _JAW] = (1 - share) * hand[:, _JAW] + share * fit[:, _JAW]
+        xy[:, JAW] = (1 - share) * hand[:, JAW] + share * fit[:, JAW]
         xy = np.where(seen[..., None], xy, np.where(occluded[..., None], (hand + fit) / 2, fit))
         weight = np.where(seen, 0.9, 0.4)
-        weight[:, _JAW] *= np.where(np.abs(self._yaw) > FAR_SIDE_YAW, 0.7, 1.0)[:, None]
+        weight[:, JAW] *= np.where(np.abs(self._yaw) > FAR_SIDE_YAW, 0.7, 1.0)[:, None]
         return xy, weight
 
     def _share_of_fit_in_jaw(self) -> Floats:
@@ -182,7 +181,7 @@ class LabelComposer:
             known &= far < 0.1 * self._radius[:, None]
         else:
             share = np.repeat(np.clip((65 - np.abs(self._yaw)) / 30, 0.5, 1)[:, None], 68, axis=1)
-        share[:, _JAW] = 0.0
+        share[:, JAW] = 0.0
         return np.where(known, share, 0.0)
 
     def _weight_of_network(self) -> Floats:
@@ -201,7 +200,7 @@ class LabelComposer:
         if kind == "merl":
             used &= evidence.tells_offset[self._chosen]
         if evidence.picks.shape[0] == 68:
-            used[:, _JAW] = False
+            used[:, JAW] = False
         total = np.where(used, distance, 0).sum(axis=1)
         count = used.sum(axis=1)
         return np.where(count > 0, total / np.maximum(count, 1) / self._radius, np.nan)

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from face_alignment_3d.markup import JAW
 from face_alignment_3d.training.labels.face_model import FaceModel
 
 _START_YAWS = (-60.0, -25.0, 0.0, 25.0, 60.0)
-_JAW = slice(0, 17)
 _JAW_WEIGHT = 0.2
 #: From this yaw on, the outline that a person draws on the far side is no longer the jaw line.
 FAR_SIDE_YAW = 12.0
@@ -107,7 +107,7 @@ class _Fit:
         # A nose that points to the image's right (positive yaw) hides the subject's left: points 9 to 16.
         hidden = torch.where(yaw[:, None] > 0, side > 8, side < 8) & (yaw.abs() > FAR_SIDE_YAW)[:, None]
         weights = torch.ones(len(yaw), 68, dtype=torch.float64)
-        weights[:, _JAW] = _JAW_WEIGHT * (~hidden)
+        weights[:, JAW] = _JAW_WEIGHT * (~hidden)
         return weights, hidden
 
     def _yaw(self) -> torch.Tensor:
