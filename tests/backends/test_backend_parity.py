@@ -45,15 +45,16 @@ def test_a_backend_says_what_the_weight_file_says(
 ) -> None:
     backend: Backend = request.getfixturevalue(name)
     with torch.inference_mode():
-        points, confidence = load_cascade(resolve_weights("lite"))(
+        points, confidence, seen = load_cascade(resolve_weights("lite"))(
             torch.from_numpy(crops).permute(0, 3, 1, 2)
         )
     found, found_confidence, visibility = backend.run(crops)
-    assert found.dtype == found_confidence.dtype == np.float32
-    assert visibility is None  # These weights do not tell.
+    assert visibility is not None
+    assert found.dtype == found_confidence.dtype == visibility.dtype == np.float32
     assert found.shape == (len(crops), 66, 3)
     np.testing.assert_allclose(found, points.numpy(), atol=TOLERANCE, rtol=0)
     np.testing.assert_allclose(found_confidence, confidence.numpy(), atol=1e-3, rtol=0)
+    np.testing.assert_allclose(visibility, seen.numpy(), atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["onnx", "torch_backend"])
