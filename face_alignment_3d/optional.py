@@ -11,7 +11,7 @@ _PACKAGE: Final = "face-alignment-3d"
 
 #: Module -> what to install for it.
 _REQUIREMENTS: Final = {
-    **dict.fromkeys(("torch", "torchvision", "facenet_pytorch", "skimage"), _PACKAGE),
+    **dict.fromkeys(("torch", "torchvision", "facenet_pytorch", "skimage", "safetensors"), _PACKAGE),
     **dict.fromkeys(("onnxruntime", "onnx", "onnxscript"), f"{_PACKAGE}[onnx]"),
     "av": f"{_PACKAGE}[video]",
     "pythonosc": f"{_PACKAGE}[osc]",

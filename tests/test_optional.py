@@ -44,6 +44,19 @@ def test_without_torch_it_works(code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "import face_alignment_3d.export",
+        "from face_alignment_3d import VideoAligner3D",
+        "from face_alignment_3d.blendshapes import BlendshapeEstimator",
+    ],
+)
+def test_imports_need_neither_weights_reader_nor_scipy(code: str) -> None:
+    done = _run(code, *_WITHOUT_TORCH, "safetensors", "scipy")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
     ("command", "hidden", "message"),
     [
         ("export onnx lite -o {tmp}/lite.onnx", _WITHOUT_TORCH, "torch"),

@@ -4,19 +4,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.arkit import BLENDSHAPES, VISIBLE, Blendshapes
 from face_alignment_3d.blendshapes.calibration import predict_calibrated
-from face_alignment_3d.blendshapes.weights_file import BlendshapeModel, load_blendshape_model
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.lazy import Lazy
+from face_alignment_3d.optional import optional_import
 from face_alignment_3d.weights.requirement import require_weights
 from face_alignment_3d.weights.store import resolve_weights
+
+if TYPE_CHECKING:
+    from face_alignment_3d.blendshapes.weights_file import BlendshapeModel
 
 Floats = npt.NDArray[np.float64]
 
@@ -103,5 +106,8 @@ def as_estimator(
     return blendshapes
 
 
-def _load(weights: str | os.PathLike[str], offline: bool | None) -> BlendshapeModel:
+def _load(weights: str | os.PathLike[str], offline: bool | None) -> "BlendshapeModel":
+    with optional_import("estimating blendshapes"):
+        from face_alignment_3d.blendshapes.weights_file import load_blendshape_model
+
     return load_blendshape_model(resolve_weights(weights, offline=offline))

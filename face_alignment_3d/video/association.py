@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from face_alignment_3d.video.config import TrackerConfig
 
@@ -40,6 +39,8 @@ def match(costs: Sequence[Sequence[float | None]]) -> list[tuple[int, int]]:
     """
     if not costs or not costs[0]:
         return []
+    from scipy.optimize import linear_sum_assignment  # Kept out of the library's import.
+
     table = np.array([[_FORBIDDEN if cost is None else cost for cost in row] for row in costs])
     rows, columns = linear_sum_assignment(table)
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
