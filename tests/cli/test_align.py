@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from face_alignment_3d.cli import main
+from face_alignment_3d.detection.judging import MIN_CONFIDENCE
 
 
 def _files(folder: Path) -> set[str]:
@@ -141,7 +142,7 @@ def test_options_reach_the_aligner(album: Path, stub_aligner: Any) -> None:
     assert first.weights == "x.safetensors"
     assert first.options == {
         **{"backend": "auto", "device": "cpu", "detector": "mtcnn"},
-        **{"min_confidence": 0.25},
+        **{"min_confidence": MIN_CONFIDENCE},
         **{"blendshapes": False, "offline": None},
     }
     assert second.options["offline"] is True

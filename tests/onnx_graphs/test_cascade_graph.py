@@ -46,6 +46,7 @@ def test_inputs_and_outputs(model: onnx.ModelProto) -> None:
         "points": (float32, ["batch", 66, 2]),
         "z": (float32, ["batch", 66]),
         "confidence": (float32, ["batch", 66]),
+        "visibility": (float32, ["batch", 66]),
     }
 
 
