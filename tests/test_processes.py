@@ -196,5 +196,11 @@ if __name__ == "__main__":
     child.join()
 """
     )
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=400)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},  # Where it is not installed.
+    )
     assert done.stdout.strip() == "True", done.stderr
