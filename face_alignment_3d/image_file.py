@@ -4,13 +4,13 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from PIL import Image, UnidentifiedImageError
 
 from face_alignment_3d.errors import ImageError
+from face_alignment_3d.optional import is_installed
 
 #: Endings of what iPhones write, which Pillow reads with the package pillow-heif only.
 _HEIC: Final = (".heic", ".heif", ".hif")
@@ -92,7 +92,7 @@ def _open(path: str) -> Image.Image:
     try:
         return Image.open(path)
     except UnidentifiedImageError:
-        if not path.lower().endswith(_HEIC) or find_spec("pillow_heif") is None:
+        if not path.lower().endswith(_HEIC) or not is_installed("pillow_heif"):
             raise
         from pillow_heif import HeifImageFile
 

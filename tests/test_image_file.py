@@ -145,5 +145,5 @@ def test_heic_that_is_damaged(tmp_path: Path) -> None:
 def test_heic_without_the_package(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = photo.parent / "phone.heic"
     file.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
-    monkeypatch.setattr("face_alignment_3d.image_file.find_spec", lambda name: None)
+    monkeypatch.setattr("face_alignment_3d.image_file.is_installed", lambda name: False)
     assert "pip install 'face-alignment-3d[heic]'" in _message(file)

@@ -118,8 +118,8 @@ class Audio:
             yield packet
 
 
-class _CopiedTrack:
-    """A track whose packets go into the output as they are."""
+class _Track:
+    """What copied and encoded tracks know."""
 
     def __init__(
         self, stream: "av.AudioStream", output: "av.container.OutputContainer", *, number: int, start: float
@@ -129,6 +129,15 @@ class _CopiedTrack:
         self.undecoded = 0
         self.end = 0.0
         self._output, self._start = output, start
+
+
+class _CopiedTrack(_Track):
+    """A track whose packets go into the output as they are."""
+
+    def __init__(
+        self, stream: "av.AudioStream", output: "av.container.OutputContainer", *, number: int, start: float
+    ) -> None:
+        super().__init__(stream, output, number=number, start=start)
         self._track = output.add_stream_from_template(stream)
 
     def write(self, packet: "av.Packet[av.AudioStream]") -> None:
@@ -144,17 +153,13 @@ class _CopiedTrack:
         """Nothing is held back."""
 
 
-class _EncodedTrack:
+class _EncodedTrack(_Track):
     """A track that is encoded as AAC."""
 
     def __init__(
         self, stream: "av.AudioStream", output: "av.container.OutputContainer", *, number: int, start: float
     ) -> None:
-        self.index, self.number = stream.index, number
-        self.stamps = RisingStamps()
-        self.undecoded = 0
-        self.end = 0.0
-        self._output, self._start = output, start
+        super().__init__(stream, output, number=number, start=start)
         self._rate, self._layout = _encodable(stream)
         self._track: av.AudioStream = output.add_stream("aac", rate=self._rate, layout=self._layout)
         self._resampler: av.AudioResampler | None = None

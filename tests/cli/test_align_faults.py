@@ -1,6 +1,5 @@
 """Bad photos, full disks, signals and closed pipes: what ``align`` has done is kept, and it says so truly."""
 
-import csv
 import io
 import itertools
 import os
@@ -15,22 +14,7 @@ import pytest
 from PIL import Image
 
 from face_alignment_3d.cli import main
-
-
-def _files(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def _rows(table: Path) -> list[str]:
-    with table.open(encoding="utf-8", newline="") as handle:
-        return [Path(row["image"]).name for row in csv.DictReader(handle)]
-
-
-def _photo(file: Path) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (64, 48), (200, 150, 120)).save(file, "PNG")
-    return file
-
+from tests.cli.album import files_in, photo, rows_of
 
 # One bad photo among others
 
@@ -43,7 +27,7 @@ def test_a_bad_photo_is_one_failed_photo(
     if how != "named" and bad in ("missing.png", "pipe.png"):
         pytest.skip("is not found then")
     folder = album / "mixed"
-    _photo(folder / "a.png")
+    photo(folder / "a.png")
     match bad:
         case "loop.png":
             (folder / bad).symlink_to(bad)
@@ -63,7 +47,7 @@ def test_a_bad_photo_is_one_failed_photo(
     assert captured.err.startswith("error: ")
     assert bad in captured.err
     assert captured.out == "1 photo, 1 face, 1 failed: wrote a.json and landmarks.csv to out\n"
-    assert _rows(album / "out" / "landmarks.csv") == ["a.png"]
+    assert rows_of(album / "out" / "landmarks.csv") == ["a.png"]
 
 
 @pytest.mark.parametrize("arguments", [["mixed"], ["mixed/closed", "mixed/a.png"]])
@@ -74,8 +58,8 @@ def test_a_closed_folder_is_one_failed_photo(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _photo(album / "mixed" / "a.png")
-    _photo(album / "mixed" / "closed" / "b.png")
+    photo(album / "mixed" / "a.png")
+    photo(album / "mixed" / "closed" / "b.png")
     real = os.scandir
 
     def scandir(path: Any = ".") -> Any:  # Root may enter every folder.
@@ -104,7 +88,7 @@ def test_a_fault_of_ours_is_one_failed_photo(
     monkeypatch.setattr(stub_aligner, "detect", detect)
     assert main(["align", "photos", "-o", "out", "--csv"]) == 1
     assert capsys.readouterr().err == "error: photos/a.png: KeyError: 'oops'\n"
-    assert _rows(album / "out" / "landmarks.csv") == ["b.jpg"]
+    assert rows_of(album / "out" / "landmarks.csv") == ["b.jpg"]
 
 
 def test_a_dark_photo_of_many_bits_is_told(
@@ -141,8 +125,8 @@ def test_a_full_disk_costs_what_does_not_fit(
     assert "File too large" in line
     assert "m_landmarks.png" in line
     assert captured.out == "3 photos, 3 faces, 1 without a face, 1 failed: wrote 8 files to out\n"
-    assert len(_files(album / "out")) == 8  # No temporary file is left.
-    assert _rows(album / "out" / "landmarks.csv") == ["a.png", "m.png", "b.jpg"]
+    assert len(files_in(album / "out")) == 8  # No temporary file is left.
+    assert rows_of(album / "out" / "landmarks.csv") == ["a.png", "m.png", "b.jpg"]
 
 
 def test_a_table_that_cannot_be_written_does_not_hide_the_rest(
@@ -206,7 +190,7 @@ def test_stopped_by_a_signal(
     before = signal.getsignal(getattr(signal, number))
     assert main(["align", "photos", "-o", "out", "--csv", "--json", "--export", "openface"]) == code
     assert signal.getsignal(getattr(signal, number)) == before
-    assert _rows(album / "out" / "landmarks.csv") == ["a.png", "c0.png", "c1.png"]
+    assert rows_of(album / "out" / "landmarks.csv") == ["a.png", "c0.png", "c1.png"]
     assert len((album / "out" / "openface.csv").read_text().splitlines()) == 4
     assert len(list((album / "out").glob("*.json"))) == 3
     out = capsys.readouterr().out
@@ -227,7 +211,7 @@ def test_a_second_ctrl_c_keeps_what_was_done(
 
     monkeypatch.setattr(stub_aligner, "detect", detect)
     assert main(["align", "photos", "-o", "out", "--csv"]) == 130
-    assert _rows(album / "out" / "landmarks.csv") == ["a.png"]
+    assert rows_of(album / "out" / "landmarks.csv") == ["a.png"]
 
 
 # Pipes and streams
@@ -259,7 +243,7 @@ def test_nobody_reads_what_is_printed(
     output.close()  # As when Python ends: must not fail.
     assert code in (0, 141)
     assert capsys.readouterr().err == ""
-    assert arguments[0] != "align" or _files(album / "out") == {"a.json", "empty.json", "sub/b.json"}
+    assert arguments[0] != "align" or files_in(album / "out") == {"a.json", "empty.json", "sub/b.json"}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -277,7 +261,7 @@ def test_printing_to_a_full_disk(
         assert main(["align", "photos", "-o", "out", "--json"]) == 1
         sys.stdout.close()
     assert "cannot print what was done" in capsys.readouterr().err
-    assert _files(album / "out") == {"a.json", "empty.json", "sub/b.json"}
+    assert files_in(album / "out") == {"a.json", "empty.json", "sub/b.json"}
 
 
 @pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
@@ -289,7 +273,7 @@ def test_without_a_stream(
         # As Python has it where it is closed, or in a program without a console.
         patch.setattr(sys, stream, None)
         assert main(["align", "photos", "-o", "out", "--json"]) == 1
-    assert _files(album / "out") == {"a.json", "empty.json", "sub/b.json"}
+    assert files_in(album / "out") == {"a.json", "empty.json", "sub/b.json"}
 
 
 def test_errors_that_nobody_reads_do_not_end_the_work(
@@ -303,7 +287,7 @@ def test_errors_that_nobody_reads_do_not_end_the_work(
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", Gone())
         assert main(["align", "photos", "-o", "out", "--json"]) == 1
-    assert _files(album / "out") == {"empty.json", "sub/b.json"}
+    assert files_in(album / "out") == {"empty.json", "sub/b.json"}
 
 
 # Combinations
@@ -316,4 +300,4 @@ def test_outputs_in_every_combination(album: Path, stub_aligner: Any, options: t
     assert main(["align", "photos/a.png", "-o", "out", *itertools.chain.from_iterable(chosen)]) == 0
     names = ("a.json", "landmarks.csv", "a_landmarks.png", "a.pts")
     expected = {name for name, on in zip(names, options, strict=True) if on}
-    assert _files(album / "out") == (expected or {"a.json", "a_landmarks.png"})
+    assert files_in(album / "out") == (expected or {"a.json", "a_landmarks.png"})

@@ -1,14 +1,15 @@
 """Curves of a run for TensorBoard, where that package is installed."""
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from face_alignment_3d.optional import is_installed
+
 
 def tensorboard_is_installed() -> bool:
     """Whether :class:`TensorBoardLogger` can write anything."""
-    return importlib.util.find_spec("tensorboard") is not None
+    return is_installed("tensorboard")
 
 
 class TensorBoardLogger:
