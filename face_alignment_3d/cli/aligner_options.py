@@ -52,7 +52,7 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
 def make_aligner(args: argparse.Namespace, *, blendshapes: bool = False) -> "FaceAligner3D":
     """The aligner that the options of :func:`add_aligner_options` choose.
 
-    ``blendshapes`` estimates them even where nobody asked for them.
+    With ``blendshapes`` the aligner estimates blendshapes even without the option.
     """
     from face_alignment_3d import FaceAligner3D
     from face_alignment_3d.detection.judging import MIN_CONFIDENCE

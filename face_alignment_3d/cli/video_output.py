@@ -46,9 +46,9 @@ class VideoOutput:
         self.failures: list[str] = []
         """Sentences on files that could not be written, or lack something."""
         self.warnings: list[str] = []
-        """Sentences on what differs in the files from what might be expected."""
+        """Sentences on differences between the files and what a user may expect of them."""
         self.frames = 0
-        """How many frames the files have."""
+        """The number of frames in the files."""
         self._size = (height, width)
         self._targets = targets
         self._picture: VideoWriter | None = None
@@ -107,7 +107,8 @@ class VideoOutput:
     def finish(self, *, complete: bool, stopped: bool) -> list[Path]:
         """Gives the files their names, and returns these.
 
-        ``complete``: these are all frames that the video should have; ``stopped``: it would go on.
+        ``complete``: these are all frames that the video should have; ``stopped``: the user ended the work
+        early.
         """
         written: list[Path] = []
         picture = self._picture
@@ -128,7 +129,7 @@ class VideoOutput:
         self._picture.write(draw_tracked(frame.image_rgb, faces), pts=frame.pts)
 
     def _try(self, kind: str, act: Callable[[], None]) -> bool:
-        """True unless ``act`` fails, which is noted."""
+        """Calls ``act``; False if it fails, which is noted."""
         from face_alignment_3d.errors import VideoError
 
         try:

@@ -1,9 +1,9 @@
-"""Which candidates of a detector are faces: the landmark network decides, by its confidence.
+"""Choosing the faces among a detector's candidates, by the confidence of the landmark network.
 
-A detector cannot tell well at which angle a head stands, or fur from a face; the network can, for its two
-stages agree on the landmarks of a face that stands upright in its crop and on hardly anything else. So a
-detector gives candidates freely, at several angles where it is in doubt. The network looks at the likeliest
-of each place first, and at the others of those places where that is no sure face.
+A detector is poor at telling the angle of a head, or a face from fur. The network is good at both: its two
+stages agree on the landmarks of a face that is upright in its crop, and on hardly anything else. So the
+detector returns many candidates, at several angles where it is in doubt. The network first sees the best
+candidate of each place, and then the others of those places where the best one was not certainly a face.
 """
 
 import math
@@ -36,10 +36,11 @@ _Indices = npt.NDArray[np.int64]
 
 
 def certainty_of(confidence: float, score: float) -> float:
-    """How certain it is that a result is a face: the mean ``confidence`` of its landmarks, and a little
-    more or less for a detector's score above or below 0.9 (from -0.14 to +0.09); in [0, 1].
+    """The certainty in [0, 1] that a result is a face, from its landmarks and the detector's score.
 
-    The network is less confident of profiles, of which it sees half the landmarks; a detector is not.
+    It is the mean ``confidence`` of the landmarks, plus up to 0.09 for a detector's score above 0.9 or minus
+    up to 0.14 for one below. The network is less confident of profiles, of which it sees half the landmarks;
+    the detector is not.
     """
     low, high = _SCORES
     clipped = min(max(score, low), high)

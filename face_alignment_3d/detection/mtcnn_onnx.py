@@ -64,10 +64,7 @@ class OnnxNetworks:
 
 
 def kept_graphs() -> Mapping[str, Graph]:
-    """File name -> ONNX file of each of the networks: the user's cache's, where they are made if need be.
-
-    Raises :class:`BackendError` when they have to be made and torch or a package that writes ONNX is missing.
-    """
+    """File name -> ONNX file of each of the networks, from the user's cache; made where it lacks them."""
     folder = graph_folder() / f"mtcnn-v{GRAPH_VERSION}"
     made: dict[str, bytes] = {}
 

@@ -1,4 +1,4 @@
-"""How much boxes overlap, and dropping candidates of the same face. Boxes are (F, 4): x0, y0, x1, y1."""
+"""Overlap of boxes, and dropping candidates of the same face. Boxes are (F, 4): x0, y0, x1, y1."""
 
 import cv2
 import numpy as np

@@ -123,7 +123,7 @@ def write_glb(handle: BinaryIO, times: npt.NDArray[np.floating], values: npt.NDA
 
 
 class _Buffer:
-    """The binary part: its arrays, and what says where in it each one is."""
+    """The binary part of a .glb: its arrays, and the descriptions of their places in it."""
 
     def __init__(self) -> None:
         self.length = 0
@@ -195,7 +195,7 @@ def _animation(
 
 
 def _continuous(quaternions: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """(T, 4) with signs chosen so that each is the nearer of its two forms to the one before."""
+    """(T, 4) quaternions with signs chosen such that each is near the one before."""
     turned = np.sum(quaternions[1:] * quaternions[:-1], axis=1) < 0
     signs = np.cumprod(np.concatenate([[1.0], np.where(turned, -1.0, 1.0)]))
     return np.asarray(quaternions * signs[:, None])

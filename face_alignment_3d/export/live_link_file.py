@@ -139,7 +139,7 @@ def _row(frame: LiveLinkFrame, *, index: int, rate: float) -> list[str]:
 
 
 def _frame_number(seconds: float, rate: float) -> float:
-    """The frames of ``rate`` before ``seconds``; whole where only rounding keeps it from being so."""
+    """The number of frames of ``rate`` before ``seconds``; rounded to a whole number where it is near one."""
     number = seconds * rate
     rounding = min(_STAMP_ROUNDING * rate + _FRAME_ROUNDING, 0.45)
     return float(round(number)) if abs(number - round(number)) <= rounding else number

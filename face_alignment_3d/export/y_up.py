@@ -1,4 +1,4 @@
-"""From the image frame to the axes of 3D viewers."""
+"""Conversion from the image frame to the axes of 3D viewers."""
 
 import numpy as np
 import numpy.typing as npt

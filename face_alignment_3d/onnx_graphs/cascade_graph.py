@@ -25,7 +25,7 @@ VISIBILITY = "visibility"
 
 
 class _CascadeGraph(nn.Module):
-    """What the graph computes: the cascade with the layout and the types of its users."""
+    """The module that becomes the graph: the cascade, with the layout and types of inputs and outputs."""
 
     def __init__(self, cascade: Cascade) -> None:
         super().__init__()
@@ -44,8 +44,8 @@ class _CascadeGraph(nn.Module):
 def cascade_graph(weights: Path) -> bytes:
     """The ONNX file of the cascade in a weight file, as :func:`cascade_to_onnx` writes it.
 
-    The metadata has all that the weight file says of itself (preset, geometry, markup, coordinates), the
-    SHA-256 of that file and the version of the library.
+    The metadata has that of the weight file (preset, geometry, markup, coordinates), the SHA-256 of that file
+    and the version of the library.
 
     Raises :class:`WeightsError` for a weight file that cannot be loaded and :class:`BackendError` where the
     packages that write ONNX are not installed.

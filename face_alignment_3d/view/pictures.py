@@ -1,4 +1,4 @@
-"""Pictures inside a page: small enough together."""
+"""Pictures inside a page, compressed to a limit of their total size."""
 
 import base64
 import io

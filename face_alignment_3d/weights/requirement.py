@@ -1,4 +1,4 @@
-"""Refusing weights that cannot be used before anything is loaded."""
+"""Checking, before anything is loaded, that weights can be used."""
 
 import os
 from pathlib import Path
