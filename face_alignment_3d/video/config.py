@@ -79,7 +79,7 @@ class TrackerConfig:
     doubt_memory: float = 1.0
     """Seconds after which a new doubt no longer continues the last one."""
     flow_weight: float = 0.5
-    """The share of the difference between an alignment and optical flow that is applied where the two agree."""
+    """The share of an alignment's difference from optical flow that is applied where the two agree."""
     flow_distance: float = 0.015
     """The distance between the two from which on they no longer agree."""
     same_box_overlap: float = 0.94

@@ -1,4 +1,4 @@
-"""How landmarks err: each for itself, and neighbors together."""
+"""Models of landmark errors: independent for each point, and smooth over neighboring points."""
 
 from typing import Final
 
@@ -22,13 +22,13 @@ _ALONG_LID_FACTOR: Final = 2.0
 
 
 def white_noise(count: int, rng: np.random.Generator, *, deviation: float) -> Floats:
-    """(N, 66, 3): independent errors of one standard deviation for every coordinate."""
+    """(N, 66, 3): independent errors with the same standard deviation in every coordinate."""
     noise: Floats = deviation * rng.standard_normal((count, NUM_LANDMARKS, 3))
     return noise
 
 
 def realistic_noise(count: int, rng: np.random.Generator, *, largest: float) -> Floats:
-    """(N, 66, 3): of each face's own size, from 0 to ``largest``, partly white and partly smooth."""
+    """(N, 66, 3): partly white, partly smooth errors; each face's level is from 0 to ``largest``."""
     size = rng.uniform(0.0, largest, (count, 1, 1))
     smooth_share = rng.random((count, 1, 1))
     drawn = rng.standard_normal((NUM_LANDMARKS, count * 3))

@@ -1,4 +1,4 @@
-"""Which expressions people make: random mixes of ARKit's blendshapes."""
+"""Random mixes of ARKit's blendshapes, like the expressions that people make."""
 
 from typing import Final
 
@@ -89,7 +89,7 @@ def sample_mixes(count: int, rng: np.random.Generator) -> Floats:
 
 
 def _close_lips(mixes: Floats, rng: np.random.Generator) -> None:
-    """mouthClose brings the lips together while the jaw is down, so it needs jawOpen and is at most that."""
+    """Limits mouthClose, which brings the lips together while the jaw is down, to at most jawOpen."""
     jaw, close = _POSITION["jawOpen"], _POSITION["mouthClose"]
     closing = mixes[:, close] > 0
     alone = closing & (mixes[:, jaw] == 0)
@@ -104,7 +104,7 @@ def _odds_of(unit: str) -> float:
 
 
 def _units() -> list[str]:
-    """What is drawn at once: a blendshape without sides, or the common name of two."""
+    """The units that are drawn together: a blendshape without sides, or the common name of two."""
     units = []
     for name in BLENDSHAPES:
         stem = name.removesuffix("Left").removesuffix("Right")
@@ -120,7 +120,7 @@ def _whole_expressions(units: list[str]) -> Floats:
 
 
 def _sides(count: int, rng: np.random.Generator) -> Floats:
-    """(N, 2): what the left and the right side have of an expression."""
+    """(N, 2): the strength of an expression on the left and the right side."""
     sides = rng.random((count, 2))
     kind = rng.random(count)
     sides[kind < _BOTH_ALIKE] = 1.0
@@ -132,7 +132,7 @@ def _sides(count: int, rng: np.random.Generator) -> Floats:
 
 
 def _exclude(mixes: Floats, rng: np.random.Generator) -> None:
-    """Of each pair that cannot be, leaves one."""
+    """Sets one of each pair of expressions that exclude each other to 0."""
     for first, second in _EXCLUSIVE:
         for i, j in _same_side(first, second):
             both = (mixes[:, i] > 0) & (mixes[:, j] > 0)

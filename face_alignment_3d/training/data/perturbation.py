@@ -1,4 +1,4 @@
-"""Boxes that are a little wrong, as those of any detector are."""
+"""Face boxes with small errors, like those of any detector."""
 
 import math
 from dataclasses import dataclass

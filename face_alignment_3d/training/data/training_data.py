@@ -38,20 +38,20 @@ _KNOWN_SHAPE: Final = 0.5
 
 @dataclass(frozen=True, eq=False)
 class SampleGroup:
-    """Samples of one kind, and how often each is drawn relative to the others."""
+    """Samples of one kind, with the relative frequency at which each is drawn."""
 
     samples: Sequence[Sample]
     frequency: npt.NDArray[np.float64]
     """(len(samples),)"""
 
     def pool(self, share: float) -> Pool:
-        """The group with its share of a batch."""
+        """The group as a pool, with its share of a batch."""
         return Pool(self.samples, share, self.frequency / self.frequency.sum())
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What a run trains on and is validated with."""
+    """The training and validation samples of a run."""
 
     groups: dict[str, SampleGroup]
     """By kind: ``"hand"``, ``"aflw"``, ``"teachers"``, ``"views_of_hand"``, ``"views_of_teachers"``."""

@@ -21,10 +21,7 @@ Tensors = dict[str, torch.Tensor]
 def save_checkpoint(
     path: Path, *, step: int, cascade: Cascade, average: Cascade, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Writes all that the steps after ``step`` depend on.
-
-    A kill leaves the old file or the new one, never half.
-    """
+    """Writes all that the steps after ``step`` depend on, whole or not at all."""
     tensors = {f"cascade.{name}": tensor for name, tensor in cascade.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
@@ -61,7 +58,7 @@ def _below(tensors: Tensors, prefix: str) -> Tensors:
 
 
 def _restore(optimizer: torch.optim.Optimizer, tensors: Tensors, *, fresh: bool) -> None:
-    """Takes in ``<index>.<name>`` tensors; ``fresh`` says that no step was made yet, so there may be none."""
+    """Loads ``<index>.<name>`` tensors; with ``fresh`` no step has been made yet, so there may be none."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, Tensors] = {}
     for key, tensor in tensors.items():

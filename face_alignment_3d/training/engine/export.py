@@ -1,4 +1,4 @@
-"""From a finished run to a file that users load, and the manifest entry that goes with it."""
+"""Exporting a finished run as a weight file with its manifest entry."""
 
 import datetime
 from collections.abc import Mapping

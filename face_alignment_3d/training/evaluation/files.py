@@ -30,7 +30,7 @@ _INNER_ERRORS: Final = {
 def write_evaluation(
     directory: Path, evaluation: Evaluation, labelled: LabelledSet, provenance: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """Writes what an evaluation says into ``directory``, which is made; returns the names of the files.
+    """Writes an evaluation into ``directory``, which is made; returns the names of the files.
 
     report.json has ``provenance`` (what :mod:`json` takes) and every number; table.md is for a README;
     curve.png has the cumulative inner errors, gte_curve.png those in 3D, where there are labels for it; and

@@ -189,7 +189,7 @@ def geodesic_angle(first: Errors, second: Errors) -> Errors:
 
 
 def size_of(truth: Points, normalizer: Normalizer) -> Errors:
-    """(F, 66, D) -> (F,): what errors are divided by, in pixels."""
+    """(F, 66, D) -> (F,): the size that errors are divided by, in pixels."""
     if normalizer == "box":
         return box_size(truth)
     return eye_distance(truth if normalizer == "eyes_3d" else truth[..., :2])

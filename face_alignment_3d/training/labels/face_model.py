@@ -1,4 +1,4 @@
-"""The linear face model that labels in 3D are made with."""
+"""The linear face model of labels in 3D."""
 
 from dataclasses import dataclass
 from pathlib import Path

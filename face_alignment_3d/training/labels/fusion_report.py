@@ -1,4 +1,4 @@
-"""What fusing made of the faces, in numbers and on a picture."""
+"""A report on fused labels, in numbers and as a picture."""
 
 from collections.abc import Sequence
 from typing import Any, Final

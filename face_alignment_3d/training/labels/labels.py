@@ -21,9 +21,9 @@ class Labels(NamedTuple):
     points: Floats
     """(N, 66, 3)"""
     weight_xy: Floats
-    """(N, 66): how far x and y are to be believed; 1 is a careful hand, 0 is unknown."""
+    """(N, 66): the weight of x and y; 1 is a careful hand, 0 is unknown."""
     weight_z: Floats
-    """(N, 66): the same for z."""
+    """(N, 66): the weight of z, likewise."""
 
 
 def save_labels(path: Path, labels: Labels) -> None:
@@ -32,7 +32,7 @@ def save_labels(path: Path, labels: Labels) -> None:
 
 
 def load_labels(path: Path, *, count: int, names: Sequence[str] | None = None) -> Labels:
-    """Reads what :func:`save_labels` wrote for ``count`` faces; other arrays in the file do not matter.
+    """Reads what :func:`save_labels` wrote for ``count`` faces; other arrays in the file are ignored.
 
     With ``names`` the file must also hold those, in that order, as pseudo-labels do. Raises
     :class:`DataError` for anything else.

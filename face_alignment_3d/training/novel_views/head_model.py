@@ -1,4 +1,4 @@
-"""ICT-FaceKit: the dense head that gives every pixel of a photo its depth."""
+"""ICT-FaceKit's dense head model, which gives every pixel of a photo its depth."""
 
 import json
 from dataclasses import dataclass

@@ -51,8 +51,8 @@ def make_views(
 ) -> int:
     """Writes a view of each source for each of ``poses`` into ``out``/, and the index ``out``.npz last.
 
-    Returns the number of views. Photos that an earlier call of the same kind left are kept. What is drawn
-    depends on the seed and the source's name alone. Raises :class:`DataError` without sources.
+    Returns the number of views. Photos that an earlier call of the same kind left are kept. The poses drawn
+    depend on the seed and the source's name alone. Raises :class:`DataError` without sources.
     """
     if not sources:
         raise DataError(f"expected faces to turn for {out}; got none")

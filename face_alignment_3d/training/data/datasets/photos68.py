@@ -34,7 +34,7 @@ class Photos68:
         return as_rgb(self.directory / f"{self.names[index]}.jpg")
 
     def usable(self, index: int) -> bool:
-        """Whether the points of a face can be a face's; those of others are not believed."""
+        """True if the points of a face can be a face's; the labels of others have weight 0."""
         return implausible(self.points68[index]) is None
 
 

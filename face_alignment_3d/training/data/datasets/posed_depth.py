@@ -1,4 +1,4 @@
-"""z of points that are projections of the face model's own points, in a pose that is nearly known."""
+"""z for points that are projections of the face model's own points, from a pose that is nearly known."""
 
 from typing import NamedTuple
 
