@@ -13,7 +13,7 @@ from face_alignment_3d.tensors import is_tensor
 if TYPE_CHECKING:
     import torch
 
-#: What :func:`as_boxes` takes: (F, 4), or an empty sequence.
+#: The argument of :func:`as_boxes`: (F, 4), or an empty sequence.
 BoxesLike: TypeAlias = Union[
     npt.NDArray[np.generic], "torch.Tensor", Sequence[Sequence[float]], Sequence[npt.NDArray[Any]]
 ]

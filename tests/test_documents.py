@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "MODEL_CARD.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = "face-alignment-3d"
 
-#: What a word in a synopsis stands for.
+#: Words in a synopsis -> values that they stand for.
 _VALUES = {"FORMAT": "json", "HOST:PORT": "127.0.0.1:39539", "SECONDS": "1", "N": "1", "NAME": "lite"}
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-#: What pages end in.
+#: The ending of pages' file names.
 VIEW_ENDING: Final = "_view.html"
 
 

@@ -21,7 +21,7 @@ _Float32 = npt.NDArray[np.float32]
 
 # glTF has y up and z towards the viewer.
 _AXES: Final = np.array([1.0, -1.0, -1.0])
-#: How many numbers :func:`head_values` gives.
+#: The number of values that :func:`head_values` returns.
 VALUES: Final = 7 + 3 * len(NAMES)
 _FLOAT, _UINT16 = 5126, 5123
 #: Half the size of the marker at each landmark, meters.

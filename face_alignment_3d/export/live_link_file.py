@@ -32,7 +32,7 @@ _NOMINAL_RATES: Final = (
     *(24 / 1.001, 24.0, 25.0, 30 / 1.001, 30.0, 48 / 1.001, 48.0, 50.0),
     *(60 / 1.001, 60.0, 90.0, 100.0, 120 / 1.001, 120.0, 240 / 1.001, 240.0),
 )
-#: How far, relatively, an average rate may be from its nominal one.
+#: The largest relative difference of an average rate from its nominal one.
 _RATE_TOLERANCE: Final = 0.005
 #: Seconds by which rounding to milliseconds moves the difference of two time stamps, and share of a frame
 #: that is rounding in any case.

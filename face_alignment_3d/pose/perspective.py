@@ -16,7 +16,7 @@ from face_alignment_3d.pose.rotation import Angles, angles_of, quaternion_of
 #: The mean distance between the pupils of adults.
 MEAN_INTERPUPILLARY_MM: Final = 63.0
 
-#: Which way the axes of camera and head point; see :meth:`PerspectivePose.model_view`.
+#: The directions of the axes of camera and head; see :meth:`PerspectivePose.model_view`.
 Convention: TypeAlias = Literal["opencv", "opengl", "unity"]
 
 # What OpenCV's x, y, z are multiplied by.

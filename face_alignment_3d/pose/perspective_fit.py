@@ -12,7 +12,7 @@ from face_alignment_3d.pose.mean_face import MEAN_FACE, RIGID_WEIGHTS
 
 Floats = npt.NDArray[np.float64]
 
-#: How far z of a point lies from the mean face's, in canonical units. On ICT-FaceKit's heads of random
+#: The standard deviation of z from the mean face's, in canonical units. On ICT-FaceKit's heads of random
 #: identity and expression, with noise of 0 or 1.5 % of the face on each point, this gave the least error of
 #: rotation among 0.03, 0.06, 0.1 and 0.2.
 _Z_DEVIATION: Final = 0.03

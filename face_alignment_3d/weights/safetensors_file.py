@@ -15,7 +15,7 @@ import safetensors
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import WeightsError
 
-#: What a file of blendshapes calls itself, so that whoever expects a cascade can say what it is.
+#: The format name in a file of blendshapes, which loaders of cascades recognize in their error message.
 BLENDSHAPES_FORMAT: Final = "face-alignment-3d blendshapes"
 
 

@@ -1,4 +1,4 @@
-"""What a program has set in torch neither reaches the network nor is changed by it.
+"""A program's torch settings have no effect on the network, and are not changed by it.
 
 Each setting is tried on a backend that was used before, on one that was made but not used, and on one that is
 made while it is set; and afterwards, without it, on each of them.

@@ -12,11 +12,11 @@ Floats = npt.NDArray[np.float64]
 
 #: Over this distance, in inter-ocular distances, neighbors err alike.
 _REACH: Final = 0.25
-#: How much more than the others some points err: the network is least certain of where along its line a jaw
+#: The relative errors of the points: the network is least certain of where along its line a jaw
 #: point lies and of how high brows are; and depth is harder than place.
 _GROUP_FACTORS: Final = {"jaw": 2.5, "right_brow": 1.5, "left_brow": 1.5}
 _DEPTH_FACTOR: Final = 1.5
-#: Where along a lid its points lie is less certain than how far the lids are apart.
+#: The places of points along a lid are less certain than the distance between the lids.
 _LIDS: Final = (37, 38, 40, 41, 43, 44, 46, 47)
 _ALONG_LID_FACTOR: Final = 2.0
 

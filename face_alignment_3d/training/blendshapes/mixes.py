@@ -12,10 +12,10 @@ Floats = npt.NDArray[np.float64]
 
 _POSITION: Final = {name: index for index, name in enumerate(BLENDSHAPES)}
 
-#: How the samples divide into faces without expression, with one blendshape (or one on both sides), with a
+#: The shares of samples that are faces without expression, with one blendshape (or one on both sides), with a
 #: whole expression out of :data:`_EXPRESSIONS`; the rest are random mixes.
 _NEUTRAL, _SINGLE, _WHOLE = 0.1, 0.2, 0.2
-#: How often a blendshape takes part in a random mix; several times less often for what people rarely do.
+#: The relative frequency of a blendshape in random mixes; several times lower for rare ones.
 _ODDS: Final = 0.12
 _RARE_ODDS: Final = 0.04
 _RARE: Final = ("cheekPuff", "mouthShrug", "jawForward", "jawLeft", "jawRight")
@@ -27,7 +27,7 @@ _GAZE_STRENGTH: Final = 0.5
 #: Of what has two sides: both alike, one alone, or each as it likes.
 _BOTH_ALIKE, _ONE_ALONE = 0.7, 0.15
 
-#: What is seen together. Each sample has some strength of the whole and of each part.
+#: Blendshapes that occur together. Each sample has some strength of the whole and of each part.
 _EXPRESSIONS: Final = (
     {"mouthSmile": 1.0, "cheekSquint": 0.5, "mouthDimple": 0.3},
     {
@@ -46,7 +46,7 @@ _EXPRESSIONS: Final = (
     {"mouthRollLower": 1.0, "mouthRollUpper": 1.0, "mouthPress": 0.5},
 )
 
-#: What a face does not do at the same time: muscles that pull against one another.
+#: Blendshapes that exclude each other: muscles that pull against one another.
 _EXCLUSIVE: Final = (
     *(("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("mouthFunnel", "mouthPucker")),
     *(("eyeBlink", "eyeWide"), ("eyeSquint", "eyeWide"), ("browDown", "browOuterUp")),

@@ -18,7 +18,7 @@ Bools = npt.NDArray[np.bool_]
 
 #: Patches that a crop may have.
 MOST_PATCHES: Final = 2
-#: What a patch shows: one color, noise, or the mirrored crop, rolled.
+#: The contents of a patch: one color, noise, or the mirrored crop, rolled.
 COLOR, NOISE, COPY = 0, 1, 2
 _SEEDS: Final = 2**32
 

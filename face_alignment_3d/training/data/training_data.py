@@ -30,7 +30,7 @@ from face_alignment_3d.training.recipes.config import RunConfig
 #: One in so many AFLW faces is kept for validation.
 _AFLW_HOLDOUT_EVERY: Final = 40
 _TURNED_YAW, _PROFILE_YAW = 25.0, 60.0
-#: How much more often a face with MERL-RAV's points is drawn than one with AFLW's 21 alone.
+#: The relative frequency of a face with MERL-RAV's points, where one with AFLW's 21 alone has 1.
 _MERL_FACTOR: Final = 1.5
 #: Faces whose z is believed by more than this tell the shape prior.
 _KNOWN_SHAPE: Final = 0.5

@@ -17,7 +17,7 @@ import torch.distributed
 from face_alignment_3d.devices import choose_device
 from face_alignment_3d.errors import DeviceError
 
-#: How long a process waits for another: process 0 labels and validates while the rest do nothing.
+#: The time that a process waits for another: process 0 labels and validates while the rest do nothing.
 _PATIENCE = datetime.timedelta(hours=3)
 
 

@@ -11,7 +11,7 @@ from face_alignment_3d.training.data.inspection import digests_by_set
 from face_alignment_3d.training.engine.batches import Pool
 from face_alignment_3d.training.recipes.config import RunConfig
 
-#: What may change between a stop and a resume: nothing that the weights so far were made with.
+#: Settings that may change between a stop and a resume: none that the weights depend on so far.
 _FREE_TO_CHANGE: Final = ("steps", "validate_every", "checkpoint_seconds", "full_precision_from")
 
 

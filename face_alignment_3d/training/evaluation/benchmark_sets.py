@@ -34,7 +34,7 @@ from face_alignment_3d.training.evaluation.truth import (
 AFLW2000: Final = "aflw2000"
 #: AFLW's faces of the official test split of Kumar et al., "LUVLi Face Alignment" (CVPR 2020).
 MERL_RAV: Final = "merl-rav"
-#: What `train-data` writes the markup offset of the benchmarks to, below its folder.
+#: The file of the benchmarks' markup offset that `train-data` writes below its folder.
 _FUSED_LABELS: Final = "fused_labels.npz"
 _YAW_NAMES: Final = tuple(f"yaw {low:g}-{high:g}" for low, high in itertools.pairwise(YAW_EDGES_3D))
 _MERL_GROUPS: Final = {

@@ -20,7 +20,7 @@ _GRID: Final = (222, 222, 226)
 _THRESHOLD: Final = (150, 150, 158)
 #: RGB, told apart by people who cannot tell red from green too.
 _COLORS: Final = ((0, 90, 180), (220, 110, 0), (0, 140, 110), (170, 60, 140), (90, 180, 230))
-#: What is drawn unless something else is said.
+#: The default label of the axis.
 INNER_ERROR: Final = "mean error of the 49 inner points, % of the outer-eye distance"
 
 

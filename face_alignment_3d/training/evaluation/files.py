@@ -17,7 +17,7 @@ from face_alignment_3d.training.evaluation.tables import markdown
 from face_alignment_3d.training.evaluation.truth import LabelledSet
 from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
 
-#: How many of the worst faces are shown.
+#: The number of the worst faces that are shown.
 WORST: Final = 40
 _GTE_LIMIT: Final = 16.0
 _INNER_ERRORS: Final = {

@@ -19,7 +19,7 @@ from face_alignment_3d.pose.similarity import umeyama
 Points = npt.NDArray[np.floating]
 Errors = npt.NDArray[np.float64]
 Axes: TypeAlias = Literal["xyz", "xy", "x", "y", "z"]
-#: What errors are divided by: the distance between the outer eye corners, or the root of a box's area.
+#: The denominator of errors: the distance between the outer eye corners, or the root of a box's area.
 Normalizer: TypeAlias = Literal["eyes_2d", "eyes_3d", "box"]
 
 

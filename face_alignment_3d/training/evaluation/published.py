@@ -103,7 +103,7 @@ def _published(low: float, middle: float, high: float, mean: float) -> Grouped:
     return Grouped((low, middle, high), mean)
 
 
-#: What the authors, or those who compared with them, state for AFLW2000-3D: all 2,000 photos, 68 points.
+#: Numbers of the authors, or of later comparisons, for AFLW2000-3D: all 2,000 photos, 68 points.
 PUBLISHED: Final[Mapping[str, PublishedErrors]] = MappingProxyType(
     {
         "3DDFA (published)": PublishedErrors(nme_2d=Grouped((None, None, None), 5.42)),

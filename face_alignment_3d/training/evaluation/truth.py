@@ -21,7 +21,7 @@ YAW_EDGES_3D: Final = (0.0, 30.0, 60.0, 90.0)
 #: about y, then by pitch about x, each counted by the right hand in the library's frame, with this sign.
 ANGLE_ORDER: Final = "XYZ"
 ANGLE_SIGNS: Final = (-1.0, -1.0, 1.0)
-#: What MERL-RAV says of a point. :data:`HIDDEN` is behind something and was placed by guess.
+#: MERL-RAV's states of a point. :data:`HIDDEN` is behind something and was placed by guess.
 NOT_MARKED, SELF_OCCLUDED, VISIBLE, HIDDEN = -1, 0, 1, 2
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-#: What a point that is not there may be off by.
+#: The standard deviation of a point that is not there.
 ABSENT: Final = np.inf
 
 

@@ -23,7 +23,7 @@ from face_alignment_3d.pose.similarity import umeyama
 from face_alignment_3d.training.labels.evidence import Evidence, Floats
 from face_alignment_3d.training.labels.face_model import FaceModel, fit_coefficients
 
-#: What a point of the 3D prediction may be off by along an axis, in face radii.
+#: The standard deviation of the 3D prediction's points along an axis, in face radii.
 _PREDICTION_STD: Final = 0.10
 #: Standard deviations of the logarithm of the scale, and of the shift in face radii, of unregistered points.
 _REGISTRATION_STD: Final = 0.04

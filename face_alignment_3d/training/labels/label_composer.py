@@ -22,7 +22,7 @@ from face_alignment_3d.training.labels.face_fit import FaceFits
 #: The kind of the evidence that is a network's points.
 NETWORK_KIND: Final = "network"
 _INNER_68: Final = slice(17, 68)
-#: What remains between a fit and the hand-made points, in face radii: from the first on a label counts less,
+#: Distances between fit and hand-made points, in face radii: from the first on a label counts less,
 #: from the second on not at all. And the same between a network and 3DDFA_V2 where no hand has marked.
 _RESIDUAL, _MAX_RESIDUAL = 0.11, 0.17
 _APART, _MAX_APART = 0.07, 0.12

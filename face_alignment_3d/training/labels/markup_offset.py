@@ -2,8 +2,8 @@
 
 A hand, or a network that learned from hands, marks a brow along its middle, the model along its edge: apart
 from errors, the two differ by a constant offset of each point, fixed to the head. On a head turned by the
-rotation R the offset o (x right, y down) appears in the photo as the upper left 2 x 2 part of R times o, times
-the scale of the face. From many faces with known R it is found by least squares.
+rotation R the offset o (x right, y down) appears in the photo as the upper left 2 x 2 part of R times o,
+times the scale of the face. From many faces with known R it is found by least squares.
 
 A fit without it would mistake the offset for pitch and expression.
 """

@@ -20,7 +20,7 @@ class PoseRange:
     max_pitch: float = 35.0
 
 
-#: What training needs most is what photos have least: from a quarter turn to the full profile, and pitch.
+#: Mostly poses that are rare in photos: from a quarter turn to the full profile, and pitch.
 TRAINING: Sequence[PoseRange] = (
     PoseRange((20.0, 60.0), 12.0),
     PoseRange((40.0, 80.0), 10.0),

@@ -23,7 +23,7 @@ from face_alignment_3d.training.novel_views.turning import Pixels, make_scene, t
 from face_alignment_3d.training.novel_views.visibility import visible_landmarks
 
 _JPEG_QUALITY = 93
-#: How far the mesh is believed where it hides a landmark, and where it does not: hair and hands may hide it.
+#: The weights of visibility where the mesh hides a landmark, and where it does not: hair and hands may.
 _HIDDEN_WEIGHT, _SEEN_WEIGHT = 0.7, 0.3
 
 

@@ -131,7 +131,7 @@ LITE_DEPTH = replace(
     warmup_steps=100,
     average_decay=0.998,
 )
-#: What ``--stage`` names: runs that go on from another's weights in another way than :data:`LITE`.
+#: The values of ``--stage``: runs that start from another run's weights, with their own settings.
 STAGES = {"prune": LITE_PRUNED, "depth": LITE_DEPTH}
 #: For a GPU; nobody has run it yet, so its numbers follow :data:`LITE` and common sense, not experiments.
 BASE = replace(

@@ -39,7 +39,7 @@ Tensors = dict[str, torch.Tensor]
 
 #: Blocks of the table's third stage that the original ResNet-200 lacks.
 _EXTRA_BLOCKS: Final = ("stages.2.36.", "stages.2.37.")
-#: What a checkpoint may wrap its tensors in.
+#: The keys under which a checkpoint may hold its tensors.
 _WRAPPERS: Final = ("state_dict", "model")
 _COUNTER: Final = "num_batches_tracked"
 

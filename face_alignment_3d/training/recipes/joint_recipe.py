@@ -18,7 +18,7 @@ from face_alignment_3d.training.objectives.joint_objective import JointObjective
 from face_alignment_3d.training.pruning.prune import prune
 from face_alignment_3d.training.recipes.config import TrainingConfig
 
-#: How many batches a pruned cascade is fitted on.
+#: The number of batches that a pruned cascade is fitted on.
 _PRUNING_BATCHES = 16
 
 
