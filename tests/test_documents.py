@@ -124,7 +124,7 @@ def _is_shared_option(option: str) -> bool:
 
 def _require_extra(package: str) -> None:
     extras = re.findall(r"\[(.*)\]", package)
-    name = package.split("[")[0]
+    name = package.split("[", maxsplit=1)[0]
     folder = {COMMAND: ROOT, f"{COMMAND}-onnx": ROOT / "torchfree"}.get(name)
     assert folder is not None, f"there is no distribution {name}"
     declared = (folder / "pyproject.toml").read_text(encoding="utf-8")

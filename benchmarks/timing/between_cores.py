@@ -23,7 +23,7 @@ class Nearness:
 
     patience: float
     at_once: float = 10.0
-    measure: Callable[[], float | None] = lambda: round_trip_nanoseconds()
+    measure: Callable[[], float | None] = field(default_factory=lambda: round_trip_nanoseconds)
     pause: Callable[[float], None] = time.sleep
     round_trips_ns: list[float] = field(default_factory=list)
     """Those with which bursts began."""

@@ -75,7 +75,7 @@ class OnnxBackend:
 
     @property
     def device(self) -> str:
-        """ "cpu" or "cuda:<index>"."""
+        """The device: "cpu" or "cuda:<index>"."""
         return choose_device(self._device)
 
     @property
@@ -112,8 +112,10 @@ def _open(weights: str | Path, device: str, threads: int | None, offline: bool |
 
 
 class _Sessions:
-    """An open graph: a session whose threads share each run and, from the first large batch on, another one
-    of which each thread makes runs of its own."""
+    """An open graph: a session that runs on all threads, and one in which each thread makes its own runs.
+
+    The second is opened at the first large batch.
+    """
 
     def __init__(self, graph: Path | bytes, *, device: str, threads: int | None) -> None:
         self._session, self._device = open_session(graph, device=device, threads=threads)

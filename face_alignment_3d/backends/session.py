@@ -130,7 +130,8 @@ def _keep_after_fork() -> None:
     """Keeps the parent's sessions alive in a forked child, where closing them would wait forever.
 
     Their threads do not exist there. (Calling ``sys.exit`` in the child still waits forever: ONNX Runtime
-    then ends other threads that do not exist either.)"""
+    then ends other threads that do not exist either.)
+    """
     for session in _OPEN:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
 

@@ -12,7 +12,8 @@ _SIDES: Final = (("Left", "Right"), ("Right", "Left"))
 def mirrored_name(name: str) -> str:
     """The name of the same blendshape on the other side of the face: ``eyeBlinkLeft`` -> ``eyeBlinkRight``.
 
-    Blendshapes without sides keep their name."""
+    Blendshapes without sides keep their name.
+    """
     for side, other in _SIDES:
         if name.endswith(side):
             return name.removesuffix(side) + other

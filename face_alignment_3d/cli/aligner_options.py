@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_aligner_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--blendshapes``, ``--device``, ``--backend``, ``--weights``, ``--offline``, ``--detector``,
-    ``--min-confidence`` and ``--min-face``."""
+    """Adds the options for the runtime, the weights, the detector and blendshapes."""
     parser.add_argument("--blendshapes", action="store_true", help="estimate ARKit's 52 blendshapes as well")
     parser.add_argument(
         "--device", default="auto", help="the device: auto (the default), cpu, cuda, cuda:1, mps"

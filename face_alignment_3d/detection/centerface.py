@@ -45,8 +45,9 @@ _LEAST: Final = 2.0
 
 
 class CenterFaceDetector(LazyDetector):
-    """Finds upright faces down to about 8 pixels (a :class:`face_alignment_3d.FaceDetector`); may be used
-    from several threads.
+    """Finds upright faces down to about 8 pixels (a :class:`face_alignment_3d.FaceDetector`).
+
+    It may be used from several threads.
 
     ``max_side``: the photo is reduced until its longer side has at most this many pixels; None searches it
     at full size, with time and memory in proportion to its pixels. ``threshold``: the lowest score, before

@@ -66,8 +66,11 @@ def first_looks(boxes: _Boxes, scores: npt.NDArray[np.floating]) -> _Indices:
 
 
 def second_looks(boxes: _Boxes, looked_at: _Indices, confidence: npt.NDArray[np.floating]) -> _Indices:
-    """Indices of the candidates to look at next, given the mean ``confidence`` (L,) of those at ``looked_at``
-    (L,): all others but those at the place of a sure face."""
+    """Indices of the candidates to look at next, given the results of the first looks.
+
+    ``confidence`` (L,) is the mean confidence of those at ``looked_at`` (L,). All others are returned but
+    those at the place of a sure face.
+    """
     sure = looked_at[confidence >= SURE]
     explained = np.flatnonzero((intersection_over_union(boxes, boxes[sure]) > _SAME_PLACE).any(axis=1))
     return np.setdiff1d(np.arange(len(boxes)), np.concatenate([explained, looked_at]))

@@ -19,8 +19,10 @@ def graph_files(folder: Path) -> Mapping[str, Path]:
 
 
 class OnnxNetworks:
-    """The three stages (:class:`.mtcnn_stages.Networks`) from the files, by name,
-    or the bytes of these, that ``face-alignment-3d export onnx mtcnn`` writes.
+    """The three stages (:class:`.mtcnn_stages.Networks`) as ONNX graphs.
+
+    ``graphs`` are the paths, by file name, of the files that ``face-alignment-3d export onnx mtcnn`` writes,
+    or their bytes.
 
     Raises :class:`WeightsError` for files that are missing or not such graphs, :class:`DeviceError` and
     :class:`BackendError` as of :func:`face_alignment_3d.backends.session.open_session`.

@@ -50,8 +50,10 @@ _Network = Callable[[_Floats], tuple[_Floats, _Floats]]
 
 
 class Networks(Protocol):
-    """MTCNN's three networks in some runtime. Pixels are RGB in [0, 255], offsets in fractions of a box's
-    side for each of its edges, scores in [0, 1]."""
+    """MTCNN's three networks in some runtime.
+
+    Pixels are RGB in [0, 255], offsets in fractions of a box's side for each of its edges, scores in [0, 1].
+    """
 
     def propose(self, level: npt.NDArray[np.uint8]) -> tuple[_Floats, _Floats]:
         """(H, W, 3) pixels, at least 12 x 12 -> offsets (4, h, w), scores (h, w) of each 12 x 12 field."""

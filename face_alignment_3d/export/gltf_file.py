@@ -188,9 +188,9 @@ def _animation(
         moved.append((node, "translation", values[:, first : first + 3], "VEC3"))
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
-    for node, path, values, kind in moved:
+    for node, path, column, kind in moved:
         channels.append({"sampler": len(samplers), "target": {"node": node, "path": path}})
-        samplers.append({"input": clock, "output": buffer.add(values, kind), "interpolation": "LINEAR"})
+        samplers.append({"input": clock, "output": buffer.add(column, kind), "interpolation": "LINEAR"})
     return {"name": "face", "samplers": samplers, "channels": channels}
 
 

@@ -48,9 +48,9 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
 
 
 def write_json(path: str | os.PathLike[str], photo: PhotoFaces) -> None:
-    """Writes :func:`to_json` to ``path``, in UTF-8, whole or not at all.
+    r"""Writes :func:`to_json` to ``path``, in UTF-8, whole or not at all.
 
-    Bytes of a file name that are not UTF-8 are written as escapes, such as ``\\udce9``, which :mod:`json`
+    Bytes of a file name that are not UTF-8 are written as escapes, such as ``\udce9``, which :mod:`json`
     reads back. Raises OSError when the folder is missing or cannot be written to.
     """
     content = to_json(photo)

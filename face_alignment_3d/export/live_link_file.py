@@ -42,13 +42,15 @@ _FRAME_ROUNDING: Final = 0.02
 
 @dataclass(frozen=True, eq=False)
 class LiveLinkFrame:
-    """One row of the file. Raises ValueError for blendshapes that ARKit does not have or outside [0, 1], and
-    for a time below 0."""
+    """One row of the file.
+
+    Raises ValueError for blendshapes that ARKit does not have or outside [0, 1], and for a time below 0.
+    """
 
     blendshapes: Mapping[str, float] | None = None
-    """ARKit's name -> value in [0, 1]. What is missing or NaN is not known, and written as 0; None: all."""
+    """ARKit's name -> value in [0, 1]. Missing and NaN values are written as 0, and so is all of None."""
     pose: HeadPose | None = None
-    """The head's; None writes 0."""
+    """The head's pose; None writes 0."""
     time: float | None = None
     """Seconds from the start, for ``Timecode``; None counts rows."""
 
@@ -81,8 +83,10 @@ def write_live_link_csv(
 
 
 class LiveLinkFrameWriter:
-    """A table for each track, as of :func:`write_live_link_csv`: a row for each frame in which the face is
-    seen and has a pose. ``Timecode`` counts from the first frame of the video.
+    """A table for each track, as of :func:`write_live_link_csv`.
+
+    It has a row for each frame in which the face is seen and has a pose. ``Timecode`` counts from the first
+    frame of the video.
     """
 
     ENDING: Final = ".livelink.csv"

@@ -58,10 +58,10 @@ class Cascade(nn.Module):
         )
 
     def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """(B, 3, S, S) RGB crops in [0, 255] -> points (B, N, 3) in crop pixels, confidence (B, N) in [0, 1]
-        and, where the cascade has that part, visibility (B, N) in [0, 1].
+        """(B, 3, S, S) RGB crops in [0, 255] -> points, confidence and, where predicted, visibility.
 
-        Raises ValueError for crops of another shape; S is the geometry's ``input_size``.
+        Points are (B, N, 3) in crop pixels, confidence and visibility (B, N) in [0, 1]. Raises ValueError for
+        crops of another shape; S is the geometry's ``input_size``.
         """
         side = self.geometry.input_size
         if crops.ndim != 4 or crops.shape[1:] != (3, side, side):
@@ -96,7 +96,7 @@ class Cascade(nn.Module):
         return Landmarks2D(detection_logits, heatmaps, distribution, points, refined)
 
     def regress_depth(self, image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        """z (B, N) in crop pixels, zero mean, of points (B, N, 2) on a normalized image (B, 3, S, S)."""
+        """The z (B, N), in crop pixels, zero mean, of points (B, N, 2) on a normalized image (B, 3, S, S)."""
         geometry = self.geometry
         gaussians = heatmap.render_gaussians(
             rescale(points, 1 / geometry.depth_stride),

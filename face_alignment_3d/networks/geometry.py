@@ -33,11 +33,13 @@ class CascadeGeometry:
 
     @property
     def heatmap_size(self) -> tuple[int, int]:
+        """Height and width of the heatmaps, in cells."""
         side = self.input_size // self.heatmap_stride
         return side, side
 
     @property
     def depth_size(self) -> tuple[int, int]:
+        """Height and width of the Gaussians that the Z network sees, in cells."""
         side = self.input_size // self.depth_stride
         return side, side
 

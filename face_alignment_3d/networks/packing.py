@@ -68,9 +68,10 @@ def _replace(network: nn.Module, sizes: dict[nn.Module, list[int]]) -> None:
     before: nn.Module | None = None
     for name, child in list(network.named_children()):
         if isinstance(child, nn.Conv2d) and child in sizes:
-            child = PackedConvolution(child, sizes[child])
-            setattr(network, name, child)
-        elif isinstance(network, nn.Sequential) and isinstance(child, nn.ReLU):
+            before = PackedConvolution(child, sizes[child])
+            setattr(network, name, before)
+            continue
+        if isinstance(network, nn.Sequential) and isinstance(child, nn.ReLU):
             if isinstance(before, PackedConvolution):
                 before.activation = "relu"
                 setattr(network, name, nn.Identity())
@@ -101,6 +102,7 @@ class PackedConvolution(nn.Module):
         _operation()  # Made here rather than in the first forward, so that what it warns of comes here.
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, h, w) -> the output of the convolution, and of the ReLU behind it."""
         return _operation()(x, self.weight, self.bias, *self._how, self.activation)
 
 

@@ -66,7 +66,9 @@ def cascade_graph(weights: Path) -> bytes:
 
 
 def cascade_to_onnx(cascade: Cascade, *, metadata: Mapping[str, str]) -> bytes:
-    """A cascade in eval mode as one graph, by torch's exporter, with 32-bit weights inside. In the graph:
+    """A cascade in eval mode as one graph, by torch's exporter, with 32-bit weights inside.
+
+    Inputs and outputs of the graph:
 
     - input ``crops``: (batch, S, S, 3) uint8 RGB, any batch; S is the geometry's ``input_size``;
     - outputs, float32: ``points`` (batch, N, 2) x, y and ``z`` (batch, N) in crop pixels, ``confidence``

@@ -96,7 +96,8 @@ def _orthographic_depth(points: Floats, rotation: Floats, camera: Camera) -> tup
     """The direction in which z of a scaled orthographic fit to the mean face's pixels grows, and its scale.
 
     The direction is (3,), in the camera frame; the scale in pixels per canonical unit. ``points`` are the
-    mean face in the camera frame."""
+    mean face in the camera frame.
+    """
     design = np.column_stack([MEAN_FACE, np.ones(len(MEAN_FACE))])
     affine = np.linalg.lstsq(design, camera.project(points), rcond=None)[0][:3].T
     u, scales, vt = np.linalg.svd(affine, full_matrices=False)

@@ -157,9 +157,7 @@ class VideoReader:
                 self._note_end(packet)
                 continue
             try:
-                for frame in packet.decode():
-                    assert isinstance(frame, video_frame)
-                    yield frame
+                yield from (frame for frame in packet.decode() if isinstance(frame, video_frame))
             except error_type:
                 yield None
 

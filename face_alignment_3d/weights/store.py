@@ -172,8 +172,10 @@ def home_directory(environment: Mapping[str, str]) -> Path | None:
 
 
 def cache_directory() -> Path | None:
-    """The folder of downloaded weight files, where this system keeps caches; None for a user without a home
-    folder."""
+    """The folder of downloaded weight files, in the system's place for caches.
+
+    None for a user without a home folder.
+    """
     try:
         folder = platformdirs.user_cache_path("face-alignment-3d", appauthor=False)
     except RuntimeError:  # Nobody says where home is: neither HOME nor the list of users.

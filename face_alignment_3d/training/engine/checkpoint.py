@@ -68,10 +68,10 @@ def _restore(optimizer: torch.optim.Optimizer, tensors: Tensors, *, fresh: bool)
             raise ValueError(
                 f"an optimizer state {key} of shape {tuple(tensor.shape)} that fits no parameter"
             )
-        if tensor.shape == parameter.shape:
-            # Laid out in memory as its parameter is, for the file does not keep strides.
-            tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
-        state.setdefault(int(index), {})[name] = tensor
+        # Laid out in memory as its parameter is, for the file does not keep strides.
+        same = tensor.shape == parameter.shape
+        laid_out = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor) if same else tensor
+        state.setdefault(int(index), {})[name] = laid_out
     if len(state) != len(parameters) and not (fresh and not state):
         raise ValueError(f"optimizer states of {len(state)} of {len(parameters)} parameters")
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -89,6 +89,7 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
+        """True if all steps of the plan are made."""
         return self.step >= self.plan.steps
 
     def resume(self, report: Report) -> None:

@@ -29,7 +29,9 @@ class Aligner(Protocol):
         images: Sequence[npt.NDArray[np.uint8]],
         *,
         boxes: Sequence[npt.NDArray[np.float32] | None] | None = None,
-    ) -> list[list[Face3D]]: ...
+    ) -> list[list[Face3D]]:
+        """The faces of each image."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -234,8 +234,7 @@ def _angle_errors(rotations: npt.NDArray[np.float64], angles: npt.NDArray[np.flo
 def _angles_near(
     rotations: npt.NDArray[np.float64], angles: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """(N, 3) pitch, yaw, roll as AFLW2000-3D has them: of the two sets that give a rotation the one near
-    ``angles``."""
+    """(N, 3) pitch, yaw, roll in AFLW2000-3D's order: of the two equivalent sets, that near ``angles``."""
     first = Rotation.from_matrix(rotations).as_euler(ANGLE_ORDER, degrees=True) * ANGLE_SIGNS
     second = np.stack([first[:, 0] + 180, 180 - first[:, 1], first[:, 2] + 180], axis=1)
     second = (second + 180) % 360 - 180

@@ -226,7 +226,7 @@ def _confidence(
     return ConfidenceReport(
         points=metrics.rank_correlation(said, error),
         within_point=float(np.mean(defined))
-        if (defined := [one for one in within if one == one])
+        if (defined := [one for one in within if not math.isnan(one)])
         else math.nan,
         faces=metrics.rank_correlation(of_face[0], of_face[1]),
         groups=tuple(ConfidenceGroup(float(c[0]), float(c[-1]), float(mean)) for c, mean in groups),

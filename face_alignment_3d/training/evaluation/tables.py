@@ -103,6 +103,7 @@ class Table:
     rows: tuple[tuple[str, tuple[str, ...]], ...]
 
     def markdown(self) -> str:
+        """The table in Markdown."""
         lines = [_row(self.corner, self.titles), "|" + "---|" * (len(self.titles) + 1)]
         return "\n".join([*lines, *(_row(label, cells) for label, cells in self.rows)])
 

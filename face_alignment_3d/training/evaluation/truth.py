@@ -212,8 +212,10 @@ def truth_of_visible_points(
     yaw: npt.NDArray[np.floating],
     boxes: npt.NDArray[np.floating],
 ) -> Truth:
-    """From hand-made points (N, 66, 2) that are NaN where a point cannot be seen, and boxes (N, 4) around the
-    whole faces. There is nothing to compare z with."""
+    """From hand-made points (N, 66, 2), NaN where a point cannot be seen, and boxes (N, 4).
+
+    The boxes are around the whole faces. There is nothing to compare z with.
+    """
     return Truth(
         names=tuple(names),
         points=points.astype(np.float64),

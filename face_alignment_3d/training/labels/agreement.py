@@ -41,7 +41,8 @@ def disagreement(faces: FaceSet, network: NetworkPoints, radius: Floats) -> Floa
     """(N,): the disagreement between a network and the other sources, in face radii.
 
     For each kind of hand-made points, the median distance of the network's inner points from them; the
-    largest of these. Without hand-made points, four fifths of the distance from 3DDFA_V2's."""
+    largest of these. Without hand-made points, four fifths of the distance from 3DDFA_V2's.
+    """
     own = network.points[..., :2]
     found = []
     if faces.ibug68 is not None:

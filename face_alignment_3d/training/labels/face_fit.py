@@ -207,7 +207,7 @@ class _LatentBasis:
         self._inverse = np.linalg.pinv(self._basis.double().flatten(1).numpy())
 
     def shapes(self, latent: torch.Tensor) -> torch.Tensor:
-        """(N, K) -> (N, 68, 3)"""
+        """Coefficients (N, K) -> shapes (N, 68, 3)."""
         return self._mean + torch.einsum("nk,kpd->npd", latent, self._basis)
 
     def latent_of(self, shapes: Floats) -> Floats:

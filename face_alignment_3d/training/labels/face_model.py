@@ -39,7 +39,7 @@ class FaceModel:
         return float(np.sqrt(np.square(self.mean - self.mean.mean(axis=0)).sum(axis=1).mean()))
 
     def shapes(self, coefficients: Floats) -> Floats:
-        """(N, K) -> (N, 68, 3)"""
+        """Coefficients (N, K) -> shapes (N, 68, 3)."""
         shapes: Floats = self.mean + np.einsum("nk,kpd->npd", coefficients, self.basis)
         return shapes
 

@@ -100,7 +100,7 @@ class LabelComposer:
             visible[some], looked[some] = (state == SEEN)[some], 1.0
             residual = np.fmax(residual, self._distance_left("merl"))
         if self._network is not None:
-            share = self._share_of_network()
+            share = self._share_of_network(self._network)
             share[marked] = 0.0
             own = np.nan_to_num(self._network)
             xy = share[..., None] * own + (1 - share[..., None]) * xy
@@ -108,7 +108,7 @@ class LabelComposer:
         trust = np.clip((_MAX_RESIDUAL - residual) / (_MAX_RESIDUAL - _RESIDUAL), 0, 1)
         if self._spread is not None and self._network is not None:
             unhanded = ~by_hand
-            weight[unhanded] = self._weight_of_network()[unhanded]
+            weight[unhanded] = self._weight_of_network(self._spread)[unhanded]
             apart = 0.8 * median_distance(
                 self._network[:, FROM_68][:, INNER],
                 self._faces.predicted[:, FROM_68][:, INNER, :2],
@@ -172,25 +172,23 @@ class LabelComposer:
         share: Floats = 0.5 * np.clip((np.abs(self._yaw) - 10) / 15, 0, 1)
         return share
 
-    def _share_of_network(self) -> Floats:
+    def _share_of_network(self, network: Floats) -> Floats:
         """(N, 68): the network's weight in x and y of faces without 68 hand-made points."""
-        assert self._network is not None
-        known = np.isfinite(self._network[..., 0])
+        known = np.isfinite(network[..., 0])
         if self._faces.aflw21 is not None:
-            own = NetworkPoints(self._network[:, FROM_68], np.zeros((len(self._faces), NUM_LANDMARKS)))
+            own = NetworkPoints(network[:, FROM_68], np.zeros((len(self._faces), NUM_LANDMARKS)))
             apart = disagreement(self._faces, own, self._radius)
             share = np.repeat(0.5 * np.clip((0.11 - apart) / 0.05, 0, 1)[:, None], 68, axis=1)
-            far = np.linalg.norm(np.nan_to_num(self._network) - self._fit[..., :2], axis=-1)
+            far = np.linalg.norm(np.nan_to_num(network) - self._fit[..., :2], axis=-1)
             known &= far < 0.1 * self._radius[:, None]
         else:
             share = np.repeat(np.clip((65 - np.abs(self._yaw)) / 30, 0.5, 1)[:, None], 68, axis=1)
         share[:, JAW] = 0.0
         return np.where(known, share, 0.0)
 
-    def _weight_of_network(self) -> Floats:
+    def _weight_of_network(self, spread: Floats) -> Floats:
         """(N, 68): the weight of the network's points, which falls with the spread of its views."""
-        assert self._spread is not None
-        weight: Floats = np.clip(0.7 * (1 - 0.6 * np.clip(self._spread / 0.045, 0, 1)), 0.1, 0.7)
+        weight: Floats = np.clip(0.7 * (1 - 0.6 * np.clip(spread / 0.045, 0, 1)), 0.1, 0.7)
         return weight
 
     def _distance_left(self, kind: str) -> Floats:

@@ -15,8 +15,10 @@ Floats = npt.NDArray[np.float32]
 
 
 class Labels(NamedTuple):
-    """Labels of N faces, in pixels of the stored photos: x right, y down, z away from the camera,
-    centered."""
+    """Labels of N faces, in pixels of the stored photos.
+
+    The frame is x right, y down, z away from the camera, centered.
+    """
 
     points: Floats
     """(N, 66, 3)"""

@@ -9,8 +9,10 @@ from face_alignment_3d.training.data.photometric import Photometric
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Factors of the summed losses; see :mod:`face_alignment_3d.training.objectives.losses` for their
-    units."""
+    """Factors of the summed losses.
+
+    Their units are those of :mod:`face_alignment_3d.training.objectives.losses`.
+    """
 
     detection: float = 0.05
     shape: float = 1.0
@@ -36,6 +38,7 @@ class Shares:
     """The same of the faces that networks have labelled."""
 
     def as_dict(self) -> dict[str, float]:
+        """The shares by the names of the kinds."""
         return asdict(self)
 
 
@@ -66,6 +69,7 @@ class RunConfig:
     photometric: Photometric = field(default_factory=Photometric)
 
     def as_dict(self) -> dict[str, Any]:
+        """The settings, nested as the fields are."""
         return asdict(self)
 
 

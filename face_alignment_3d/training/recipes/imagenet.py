@@ -134,7 +134,7 @@ _AROUND_IN_TIMM: Final = {"stem.0": "stem.conv", "stem.1": "stages.0.blocks.0.no
 
 
 def _name_in_timm(name: str) -> str | None:
-    """timm's name of a tensor of :class:`PaperDepth`; None for tensors that timm's network lacks."""
+    """The name in timm of a tensor of :class:`PaperDepth`; None for tensors that timm's network lacks."""
     layer, _, tensor = name.rpartition(".")
     block = re.fullmatch(r"stages\.(\d+)\.(\d+)\.(.+)", layer)
     if block is not None:

@@ -17,8 +17,10 @@ from face_alignment_3d.training.recipes.config import RunConfig
 
 @dataclass(frozen=True)
 class PaperLossWeights:
-    """Factors of the summed losses; see :mod:`face_alignment_3d.training.objectives.losses` for their
-    units."""
+    """Factors of the summed losses.
+
+    Their units are those of :mod:`face_alignment_3d.training.objectives.losses`.
+    """
 
     detection: float = 1.0
     regression: float = 1.0

@@ -1,5 +1,7 @@
-"""Photos turned out of plane (``novel_views/<set>/*.jpg`` and ``novel_views/<set>.npz``), with their 3D
-labels."""
+"""Photos turned out of plane, with their 3D labels.
+
+Layout: ``novel_views/<set>/*.jpg`` and ``novel_views/<set>.npz``.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -43,6 +45,7 @@ class NovelViews:
         return len(self.names)
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) RGB. Raises ImageError, which names the file."""
         return as_rgb(self.directory / f"{self.names[index]}.jpg")
 
     def sample(self, index: int) -> Sample:
@@ -75,8 +78,10 @@ def view_source(path: str) -> str:
 
 
 def open_novel_views(derived_data: Path, name: str) -> NovelViews:
-    """Opens ``derived_data/novel_views/<name>.npz`` and checks that its photos are there; else raises
-    DataError."""
+    """Opens ``derived_data/novel_views/<name>.npz`` and checks that its photos are there.
+
+    Raises :class:`DataError` when a file is missing or broken.
+    """
     index = derived_data / "novel_views" / f"{name}.npz"
     directory = derived_data / "novel_views" / name
     arrays = read_arrays(index, _KEYS)

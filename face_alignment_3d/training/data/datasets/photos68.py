@@ -31,6 +31,7 @@ class Photos68:
     """(N, 68, 2) in pixels of the stored photo."""
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) RGB. Raises ImageError, which names the file."""
         return as_rgb(self.directory / f"{self.names[index]}.jpg")
 
     def usable(self, index: int) -> bool:
