@@ -254,6 +254,15 @@ def test_readme_begins_with_make() -> None:
 
 def test_links_in_documents_lead_somewhere() -> None:
     for document in DOCUMENTS:
-        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+        text = document.read_text(encoding="utf-8")
+        for link, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text):
             if "://" not in link:
-                assert (document.parent / link).exists(), f"{document.name} links to {link}"
+                target = document.parent / link if link else document
+                assert target.exists(), f"{document.name} links to {link}"
+                assert not anchor or anchor in _anchors(target), f"{document.name} links to {link}#{anchor}"
+
+
+def _anchors(document: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
