@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ SWITCH_DISTANCE = 0.5  # A face belongs to the photo whose points are on average
 Photos = Sequence[tuple[Any, Any]]
 
 
-def wandering(phase: float, x: float, y: float, *, reach: float = 60.0):
+def wandering(phase: float, x: float, y: float, *, reach: float = 60.0) -> Callable[[float], Pose2D | None]:
     """Slow walk around a place, with a lean that comes and goes: a head before a camera."""
 
     def path(t: float) -> Pose2D:
@@ -59,7 +59,9 @@ def wandering(phase: float, x: float, y: float, *, reach: float = 60.0):
     return path
 
 
-def crossing(phase: float, rate: float, y: float, *, hide_at: float, hide_every: float):
+def crossing(
+    phase: float, rate: float, y: float, *, hide_at: float, hide_every: float
+) -> Callable[[float], Pose2D | None]:
     """To and fro over the whole width, behind and before others, and away for a second now and then."""
 
     def path(t: float) -> Pose2D | None:

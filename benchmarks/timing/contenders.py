@@ -58,7 +58,7 @@ def ours(weights: str, threads: Sequence[int], *, cuda: bool) -> Iterator[Conten
     script = str(_WORKERS / "ours.py")
     tasks = tuple(TASKS)
     for runtime in ("onnx", "torch"):
-        base = (sys.executable, script, "--weights", weights, "--backend", runtime)
+        base: tuple[str, ...] = (sys.executable, script, "--weights", weights, "--backend", runtime)
         for number in threads:
             command = (*base, "--threads", str(number))
             place = place_of(number)
@@ -79,9 +79,9 @@ def mediapipe(threads: Sequence[int], *, python: str) -> Iterator[Contender]:
     for refine in (False, True):
         label = f"MediaPipe {MEDIAPIPE}" + (", refined" if refine else "")
         for number in threads:
-            command = (str(interpreter), str(_WORKERS / "mediapipe_mesh.py"), "--threads", str(number))
-            if refine:
-                command += ("--refine",)
+            script = str(_WORKERS / "mediapipe_mesh.py")
+            refining = ("--refine",) if refine else ()
+            command = (str(interpreter), script, "--threads", str(number), *refining)
             yield Contender("mediapipe", label, place_of(number), command, ("box", *_PHOTOS), number, note)
 
 
@@ -90,10 +90,10 @@ def face_alignment(threads: Sequence[int], *, cuda: bool, compiled: bool) -> Ite
     torch: the same build for both. Raises CalledProcessError where that fails."""
     requirements = [f"face-alignment=={FACE_ALIGNMENT}"]
     interpreter = peer_python(f"face-alignment-{FACE_ALIGNMENT}", requirements, shares_packages=True)
-    base = (str(interpreter), str(_WORKERS / "face_alignment_random.py"))
+    compiling = ("--compile",) if compiled else ()
+    base = (str(interpreter), str(_WORKERS / "face_alignment_random.py"), *compiling)
     environment = {}
     if compiled:
-        base += ("--compile",)
         environment["TORCHINDUCTOR_CACHE_DIR"] = str(CACHE / "compiled")
     note = (
         "random weights in its own classes (4 stacks at 256 px run twice, then depth), since the real ones "
