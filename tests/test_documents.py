@@ -19,6 +19,7 @@ from PIL import Image
 
 from face_alignment_3d.cli import main
 from face_alignment_3d.cli.main import _parser
+from tests.video.videos import write_video
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "MODEL_CARD.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -175,12 +176,19 @@ def test_python_blocks_import_what_there_is(text: str) -> None:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder of somebody who reads README: photo.jpg, photos/, holiday/."""
+    """The working folder of a reader: photo.jpg, photos/, holiday/, boxes.csv, video.mp4, clip.mp4."""
     astronaut = Image.fromarray(skimage.data.astronaut())
     astronaut.save(tmp_path / "photo.jpg", quality=95)
     for folder in ("photos", "holiday"):
         (tmp_path / folder).mkdir()
         astronaut.resize((256, 256)).save(tmp_path / folder / f"{folder[:3]}.jpg")
+    boxes = {"photos/pho.jpg": [89, 44, 134, 89]}
+    (tmp_path / "boxes.csv").write_text(
+        "".join(f"{name},{','.join(map(str, box))}\n" for name, box in boxes.items()), encoding="utf-8"
+    )
+    small = np.asarray(astronaut.resize((256, 256)))
+    for name in ("video.mp4", "clip.mp4"):
+        write_video(tmp_path / name, range(0, 400, 40), frames=[small] * 10, height=256, width=256, rate=25)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FACE_ALIGNMENT_3D_OFFLINE", "1")
     return tmp_path
@@ -221,24 +229,42 @@ def test_readme_align(
     assert len(json.loads((desk / "out" / "pho.json").read_text())["faces"]) == 1
 
 
-def test_readme_video(desk: Path) -> None:
-    av = pytest.importorskip("av")
-    picture = np.asarray(Image.open("photo.jpg").resize((256, 256)))
-    with av.open("video.mp4", "w") as video:
-        stream = video.add_stream("mpeg4", rate=25)
-        stream.height, stream.width, stream.pix_fmt = 256, 256, "yuv420p"
-        for _ in range(10):
-            video.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        video.mux(stream.encode(None))
-    assert main(_readme_command(f"{COMMAND} video")) == 0
-    assert (desk / "out.mp4").is_file()
-    assert any(path.suffix == ".csv" for path in desk.iterdir())
+#: Commands of the documents that need neither data sets, a network, a camera nor another machine.
+RUNNABLE = sorted(
+    {
+        line.split("  #")[0].strip()
+        for document in DOCUMENTS
+        for line in _command_lines(document)
+        if re.match(rf"{COMMAND} (align|view|info|video|weights list|export onnx (lite|mtcnn)) ?", line)
+        and "[" not in line
+    }
+)
 
 
-@pytest.mark.parametrize("command", ["info", "weights list"])
-def test_readme_facts(desk: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(_readme_command(f"{COMMAND} {command}")) == 0
-    assert "lite" in capsys.readouterr().out
+def test_there_are_commands_to_run() -> None:
+    assert {shlex.split(line)[1] for line in RUNNABLE} >= {
+        "align",
+        "view",
+        "info",
+        "video",
+        "weights",
+        "export",
+    }
+
+
+@pytest.mark.parametrize("line", RUNNABLE)
+def test_commands_of_documents_run(desk: Path, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = []
+    for word in _words(line)[1:]:
+        words += [str(match.relative_to(desk)) for match in desk.glob(word)] if "*" in word else [word]
+    inputs = {path for path in desk.rglob("*") if path.is_file()}
+    assert main(words) == 0
+    if words[0] in ("info", "weights"):
+        assert "lite" in capsys.readouterr().out
+    else:
+        written = {path for path in desk.rglob("*") if path.is_file()} - inputs
+        assert written
+        assert all(path.stat().st_size for path in written)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
