@@ -1,12 +1,13 @@
 """Face boxes: those that a caller gives, and those of a detector."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.detection.protocol import FaceDetector
+from face_alignment_3d.detection.protocol import BatchFaceDetector, FaceDetector
 from face_alignment_3d.errors import BoxError
 from face_alignment_3d.tensors import is_tensor
 
@@ -39,12 +40,43 @@ def given_boxes(boxes: BoxesLike) -> list[FaceBox]:
     return [FaceBox(box, None, 0.0) for box in as_boxes(boxes)]
 
 
-def detected_boxes(detector: FaceDetector, image_rgb: npt.NDArray[np.uint8]) -> list[FaceBox]:
-    """The faces that ``detector`` finds in an image (H, W, 3), the largest box first.
+def detected_boxes(
+    detector: FaceDetector, images_rgb: Sequence[npt.NDArray[np.uint8]]
+) -> list[list[FaceBox] | Exception]:
+    """The faces that ``detector`` finds in each image (H, W, 3), the largest box first, or the exception with
+    which it failed: a :class:`BoxError` where it returned something else than detections with boxes.
 
-    Raises :class:`BoxError` when it returns something else than detections, or detections without a box.
+    A :class:`.detection.protocol.BatchFaceDetector` gets several images together, and each alone where that
+    fails, so that an image does not fail for another.
     """
-    found = detector.detect(image_rgb)
+    if len(images_rgb) > 1 and isinstance(detector, BatchFaceDetector):
+        try:
+            together = detector.detect_batch(images_rgb)
+        except Exception:  # Of one image, it may be, or of too many together.
+            together = None
+        if together is not None:
+            if len(together) != len(images_rgb):
+                wrong = BoxError(
+                    "detect_batch of a detector must return a list of detections for each image; got "
+                    f"{len(together)} for {len(images_rgb)} images"
+                )
+                return [wrong] * len(images_rgb)
+            return [_result_of(partial(_face_boxes, found)) for found in together]
+    return [_result_of(partial(_of_one, detector, image)) for image in images_rgb]
+
+
+def _of_one(detector: FaceDetector, image_rgb: npt.NDArray[np.uint8]) -> list[FaceBox]:
+    return _face_boxes(detector.detect(image_rgb))
+
+
+def _result_of(work: Callable[[], list[FaceBox]]) -> list[FaceBox] | Exception:
+    try:
+        return work()
+    except Exception as error:
+        return error
+
+
+def _face_boxes(found: object) -> list[FaceBox]:
     if isinstance(found, np.ndarray) or not isinstance(found, Sequence):
         raise _no_detections(type(found).__name__)
     for each in found:
