@@ -287,6 +287,7 @@ class FaceAligner3D:
         return faces if estimator is None else [estimator.annotate(face) for face in faces]
 
     def _stacked(self, faces: list[Face3D], markup: Markup) -> npt.NDArray[np.float32]:
-        none = np.zeros((0, NUM_LANDMARKS, 3), dtype=np.float32)
-        landmarks = np.stack([face.landmarks for face in faces]) if faces else none
+        landmarks = np.empty((len(faces), NUM_LANDMARKS, 3), dtype=np.float32)
+        for row, face in zip(landmarks, faces, strict=True):
+            row[:] = face.landmarks
         return np.asarray(in_markup(landmarks, markup), np.float32)

@@ -1,5 +1,6 @@
 """Face boxes: those that a caller gives, and those of a detector."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, Union
@@ -109,22 +110,30 @@ def as_boxes(boxes: BoxesLike) -> npt.NDArray[np.float32]:
         raise BoxError(f"{_EXPECTED}; got {array.shape}{hint}")
     if array.dtype.kind not in "iuf":
         raise BoxError(f"{_EXPECTED}, as numbers; got dtype {array.dtype}")
-    with np.errstate(over="ignore"):  # What float32 cannot hold becomes infinite, and is refused below.
+    if array.dtype == np.float32:
         result = array.astype(np.float32)
+    else:
+        with np.errstate(over="ignore"):  # Numbers beyond float32 become infinite, and are refused below.
+            result = array.astype(np.float32)
     for index, (x0, y0, x1, y1) in enumerate(result.tolist()):
-        if not np.isfinite(result[index]).all():
-            raise BoxError(f"{_EXPECTED}, all finite; box {index} is {[x0, y0, x1, y1]}")
-        if x1 <= x0 or y1 <= y0:
-            raise BoxError(
-                f"{_EXPECTED}, with x1 > x0 and y1 > y0; box {index} is {[x0, y0, x1, y1]}. "
-                "If these are x, y, width, height, pass (x, y, x + width, y + height)"
-            )
-        if max(x1 - x0, y1 - y0) < _LEAST_SIDE:
-            raise BoxError(
-                f"{_EXPECTED}; box {index} is {[x0, y0, x1, y1]}, less than {_LEAST_SIDE:g} pixels. If these "
-                "are fractions of the image, in [0, 1], multiply x by its width and y by its height"
-            )
+        if not (x1 > x0 and y1 > y0 and _LEAST_SIDE <= max(x1 - x0, y1 - y0) < math.inf):
+            raise _no_box(index, [x0, y0, x1, y1])
     return result
+
+
+def _no_box(index: int, box: list[float]) -> BoxError:
+    x0, y0, x1, y1 = box
+    if not all(map(math.isfinite, box)):
+        return BoxError(f"{_EXPECTED}, all finite; box {index} is {box}")
+    if x1 <= x0 or y1 <= y0:
+        return BoxError(
+            f"{_EXPECTED}, with x1 > x0 and y1 > y0; box {index} is {box}. "
+            "If these are x, y, width, height, pass (x, y, x + width, y + height)"
+        )
+    return BoxError(
+        f"{_EXPECTED}; box {index} is {box}, less than {_LEAST_SIDE:g} pixels. If these "
+        "are fractions of the image, in [0, 1], multiply x by its width and y by its height"
+    )
 
 
 def _no_detections(got: str) -> BoxError:

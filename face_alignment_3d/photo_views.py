@@ -1,9 +1,10 @@
 """From photos to the faces that the network is to see in them: reading, and boxes, given or detected."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +24,6 @@ MOST_PIXELS: Final = 32_000_000
 Task: TypeAlias = tuple[ImageLike, BoxesLike | None]
 
 
-class _Photo(NamedTuple):
-    image_rgb: npt.NDArray[np.uint8]
-    faces: list[FaceBox] | None
-    """None while the detector has not been asked."""
-    kept: bool
-    """Whether the pixels are the caller's own, which are in memory anyhow."""
-
-
 @dataclass(frozen=True)
 class PhotoViews:
     """Makes the views of the faces in photos."""
@@ -48,18 +41,28 @@ class PhotoViews:
         so that no view holds on to a photo; with ``keep``, views of an array of the caller's refer to it.
         """
         results: list[list[FaceView] | Exception] = []
-        group: list[_Photo | Exception] = []
-        waiting = 0
+        waiting: list[tuple[int, npt.NDArray[np.uint8], bool]] = []
+        pixels = 0
         for image, boxes in photos:
-            photo = self._read(image, boxes)
-            group.append(photo)
-            if isinstance(photo, _Photo) and photo.faces is None:
-                waiting += photo.image_rgb.shape[0] * photo.image_rgb.shape[1]
-            del photo
-            if waiting >= MOST_PIXELS:
-                results += self._views(group, keep)
-                group, waiting = [], 0
-        return results + self._views(group, keep)
+            try:
+                image_rgb = as_rgb(image, color=self.color)
+                faces = None if boxes is None else given_boxes(boxes)
+            except Exception as error:
+                results.append(error)
+                continue
+            kept = keep and isinstance(image, np.ndarray) and np.may_share_memory(image, image_rgb)
+            if faces is not None:
+                results.append(self._views(image_rgb, faces, kept))
+                continue
+            waiting.append((len(results), image_rgb, kept))
+            results.append([])
+            pixels += image_rgb.shape[0] * image_rgb.shape[1]
+            if pixels >= MOST_PIXELS:
+                self._search(waiting, results)
+                waiting, pixels = [], 0
+        if waiting:
+            self._search(waiting, results)
+        return results
 
     def in_turn(self, photos: Iterable[Task], *, keep: bool, together: int) -> Iterator[list[FaceView]]:
         """The views of photo after photo, which are read and searched ``together`` at a time.
@@ -69,40 +72,29 @@ class PhotoViews:
         remaining = iter(photos)
         index = 0
         while group := list(islice(remaining, together)):
-            for result in self.of(group, keep=keep):
+            results = deque(self.of(group, keep=keep))
+            while results:
                 with naming_image(index):
-                    views = views_or_raise(result)
-                yield views
+                    yield views_or_raise(results.popleft())  # Not to be kept here while the next are made.
                 index += 1
 
-    def _read(self, image: ImageLike, boxes: BoxesLike | None) -> _Photo | Exception:
-        try:
-            image_rgb = as_rgb(image, color=self.color)
-            faces = None if boxes is None else given_boxes(boxes)
-        except Exception as error:
-            return error
-        kept = isinstance(image, np.ndarray) and np.may_share_memory(image, image_rgb)
-        return _Photo(image_rgb, faces, kept)
-
-    def _views(self, group: list[_Photo | Exception], keep: bool) -> list[list[FaceView] | Exception]:
-        searched = [each.image_rgb for each in group if isinstance(each, _Photo) and each.faces is None]
-        found = iter(self._found(searched) if searched else [])
-        results: list[list[FaceView] | Exception] = []
-        for photo in group:
-            if isinstance(photo, Exception):
-                results.append(photo)
-                continue
-            faces = next(found) if photo.faces is None else photo.faces
-            if isinstance(faces, Exception):
-                results.append(faces)
-                continue
-            views = face_views(photo.image_rgb, faces, self.geometry()) if faces else []
-            results.append(views if keep and photo.kept else [view.sampled() for view in views])
-        return results
-
-    def _found(self, images_rgb: list[npt.NDArray[np.uint8]]) -> list[list[FaceBox] | Exception]:
+    def _search(
+        self,
+        waiting: list[tuple[int, npt.NDArray[np.uint8], bool]],
+        results: list[list[FaceView] | Exception],
+    ) -> None:
+        """Puts the views of the detector's faces in photos into their places in ``results``."""
         detector = self.detector()
-        return beside_fork(lambda: detected_boxes(detector, images_rgb))
+        images_rgb = [image_rgb for _, image_rgb, _ in waiting]
+        found = beside_fork(lambda: detected_boxes(detector, images_rgb))
+        for (index, image_rgb, kept), faces in zip(waiting, found, strict=True):
+            results[index] = faces if isinstance(faces, Exception) else self._views(image_rgb, faces, kept)
+
+    def _views(self, image_rgb: npt.NDArray[np.uint8], faces: list[FaceBox], kept: bool) -> list[FaceView]:
+        if not faces:
+            return []
+        views = face_views(image_rgb, faces, self.geometry())
+        return views if kept else [view.sampled() for view in views]
 
 
 def views_or_raise(result: list[FaceView] | Exception) -> list[FaceView]:
