@@ -141,7 +141,8 @@ def sample(packed: PackedCrops) -> torch.Tensor:
     start = 8 * _NUMBERS * packed.count
     numbers = packed.memory[:start].view(torch.float64).view(packed.count, _NUMBERS, 1, 1)
     blocks = _blocks(packed.memory[start:].view(-1, 3), packed.groups)
-    first, pitch, last_x, last_y = numbers[:, 6:].long().unbind(dim=1)
+    # 32 bits do: no more than _MOST_BYTES, or a photo, go up together.
+    first, pitch, last_x, last_y = numbers[:, 6:].int().unbind(dim=1)
     x, y = _positions(numbers[:, :6].float(), packed.size)
     result = torch.zeros((), device=x.device)
     for tap_y, share_y in _taps(y, last_y):
@@ -184,7 +185,7 @@ def _taps(
     lies beyond the axis, where it is black."""
     low = position.floor()
     share = position - low
-    index = low.long()
+    index = low.int()
     return (
         (index.clamp(min=0).minimum(last), torch.where((low >= 0) & (low <= last), 1 - share, 0.0)),
         ((index + 1).clamp(min=0).minimum(last), torch.where((low >= -1) & (low < last), share, 0.0)),
