@@ -15,7 +15,7 @@ from face_alignment_3d.tensors import is_tensor
 if TYPE_CHECKING:
     import torch
 
-#: What :func:`as_boxes` takes: (F, 4), or an empty sequence.
+#: The argument of :func:`as_boxes`: (F, 4), or an empty sequence.
 BoxesLike: TypeAlias = Union[
     npt.NDArray[np.generic], "torch.Tensor", Sequence[Sequence[float]], Sequence[npt.NDArray[Any]]
 ]
@@ -26,14 +26,14 @@ _LEAST_SIDE: Final = 2.0
 
 
 class FaceBox(NamedTuple):
-    """Where a face is."""
+    """The placement of one face in an image."""
 
     box: npt.NDArray[np.float32]
     """(4,): x0, y0, x1, y1 in image pixels."""
     score: float | None
     """The detector's, in [0, 1]; None for a box that was given."""
     roll: float
-    """How far the head leans, in radians, clockwise on screen; 0 where that is not known."""
+    """In-plane lean of the head in radians, clockwise on screen; 0 where it is not known."""
 
 
 def given_boxes(boxes: BoxesLike) -> list[FaceBox]:
@@ -44,9 +44,9 @@ def given_boxes(boxes: BoxesLike) -> list[FaceBox]:
 def detected_boxes(
     detector: FaceDetector, images_rgb: Sequence[npt.NDArray[np.uint8]]
 ) -> list[list[FaceBox] | Exception]:
-    """The faces that ``detector`` finds in each image (H, W, 3), the largest box first, or the exception with
-    which it failed: a :class:`BoxError` where it returned something else than detections with boxes.
+    """The faces that ``detector`` finds in each image (H, W, 3), the largest box first, or its exception.
 
+    That is a :class:`BoxError` where the detector returned anything but detections with boxes.
     A :class:`.detection.protocol.BatchFaceDetector` gets several images together, and each alone where that
     fails, so that an image does not fail for another.
     """

@@ -1,4 +1,4 @@
-"""What the crops of many faces take of their photos, as arrays: :meth:`.crop.Crop.cut` of all at once."""
+"""The parts of photos that crops show, as arrays: :meth:`.crop.Crop.cut` of many crops at once."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -29,8 +29,10 @@ class CropWindows(NamedTuple):
 
 
 def crop_windows(crops: Sequence[Crop], extents: npt.NDArray[np.int64]) -> CropWindows:
-    """The windows of ``crops``, at least one and all of one size, on photos of ``extents`` (B, 2): widths and
-    heights in pixels."""
+    """The windows of ``crops``, at least one and all of one size.
+
+    ``extents`` (B, 2) are the widths and heights of their photos in pixels.
+    """
     scales = np.array([crop.scale for crop in crops])
     return windows_of(to_image_matrices(crops), scales, extents, size=crops[0].size)
 
@@ -42,8 +44,11 @@ def windows_of(
     *,
     size: int,
 ) -> CropWindows:
-    """The windows of crops given by their ``matrices`` (B, 2, 3), from crop pixels to those of the photo, and
-    ``scales`` (B,), photo pixels per crop pixel, on photos of ``extents`` (B, 2)."""
+    """The windows of crops of ``size`` pixels, given by their ``matrices`` and ``scales``.
+
+    ``matrices`` (B, 2, 3) go from crop pixels to those of the photo; ``scales`` (B,) are photo pixels per
+    crop pixel; ``extents`` (B, 2) the widths and heights of the photos.
+    """
     last = size - 1
     # No block need be larger than the photo, however large the window.
     blocks = np.clip(np.minimum(scales, extents.max(axis=1)).astype(np.int64), 1, None)

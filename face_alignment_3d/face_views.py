@@ -1,4 +1,4 @@
-"""Faces as the network is to see them, made into pixels when it takes them, and what it says of them."""
+"""Views of faces: crops for the network that are made on request, and the faces from its results."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -37,7 +37,7 @@ class FaceView(NamedTuple):
 def face_views(
     image_rgb: npt.NDArray[np.uint8], faces: Iterable[FaceBox], geometry: CascadeGeometry
 ) -> list[FaceView]:
-    """The ``faces`` of an image (H, W, 3) as a cascade of that ``geometry`` is to see them."""
+    """The ``faces`` of an image (H, W, 3) as views for a cascade of that ``geometry``."""
     size, scale, image_size = geometry.input_size, geometry.crop_scale, image_rgb.shape[:2]
     crops = ((face, crop_around(face.box, size=size, crop_scale=scale, angle=face.roll)) for face in faces)
     return [FaceView(face, crop, image_size, CropSource(image_rgb, crop)) for face, crop in crops]
@@ -63,7 +63,7 @@ class FaceViewCrops:
 
 
 def faces_of(views: Sequence[FaceView], output: CascadeOutput) -> list[Face3D]:
-    """The faces of ``views`` with what a cascade says of their crops, in the pixels of their photos."""
+    """The faces of ``views``, from the cascade's results for their crops, in pixels of their photos."""
     landmarks = to_images([view.crop for view in views], output.points).astype(np.float32)
     visibility = [None] * len(views) if output.visibility is None else output.visibility
     return [

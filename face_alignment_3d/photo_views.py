@@ -1,4 +1,4 @@
-"""From photos to the faces that the network is to see in them: reading, and boxes, given or detected."""
+"""From photos to views of their faces: reading, and boxes, given or detected."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

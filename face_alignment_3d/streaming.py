@@ -15,10 +15,10 @@ _Prepared = TypeVar("_Prepared")
 
 @dataclass(frozen=True, eq=False)
 class AlignmentResult:
-    """The faces of one image of a stream, or why there are none."""
+    """The result for one image of a stream: its faces, or the error that prevented them."""
 
     index: int
-    """The place of the image in the stream, from 0."""
+    """The position of the image in the stream, from 0."""
 
     image: ImageLike
     """The image as it was given."""
@@ -35,7 +35,7 @@ class AlignmentStream(Generic[_Prepared]):
     """The two halves of aligning an image, to be run beside each other for a stream of images."""
 
     prepare: Callable[[Sequence[Task]], list[list[_Prepared] | Exception]]
-    """Images and their boxes -> what the network is to see of each one's faces, or the exception with which
+    """Images and their boxes -> the views of each one's faces for the network, or the exception with which
     the image failed. Called from several threads."""
     align: Callable[[Iterable[list[_Prepared]]], Iterable[list[Face3D]]]
     """The faces of each of several images. Called from the thread that asks for results."""

@@ -53,7 +53,7 @@ class PackedCrops:
     those of all parts; the blocks from one row to the next; the last block in x and in y."""
     groups: tuple[_Group, ...]
     order: npt.NDArray[np.int64]
-    """(B,): which of the crops asked for each of these is, for they come by the size of their blocks."""
+    """(B,): the index of each of these among the crops asked for; these come by the size of their blocks."""
 
     def to(self, device: torch.device) -> "PackedCrops":
         """A copy on ``device``, for which the CPU need not wait."""
@@ -78,7 +78,7 @@ def parts_of(sources: Sequence[CropSource]) -> Iterator[tuple[Sequence[CropSourc
 
 
 def pack(sources: Sequence[CropSource], windows: CropWindows, *, pinned: bool) -> PackedCrops:
-    """Copies what the ``windows`` show of their photos into one piece of memory of the CPU."""
+    """Copies the parts of photos that ``windows`` show into one piece of memory of the CPU."""
     order = np.argsort(windows.blocks, kind="stable")
     _, parts, blocks, matrices = windows.some(order)
     widths, heights = (parts[:, 2:] - parts[:, :2]).T
@@ -124,8 +124,10 @@ def pack(sources: Sequence[CropSource], windows: CropWindows, *, pinned: bool) -
 
 
 def _copy(part: npt.NDArray[np.uint8], pixels: npt.NDArray[np.uint8], pitch: int, block: int) -> None:
-    """Copies a part (h, w, 3) to the beginning of ``pixels`` (n, 3), its rows ``pitch`` pixels apart, and
-    fills up its last blocks with its edge pixels."""
+    """Copies a part (h, w, 3) to the beginning of ``pixels`` (n, 3), its rows ``pitch`` pixels apart.
+
+    Its last blocks are filled up with its edge pixels.
+    """
     height, width = part.shape[:2]
     full_height, full_width = height + -height % block, width + -width % block
     target = pixels[: full_height * pitch].reshape(full_height, pitch, 3)
@@ -171,7 +173,7 @@ def _blocks(pixels: torch.Tensor, groups: Sequence[_Group]) -> torch.Tensor:
 
 
 def _positions(matrices: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where each pixel of the crops lies: x and y (B, S, S), given the matrices (B, 6, 1, 1)."""
+    """Positions x and y (B, S, S) of the pixels of crops, given their matrices (B, 6, 1, 1)."""
     axis = torch.arange(size, dtype=torch.float32, device=matrices.device)
     a, b, x, c, d, y = matrices.unbind(dim=1)
     along, down = axis[None, None, :], axis[None, :, None]
@@ -181,8 +183,10 @@ def _positions(matrices: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.T
 def _taps(
     position: torch.Tensor, last: torch.Tensor
 ) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
-    """The two neighbors of a position along an axis that ends with ``last``, and their shares: none for what
-    lies beyond the axis, where it is black."""
+    """The two neighbors of a position along an axis that ends with ``last``, and their shares.
+
+    The share of a neighbor beyond the axis, where it is black, is 0.
+    """
     low = position.floor()
     share = position - low
     index = low.int()
