@@ -25,7 +25,7 @@ _WORTH_THREADS: Final = 8 * 2**20
 _MOST_THREADS: Final = 4
 
 _NUMBERS: Final = 10
-"""Columns of :attr:`PackedCrops.numbers`."""
+"""Of 64 bits for each crop, see :attr:`PackedCrops.memory`."""
 
 
 class _Group(NamedTuple):
@@ -141,16 +141,24 @@ def _copy(part: npt.NDArray[np.uint8], pixels: npt.NDArray[np.uint8], pitch: int
 def sample(packed: PackedCrops) -> torch.Tensor:
     """The crops (B, S, S, 3), uint8 RGB, in the order of ``packed``, on its device."""
     start = 8 * _NUMBERS * packed.count
-    numbers = packed.memory[:start].view(torch.float64).view(packed.count, _NUMBERS, 1, 1)
-    blocks = _blocks(packed.memory[start:].view(-1, 3), packed.groups)
+    numbers = packed.memory[:start].view(torch.float64).view(packed.count, _NUMBERS)
+    return sample_windows(_blocks(packed.memory[start:].view(-1, 3), packed.groups), numbers, packed.size)
+
+
+def sample_windows(pixels: torch.Tensor, numbers: torch.Tensor, size: int) -> torch.Tensor:
+    """The crops (B, size, size, 3), uint8 RGB, of pictures whose ``pixels`` (n, 3) lie one behind the other.
+
+    ``numbers`` (B, 10) float64 are as of :attr:`PackedCrops.memory`, for blocks of one pixel.
+    """
+    numbers = numbers[:, :, None, None]
     # 32 bits do: no more than _MOST_BYTES, or a photo, go up together.
     first, pitch, last_x, last_y = numbers[:, 6:].int().unbind(dim=1)
-    x, y = _positions(numbers[:, :6].float(), packed.size)
+    x, y = _positions(numbers[:, :6].float(), size)
     result = torch.zeros((), device=x.device)
     for tap_y, share_y in _taps(y, last_y):
         row = first + tap_y * pitch
         for tap_x, share_x in _taps(x, last_x):
-            values = blocks.index_select(0, (row + tap_x).flatten()).view(*x.shape, 3)
+            values = pixels.index_select(0, (row + tap_x).flatten()).view(*x.shape, 3)
             result = result + (share_x * share_y)[..., None] * values
     return result.round_().to(torch.uint8)
 
