@@ -12,8 +12,8 @@ from PIL import Image
 from face_alignment_3d.errors import ImageError
 from face_alignment_3d.images import as_rgb
 
-#: Formats by their names in Pillow. MPO is what many phones write into files that are called .jpg.
-PHOTO_FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+#: Formats by their names in Pillow. WebP comes last, since not every Pillow has it.
+PHOTO_FORMATS: Final = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 FRAME_FORMATS: Final = ("JPEG", "PNG", "WEBP")
 
 #: What a message of a frame starts with: a number of the client's, uint32, and the time in seconds, float64.

@@ -24,13 +24,9 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=128)
 
 
-def run_server(app: FastAPI, listener: socket.socket, config: ServerConfig) -> None:
-    """Serves ``app`` until SIGTERM, SIGHUP or Ctrl-C.
-
-    Connections are closed then, and what is worked on is given three seconds. Outside the main thread there
-    are no signals, and it runs until the process ends.
-    """
-    server = uvicorn.Server(
+def make_server(app: FastAPI, config: ServerConfig) -> uvicorn.Server:
+    """A server for ``app`` with the limits of ``config`` that are the server's to keep."""
+    return uvicorn.Server(
         uvicorn.Config(
             app,
             ws=BoundedSocketProtocol,
@@ -44,6 +40,15 @@ def run_server(app: FastAPI, listener: socket.socket, config: ServerConfig) -> N
             log_config=None,
         )
     )
+
+
+def run_server(app: FastAPI, listener: socket.socket, config: ServerConfig) -> None:
+    """Serves ``app`` until SIGTERM, SIGHUP or Ctrl-C.
+
+    Connections are closed then, and what is worked on is given three seconds. Outside the main thread there
+    are no signals, and it runs until the process ends.
+    """
+    server = make_server(app, config)
     with StopRequests():
         if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             # Uvicorn itself does not look at it; StopRequests puts back what was there.

@@ -1,0 +1,73 @@
+"""Servers in a thread, aligners that need no network, and what clients send."""
+
+import io
+import json
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from fastapi import FastAPI
+from PIL import Image
+
+from face_alignment_3d.face import Face3D
+from face_alignment_3d.serve import ServerConfig
+from face_alignment_3d.serve.running import listen, make_server
+from tests.view import shown_faces
+
+
+class OneFaceAligner:
+    """Finds the same face in every picture, after ``seconds``, and keeps what it was shown."""
+
+    blendshape_estimator = None
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+        self.seen: list[tuple[int, ...]] = []
+
+    def detect(self, image: npt.NDArray[np.uint8], *, boxes: Any = None, **_: Any) -> list[Face3D]:
+        time.sleep(self._seconds)
+        self.seen.append(image.shape)
+        return [shown_faces.face() for _ in ([None] if boxes is None else boxes)]
+
+    def detect_batch(self, images: Any, *, boxes: Any, **_: Any) -> list[list[Face3D]]:
+        return [self.detect(image, boxes=given) for image, given in zip(images, boxes, strict=True)]
+
+
+def picture_file(picture: npt.NDArray[np.uint8], kind: str = "JPEG", **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, kind, **options)
+    return file.getvalue()
+
+
+def frame_message(number: int, seconds: float, file: bytes) -> bytes:
+    return struct.pack("<Id", number, seconds) + file
+
+
+def gray_frame(number: int, seconds: float) -> bytes:
+    return frame_message(number, seconds, picture_file(shown_faces.picture()))
+
+
+@contextmanager
+def running(app: FastAPI, config: ServerConfig) -> Iterator[int]:
+    """The port of ``app``, served by a thread."""
+    with listen("127.0.0.1", 0) as listener:
+        server = make_server(app, config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def answer(socket: Any) -> dict[str, Any]:
+    """The next answer of a ``websockets`` connection, which must not take long."""
+    received: dict[str, Any] = json.loads(socket.recv(timeout=20))
+    return received
