@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import struct
 import threading
 import time
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import FastAPI
 from PIL import Image
+from websockets.sync.client import ClientConnection, connect
 
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.serve import ServerConfig
@@ -53,9 +55,11 @@ def gray_frame(number: int, seconds: float) -> bytes:
 
 
 @contextmanager
-def running(app: FastAPI, config: ServerConfig) -> Iterator[int]:
-    """The port of ``app``, served by a thread."""
+def running(app: FastAPI, config: ServerConfig, *, send_buffer: int | None = None) -> Iterator[int]:
+    """The port of ``app``, served by a thread. ``send_buffer`` is what the system keeps for a client, bytes."""
     with listen("127.0.0.1", 0) as listener:
+        if send_buffer is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         server = make_server(app, config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -67,7 +71,11 @@ def running(app: FastAPI, config: ServerConfig) -> Iterator[int]:
             assert not thread.is_alive()
 
 
-def answer(socket: Any) -> dict[str, Any]:
-    """The next answer of a ``websockets`` connection, which must not take long."""
-    received: dict[str, Any] = json.loads(socket.recv(timeout=20))
+def connected(port: int, **options: Any) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{port}/live", compression=None, **options)
+
+
+def answer(client: ClientConnection) -> dict[str, Any]:
+    """The next answer, which must not take long."""
+    received: dict[str, Any] = json.loads(client.recv(timeout=20))
     return received
