@@ -84,18 +84,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _config(args: argparse.Namespace) -> "ServerConfig":
+    from face_alignment_3d.errors import FaceAlignmentError
     from face_alignment_3d.serve import ServerConfig
 
-    return ServerConfig(
-        token=args.token or os.environ.get(TOKEN_VARIABLE) or None,
-        origins=tuple(args.origin),
-        max_connections=args.max_connections,
-        max_frame_rate=args.max_rate,
-        max_bytes=args.max_bytes,
-        max_pixels=args.max_pixels,
-        smooth=args.smooth,
-        alignment_interval=args.alignment_interval,
-    )
+    try:
+        return ServerConfig(
+            token=args.token or os.environ.get(TOKEN_VARIABLE) or None,
+            origins=tuple(args.origin),
+            max_connections=args.max_connections,
+            max_frame_rate=args.max_rate,
+            max_bytes=args.max_bytes,
+            max_pixels=args.max_pixels,
+            smooth=args.smooth,
+            alignment_interval=args.alignment_interval,
+        )
+    except ValueError as error:
+        raise FaceAlignmentError(error) from error
 
 
 def _makes_graphs() -> bool:
