@@ -145,7 +145,7 @@ def test_a_client_that_does_not_read(port: int, message: bytes, monkeypatch: pyt
         self.loop.call_later(0.8, lambda: kept.append(self.transport.get_write_buffer_size()))
 
     monkeypatch.setattr(BoundedSocketProtocol, "pause_writing", pause_writing)
-    many = message * (1 + 100_000 // len(message))
+    many = message * (1 + 1_000_000 // len(message))
     with _deaf_client(port) as client, connected(port) as other:
         client.settimeout(0.5)
         began, number = time.monotonic(), 0
