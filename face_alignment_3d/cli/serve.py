@@ -67,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
     with listen(args.host, args.port) as listener:
         if args.backend == "auto" and args.device in ("auto", "cpu") and _makes_graphs():
             args.backend = "onnx"  # It starts sooner, and is faster on CPUs.
-        app = create_app(make_aligner(args, blendshapes=True), config)
+        # Frames of several clients share the cores; several threads for each would wait for one another.
+        threads = 1 if args.backend == "onnx" else None
+        app = create_app(make_aligner(args, blendshapes=True, threads=threads), config)
         host = f"[{args.host}]" if ":" in args.host else args.host
         address = f"http://{host}:{listener.getsockname()[1]}/"
         if args.host not in _LOCAL and config.token is None:
