@@ -21,6 +21,7 @@ import threading
 import time
 import urllib.request
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -46,7 +47,7 @@ class Client:
 
 
 def frames(client: int) -> list[tuple[bytes, float]]:
-    """JPEG files and the x of the face's middle, which differs from the other clients' by 60 pixels or more."""
+    """JPEG files, and the x of the face's middle, at least 60 pixels from that of any other client."""
     photo = np.asarray(cv2.resize(astronaut()[:384], (640, 480), interpolation=cv2.INTER_AREA), np.uint8)
     made = []
     for frame in range(_FRAMES):
@@ -113,7 +114,7 @@ def start() -> tuple["subprocess.Popen[str]", int, float]:
     line = process.stdout.readline()
     port = int(line.rpartition(":")[2].partition("/")[0])
     request = urllib.request.Request(f"http://127.0.0.1:{port}/align", data=file.getvalue())
-    with urllib.request.urlopen(request, timeout=60) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
         assert len(json.load(response)["faces"]) == 1
     return process, port, time.perf_counter() - began
 
@@ -124,7 +125,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=4, help="at most 5, so that faces stay in the frame")
     parser.add_argument("--rate", type=float, default=10.0, help="frames a second of each")
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--output", help="a JSON file")
+    parser.add_argument("--output", type=Path, help="a JSON file")
     args = parser.parse_args()
     process, port, starting = start()
     memory: list[float] = []
@@ -168,8 +169,7 @@ def main() -> None:
     text = json.dumps(result, indent=2)
     print(text)
     if args.output:
-        with open(args.output, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
+        args.output.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

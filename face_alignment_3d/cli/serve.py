@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-#: The environment variable of the token: other users of the machine can see options.
-TOKEN_VARIABLE: Final = "FACE_ALIGNMENT_3D_TOKEN"
+#: The environment variable of the token. Options can be seen by other users of the machine.
+TOKEN_VARIABLE: Final = "FACE_ALIGNMENT_3D_TOKEN"  # noqa: S105
 
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -26,15 +26,16 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser = subparsers.add_parser(
         "serve",
         help="a page for cameras and photos, and an HTTP API",
-        description="Serves a page that shows the faces of a camera, a photo or a video live, and an HTTP API. "
-        "Only this machine reaches it, unless --host says otherwise. Ctrl-C ends it.",
+        description="Serves a page that shows the faces of a camera, a photo or a video live, and an HTTP "
+        "API. Only this machine reaches it, unless --host says otherwise. Ctrl-C ends it.",
         epilog="Exit code: 0 when it was stopped by Ctrl-C, SIGTERM or SIGHUP; 2 when it could not start.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=_port, default=8000, help="the port; 0 takes a free one (8000)")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument(
-        "--token", help=f"what clients have to show, also in the environment variable {TOKEN_VARIABLE}"
+        "--token",
+        help=f"the token that clients have to send; better set as {TOKEN_VARIABLE} in the environment",
     )
     parser.add_argument(
         "--origin",
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         address = f"http://{host}:{listener.getsockname()[1]}/"
         if args.host not in _LOCAL and config.token is None:
             print(
-                "warning: everybody who reaches this machine can use the server; set a token, see --token",
+                "warning: everybody who reaches this machine can use the server; set a token (--token)",
                 file=sys.stderr,
             )
         print(f"serving {address} (Ctrl-C ends it)", flush=True)

@@ -1,4 +1,4 @@
-"""Who may use a server: tokens, web pages and names."""
+"""Access control: tokens, origins and host names."""
 
 import base64
 import binascii
@@ -17,11 +17,11 @@ from starlette.websockets import WebSocket
 
 from face_alignment_3d.serve.config import ServerConfig
 
-#: The subprotocol of our socket, and how one that carries a token starts: browsers give sockets no headers.
+#: The subprotocol of the WebSocket, and the beginning of one with a token: browsers cannot set headers.
 SUBPROTOCOL: Final = "face-alignment-3d"
-_TOKEN_SUBPROTOCOL: Final = "token."
+_TOKEN_SUBPROTOCOL: Final = "token."  # noqa: S105
 
-#: Paths that need no token: the page, which asks for it, and what monitors look at.
+#: Paths without token: the page, which asks for it, and the one for monitors.
 _OPEN: Final = frozenset({"/", "/health"})
 
 _HEADERS: Final = {
@@ -36,13 +36,13 @@ _HEADERS: Final = {
 
 
 class AccessGuard:
-    """Lets through what may use the server, and refuses the rest before the application sees it.
+    """ASGI middleware that refuses requests and connections before the application sees them.
 
-    - The name under which the server is reached must be an IP address, ``localhost``, the machine's own name
-      or one of ``config.origins``: a foreign page whose name was made to point here has another.
-    - Where a browser says which page asks, the page must be the server's own or one of ``config.origins``.
-    - With a token, all but the page and ``/health`` need it: as ``Authorization: Bearer <token>``, for
-      sockets also as the subprotocol ``token.<base64url of the token>``.
+    - The ``Host`` header must be an IP address, ``localhost``, the machine's own name or the host of one of
+      ``config.origins``. This refuses pages whose host name was made to resolve to this server.
+    - The ``Origin`` header, which browsers send, must be the server's own or one of ``config.origins``.
+    - With a token, everything but the page and ``/health`` needs ``Authorization: Bearer <token>``, or for
+      WebSockets the subprotocol ``token.<base64url of the token>``.
     """
 
     def __init__(self, app: ASGIApp, config: ServerConfig) -> None:
@@ -73,9 +73,8 @@ class AccessGuard:
         """True where no token is needed, or the right one was shown."""
         if self._token is None:
             return True
-        shown = list(_shown_tokens(connection.headers))
-        # Each is compared, in constant time.
-        return any([hmac.compare_digest(token, self._token) for token in shown])
+        shown = _shown_tokens(connection.headers)
+        return any(hmac.compare_digest(token, self._token) for token in shown)
 
     def _refusal(self, connection: HTTPConnection) -> Response | None:
         place = _place(f"//{connection.headers.get('host', '')}")
@@ -85,10 +84,14 @@ class AccessGuard:
             )
         origin = connection.headers.get("origin")
         if origin is not None and _place(origin) not in {place, *self._origins}:
-            return _refused(403, f"pages of {origin!r} may not use this server; start it with --origin for it")
+            return _refused(
+                403, f"pages of {origin!r} may not use this server; start it with --origin for it"
+            )
         if connection.scope["path"] not in _OPEN and not self.has_token(connection):
             return _refused(
-                401, "expected the server's token: Authorization: Bearer <token>", {"WWW-Authenticate": "Bearer"}
+                401,
+                "expected the server's token: Authorization: Bearer <token>",
+                {"WWW-Authenticate": "Bearer"},
             )
         return None
 
@@ -121,8 +124,7 @@ def _shown_tokens(headers: Headers) -> Iterable[bytes]:
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         yield token.strip().encode("latin-1")
-    for name in headers.get("sec-websocket-protocol", "").split(","):
-        name = name.strip()
+    for name in map(str.strip, headers.get("sec-websocket-protocol", "").split(",")):
         if name.startswith(_TOKEN_SUBPROTOCOL):
             text = name[len(_TOKEN_SUBPROTOCOL) :]
             try:

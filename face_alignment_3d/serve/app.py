@@ -1,4 +1,4 @@
-"""The application: its paths, and what they share."""
+"""The ASGI application: paths and shared state."""
 
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,6 @@ from fastapi import FastAPI, Query, Request, WebSocket
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from face_alignment_3d.aligner import FaceAligner3D
 from face_alignment_3d.cores import usable_cores
 from face_alignment_3d.serve.access import SUBPROTOCOL, AccessGuard
 from face_alignment_3d.serve.config import ServerConfig
@@ -20,6 +19,7 @@ from face_alignment_3d.serve.photo import PhotoDesk
 from face_alignment_3d.serve.schema import ErrorSchema, HealthSchema, PhotoSchema
 from face_alignment_3d.version import __version__
 from face_alignment_3d.video import VideoAligner3D
+from face_alignment_3d.video.alignment import FrameAligner
 
 _TRY_AGAIN_LATER: Final = 1013
 
@@ -42,12 +42,13 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def create_app(aligner: FaceAligner3D, config: ServerConfig | None = None) -> FastAPI:
+def create_app(aligner: FrameAligner, config: ServerConfig | None = None) -> FastAPI:
     """An ASGI application that aligns photos and live video with ``aligner``.
 
-    With ``FaceAligner3D(blendshapes=True)`` answers have blendshapes. Loading the aligner before
-    (:meth:`FaceAligner3D.load`) makes the first answer quick. ``config`` None is :class:`ServerConfig`'s
-    defaults. Each socket has a tracker of its own; connections share nothing but the aligner.
+    ``aligner`` is a :class:`face_alignment_3d.FaceAligner3D` or has its ``detect`` and ``detect_batch``.
+    Answers have blendshapes with ``FaceAligner3D(blendshapes=True)``. An aligner that is not loaded loads at
+    the first request. ``config`` None is ``ServerConfig()``. Each WebSocket connection has its own
+    :class:`face_alignment_3d.VideoAligner3D`; connections share nothing but the aligner.
     """
     config = ServerConfig() if config is None else config
     metrics = ServerMetrics()
@@ -63,7 +64,7 @@ def create_app(aligner: FaceAligner3D, config: ServerConfig | None = None) -> Fa
         for threads in (frame_threads, photo_threads):
             threads.shutdown(wait=False, cancel_futures=True)
 
-    # The pages of FastAPI's that show the API fetch scripts from elsewhere.
+    # FastAPI's own pages of the API load scripts from the network.
     app = FastAPI(
         title="face-alignment-3d", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan
     )
@@ -71,13 +72,13 @@ def create_app(aligner: FaceAligner3D, config: ServerConfig | None = None) -> Fa
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def show_page() -> Response:
-        # The page has a policy of its own, which knows its script; this adds what a page cannot say.
+        # The policy in the page names its script; framing can be forbidden by a header only.
         policy = {"Content-Security-Policy": "frame-ancestors 'none'"}
         return HTMLResponse(page, headers=policy)
 
     @app.get("/health", response_model=HealthSchema, responses={403: _REFUSALS[403]})
     async def health(request: Request) -> dict[str, object]:
-        """Whether the server answers, and whether the token that was shown is the right one."""
+        """The state of the server, and of the token in the request."""
         return {"status": "ok", "version": __version__, "authorized": guard.has_token(request)}
 
     @app.get(
@@ -115,9 +116,7 @@ def create_app(aligner: FaceAligner3D, config: ServerConfig | None = None) -> Fa
             return
         open_connections += 1
         metrics.connections.set(open_connections)
-        tracker = VideoAligner3D(
-            aligner, smooth=config.smooth, alignment_interval=config.alignment_interval
-        )
+        tracker = VideoAligner3D(aligner, smooth=config.smooth, alignment_interval=config.alignment_interval)
         try:
             await LiveConnection(socket, tracker, frame_threads, config, metrics).run()
         finally:

@@ -1,4 +1,4 @@
-"""What a server allows and how it follows faces."""
+"""The settings of a server: access, limits, and trackers."""
 
 import re
 from dataclasses import dataclass, field
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 class ServerConfig:
     """Access, limits and the settings of trackers.
 
-    Raises ValueError for a limit that is not above 0, a token that cannot stand in a header and an origin
-    that is none.
+    Raises ValueError for limits that are not above 0, tokens that are not printable ASCII, and origins that
+    are not ``http(s)://host[:port]``.
     """
 
     token: str | None = field(default=None, repr=False)
-    """What clients have to show; None lets everybody in who reaches the server."""
+    """The token that clients have to send; None admits everybody who reaches the server."""
 
     origins: tuple[str, ...] = ()
-    """Further web pages that may use this server, and names under which it is reached, such as
-    ``https://faces.example.com`` behind a proxy."""
+    """Further web origins that may use the server; their hosts are accepted as names of the server, too.
+    Behind a proxy it is the public one, such as ``https://faces.example.com``."""
 
     max_connections: int = 16
     """WebSocket connections at a time."""
@@ -41,13 +41,13 @@ class ServerConfig:
     """Photos a second of an address."""
 
     max_waiting_photos: int = 8
-    """Photos that are aligned or wait for it."""
+    """Photos in work or waiting, of all clients."""
 
     idle_seconds: float = 60.0
-    """A connection that sends nothing for so long is closed."""
+    """Time after which a connection that sends nothing is closed."""
 
     body_seconds: float = 30.0
-    """The time that a photo may take to arrive."""
+    """Time within which a photo has to arrive."""
 
     smooth: bool = True
     """As of :class:`face_alignment_3d.VideoAligner3D`."""

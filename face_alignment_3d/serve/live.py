@@ -20,9 +20,9 @@ from face_alignment_3d.video import VideoAligner3D
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: Letters of a message that is text.
+#: Characters of a text message, at most.
 _LONGEST_TEXT: Final = 1000
-#: A connection that goes on sending is closed after so many seconds' worth of messages too many.
+#: Refused messages in a row, in seconds of the allowed rate, after which a connection is closed.
 _PATIENCE_SECONDS: Final = 10
 _GOING_AWAY, _POLICY_VIOLATION = 1001, 1008
 
@@ -38,11 +38,10 @@ class LiveConnection:
     """Answers the messages of one accepted socket until either side closes it.
 
     A binary message is a frame (:func:`.pictures.read_frame`), the text ``{"type": "reset"}`` the start of
-    another video. Each message gets an answer, which is JSON: ``{"type": "faces", "id": ...}``, or
-    ``{"type": "error", "id": ..., "message": ...}``, after which the connection goes on. Only the newest
-    frame waits: one that comes while another is worked on takes the place of the one that waits, which then
-    gets no answer. All that is kept of a client is this frame, the one that is worked on and the answer that
-    is being sent, however slowly it reads.
+    another video. Answers are JSON of the type "faces" to a frame, and of the type "error" to a bad message,
+    after which the connection goes on. One frame waits while another is in work; a newer one replaces it, and
+    the replaced frame gets no answer. Memory for a client is bounded by the waiting frame, the frame in work
+    and one answer.
     """
 
     def __init__(
@@ -91,10 +90,8 @@ class LiveConnection:
                 if self._rate.refused > _PATIENCE_SECONDS * self._config.max_frame_rate:
                     await self._socket.close(_POLICY_VIOLATION, "far too many messages")
                     return
-                await self._refuse(
-                    number,
-                    f"too many messages: at most {self._config.max_frame_rate:g} a second are allowed; send fewer",
-                )
+                rate = f"{self._config.max_frame_rate:g} a second"
+                await self._refuse(number, f"too many messages: at most {rate} are allowed; send fewer")
             elif content is not None:
                 await self._take(content, number)
             else:
@@ -138,17 +135,19 @@ class LiveConnection:
             except (FaceAlignmentError, ValueError) as error:
                 await self._refuse(waiting.frame.id, str(error))
                 continue
-            except Exception:  # Of ours, or a lack of memory: the next frame may be better.
+            except Exception:  # A fault of this library, or a lack of memory; the next frame may succeed.
                 _LOG.exception("a frame failed")
                 self._starts_anew = True
-                await self._refuse(waiting.frame.id, "this frame could not be worked on; the server's log says why")
+                await self._refuse(
+                    waiting.frame.id, "the server failed on this frame; its log has the reason"
+                )
                 continue
             self._metrics.frames.labels("answered").inc()
             self._metrics.frame_seconds.observe(time.monotonic() - waiting.arrived)
             await self._send(text)
 
     def _faces(self, waiting: _Waiting, dropped: int) -> str:
-        """The answer; in a thread."""
+        """The answer to a frame; runs in a thread."""
         began = time.monotonic()
         if waiting.starts_anew:
             self._tracker.reset()

@@ -8,7 +8,6 @@ from concurrent.futures import Executor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from face_alignment_3d.aligner import FaceAligner3D
 from face_alignment_3d.errors import ImageError
 from face_alignment_3d.export import PhotoFaces
 from face_alignment_3d.export.json_file import json_text
@@ -16,13 +15,14 @@ from face_alignment_3d.serve.config import ServerConfig
 from face_alignment_3d.serve.metrics import ServerMetrics
 from face_alignment_3d.serve.pictures import PHOTO_FORMATS, TooLargeError, decode_picture, require_bytes
 from face_alignment_3d.serve.rates import RateLimits
+from face_alignment_3d.video.alignment import FrameAligner
 
 
 class PhotoDesk:
-    """Takes photos one after the other; ``config.max_waiting_photos`` may wait, further ones are refused."""
+    """Aligns photos one after the other; refuses those beyond ``config.max_waiting_photos``."""
 
     def __init__(
-        self, aligner: FaceAligner3D, executor: Executor, config: ServerConfig, metrics: ServerMetrics
+        self, aligner: FrameAligner, executor: Executor, config: ServerConfig, metrics: ServerMetrics
     ) -> None:
         self._aligner, self._executor = aligner, executor
         self._config, self._metrics = config, metrics
@@ -30,7 +30,7 @@ class PhotoDesk:
         self._waiting = 0
 
     async def align(self, request: Request, *, name: str, blendshapes: bool) -> bytes:
-        """The JSON of the photo that is the body of ``request``; ``name`` is what it calls the photo.
+        """The JSON of the photo in the body of ``request``; ``name`` is its ``image``.
 
         Raises HTTPException: 400 for what is no picture, 408 for one that takes too long to arrive, 413 for
         one that is too large, 429 and 503 for one too many.
@@ -78,7 +78,7 @@ class PhotoDesk:
         return bytes(content)
 
     def _result(self, content: bytes, name: str, blendshapes: bool) -> bytes:
-        """In a thread."""
+        """The answer to a photo; runs in a thread."""
         config = self._config
         image_rgb = decode_picture(
             content, PHOTO_FORMATS, max_bytes=config.max_bytes, max_pixels=config.max_pixels

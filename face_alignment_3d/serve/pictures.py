@@ -1,4 +1,4 @@
-"""Pictures and frames from the bytes that clients send."""
+"""Decoding of photos and frames that clients send."""
 
 import io
 import struct
@@ -16,7 +16,7 @@ from face_alignment_3d.images import as_rgb
 PHOTO_FORMATS: Final = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 FRAME_FORMATS: Final = ("JPEG", "PNG", "WEBP")
 
-#: What a message of a frame starts with: a number of the client's, uint32, and the time in seconds, float64.
+#: The head of a frame's message: the client's number, uint32, and the time in seconds, float64.
 _FRAME_HEAD: Final = struct.Struct("<Id")
 
 
@@ -60,13 +60,16 @@ def decode_picture(
         with Image.open(io.BytesIO(content), formats=formats) as image:
             _require_pixels(image, max_pixels)
             return as_rgb(image)
+    except (TooLargeError, MemoryError):
+        raise
     except Image.DecompressionBombError as error:
         raise TooLargeError(f"the picture is too large: {error} Shrink it") from error
-    except (ImageError, MemoryError):
-        raise
+    except ImageError as error:
+        raise ImageError(f"the picture is damaged or cut short: {error.__cause__ or error}") from error
     except Exception as error:  # Readers of damaged files raise almost anything.
+        kinds = ", ".join(formats)
         raise ImageError(
-            f"expected a picture file, {', '.join(formats)}; got {len(content)} bytes that are none, or damaged"
+            f"expected a picture file ({kinds}); got {len(content)} bytes that are none"
         ) from error
 
 

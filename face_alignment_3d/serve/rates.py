@@ -1,23 +1,23 @@
-"""How often somebody may ask."""
+"""Rate limits."""
 
 from collections import OrderedDict
 from typing import Final
 
-#: Addresses that are remembered; of more, those that asked longest ago are forgotten.
+#: Addresses that are kept, the most recent ones.
 _ADDRESSES: Final = 1000
 
 
 class RateLimit:
-    """Allows ``rate`` events a second, and at once as many as a second of them, at least one."""
+    """A token bucket: ``rate`` events a second, in bursts of up to one second's worth, at least one."""
 
     def __init__(self, rate: float) -> None:
         self._rate, self._most = rate, max(rate, 1.0)
         self._left, self._time = self._most, 0.0
         self.refused = 0
-        """Events that were refused since the last one that was not."""
+        """Events refused since the last one that was allowed."""
 
     def allows(self, time: float) -> bool:
-        """Counts an event at ``time`` seconds, from any origin; False when it comes too soon."""
+        """Counts an event at ``time`` (seconds, from any origin); False when it is one too many."""
         self._left = min(self._most, self._left + max(0.0, time - self._time) * self._rate)
         self._time = time
         if self._left < 1:

@@ -29,7 +29,7 @@ class PoseSchema(BaseModel):
 
 
 class MeasuresSchema(BaseModel):
-    """How open eyes and mouth are, and their sizes."""
+    """Openness of eyes and mouth, and sizes; null where not known."""
 
     right_eye_openness: float | None
     left_eye_openness: float | None
@@ -64,7 +64,7 @@ class PhotoSchema(BaseModel):
 
 
 class ErrorSchema(BaseModel):
-    """What went wrong, and what to do."""
+    """The reason of a refusal, and a remedy."""
 
     detail: str
 

@@ -31,12 +31,12 @@ class OneFaceAligner:
         self._seconds = seconds
         self.seen: list[tuple[int, ...]] = []
 
-    def detect(self, image: npt.NDArray[np.uint8], *, boxes: Any = None, **_: Any) -> list[Face3D]:
+    def detect(self, image: npt.NDArray[np.uint8], *, boxes: Any = None) -> list[Face3D]:
         time.sleep(self._seconds)
         self.seen.append(image.shape)
         return [shown_faces.face() for _ in ([None] if boxes is None else boxes)]
 
-    def detect_batch(self, images: Any, *, boxes: Any, **_: Any) -> list[list[Face3D]]:
+    def detect_batch(self, images: Any, *, boxes: Any = None) -> list[list[Face3D]]:
         return [self.detect(image, boxes=given) for image, given in zip(images, boxes, strict=True)]
 
 
@@ -56,7 +56,7 @@ def gray_frame(number: int, seconds: float) -> bytes:
 
 @contextmanager
 def running(app: FastAPI, config: ServerConfig, *, send_buffer: int | None = None) -> Iterator[int]:
-    """The port of ``app``, served by a thread. ``send_buffer`` is what the system keeps for a client, bytes."""
+    """The port of ``app``, served by a thread. ``send_buffer`` is the system's buffer for a client, bytes."""
     with listen("127.0.0.1", 0) as listener:
         if send_buffer is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
@@ -72,7 +72,8 @@ def running(app: FastAPI, config: ServerConfig, *, send_buffer: int | None = Non
 
 
 def connected(port: int, **options: Any) -> ClientConnection:
-    return connect(f"ws://127.0.0.1:{port}/live", compression=None, **options)
+    client: ClientConnection = connect(f"ws://127.0.0.1:{port}/live", compression=None, **options)
+    return client
 
 
 def answer(client: ClientConnection) -> dict[str, Any]:

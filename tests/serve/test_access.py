@@ -1,6 +1,7 @@
 """Tokens, origins and names."""
 
 import base64
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -29,9 +30,18 @@ def _subprotocols(token: str) -> list[str]:
 @pytest.mark.parametrize("path", ["/metrics", "/openapi.json", "/live", "/anything"])
 @pytest.mark.parametrize(
     "header",
-    [None, "Bearer", "Bearer ", "Bearer wrong", f"Bearer {_TOKEN}1", f"Basic {_TOKEN}", _TOKEN, b"Bearer \xff\xfe"],
+    [
+        None,
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Bearer {_TOKEN}1",
+        f"Basic {_TOKEN}",
+        _TOKEN,
+        b"Bearer \xff\xfe",
+    ],
 )
-def test_without_the_token(guarded: TestClient, path: str, header: str | bytes | None) -> None:
+def test_without_the_token(guarded: TestClient, path: str, header: Any) -> None:
     response = guarded.get(path, headers={} if header is None else {"Authorization": header})
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == "Bearer"
@@ -60,7 +70,10 @@ def test_a_photo_is_not_read_without_the_token() -> None:
     "subprotocols", [[], ["face-alignment-3d"], _subprotocols("wrong"), ["token."], ["token.???"]]
 )
 def test_a_socket_without_the_token(guarded: TestClient, subprotocols: list[str]) -> None:
-    with pytest.raises(WebSocketDenialResponse) as refusal, guarded.websocket_connect("ws://127.0.0.1:8000/live", subprotocols):
+    with (
+        pytest.raises(WebSocketDenialResponse) as refusal,
+        guarded.websocket_connect("ws://127.0.0.1:8000/live", subprotocols),
+    ):
         pass
     assert refusal.value.status_code == 401
 
@@ -68,7 +81,9 @@ def test_a_socket_without_the_token(guarded: TestClient, subprotocols: list[str]
 def test_a_socket_with_the_token(guarded: TestClient) -> None:
     with guarded.websocket_connect("ws://127.0.0.1:8000/live", _subprotocols(_TOKEN)) as socket:
         assert socket.accepted_subprotocol == "face-alignment-3d"
-    with guarded.websocket_connect("ws://127.0.0.1:8000/live", headers={"Authorization": f"Bearer {_TOKEN}"}) as socket:
+    with guarded.websocket_connect(
+        "ws://127.0.0.1:8000/live", headers={"Authorization": f"Bearer {_TOKEN}"}
+    ) as socket:
         assert socket.accepted_subprotocol is None
 
 
@@ -109,7 +124,12 @@ def test_pages_of_other_servers(host: str, origin: str, allowed: bool) -> None:
 
 @pytest.mark.parametrize(
     ("host", "allowed"),
-    [("127.0.0.1", True), ("sub.localhost:1", True), ("evil.example", False), ("127.0.0.1.evil.example", False)],
+    [
+        ("127.0.0.1", True),
+        ("sub.localhost:1", True),
+        ("evil.example", False),
+        ("127.0.0.1.evil.example", False),
+    ],
 )
 def test_names_of_the_server(host: str, allowed: bool) -> None:
     response = _client(ServerConfig(), host).get("/health")

@@ -97,7 +97,11 @@ _JPEG = picture_file(shown_faces.picture())
         (frame_message(3, math.nan, _JPEG), 3, "time"),
         (frame_message(3, math.inf, _JPEG), 3, "time"),
         (frame_message(3, 0.0, _JPEG + bytes(2_000_000)), 3, "at most 2 MB"),
-        (frame_message(3, 0.0, picture_file(np.zeros((2001, 2000), np.uint8), "PNG")), 3, "at most 4 megapixels"),
+        (
+            frame_message(3, 0.0, picture_file(np.zeros((2001, 2000), np.uint8), "PNG")),
+            3,
+            "at most 4 megapixels",
+        ),
         ("", None, "expected a frame"),
         ("hello", None, "expected a frame"),
         ("[" * 999, None, "expected a frame"),
@@ -177,10 +181,14 @@ def test_rate() -> None:
         found = {answer(client)["type"] for _ in range(2)}
         while "error" not in found:
             found.add(answer(client)["type"])
-        with pytest.raises(ConnectionClosed) as closed:  # Noise without end.
+
+        def make_noise() -> None:
             for _ in range(1000):
                 client.send(b"")
                 client.recv(timeout=20)
+
+        with pytest.raises(ConnectionClosed) as closed:
+            make_noise()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1008
 
@@ -244,7 +252,9 @@ def test_counts(port: int) -> None:
         answer(client)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as response:
             lines = response.read().decode().splitlines()
-    values = {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+    values = {
+        name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")
+    }
     assert values["face_alignment_3d_connections"] == 1
     assert values['face_alignment_3d_frames_total{outcome="answered"}'] >= 1
     assert values["face_alignment_3d_frame_seconds_count"] >= 1

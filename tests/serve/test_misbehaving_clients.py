@@ -1,5 +1,6 @@
 """Noise, floods and clients that do not read: the server stays as it is, and others are served."""
 
+import contextlib
 import random
 import socket
 import struct
@@ -114,8 +115,9 @@ def test_messages_that_break_the_protocol(port: int, message: bytes) -> None:
 
 def test_a_message_that_is_far_too_large(port: int) -> None:
     with connected(port) as client:
-        with pytest.raises(ConnectionClosed) as closed:
+        with contextlib.suppress(ConnectionClosed):
             client.send(bytes(10_000_000))
+        with pytest.raises(ConnectionClosed) as closed:
             client.recv(timeout=20)
         assert closed.value.rcvd is None or closed.value.rcvd.code == 1009
 
@@ -148,16 +150,17 @@ def test_a_client_that_does_not_read(port: int, message: bytes, monkeypatch: pyt
     many = message * (1 + 1_000_000 // len(message))
     with _deaf_client(port) as client, connected(port) as other:
         client.settimeout(0.5)
-        began, number = time.monotonic(), 0
-        with pytest.raises(OSError, match=r"reset|[Bb]roken|aborted"):
-            while time.monotonic() - began < 20:
-                try:
+
+        def go_on() -> None:
+            began, number = time.monotonic(), 0
+            while time.monotonic() - began < 60:
+                with contextlib.suppress(TimeoutError):
                     client.sendall(many)
-                except TimeoutError:
-                    continue
-                finally:
-                    other.send(gray_frame(number, float(number)))
-                    assert answer(other)["type"] == "faces"
-                    number += 1
+                other.send(gray_frame(number, float(number)))
+                assert answer(other)["type"] == "faces"
+                number += 1
+
+        with pytest.raises(OSError, match=r"reset|[Bb]roken|aborted"):
+            go_on()
     assert kept
     assert max(kept) < 300_000

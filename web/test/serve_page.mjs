@@ -46,6 +46,10 @@ const seen = await withPage({ executable, args, offline: false, size: { width: 1
   await page.waitForTimeout(2500);
   const camera = { text: await text(), ...(await data()), pose: await numbers() };
   await shot("camera-page");
+  // The picture in the docs: without the times of this machine.
+  await page.evaluate(() => (document.getElementById("status").style.visibility = "hidden"));
+  await shot("docs");
+  await page.evaluate(() => (document.getElementById("status").style.visibility = ""));
   await page.locator("#mirror").click();
   await page.waitForTimeout(700);
   const unmirrored = await numbers();
