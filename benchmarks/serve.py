@@ -36,7 +36,7 @@ _WARM_UP_SECONDS = 10
 
 @dataclass
 class Client:
-    """What one client saw."""
+    """The answers that one client got."""
 
     milliseconds: list[float] = field(default_factory=list)
     sent: int = 0
@@ -96,7 +96,7 @@ def visit(port: int, number: int, rate: float, seconds: float, seen: Client) -> 
 
 
 def measure(port: int) -> dict[str, float]:
-    """What the server says of itself; of its memory and CPU time only on Linux."""
+    """The server's metrics, name -> value; memory and CPU time only on Linux."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as response:
         lines = response.read().decode().splitlines()
     pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))

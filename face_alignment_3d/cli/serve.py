@@ -5,6 +5,7 @@ import os
 import sys
 import webbrowser
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
 from face_alignment_3d.cli.alignment_interval_option import add_alignment_interval_option
@@ -80,7 +81,10 @@ def run(args: argparse.Namespace) -> int:
             )
         print(f"serving {address} (Ctrl-C ends it)", flush=True)
         if args.open:
-            webbrowser.open(address)
+            # The page takes the token out of its address.
+            webbrowser.open(
+                address if config.token is None else f"{address}#token={quote(config.token, safe='')}"
+            )
         run_server(app, listener, config)
     print("stopped")
     return 0

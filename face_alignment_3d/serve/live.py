@@ -60,6 +60,7 @@ class LiveConnection:
         self._starts_anew = False
         self._dropped = 0
         self._sending = asyncio.Lock()
+        self._closed = False
 
     async def run(self) -> None:
         """Returns when the connection is closed."""
@@ -80,7 +81,7 @@ class LiveConnection:
             try:
                 message = await asyncio.wait_for(self._socket.receive(), self._config.idle_seconds)
             except asyncio.TimeoutError:
-                await self._socket.close(_GOING_AWAY, "nothing was sent for a while")
+                await self._close(_GOING_AWAY, "nothing was sent for a while")
                 return
             if message["type"] == "websocket.disconnect":
                 return
@@ -88,7 +89,7 @@ class LiveConnection:
             number = int.from_bytes(content[:4], "little") if content and len(content) >= 4 else None
             if not self._rate.allows(time.monotonic()):
                 if self._rate.refused > _PATIENCE_SECONDS * self._config.max_frame_rate:
-                    await self._socket.close(_POLICY_VIOLATION, "far too many messages")
+                    await self._close(_POLICY_VIOLATION, "far too many messages")
                     return
                 rate = f"{self._config.max_frame_rate:g} a second"
                 await self._refuse(number, f"too many messages: at most {rate} are allowed; send fewer")
@@ -181,4 +182,10 @@ class LiveConnection:
 
     async def _send(self, text: str) -> None:
         async with self._sending:
-            await self._socket.send_text(text)
+            if not self._closed:
+                await self._socket.send_text(text)
+
+    async def _close(self, code: int, reason: str) -> None:
+        async with self._sending:
+            self._closed = True
+            await self._socket.close(code, reason)

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import Executor
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from face_alignment_3d.errors import ImageError
 from face_alignment_3d.export import PhotoFaces
@@ -47,6 +47,8 @@ class PhotoDesk:
             finally:
                 self._waiting -= 1
             outcome = "answered"
+        except ClientDisconnect as error:
+            raise HTTPException(400, "the photo broke off; send it again") from error
         except asyncio.TimeoutError as error:
             seconds = f"{self._config.body_seconds:g} seconds"
             raise HTTPException(408, f"the photo did not arrive within {seconds}; send it again") from error

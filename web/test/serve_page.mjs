@@ -13,14 +13,14 @@ const seen = await withPage({ executable, args, offline: false, size: { width: 1
   const data = () => page.evaluate(() => ({ ...document.body.dataset }));
   const state = async (name) => {
     const wanted = (n) => document.body.dataset.state === n;
-    await page.waitForFunction(wanted, name, { timeout: 30000 }).catch(async () => {
+    await page.waitForFunction(wanted, name, { timeout: 60000 }).catch(async () => {
       throw new Error(`never ${name}: ${await text()}`);
     });
     return text();
   };
   const shot = (name) => page.screenshot({ path: `${folder}/${name}.png` });
   const numbers = () => page.locator(".pose dd").allTextContents();
-  await page.goto(address);
+  await page.goto(address, { timeout: 90000 });
   await state("ready");
   await page.locator("#file").setInputFiles(`${folder}/photo.png`);
   const asked = await state("error");

@@ -71,16 +71,21 @@ function show(picture: ImageBitmap | null, width: number, height: number, rows: 
   showFaces();
 }
 
-/** Ends what is shown now, and gives the number of what comes next. */
-function begin(text: string): number {
+/** Ends the camera or the video. */
+function stopSource(): void {
   for (const track of (video.srcObject as MediaStream | null)?.getTracks() ?? []) track.stop();
   if (video.src) URL.revokeObjectURL(video.src);
   video.srcObject = null;
   video.removeAttribute("src");
   find("camera").textContent = "Camera";
   for (const id of ["play", "time", "login"]) find(id).hidden = true;
-  say(text, "busy");
   turn += 1;
+}
+
+/** Ends what is shown now, and gives the number of what comes next. */
+function begin(text: string): number {
+  stopSource();
+  say(text, "busy");
   return turn;
 }
 
@@ -113,7 +118,7 @@ async function showPhoto(file: File): Promise<void> {
 
 async function showCamera(): Promise<void> {
   if (video.srcObject !== null) {
-    begin("");
+    stopSource();
     return say("The camera is off.", "ready");
   }
   again = () => void showCamera();
@@ -172,8 +177,9 @@ async function follow(mine: number, state: "camera" | "video"): Promise<void> {
     try {
       socket = await LiveSocket.open(onFaces, onError);
     } catch (error) {
-      if (mine === turn) await explain((error as Error).message);
-      return;
+      if (mine !== turn) return;
+      stopSource();
+      return explain((error as Error).message);
     }
     while (mine === turn && socket.closed === null) {
       const shownAt = await nextFrame(video);
