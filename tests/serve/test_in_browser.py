@@ -27,7 +27,7 @@ def _write_video(file: Path, photo: npt.NDArray[np.uint8]) -> None:
     with av.open(str(file), "w") as video:
         stream = video.add_stream("libvpx", rate=10)
         stream.height, stream.width, stream.pix_fmt = (*photo.shape[:2], "yuv420p")
-        for shift in range(40):
+        for shift in range(200):
             frame = np.ascontiguousarray(np.roll(photo, 2 * shift, axis=1))
             video.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         video.mux(stream.encode(None))
@@ -46,7 +46,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     config = ServerConfig(token=_TOKEN)
     aligner = FaceAligner3D(blendshapes=True, offline=True).load()
     with running(create_app(aligner, config), config) as port:
-        return run_in_chromium("serve_page.mjs", f"http://127.0.0.1:{port}/", folder, _TOKEN)
+        return run_in_chromium("serve_page.mjs", f"http://127.0.0.1:{port}/", folder, _TOKEN, timeout=600)
 
 
 def _roll(pose: list[str]) -> float:

@@ -3,6 +3,7 @@
 import asyncio
 import struct
 import threading
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -93,17 +94,17 @@ def test_too_many_bytes() -> None:
 
 
 def test_too_often() -> None:
-    client = _client(ServerConfig(max_photo_rate=2))
+    client = _client(ServerConfig(max_photo_rate=0.01))
     file = picture_file(shown_faces.picture())
-    codes = [client.post("/align", content=file).status_code for _ in range(4)]
-    assert codes[:2] == [200, 200]
-    assert 429 in codes
+    assert client.post("/align", content=file).status_code == 200
     response = client.post("/align", content=file)
-    assert response.headers.get("Retry-After") == "1"
+    assert response.status_code == 429
+    assert response.headers["Retry-After"] == "1"
 
 
 def test_too_many_at_once() -> None:
-    aligner = OneFaceAligner(seconds=0.5)
+    aligner = OneFaceAligner()
+    aligner.gate.clear()
     file = picture_file(shown_faces.picture())
     with _client(ServerConfig(max_waiting_photos=2), aligner) as client:
         codes: list[int] = []
@@ -113,6 +114,9 @@ def test_too_many_at_once() -> None:
         ]
         for thread in threads:
             thread.start()
+        while len(codes) < 3:
+            time.sleep(0.01)
+        aligner.gate.set()
         for thread in threads:
             thread.join()
     assert sorted(codes) == [200, 200, 503, 503, 503]

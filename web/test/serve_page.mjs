@@ -13,14 +13,15 @@ const seen = await withPage({ executable, args, offline: false, size: { width: 1
   const data = () => page.evaluate(() => ({ ...document.body.dataset }));
   const state = async (name) => {
     const wanted = (n) => document.body.dataset.state === n;
-    await page.waitForFunction(wanted, name, { timeout: 60000 }).catch(async () => {
+    await page.waitForFunction(wanted, name, { timeout: 180000 }).catch(async () => {
       throw new Error(`never ${name}: ${await text()}`);
     });
     return text();
   };
   const shot = (name) => page.screenshot({ path: `${folder}/${name}.png` });
   const numbers = () => page.locator(".pose dd").allTextContents();
-  await page.goto(address, { timeout: 90000 });
+  page.setDefaultTimeout(180000);
+  await page.goto(address);
   await state("ready");
   await page.locator("#file").setInputFiles(`${folder}/photo.png`);
   const asked = await state("error");
@@ -33,17 +34,23 @@ const seen = await withPage({ executable, args, offline: false, size: { width: 1
   const error = await state("error");
   await page.locator("#file").setInputFiles(`${folder}/video.webm`);
   await state("video");
+  const answers = async (more) => {
+    const wanted = (await page.evaluate(() => Number(document.body.dataset.answers))) + more;
+    await page.waitForFunction((n) => Number(document.body.dataset.answers) >= n, wanted);
+  };
+  const played = (text) => page.waitForFunction((t) => document.getElementById("play").textContent === t, text);
   await page.waitForFunction(() => Number(document.getElementById("time").value) > 100);
   await page.locator("#play").click();
-  await page.waitForTimeout(300);
+  await played("Play");
   const video = { ...(await data()), pose: await numbers(), play: await page.locator("#play").textContent() };
+  await page.waitForTimeout(1000);
   await page.locator("#time").fill("0");
-  await page.waitForTimeout(300);
+  await answers(1);
   video.after = await text();
   await shot("video-page");
   await page.locator("#camera").click();
   await state("camera");
-  await page.waitForTimeout(2500);
+  await answers(3);
   const camera = { text: await text(), ...(await data()), pose: await numbers() };
   await shot("camera-page");
   // The picture in the docs: without the times of this machine.
@@ -51,7 +58,7 @@ const seen = await withPage({ executable, args, offline: false, size: { width: 1
   await shot("docs");
   await page.evaluate(() => (document.getElementById("status").style.visibility = ""));
   await page.locator("#mirror").click();
-  await page.waitForTimeout(700);
+  await answers(4);
   const unmirrored = await numbers();
   await page.locator("#camera").click();
   await state("ready");

@@ -157,6 +157,7 @@ async function showVideo(file: File): Promise<void> {
 async function follow(mine: number, state: "camera" | "video"): Promise<void> {
   const rates = new Rates();
   let last = -Infinity;
+  let answers = 0;
   let failure = "";
   const onFaces = (answer: FacesAnswer, { picture, taken }: SentFrame) => {
     if (mine !== turn) return;
@@ -165,7 +166,8 @@ async function follow(mine: number, state: "camera" | "video"): Promise<void> {
     rates.add(performance.now() - taken);
     const took = `${rates.duration.toFixed(0)} ms (${answer.milliseconds.worked.toFixed(0)} ms of work)`;
     say(`${count(faces.length)}, ${rates.rate.toFixed(1)} frames a second, ${took}`, state);
-    Object.assign(document.body.dataset, { rate: rates.rate.toFixed(2), latency: rates.duration.toFixed(1) });
+    answers += 1;
+    Object.assign(document.body.dataset, { answers, rate: rates.rate.toFixed(2), latency: rates.duration.toFixed(1) });
   };
   const onError = (message: string) => {
     if (mine !== turn) return;
