@@ -16,6 +16,7 @@ _REQUIREMENTS: Final = {
     "av": f"{_PACKAGE}[video]",
     "pythonosc": f"{_PACKAGE}[osc]",
     "tensorboard": f"{_PACKAGE}[train]",
+    **dict.fromkeys(("fastapi", "uvicorn", "websockets", "prometheus_client"), f"{_PACKAGE}[serve]"),
 }
 
 
