@@ -39,14 +39,14 @@ def run_on_ray(
     actors: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
-    """Does ``tasks`` with at most ``actors`` actors of a cluster (None: as many as fit) and says what happens.
+    """Does ``tasks`` with at most ``actors`` actors of a cluster (None: all that fit) and says what happens.
 
     Source and destination must be reachable under the same names from all its machines. Tasks of actors and
     machines that die are done again elsewhere. Connects to the cluster unless this process already has, and
     leaves the connection open.
 
-    Raises :class:`BackendError` where Ray is not installed and :class:`BatchError` where the cluster cannot be
-    reached, has no place for an actor, or gives up.
+    Raises :class:`BackendError` where Ray is not installed and :class:`BatchError` where the cluster cannot
+    be reached, has no place for an actor, or gives up.
     """
     with optional_import("a batch on a cluster"):
         import ray

@@ -86,12 +86,15 @@ def run_batch(
         report(Planned(manifest.items, before.images + before.failures, left, left_out))
         job = BatchJob(manifest.source, _absolute(destination), chosen, _provenance(identity), every or 1)
         counts = before
-        for event in _events(job, tasks, ray=ray, workers=workers, should_stop=should_stop):
-            if isinstance(event, TaskDone):
-                counts += event.counts
-                unfinished.discard(event.task)
-                event = replace(event, items=manifest.items_of(event.task))
-            report(event)
+        try:
+            for event in _events(job, tasks, ray=ray, workers=workers, should_stop=should_stop):
+                if isinstance(event, TaskDone):
+                    counts += event.counts
+                    unfinished.discard(event.task)
+                    event = replace(event, items=manifest.items_of(event.task))
+                report(event)
+        finally:
+            opened.remove_parts()  # Processes may have died.
         if not unfinished:
             replace(manifest, complete=True, counts=asdict(counts)).write(opened)
     return BatchSummary(counts, before, complete=not unfinished)

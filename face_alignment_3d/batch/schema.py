@@ -49,8 +49,8 @@ _METADATA: Final[Mapping[str, str]] = {
     "markup": MARKUP_NAME,
     "points": ",".join(NAMES),
     "blendshapes": ",".join(BLENDSHAPES),
-    "coordinates": "pixels of the upright image; (0, 0) is the center of the top-left pixel; x right, y down, "
-    "z away from the camera in the same unit, with zero mean over the points of a face",
+    "coordinates": "pixels of the upright image; (0, 0) is the center of the top-left pixel; x right, y "
+    "down, z away from the camera in the same unit, with zero mean over the points of a face",
 }
 
 #: A row for each face: see docs/scale.md.

@@ -35,7 +35,7 @@ class StubSource:
 
 
 class StubAligner:
-    """As many faces as the image's width has tens, which depend on its pixels; the width's ones are not used."""
+    """As many faces as the image's width has tens; they depend on its first pixel."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

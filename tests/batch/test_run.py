@@ -14,7 +14,6 @@ from face_alignment_3d.version import __version__
 from tests.batch.conftest import files_in, picture, rows
 from tests.batch.stub_aligner import IMPOSSIBLE, StubSource
 
-
 pytestmark = pytest.mark.usefixtures("inline")
 
 
