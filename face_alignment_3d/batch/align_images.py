@@ -21,9 +21,9 @@ _IMAGE_COLUMNS: Final = ("image", "bytes", "path")
 class AlignImages:
     """For ``ray.data.Dataset.map_batches`` with ``batch_format="numpy"`` and a pool of actors.
 
-    A batch has a column ``image`` (arrays (H, W, 3), RGB, as of ``ray.data.read_images``), ``bytes`` (what is
-    in picture files, as of ``ray.data.read_binary_files``) or ``path`` (local files). The result has a row for
-    each row that goes in, in the same order: the other columns, ``path`` among them; ``faces``, a list of
+    A batch has a column ``image`` (RGB arrays (H, W, 3), as of ``ray.data.read_images``), ``bytes`` (what is
+    in picture files, as of ``ray.data.read_binary_files``) or ``path`` (local files). The result has a row
+    for each row that goes in, in the same order: the other columns, ``path`` among them; ``faces``, a list of
     :data:`~face_alignment_3d.batch.schema.FACE_STRUCT`; and ``error``, a text, or null where there was none.
 
     The aligner is made with the instance, one in each actor, with ``threads`` threads. Raises as
