@@ -29,8 +29,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help="find the landmarks of a whole collection, as Parquet",
         description="Finds the faces of all pictures of a collection and writes Parquet tables. The same "
         "command goes on after Ctrl-C, a crash or a kill, and does nothing twice.",
-        epilog="Exit code: 0; 1 when images failed, which the table `failures` lists, and the others are done; "
-        "2 when the work cannot begin or go on, because of a full disk, say; 130 on Ctrl-C, 143 on SIGTERM.",
+        epilog="Exit code: 0; 1 when images failed, which the table `failures` lists (others are done); 2 "
+        "when the work cannot begin or go on, because of a full disk, say; 130 on Ctrl-C, 143 on SIGTERM.",
     )
     parser.add_argument(
         "source",
