@@ -6,20 +6,18 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
 from face_alignment_3d.batch.progress import Advanced, Event, TaskDone
-from face_alignment_3d.batch.task_worker import BatchJob, Care, TaskWorker
+from face_alignment_3d.batch.task_worker import BatchJob, TaskWorker
 from face_alignment_3d.errors import BatchError, ImageRangeWarning
 
-#: Processes that may die in a task before it is done image by image, with care.
-_DEATHS: Final = 2
-#: Images that may end processes in a task done with care before the run is given up.
-_FATAL_IMAGES: Final = 10
+#: Deaths of processes that have not done anything, one after the other, before the run is given up.
+_MOST_EARLY_DEATHS: Final = 20
 #: Seconds that a process gets to end by itself.
 _PATIENCE: Final = 10.0
 
@@ -29,21 +27,10 @@ class _StoppedError(Exception):
 
 
 @dataclass
-class _Attempt:
-    """A task, and what has happened to it."""
-
-    task: int
-    deaths: int = 0
-    fatal: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
 class _Child:
     process: BaseProcess
     pipe: Connection
-    attempt: _Attempt | None = None
-    at: str | None = None
-    """With care: the key of the image that it works on."""
+    task: int | None = None
     images: int = 0
     """Of the task, so far."""
 
@@ -59,8 +46,8 @@ def run_in_processes(
     """Does ``tasks`` in ``processes`` processes with ``threads`` threads each; says what happens meanwhile.
 
     Ends early when ``should_stop`` says so, which is asked several times a second. A task in which a process
-    dies, out of memory, say, is done again; after two deaths image by image, and an image in which it dies
-    again is a failure. Leaving the iterator early ends the processes; unfinished tasks leave nothing behind.
+    dies, out of memory, say, is done again: see :class:`~.attempts.Attempts`. Leaving the iterator early ends
+    the processes; unfinished tasks leave nothing behind.
 
     Raises what a process raised that is not about one image: weights that cannot be loaded, a full disk; and
     :class:`BatchError` where processes keep dying.
@@ -77,18 +64,18 @@ class _Pool:
     def __init__(self, job: BatchJob, processes: int, threads: int, tasks: Sequence[int]) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._job, self._threads = job, threads
-        self._waiting = deque(_Attempt(task) for task in tasks)
+        self._waiting = deque(tasks)
         self._children = {index: self._start(index) for index in range(processes)}
         self._early_deaths = 0
 
     @property
     def is_busy(self) -> bool:
-        return bool(self._waiting) or any(child.attempt for child in self._children.values())
+        return bool(self._waiting) or any(child.task is not None for child in self._children.values())
 
     def events(self) -> Iterator[Event]:
         """What has happened since the last call; waits a moment for it."""
         for child in self._children.values():
-            if child.attempt is None and self._waiting:
+            if child.task is None and self._waiting:
                 self._give(child, self._waiting.popleft())
         by_handle: dict[Any, int] = {child.pipe: index for index, child in self._children.items()}
         for handle in wait(list(by_handle), timeout=0.2):
@@ -118,22 +105,19 @@ class _Pool:
         theirs.close()
         return _Child(process, ours)
 
-    def _give(self, child: _Child, attempt: _Attempt) -> None:
-        child.attempt, child.at, child.images = attempt, None, 0
-        careful = attempt.deaths >= _DEATHS
+    def _give(self, child: _Child, task: int) -> None:
+        child.task, child.images = task, 0
         with suppress(OSError):  # It has died, which the next reading tells.
-            child.pipe.send((attempt.task, attempt.fatal if careful else None))
+            child.pipe.send(task)
 
     def _heard(self, child: _Child, message: tuple[str, Any]) -> Iterator[Event]:
         match message:
             case ("images", count):
                 child.images += count
                 yield Advanced(count)
-            case ("at", key):
-                child.at = key
             case ("done", counts):
-                assert child.attempt is not None
-                task, child.attempt = child.attempt.task, None
+                assert child.task is not None
+                task, child.task = child.task, None
                 self._early_deaths = 0
                 yield TaskDone(task, counts)
             case ("raised", error):
@@ -145,20 +129,11 @@ class _Pool:
         child.pipe.close()
         how = _cause(child.process.exitcode)
         self._early_deaths += child.images == 0
-        attempt = child.attempt
-        if attempt is not None:
-            attempt.deaths += 1
-            if attempt.deaths > _DEATHS and child.at is not None:
-                attempt.fatal[child.at] = f"the process {how} while it worked on this image"
-            if len(attempt.fatal) > _FATAL_IMAGES or attempt.deaths > _DEATHS + _FATAL_IMAGES + 1:
-                raise BatchError(
-                    f"task {attempt.task} cannot be finished: its process {how} {attempt.deaths} times; "
-                    "see the system's log, and try fewer workers if memory ran out"
-                )
-            self._waiting.appendleft(attempt)
+        if child.task is not None:
+            self._waiting.appendleft(child.task)
             yield Advanced(-child.images)
         # Processes that die before they have done anything would be started for ever.
-        if self._early_deaths > 3 * len(self._children) + _FATAL_IMAGES:
+        if self._early_deaths > _MOST_EARLY_DEATHS:
             raise BatchError(f"processes end before they have done anything: the last one {how}")
         self._children[index] = self._start(index)
 
@@ -183,9 +158,7 @@ def _work(job: BatchJob, threads: int, index: int, pipe: Connection) -> None:
     try:
         worker = TaskWorker(job, threads=threads, index=index)
         while True:
-            task, fatal = pipe.recv()
-            care = None if fatal is None else Care(partial(_say, pipe, "at"), fatal)
-            _say(pipe, "done", worker.run(task, progress=partial(_say, pipe, "images"), care=care))
+            _say(pipe, "done", worker.run(pipe.recv(), progress=partial(_say, pipe, "images")))
     except (_StoppedError, EOFError):
         pass
     except Exception as error:

@@ -1,5 +1,6 @@
 """A batch from its source to its tables: planned, or gone on with."""
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -8,6 +9,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from face_alignment_3d.batch.aligner_options import AlignerOptions, AlignerSource
+from face_alignment_3d.batch.attempts import forget_attempts
 from face_alignment_3d.batch.destination import Destination
 from face_alignment_3d.batch.plan import write_plan
 from face_alignment_3d.batch.pool import run_in_processes
@@ -84,7 +86,14 @@ def run_batch(
         unfinished = set(tasks)
         left = sum(manifest.items_of(task) for task in tasks)
         report(Planned(manifest.items, before.images + before.failures, left, left_out))
-        job = BatchJob(manifest.source, _absolute(destination), chosen, _provenance(identity), every or 1)
+        job = BatchJob(
+            manifest.source,
+            _absolute(destination),
+            chosen,
+            _provenance(identity),
+            every or 1,
+            secrets.token_hex(8),
+        )
         counts = before
         try:
             for event in _events(job, tasks, ray=ray, workers=workers, should_stop=should_stop):
@@ -96,6 +105,7 @@ def run_batch(
         finally:
             opened.remove_parts()  # Processes may have died.
         if not unfinished:
+            forget_attempts(opened)
             replace(manifest, complete=True, counts=asdict(counts)).write(opened)
     return BatchSummary(counts, before, complete=not unfinished)
 

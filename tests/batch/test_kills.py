@@ -80,8 +80,9 @@ def test_killed_at_each_file(
                 moments += 1
         assert run(destination)
         assert files_in(destination) == undisturbed
-    # The plan, the manifest at the beginning and at the end, and four files for each of three tasks.
-    assert moments == 1 + 2 + 4 * 3
+    # The plan, the manifest at the beginning and at the end; for each of three tasks a note that it is begun,
+    # three shards and the mark that it is done.
+    assert moments == 1 + 2 + 5 * 3
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")

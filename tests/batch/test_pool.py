@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from face_alignment_3d.batch import run_batch
+from face_alignment_3d.batch.attempts import FATAL
 from face_alignment_3d.batch.progress import Advanced, Event
 from face_alignment_3d.errors import BatchError, WeightsError
 from tests.batch.conftest import files_in, in_this_process, picture, rows
@@ -71,7 +72,7 @@ def test_an_image_that_ends_the_process_is_a_failure(album: Path, tmp_path: Path
     assert summary.complete
     assert (summary.counts.images, summary.counts.failures) == (40, 3)
     (row,) = [row for row in rows(tmp_path / "out", "failures") if row["image"] == "deadly.png"]
-    assert row["reason"] == "the process was ended by SIGKILL while it worked on this image"
+    assert row["reason"] == FATAL
     assert len({row["image"] for row in rows(tmp_path / "out", "images")}) == 40
 
 
@@ -107,6 +108,6 @@ def test_what_cannot_be_loaded_is_raised(album: Path, tmp_path: Path) -> None:
 def test_processes_that_always_die_are_given_up(
     album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("face_alignment_3d.batch.pool._FATAL_IMAGES", 0)
+    monkeypatch.setattr("face_alignment_3d.batch.pool._MOST_EARLY_DEATHS", 2)
     with pytest.raises(BatchError, match="ended with exit code 7"):
         run(album, tmp_path / "out", aligner=_Fatal(), workers=1)

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.batch import AlignImages, RayOptions, run_batch
+from face_alignment_3d.batch.attempts import FATAL
 from face_alignment_3d.batch.progress import Event, TaskDone
 from face_alignment_3d.errors import BatchError
-from tests.batch.conftest import files_in, in_this_process
-from tests.batch.stub_aligner import StubAligner, StubSource
+from tests.batch.conftest import files_in, in_this_process, picture, rows
+from tests.batch.stub_aligner import DEADLY, StubAligner, StubSource
 
 ray = pytest.importorskip("ray")
 
@@ -127,6 +128,18 @@ def test_the_tasks_of_a_lost_node_are_done_elsewhere(
     assert lost
     assert lost[0] in {node for _, node in noting.processes()}
     assert files_in(tmp_path / "out") == undisturbed
+
+
+def test_an_image_that_ends_actors_is_a_failure(album: Path, tmp_path: Path, cluster: Any) -> None:
+    picture(album / "deadly.png", color=DEADLY)
+    summary = run(album, tmp_path / "out", cluster)
+    assert summary.complete
+    assert (summary.counts.images, summary.counts.failures) == (40, 3)
+    assert {"image": "deadly.png", "error": "BatchError", "reason": FATAL} in rows(
+        tmp_path / "out", "failures"
+    )
+    images = [row["image"] for row in rows(tmp_path / "out", "images")]
+    assert len(images) == len(set(images)) == 40
 
 
 def test_actors_that_fit_nowhere_are_refused(album: Path, tmp_path: Path, cluster: Any) -> None:
