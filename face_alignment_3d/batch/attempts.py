@@ -61,8 +61,8 @@ class Attempts:
         record = self._read(task)
         if record.begun >= _MOST:
             raise BatchError(
-                f"task {task} cannot be finished: {record.begun} processes ended in it; see the system's log, and "
-                "try fewer workers if memory ran out"
+                f"task {task} cannot be finished: {record.begun} processes ended in it; see the "
+                "system's log, and try fewer workers if memory ran out"
             )
         if record.at is not None:
             record.deaths[record.at] = record.deaths.get(record.at, 0) + 1

@@ -45,6 +45,7 @@ def run_batch(
     every: int | None = None,
     task_size: int | None = None,
     workers: int | None = None,
+    threads: int | None = None,
     ray: RayOptions | None = None,
     retry_failed: bool = False,
     report: Callable[[Event], None] = lambda _: None,
@@ -59,8 +60,9 @@ def run_batch(
     that was not finished is done anew.
 
     ``aligner`` is a :class:`~face_alignment_3d.batch.AlignerOptions` (the released weights by default).
-    ``workers`` processes of this machine share the work; None takes as many as there are cores, or GPUs. With
-    ``ray`` they are actors of a Ray cluster. ``retry_failed`` does tasks again that had failures.
+    ``workers`` processes of this machine share the work; None takes as many as there are cores, or GPUs. Each
+    has ``threads`` threads; None divides the cores among them. With ``ray`` the workers are actors of a Ray
+    cluster, and each has as many threads as :attr:`RayOptions.cpus`. ``retry_failed`` does tasks again that had failures.
 
     ``report`` hears what happens. ``should_stop`` ends the run early, without an exception.
 
@@ -68,7 +70,7 @@ def run_batch(
     other options, weights or versions; :class:`WeightsError` and the like for the aligner; OSError where
     nothing can be written.
     """
-    given = {"every": every, "task_size": task_size, "workers": workers}
+    given = {"every": every, "task_size": task_size, "workers": workers, "threads": threads}
     require_at_least_1(**{name: value for name, value in given.items() if value is not None})
     opened = Destination(destination)
     chosen = AlignerOptions() if aligner is None else aligner
@@ -96,7 +98,8 @@ def run_batch(
         )
         counts = before
         try:
-            for event in _events(job, tasks, ray=ray, workers=workers, should_stop=should_stop):
+            events = _events(job, tasks, ray=ray, workers=workers, threads=threads, should_stop=should_stop)
+            for event in events:
                 if isinstance(event, TaskDone):
                     counts += event.counts
                     unfinished.discard(event.task)
@@ -137,6 +140,7 @@ def _events(
     *,
     ray: RayOptions | None,
     workers: int | None,
+    threads: int | None,
     should_stop: Callable[[], bool],
 ) -> Iterator[Event]:
     if not tasks:
@@ -144,7 +148,7 @@ def _events(
     if ray is not None:
         return run_on_ray(job, tasks, ray, actors=workers, should_stop=should_stop)
     processes = min(len(tasks), job.aligner.usual_processes() if workers is None else workers)
-    threads = max(1, usable_cores() // processes)
+    threads = threads or max(1, usable_cores() // processes)
     return run_in_processes(job, tasks, processes=processes, threads=threads, should_stop=should_stop)
 
 

@@ -48,6 +48,9 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help="processes of this machine (one a core, or a GPU), or actors with --ray (all that fit)",
     )
     parser.add_argument(
+        "--threads", type=number, metavar="N", help="threads of each process (the cores, divided among them)"
+    )
+    parser.add_argument(
         "--task-size",
         type=number,
         metavar="N",
@@ -85,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
             every=args.every,
             task_size=args.task_size,
             workers=args.workers,
+            threads=args.threads,
             ray=ray,
             retry_failed=args.retry_failed,
             report=progress.report,
