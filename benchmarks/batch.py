@@ -162,7 +162,7 @@ def table(report: dict[str, object]) -> str:
     runs = report["runs"]
     assert isinstance(runs, list)
     lines = [
-        "| | seconds | images/s | against 1 process, 1 thread | core hours a million photos | largest difference, px |",
+        "| | seconds | images/s | against the first | core hours a million photos | largest difference, px |",
         "|---|---|---|---|---|---|",
     ]
     for entry in runs:

@@ -15,7 +15,7 @@ _REQUIREMENTS: Final = {
     **dict.fromkeys(("onnxruntime", "onnx", "onnxscript"), f"{_PACKAGE}[onnx]"),
     "av": f"{_PACKAGE}[video]",
     "pythonosc": f"{_PACKAGE}[osc]",
-    **dict.fromkeys(("pyarrow", "fsspec", "filelock"), f"{_PACKAGE}[batch]"),
+    **dict.fromkeys(("pyarrow", "fsspec"), f"{_PACKAGE}[batch]"),
     "ray": f"{_PACKAGE}[ray]",
     "tensorboard": f"{_PACKAGE}[train]",
 }

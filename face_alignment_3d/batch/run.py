@@ -62,7 +62,8 @@ def run_batch(
     ``aligner`` is a :class:`~face_alignment_3d.batch.AlignerOptions` (the released weights by default).
     ``workers`` processes of this machine share the work; None takes as many as there are cores, or GPUs. Each
     has ``threads`` threads; None divides the cores among them. With ``ray`` the workers are actors of a Ray
-    cluster, and each has as many threads as :attr:`RayOptions.cpus`. ``retry_failed`` does tasks again that had failures.
+    cluster, and each has as many threads as :attr:`RayOptions.cpus`. ``retry_failed`` does tasks again that
+    had failures.
 
     ``report`` hears what happens. ``should_stop`` ends the run early, without an exception.
 

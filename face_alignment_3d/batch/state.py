@@ -1,16 +1,15 @@
 """What a destination says of its run: the manifest, and which tasks are done."""
 
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
-
-from filelock import FileLock, Timeout
 
 from face_alignment_3d.batch.destination import Destination
 from face_alignment_3d.batch.schema import BATCH_SCHEMA, TABLES
 from face_alignment_3d.errors import BatchError
+from face_alignment_3d.weights.lock import exclusive
 
 _MANIFEST: Final = "manifest.json"
 _DONE: Final = "_state/done"
@@ -141,19 +140,25 @@ def forget(destination: Destination, tasks: Iterable[int]) -> None:
         destination.remove(f"{_DONE}/{_part(task)}.json")
 
 
-def locked(destination: Destination) -> AbstractContextManager[object]:
-    """Keeps other processes of this machine away from the destination, where that is on its file systems.
+@contextmanager
+def locked(destination: Destination) -> Iterator[None]:
+    """Keeps other processes away from a destination on this machine's file systems.
 
     Raises :class:`BatchError` where another process works on it.
     """
     if destination.local is None:
-        return nullcontext()
+        yield
+        return
     file = destination.local / _LOCK
     file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        return FileLock(file).acquire(timeout=0)
-    except Timeout as error:
-        raise BatchError(f"another process works on {destination.url}; wait for it, or stop it") from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(exclusive(file, timeout=0))
+        except TimeoutError as error:
+            raise BatchError(
+                f"another process works on {destination.url}; wait for it, or stop it"
+            ) from error
+        yield
 
 
 def _part(task: int) -> str:

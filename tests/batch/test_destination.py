@@ -75,7 +75,7 @@ def test_a_task_is_done_when_its_mark_and_its_shards_are_there(destination: Dest
 
 def test_two_processes_do_not_work_on_one_destination(tmp_path: Path) -> None:
     with locked(Destination(str(tmp_path))), pytest.raises(BatchError, match="another process works on"):
-        locked(Destination(str(tmp_path)))
+        locked(Destination(str(tmp_path))).__enter__()
     with locked(Destination(str(tmp_path))):
         pass
 
