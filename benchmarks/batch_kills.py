@@ -50,7 +50,7 @@ def main() -> None:
         begin = time.monotonic()
         subprocess.run(command(folder, "undisturbed"), check=True, cwd=ROOT, stderr=subprocess.DEVNULL)
         seconds = time.monotonic() - begin
-        chance = random.Random(args.seed)
+        chance = random.Random(args.seed)  # noqa: S311
         if args.ray:
             with_cluster(lambda cluster: all_runs(args, folder, chance, seconds, cluster))
         else:

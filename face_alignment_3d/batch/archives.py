@@ -40,7 +40,7 @@ def is_archive(path: str) -> bool:
 
 
 def tar_compression(path: str) -> str | None:
-    """fsspec's name of the compression of a tar; None for a plain tar."""
+    """The compression of a tar, as fsspec calls it; None for a plain tar."""
     return next(
         (kind for ending, kind in TAR_COMPRESSIONS.items() if kind and path.lower().endswith(ending)), None
     )

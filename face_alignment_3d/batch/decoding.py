@@ -42,6 +42,11 @@ class DecodedImage:
     time: float | None = None
     """Of a video: the time stamp in seconds."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels; (0, 0) where it failed."""
+        return (0, 0) if isinstance(self.content, Exception) else self.content.shape[:2]
+
 
 @dataclass(frozen=True, eq=False)
 class _Ready:
@@ -140,7 +145,7 @@ def _decode(item: Item, picture: Path | bytes) -> DecodedImage:
 
 
 def _decoded(image: DecodedImage) -> _Ready:
-    return _Ready(0 if isinstance(image.content, Exception) else image.content[..., 0].size, lambda: image)
+    return _Ready(image.size[0] * image.size[1], lambda: image)
 
 
 def _open(item: Item, picture: Path | bytes) -> AbstractContextManager[Image.Image]:

@@ -30,7 +30,7 @@ class Item:
     """Why there is nothing to be read: a folder that may not be opened, a damaged archive."""
 
     def __post_init__(self) -> None:
-        """Tables hold UTF-8: other bytes of names become escapes, such as ``\\udce9``."""
+        """Tables hold UTF-8: other bytes of names become escapes, as of Python's "backslashreplace"."""
         for name in ("key", "problem"):
             text: str | None = getattr(self, name)
             if text is not None and not text.isascii():

@@ -116,10 +116,10 @@ class _Pool:
                 child.images += count
                 yield Advanced(count)
             case ("done", counts):
-                assert child.task is not None
-                task, child.task = child.task, None
                 self._early_deaths = 0
-                yield TaskDone(task, counts)
+                if child.task is not None:
+                    task, child.task = child.task, None
+                    yield TaskDone(task, counts)
             case ("raised", error):
                 raise error
 

@@ -104,8 +104,9 @@ def run_batch(
                 if isinstance(event, TaskDone):
                     counts += event.counts
                     unfinished.discard(event.task)
-                    event = replace(event, items=manifest.items_of(event.task))
-                report(event)
+                    report(replace(event, items=manifest.items_of(event.task)))
+                else:
+                    report(event)
         finally:
             opened.remove_parts()  # Processes may have died.
         if not unfinished:

@@ -61,8 +61,7 @@ class Shard:
         if isinstance(outcome, Exception):
             self.add_failure(image.key, outcome)
             return
-        assert not isinstance(image.content, Exception)
-        height, width = image.content.shape[:2]
+        height, width = image.size
         row = {"image": image.key, "frame": image.frame, "time": image.time, "height": height, "width": width}
         self._append("images", [{**row, "faces": len(outcome)}])
         self._append("faces", face_rows(image.key, outcome, self._provenance))
