@@ -1,4 +1,4 @@
-"""Which aligner works on a batch: as a value that can be sent to other processes and machines."""
+"""The choice of an aligner, as a value that can be sent to other processes and machines."""
 
 import os
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class BatchAligner(Protocol):
-    """What a batch asks of an aligner; :class:`face_alignment_3d.FaceAligner3D` is one."""
+    """An aligner, as far as a batch needs one; :class:`face_alignment_3d.FaceAligner3D` is one."""
 
     def detect(self, image: npt.NDArray[np.uint8], /) -> list[Face3D]:
         """The faces of an RGB image (H, W, 3)."""
@@ -35,14 +35,14 @@ class BatchAligner(Protocol):
 
 
 class AlignerSource(Protocol):
-    """What makes an aligner in each process. It can be pickled."""
+    """A maker of aligners, one in each process. It can be pickled."""
 
     def identity(self) -> dict[str, Any]:
         """Everything that results depend on, as JSON: ``weights_sha256`` is among it."""
         ...
 
     def usual_processes(self) -> int:
-        """How many processes keep this machine busy."""
+        """The number of processes that keep this machine busy."""
         ...
 
     def open(self, *, threads: int, index: int = 0) -> BatchAligner:

@@ -31,7 +31,7 @@ class Member:
     size: int
     """Bytes, unpacked."""
     offset: int | None
-    """Where it begins in a tar, after decompression; None in a zip."""
+    """Bytes before it in a tar, after decompression; None in a zip."""
 
 
 def is_archive(path: str) -> bool:

@@ -24,7 +24,7 @@ FATAL: Final = (
 
 @dataclass(frozen=True)
 class Care:
-    """How to do a task in which processes died: image by image, without some."""
+    """The way to do a task in which processes died: image by image, without some."""
 
     before: Callable[[str], None]
     """Called with an item's key before it is worked on."""
@@ -34,7 +34,7 @@ class Care:
 
 @dataclass
 class _Record:
-    """What is known of the attempts of a task."""
+    """The attempts of a task so far."""
 
     run: str
     begun: int = 0

@@ -25,9 +25,9 @@ class Item:
     member: str | None = None
     """The name inside an archive."""
     offset: int | None = None
-    """Where it begins in a tar, after decompression."""
+    """Bytes before it in a tar, after decompression."""
     problem: str | None = None
-    """Why there is nothing to be read: a folder that may not be opened, a damaged archive."""
+    """The reason for which nothing can be read: a folder that may not be opened, a damaged archive."""
 
     def __post_init__(self) -> None:
         """Tables hold UTF-8: other bytes of names become escapes, as of Python's "backslashreplace"."""

@@ -73,7 +73,7 @@ class _Pool:
         return bool(self._waiting) or any(child.task is not None for child in self._children.values())
 
     def events(self) -> Iterator[Event]:
-        """What has happened since the last call; waits a moment for it."""
+        """The events since the last call; waits a moment for one."""
         for child in self._children.values():
             if child.task is None and self._waiting:
                 self._give(child, self._waiting.popleft())

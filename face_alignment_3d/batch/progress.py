@@ -1,4 +1,4 @@
-"""What is said while a batch is at work."""
+"""Events of a batch that is at work."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -8,7 +8,7 @@ from face_alignment_3d.batch.state import TaskCounts
 
 @dataclass(frozen=True)
 class Planned:
-    """What there is to do is known."""
+    """The plan is there, and the size of what is left."""
 
     items: int
     """Pictures and videos of the plan."""

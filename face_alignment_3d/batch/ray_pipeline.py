@@ -20,7 +20,7 @@ _MOST_BLOCKS: Final = 10_000
 
 @dataclass(frozen=True)
 class RayOptions:
-    """Where a batch runs, and what each of its actors gets."""
+    """The cluster of a batch, and the share of it that each actor gets."""
 
     address: str = "auto"
     """Of the cluster: "auto" (the one that this machine belongs to), "host:port", "ray://host:port", or
@@ -105,7 +105,7 @@ class _TaskActor:
 
 
 def _most_actors(resources: dict[str, float], options: RayOptions) -> int:
-    """How many actors fit on the cluster."""
+    """The number of actors that fit on the cluster."""
     fitting = [
         int(resources.get(name, 0) / share)
         for name, share in (("CPU", options.cpus), ("GPU", options.gpus))

@@ -27,7 +27,7 @@ from face_alignment_3d.version import __version__
 
 @dataclass(frozen=True)
 class BatchSummary:
-    """What a batch has come to."""
+    """The result of a run."""
 
     counts: TaskCounts
     """Of all that is in the destination."""
@@ -99,7 +99,15 @@ def run_batch(
         )
         counts = before
         try:
-            events = _events(job, tasks, ray=ray, workers=workers, threads=threads, should_stop=should_stop)
+            events = _events(
+                job,
+                tasks,
+                all_tasks=manifest.tasks,
+                ray=ray,
+                workers=workers,
+                threads=threads,
+                should_stop=should_stop,
+            )
             for event in events:
                 if isinstance(event, TaskDone):
                     counts += event.counts
@@ -140,6 +148,7 @@ def _events(
     job: BatchJob,
     tasks: Sequence[int],
     *,
+    all_tasks: int,
     ray: RayOptions | None,
     workers: int | None,
     threads: int | None,
@@ -149,7 +158,8 @@ def _events(
         return iter(())
     if ray is not None:
         return run_on_ray(job, tasks, ray, actors=workers, should_stop=should_stop)
-    processes = min(len(tasks), job.aligner.usual_processes() if workers is None else workers)
+    # By all tasks, not by those that are left: with other threads the results differ in the last bits.
+    processes = min(all_tasks, workers or job.aligner.usual_processes())
     threads = threads or max(1, usable_cores() // processes)
     return run_in_processes(job, tasks, processes=processes, threads=threads, should_stop=should_stop)
 

@@ -21,7 +21,7 @@ def _floats(count: int) -> pa.DataType:
     return pa.list_(pa.field("element", pa.float32()), count)  # As Parquet calls it, and gives it back.
 
 
-#: What is said of the run in every row of the faces, so that tables of several runs can be put together.
+#: Columns about the run, in every row of the faces, so that tables of several runs can be put together.
 _PROVENANCE: Final = [
     pa.field("weights_sha256", pa.string(), nullable=False),
     pa.field("library_version", pa.string(), nullable=False),
@@ -90,7 +90,7 @@ FACE_STRUCT: Final = pa.struct(_FACE)
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where faces come from: what every row says."""
+    """The origin of faces, which every row names."""
 
     weights_sha256: str
     library_version: str = __version__

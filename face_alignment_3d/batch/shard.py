@@ -31,7 +31,7 @@ class Shard:
         self._paths: dict[str, Path] = {}
         self._parts = ExitStack()
         self.counts = TaskCounts()
-        """What was added."""
+        """Counts of what was added."""
 
     def __enter__(self) -> "Shard":
         with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""What there is to be aligned: the pictures and videos that a path or a url of fsspec's means."""
+"""The pictures and videos that a path or a url of fsspec's means."""
 
 import os
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Source:
         self._is_local = isinstance(self._fs, LocalFileSystem)
         self._videos = videos
         self.videos_left_out = 0
-        """How many videos were found and not taken; known when :meth:`items` has ended."""
+        """Number of videos that were found and not taken; known when :meth:`items` has ended."""
 
     def items(self) -> Iterator[Item]:
         """Everything that is to be aligned, in an order that depends on names alone.

@@ -1,4 +1,4 @@
-"""What a destination says of its run: the manifest, and which tasks are done."""
+"""The state of a run, as files in its destination: the manifest, and marks of tasks that are done."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ _LOCK: Final = "_state/lock"
 
 @dataclass(frozen=True)
 class TaskCounts:
-    """What one task, or several, have come to."""
+    """Results of one task or several, counted."""
 
     images: int = 0
     """Pictures and frames that could be read."""
@@ -38,7 +38,7 @@ class TaskCounts:
 
 @dataclass(frozen=True)
 class RunManifest:
-    """What must be the same for a run to go on, and the size of its plan."""
+    """Source and options, which must be the same for a run to go on, and the size of its plan."""
 
     source: str
     options: Mapping[str, Any]
@@ -52,7 +52,7 @@ class RunManifest:
     """The fields of :class:`TaskCounts`, when it is complete."""
 
     def items_of(self, task: int) -> int:
-        """How many items a task has."""
+        """The number of items of a task."""
         return min(self.task_size, self.items - task * self.task_size)
 
     def write(self, destination: Destination) -> None:

@@ -1,4 +1,4 @@
-"""What is known of tasks in which processes died."""
+"""Tasks in which processes died."""
 
 from pathlib import Path
 

@@ -27,7 +27,7 @@ def run(source: Path, destination: Path, **options: Any) -> Any:
 
 @pytest.fixture
 def undisturbed(album: Path, tmp_path: Path) -> dict[str, bytes]:
-    """What a run in one process writes."""
+    """The files that a run in one process writes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("face_alignment_3d.batch.run.run_in_processes", in_this_process)
         run(album, tmp_path / "undisturbed")

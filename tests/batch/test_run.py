@@ -1,6 +1,7 @@
 """Whole batches, with an aligner that is made up."""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from face_alignment_3d.batch import FACES, FAILURES, IMAGES, run_batch
+from face_alignment_3d.batch.progress import Event
+from face_alignment_3d.batch.task_worker import BatchJob
 from face_alignment_3d.errors import BatchError
 from face_alignment_3d.version import __version__
-from tests.batch.conftest import files_in, picture, rows
+from tests.batch.conftest import files_in, in_this_process, picture, rows
 from tests.batch.stub_aligner import IMPOSSIBLE, StubSource
 
 pytestmark = pytest.mark.usefixtures("inline")
@@ -164,3 +167,21 @@ def test_the_manifest_says_when_all_is_done(album: Path, tmp_path: Path) -> None
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["complete"]
     assert manifest["counts"]["images"] == 40
+
+
+def test_a_part_of_a_run_has_the_threads_of_the_whole(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With other threads the network's results differ in the last bits."""
+    seen: list[int] = []
+
+    def in_process(job: BatchJob, tasks: Sequence[int], *, threads: int, **options: Any) -> Iterator[Event]:
+        seen.append(threads)
+        return in_this_process(job, tasks, threads=threads, **options)
+
+    monkeypatch.setattr("face_alignment_3d.batch.run.run_in_processes", in_process)
+    monkeypatch.setattr("face_alignment_3d.batch.run.usable_cores", lambda: 8)
+    stop = iter([False] * 5 + [True])
+    run(album, tmp_path / "out", workers=4, should_stop=lambda: next(stop))
+    run(album, tmp_path / "out", workers=4)
+    assert seen == [2, 2]
