@@ -52,7 +52,7 @@ class Comparison:
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     dist, folder = _dist(), tmp_path_factory.mktemp("photos")
     info = json.loads((dist / "models" / "models.json").read_text(encoding="utf-8"))
-    aligner = FaceAligner3D(info["preset"], backend="onnx", offline=True)
+    aligner = FaceAligner3D(info["cascade"]["name"], backend="onnx", blendshapes=True, offline=True)
     given, found, listed = [], [], []
     for name, photo in _photos():
         Image.fromarray(photo).save(folder / name)
