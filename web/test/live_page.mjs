@@ -19,13 +19,17 @@ try {
       });
     };
     const text = () => page.locator("#status").textContent();
+    const numbers = async () => ({
+      pose: await page.locator(".pose dd").allTextContents(),
+      bars: await page.locator(".bar").evaluateAll((rows) => Object.fromEntries(rows.map((row) => [row.dataset.name, Number(row.querySelector("b").textContent)]))),
+    });
     const shot = (name) => page.screenshot({ path: `${folder}/${name}.png` });
     await page.goto(`${server.address}/`);
     await state("ready");
     const ready = await text();
     await page.locator("#file").setInputFiles(`${folder}/photo.png`);
     await state("photo");
-    const photo = { text: await text(), faces: await page.evaluate(() => document.body.dataset.faces) };
+    const photo = { text: await text(), faces: await page.evaluate(() => document.body.dataset.faces), ...(await numbers()) };
     await shot("photo-page");
     await page.locator("#file").setInputFiles(`${folder}/no-photo.png`);
     await state("error");
@@ -33,7 +37,7 @@ try {
     await page.locator("#camera").click();
     await state("camera");
     await page.waitForTimeout(6000);
-    const camera = { text: await text(), ...(await page.evaluate(() => ({ ...document.body.dataset }))) };
+    const camera = { text: await text(), ...(await page.evaluate(() => ({ ...document.body.dataset }))), ...(await numbers()) };
     await shot("camera-page");
     await page.locator("#camera").click();
     await state("ready");

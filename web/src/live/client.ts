@@ -18,9 +18,11 @@ export class AlignerWorker {
     };
   }
 
-  /** Starts the worker and waits for the networks. */
+  /** Starts the worker, with what the page's address says, and waits for the networks. */
   static async open(): Promise<{ aligner: AlignerWorker; ready: Of<"ready"> }> {
-    const aligner = new AlignerWorker(new Worker(new URL("worker.js", import.meta.url), { type: "module" }));
+    const address = new URL("worker.js", import.meta.url);
+    address.search = location.search;
+    const aligner = new AlignerWorker(new Worker(address, { type: "module" }));
     return { aligner, ready: (await aligner.reply()) as Of<"ready"> };
   }
 

@@ -119,7 +119,7 @@ async function follow(source: Camera, isWanted: () => boolean): Promise<void> {
   let asked = await ask(true);
   while (isWanted()) {
     const { time } = asked;
-    const { image: seen, faces: found } = await asked.answer;
+    const { image: seen, faces: found, took } = await asked.answer;
     if (!isWanted()) return seen.close();
     asked = await ask(false);
     show(seen, found);
@@ -128,7 +128,7 @@ async function follow(source: Camera, isWanted: () => boolean): Promise<void> {
     if (times.length > 30) times.shift();
     const rate = times.length < 2 ? 0 : ((times.length - 1) * 1000) / (now - times[0]);
     say(`${rate.toFixed(1)} frames a second, ${(now - time).toFixed(0)} ms behind the camera (${provider})`, "camera");
-    document.body.dataset.rate = rate.toFixed(2);
+    Object.assign(document.body.dataset, { rate: rate.toFixed(2), took: took.toFixed(1), late: (now - time).toFixed(1) });
   }
   (await asked.answer).image.close();
 }

@@ -1,6 +1,7 @@
 /** Aligns photos and frames beside the page, which goes on drawing meanwhile. */
 
 import { FaceAligner3D } from "../aligner/aligner";
+import type { Provider } from "../aligner/runtime";
 import { FaceTracker, type TrackedFace } from "../aligner/tracker";
 
 /** What the page asks: the faces of a photo, or of the next frame of a camera, whose first one is `fresh`. */
@@ -20,7 +21,14 @@ const worker = self as unknown as {
 };
 
 async function start(): Promise<void> {
-  const aligner = await FaceAligner3D.load({ blendshapes: true });
+  // ?provider=wasm&threads=2, for measuring.
+  const asked = new URLSearchParams(location.search);
+  const [provider, threads] = [asked.get("provider") ?? "auto", asked.get("threads")];
+  const aligner = await FaceAligner3D.load({
+    blendshapes: true,
+    provider: provider as Provider,
+    threads: threads === null ? undefined : Number(threads),
+  });
   let tracker = new FaceTracker(aligner);
 
   async function facesOf(request: Request): Promise<TrackedFace[]> {
@@ -39,8 +47,8 @@ async function start(): Promise<void> {
       worker.postMessage({ kind: "error", message: (error as Error).message });
     }
   };
-  const { provider, weights, blendshapeNames } = aligner;
-  worker.postMessage({ kind: "ready", provider, weights, blendshapes: blendshapeNames });
+  const { weights, blendshapeNames } = aligner;
+  worker.postMessage({ kind: "ready", provider: aligner.provider, weights, blendshapes: blendshapeNames });
 }
 
 start().catch((error: Error) => worker.postMessage({ kind: "error", message: error.message }));

@@ -25,10 +25,12 @@ const panel = new FacePanel(find("panel"), data.blendshapes);
 const scene = FaceScene.open(find("space"));
 const pictures = new Map<number, HTMLImageElement>();
 const ids = [...new Set(data.frames.flatMap((frame) => frame.faces.map((face) => face.id)))].sort((a, b) => a - b);
+/** The last picture that was there: shown while that of a frame is decoded, so that films do not flicker. */
+let latest: HTMLImageElement | null = null;
 let current = 0;
 let playing = false;
 
-function picture(index: number): HTMLImageElement | null {
+function load(index: number): HTMLImageElement | null {
   const source = data.frames[index]?.picture ?? null;
   if (source === null) return null;
   let image = pictures.get(index);
@@ -38,7 +40,14 @@ function picture(index: number): HTMLImageElement | null {
     image.src = source;
     pictures.set(index, image);
   }
-  return image.complete ? image : null;
+  return image;
+}
+
+function picture(index: number): HTMLImageElement | null {
+  const image = load(index);
+  if (image === null) return null;
+  if (image.complete) latest = image;
+  return latest;
 }
 
 function show(index: number): void {
@@ -49,7 +58,7 @@ function show(index: number): void {
   slider.value = String(index);
   find("clock").textContent = `${(frame?.time ?? 0).toFixed(2)} s`;
   photo.show({ picture: picture(index), width: data.width, height: data.height, faces }, shownNow(), isClose() ? face : null);
-  picture(index + 1);
+  for (const next of [1, 2, 3]) load(index + next);
   scene?.show(face, shownNow());
   panel.show(face);
   document.body.dataset.frame = String(index);
