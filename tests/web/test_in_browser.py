@@ -65,7 +65,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
         given.append(aligner.detect(photo, boxes=[box]))
         listed.append({"file": f"/{name}", "boxes": [box]})
     (folder / "photos.json").write_text(json.dumps(listed), encoding="utf-8")
-    seen = run_in_chromium("align.mjs", dist, folder, "wasm", timeout=600)
+    seen = run_in_chromium("align.mjs", dist, folder, "wasm")
     milliseconds = np.array(seen["times"])
     best = 1000 / milliseconds.min()
     print(f"{1000 / np.median(milliseconds):.1f} fps at the median, {best:.1f} at best")  # noqa: T201
@@ -130,7 +130,7 @@ def test_the_page_with_a_photo_a_camera_and_no_network(tmp_path: Path) -> None:
             frame = io.BytesIO()
             Image.fromarray(np.roll(photo, shift, axis=1)).save(frame, "JPEG", quality=90)
             film.write(frame.getvalue())
-    seen = run_in_chromium("live_page.mjs", dist, tmp_path, timeout=600)
+    seen = run_in_chromium("live_page.mjs", dist, tmp_path)
     assert seen["complaints"] == []
     assert all(request.startswith(seen["origin"]) for request in seen["requests"])
     assert seen["photo"]["faces"] == "1"

@@ -14,7 +14,7 @@ try {
   const seen = await withPage({ executable, args, offline: false, size: { width: 1000, height: 600 } }, async (page) => {
     const state = async (name) => {
       const wanted = (n) => document.body.dataset.state === n;
-      await page.waitForFunction(wanted, name, { timeout: 120000 }).catch(async () => {
+      await page.waitForFunction(wanted, name).catch(async () => {
         throw new Error(`never ${name}: ${await text()}`);
       });
     };
@@ -42,7 +42,7 @@ try {
     await page.locator("#camera").click();
     await state("ready");
     await page.evaluate(() => navigator.serviceWorker.ready);
-    await page.waitForFunction(() => navigator.serviceWorker.controller !== null, null, { timeout: 30000 });
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     server.close();
     closed = true;
     await page.reload();

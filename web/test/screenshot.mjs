@@ -10,7 +10,7 @@ try {
   const { complaints } = await withPage({ executable, offline: server === null, size: { width: 1280, height: 640 } }, async (page) => {
     await page.goto(server === null ? pathToFileURL(source).href : `${server.address}/`);
     if (server !== null) {
-      const state = (name) => page.waitForFunction((n) => document.body.dataset.state === n, name, { timeout: 120000 });
+      const state = (name) => page.waitForFunction((n) => document.body.dataset.state === n, name);
       await state("ready");
       await page.locator("#file").setInputFiles(photo);
       await state("photo");

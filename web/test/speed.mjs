@@ -13,9 +13,9 @@ const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.l
 try {
   const seen = await withPage({ executable, args, offline: false, size: { width: 1280, height: 640 } }, async (page) => {
     await page.goto(`${server.address}/?provider=wasm${threads === undefined ? "" : `&threads=${threads}`}`);
-    await page.waitForFunction(() => document.body.dataset.state === "ready", null, { timeout: 120000 });
+    await page.waitForFunction(() => document.body.dataset.state === "ready");
     await page.locator("#camera").click();
-    await page.waitForFunction(() => document.body.dataset.faces === "1", null, { timeout: 60000 });
+    await page.waitForFunction(() => document.body.dataset.faces === "1");
     await page.waitForTimeout(3000);
     const samples = [];
     for (let i = 0; i < 4 * seconds; i += 1) {
