@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 import shlex
 import sys
 import time
@@ -35,7 +36,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "the data.",
     )
     parser.add_argument(
-        "preset", choices=["lite", "lite-wide", "base", "paper", "blendshapes"], help="what to train"
+        "preset", choices=["nano", "lite", "lite-wide", "base", "paper", "blendshapes"], help="what to train"
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="photos68/, faces/ and models/")
     parser.add_argument(
@@ -58,7 +59,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--stage",
         choices=_STAGES,
-        help="with --start: prune makes lite of lite-wide, depth trains Z and visibility alone; "
+        help="with --start: prune makes lite of lite-wide and nano of lite, depth trains Z and visibility alone; "
         "docs/training.md describes them",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
@@ -76,6 +77,13 @@ def add_parser(subparsers: "_Subparsers") -> None:
         type=float,
         metavar="R",
         help="at its highest, not of paper (default: the preset's); larger batches stand larger ones",
+    )
+    parser.add_argument(
+        "--teacher-weight",
+        type=float,
+        metavar="W",
+        help="what the predictions of `train-data predict-teacher` count in the labels, where a careful hand "
+        "counts 1; 0 needs none (default: 1 for nano, else 0)",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="(default: the preset's)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
@@ -163,12 +171,11 @@ def _train_blendshapes(args: argparse.Namespace) -> int:
 def _train_joint(
     args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
 ) -> "WeightsEntry | None":
-    from face_alignment_3d.training.recipes.config import BASE, LITE, STAGES
+    from face_alignment_3d.training.recipes.config import compact_config
     from face_alignment_3d.training.recipes.recipe import run_joint_recipe
 
-    config = BASE if args.preset == "base" else LITE if args.stage is None else STAGES[args.stage]
     config = dataclasses.replace(
-        config, preset=args.preset, reinitialized=tuple(dict.fromkeys(args.reinitialize))
+        compact_config(args.preset, args.stage), reinitialized=tuple(dict.fromkeys(args.reinitialize))
     )
     for name in ("batch_size", "learning_rate"):
         value = getattr(args, name)
@@ -176,6 +183,10 @@ def _train_joint(
             if not value > 0:
                 raise DataError(f"expected --{name.replace('_', '-')} above 0; got {value}")
             config = dataclasses.replace(config, **{name: value})
+    if args.teacher_weight is not None:
+        if not 0 <= args.teacher_weight < math.inf:
+            raise DataError(f"expected --teacher-weight of at least 0; got {args.teacher_weight}")
+        config = dataclasses.replace(config, teacher_weight=args.teacher_weight)
     return run_joint_recipe(
         _with_options(config, args, steps="steps"),
         args.data,
@@ -248,7 +259,7 @@ def _command(args: argparse.Namespace) -> str:
     if args.end_to_end:
         words += ["--end-to-end"]
     words += ["--out", f"runs/{args.preset}"]
-    for name in ("steps", "seed", "precision", "batch_size", "learning_rate"):
+    for name in ("steps", "seed", "precision", "batch_size", "learning_rate", "teacher_weight"):
         value = getattr(args, name)
         if value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]

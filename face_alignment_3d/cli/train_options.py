@@ -18,6 +18,8 @@ def require_fitting_options(args: argparse.Namespace) -> None:
             raise DataError("expected --start with lite or base, got it with paper; leave it out")
         if args.batch_size is not None or args.learning_rate is not None:
             raise DataError("expected --batch-size and --learning-rate with lite or base, got one with paper")
+        if args.teacher_weight is not None:
+            raise DataError("expected --teacher-weight with nano, lite or base, got it with paper")
         if args.derived_data is not None and args.data is None:
             raise DataError("expected --data with --derived-data, got --derived-data alone")
         if args.data is None and not args.dataset:
@@ -48,8 +50,8 @@ def require_fitting_options(args: argparse.Namespace) -> None:
             "expected --derived-data, the folder that `face-alignment-3d train-data fuse-labels` and "
             "`synthesize-views` wrote to; got none"
         )
-    if args.stage == "prune" and args.preset != "lite":
-        raise DataError(f"expected --stage prune with lite, got it with {args.preset}")
+    if args.stage == "prune" and args.preset not in ("nano", "lite"):
+        raise DataError(f"expected --stage prune with nano or lite, got it with {args.preset}")
 
 
 def _check_blendshapes(args: argparse.Namespace) -> None:
@@ -58,6 +60,7 @@ def _check_blendshapes(args: argparse.Namespace) -> None:
         "--start": args.start,
         "--steps": args.steps,
         "--precision": args.precision,
+        "--teacher-weight": args.teacher_weight,
     }
     if given := [name for name, value in options.items() if value is not None]:
         raise DataError(f"expected no {', '.join(given)} with blendshapes; leave it out")

@@ -15,6 +15,7 @@ from face_alignment_3d.training.engine.trainer import Report, Trainer, TrainingP
 from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
+from face_alignment_3d.training.pruning.narrow import narrow
 from face_alignment_3d.training.pruning.prune import prune
 from face_alignment_3d.training.recipes.config import TrainingConfig
 
@@ -60,8 +61,11 @@ def train_joint(
     checkpoint = out / "checkpoint.safetensors"
     if start is not None and config.pruned_from is not None and not checkpoint.exists():
         report(f"pruning {config.pruned_from} to {config.preset}")
-        maker = batches(None)
-        prune(start, cascade, (maker.batch(step).crops for step in range(_PRUNING_BATCHES)))
+        if config.preset == "nano":
+            narrow(start, cascade)
+        else:
+            maker = batches(None)
+            prune(start, cascade, (maker.batch(step).crops for step in range(_PRUNING_BATCHES)))
     trainer = Trainer(cascade, plan, checkpoint, processes=processes)
     trainer.resume(report)
     trainer.until(config.steps, batches(processes.shard(config.batch_size)), data.validation, report)

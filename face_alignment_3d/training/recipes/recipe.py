@@ -8,7 +8,7 @@ from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.data.chosen_data import load_chosen_data
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.data.training_data import load_training_data
+from face_alignment_3d.training.data.training_data import TrainingData, load_training_data
 from face_alignment_3d.training.engine.batches import Pool
 from face_alignment_3d.training.engine.export import DATA, export_weights
 from face_alignment_3d.training.engine.processes import Processes
@@ -60,7 +60,7 @@ def run_joint_recipe(
         steps=config.steps,
         command=command,
         errors=errors,
-        data=DATA,
+        data=_described(samples),
         starts_from=config.starts_from,
     )
     report(_wrote(out, entry))
@@ -111,6 +111,12 @@ def run_paper_recipe(
     entry = export_weights(cascade, config, out, steps=steps, command=command, errors=errors, data=described)
     report(_wrote(out, entry))
     return entry
+
+
+def _described(samples: TrainingData) -> tuple[str, ...]:
+    if samples.teacher is None:
+        return DATA
+    return (*DATA, f"what weights {samples.teacher['weights_sha256'][:16]} say of these photos and views")
 
 
 def _paper_samples(
