@@ -85,6 +85,12 @@ def add_parser(subparsers: "_Subparsers") -> None:
         help="what the predictions of `train-data predict-teacher` count in the labels, where a careful hand "
         "counts 1; 0 needs none (default: 1 for nano, else 0)",
     )
+    parser.add_argument(
+        "--teacher",
+        metavar="NAME|FILE",
+        help="a trained network that sees each crop, in place of predictions made once for each photo: twice "
+        "the cost, for a GPU",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="(default: the preset's)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     parser.add_argument(
@@ -173,6 +179,7 @@ def _train_joint(
 ) -> "WeightsEntry | None":
     from face_alignment_3d.training.recipes.config import compact_config
     from face_alignment_3d.training.recipes.recipe import run_joint_recipe
+    from face_alignment_3d.weights.store import resolve_weights
 
     config = dataclasses.replace(
         compact_config(args.preset, args.stage), reinitialized=tuple(dict.fromkeys(args.reinitialize))
@@ -187,6 +194,8 @@ def _train_joint(
         if not 0 <= args.teacher_weight < math.inf:
             raise DataError(f"expected --teacher-weight of at least 0; got {args.teacher_weight}")
         config = dataclasses.replace(config, teacher_weight=args.teacher_weight)
+    if args.teacher is not None and config.teacher_weight == 0:
+        raise DataError("expected --teacher with a --teacher-weight above 0; got 0, with which it says nothing")
     return run_joint_recipe(
         _with_options(config, args, steps="steps"),
         args.data,
@@ -195,6 +204,7 @@ def _train_joint(
         command=_command(args),
         derived_data=args.derived_data,
         start=args.start,
+        teacher=None if args.teacher is None else resolve_weights(args.teacher),
         report=report,
     )
 
@@ -238,6 +248,7 @@ def _with_options(config: "_Config", args: argparse.Namespace, *, steps: str) ->
 def _command(args: argparse.Namespace) -> str:
     """The command that makes the same weights, with a neutral place for the data."""
     from face_alignment_3d.weights.integrity import sha256_of
+    from face_alignment_3d.weights.store import resolve_weights
 
     words = ["face-alignment-3d", "train", args.preset]
     if args.data is not None:
@@ -253,6 +264,8 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--reinitialize", prefix]
     if args.stage is not None:
         words += ["--stage", args.stage]
+    if args.teacher is not None:
+        words += ["--teacher", f"{sha256_of(resolve_weights(args.teacher))[:16]}.safetensors"]
     for name in ("resnet152", "resnet200"):
         if getattr(args, name) is not None:
             words += [f"--{name}", f"{name}.safetensors"]

@@ -18,8 +18,8 @@ def require_fitting_options(args: argparse.Namespace) -> None:
             raise DataError("expected --start with lite or base, got it with paper; leave it out")
         if args.batch_size is not None or args.learning_rate is not None:
             raise DataError("expected --batch-size and --learning-rate with lite or base, got one with paper")
-        if args.teacher_weight is not None:
-            raise DataError("expected --teacher-weight with nano, lite or base, got it with paper")
+        if args.teacher_weight is not None or args.teacher is not None:
+            raise DataError("expected --teacher-weight and --teacher with nano, lite or base, got one with paper")
         if args.derived_data is not None and args.data is None:
             raise DataError("expected --data with --derived-data, got --derived-data alone")
         if args.data is None and not args.dataset:
@@ -61,6 +61,7 @@ def _check_blendshapes(args: argparse.Namespace) -> None:
         "--steps": args.steps,
         "--precision": args.precision,
         "--teacher-weight": args.teacher_weight,
+        "--teacher": args.teacher,
     }
     if given := [name for name, value in options.items() if value is not None]:
         raise DataError(f"expected no {', '.join(given)} with blendshapes; leave it out")

@@ -82,7 +82,7 @@ class TrainingData:
 def load_training_data(data: Path, derived_data: Path, config: RunConfig) -> TrainingData:
     """Reads all photos below ``data``, the fused labels and the novel views below ``derived_data``.
 
-    Where ``config.teacher_weight`` is above 0, the labels that are trained on are mixed with a teacher's
+    Where ``config.teacher_weight`` is above 0 and no teacher sees the crops themselves, the labels that are trained on are mixed with a teacher's
     predictions, which must be there too; those that are held out are not. About a minute and 4 GB in full.
     Raises :class:`DataError` for what is missing, and for labels or predictions that were made for other
     photos.
@@ -90,7 +90,8 @@ def load_training_data(data: Path, derived_data: Path, config: RunConfig) -> Tra
     labels = load_fused_labels(derived_data)
     sets = {faces.name: faces for faces in open_training_sets(data)}
     fused = {name: labels.of(faces) for name, faces in sets.items()}
-    teacher = load_teacher_predictions(derived_data) if config.teacher_weight > 0 else None
+    predicted = config.teacher_weight > 0 and config.teacher is None
+    teacher = load_teacher_predictions(derived_data) if predicted else None
 
     names = [f"{name}/{file.stem}" for name in HAND_LABELLED for file in sets[name].files]
     held_out = set(range(0, len(names), config.holdout_every))

@@ -15,7 +15,7 @@ from face_alignment_3d.training.labels.teacher_predictions import TeacherPredict
 #: likelier to be lost than right.
 _APART: Final = 0.05
 #: What the teacher counts beside somebody who looked whether a point can be seen, over its weight.
-_VISIBILITY_SHARE: Final = 0.5
+VISIBILITY_SHARE: Final = 0.5
 
 
 def taught_labels(
@@ -31,7 +31,7 @@ def taught_labels(
         labels.points, labels.weight_xy, labels.weight_z, teacher.points, weight
     )
     visible, weight_visible = _mixed(
-        labels.visible, labels.weight_visible, teacher.visibility, _VISIBILITY_SHARE * weight
+        labels.visible, labels.weight_visible, teacher.visibility, VISIBILITY_SHARE * weight
     )
     untouched = labels.weight_xy.max(axis=1) == 0
     untouched[left_out] = True
@@ -50,7 +50,7 @@ def taught_views(views: NovelViews, teacher: TeacherPredictions, weight: float) 
     ones = np.ones(views.visible.shape, dtype=np.float32)
     points, _, _ = _mixed_points(views.points, ones, ones, teacher.points, weight)
     visible, weight_visible = _mixed(
-        views.visible, views.weight_visible, teacher.visibility, _VISIBILITY_SHARE * weight
+        views.visible, views.weight_visible, teacher.visibility, VISIBILITY_SHARE * weight
     )
     return dataclasses.replace(views, points=points, visible=visible, weight_visible=weight_visible)
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.data.augment import upright_crop
+from face_alignment_3d.training.data.augment import mirror_points, upright_crop
 from face_alignment_3d.training.engine.inference import predict
 from face_alignment_3d.training.labels.teacher_predictions import (
     FILE_NAME,
@@ -45,8 +45,6 @@ def test_one_view_is_what_the_network_says(photos, cascade):
 def test_a_mirrored_view_is_that_of_the_mirrored_photo(photos, cascade):
     width = photos.image(0).shape[1]
     found = predict_teacher(photos, cascade, [CropView(True)])
-    from face_alignment_3d.training.data.augment import mirror_points
-
     other = LabelledPhotos(
         lambda index: np.ascontiguousarray(photos.image(index)[:, ::-1]),
         mirror_points(photos.points, width=width),
