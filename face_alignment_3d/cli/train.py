@@ -195,7 +195,9 @@ def _train_joint(
             raise DataError(f"expected --teacher-weight of at least 0; got {args.teacher_weight}")
         config = dataclasses.replace(config, teacher_weight=args.teacher_weight)
     if args.teacher is not None and config.teacher_weight == 0:
-        raise DataError("expected --teacher with a --teacher-weight above 0; got 0, with which it says nothing")
+        raise DataError(
+            "expected --teacher with a --teacher-weight above 0; got 0, with which it says nothing"
+        )
     return run_joint_recipe(
         _with_options(config, args, steps="steps"),
         args.data,

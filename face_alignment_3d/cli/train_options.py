@@ -19,7 +19,9 @@ def require_fitting_options(args: argparse.Namespace) -> None:
         if args.batch_size is not None or args.learning_rate is not None:
             raise DataError("expected --batch-size and --learning-rate with lite or base, got one with paper")
         if args.teacher_weight is not None or args.teacher is not None:
-            raise DataError("expected --teacher-weight and --teacher with nano, lite or base, got one with paper")
+            raise DataError(
+                "expected --teacher-weight and --teacher with nano, lite or base, got one with paper"
+            )
         if args.derived_data is not None and args.data is None:
             raise DataError("expected --data with --derived-data, got --derived-data alone")
         if args.data is None and not args.dataset:

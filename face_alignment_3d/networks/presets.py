@@ -16,7 +16,7 @@ from face_alignment_3d.networks.paper.regression import PaperRegression
 
 
 def nano() -> Cascade:
-    """For browsers, phones and videos on few cores: 112 px crops, 0.11 GMAC a face and 1.6 MB in fp16.
+    """For browsers, phones and videos on few cores: 112 px crops, 0.11 GMAC a face and 1.5 MB in fp16.
 
     A narrower :func:`lite` with one level less in the hourglass, which learns from it.
     """

@@ -55,7 +55,8 @@ def test_presets_cannot_be_changed():
 
 
 @pytest.mark.parametrize(
-    ("name", "gmac", "megabytes"), [("nano", 0.13, 2), ("lite", 0.35, 8), ("lite-wide", 0.5, 12), ("base", 2.4, 22)]
+    ("name", "gmac", "megabytes"),
+    [("nano", 0.13, 2), ("lite", 0.35, 8), ("lite-wide", 0.5, 12), ("base", 2.4, 22)],
 )
 def test_budgets(name, gmac, megabytes):
     cascade = _meta(name)

@@ -61,9 +61,7 @@ def _run(
     results = []
     for start in range(0, len(images), batch_size):
         here = slice(start, start + batch_size)
-        pixels = np.stack(
-            [crop.sample(image) for image, crop in zip(images[here], crops[here], strict=True)]
-        )
+        pixels = np.stack([crop.sample(image) for image, crop in zip(images[here], crops[here], strict=True)])
         if mirrored:
             pixels = np.ascontiguousarray(pixels[:, :, ::-1])
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)

@@ -61,7 +61,9 @@ def _mixed_points(
     size = np.sqrt(np.prod(np.ptp(points[..., :2], axis=1), axis=-1))[:, None]
     apart = np.linalg.norm(taught - points, axis=-1) / np.maximum(size, 1e-6)
     of_teacher = (weight * np.exp(-np.square(apart / _APART))).astype(np.float32)
-    xy, mixed_weight_xy = _mixed(points[..., :2], weight_xy[..., None], taught[..., :2], of_teacher[..., None])
+    xy, mixed_weight_xy = _mixed(
+        points[..., :2], weight_xy[..., None], taught[..., :2], of_teacher[..., None]
+    )
     z, mixed_weight_z = _mixed(points[..., 2], weight_z, taught[..., 2], of_teacher)
     z = z - z.mean(axis=1, keepdims=True)
     return np.concatenate([xy, z[..., None]], axis=-1), mixed_weight_xy[..., 0], mixed_weight_z

@@ -29,7 +29,9 @@ def narrow(wide: Cascade, slim: Cascade) -> None:
             features = _detection(parts[0], parts[2])
             _regression(parts[1], parts[3], features, wide.geometry.landmarks)
         case _:
-            raise ValueError(f"expected two cascades of compact networks, got {[type(p).__name__ for p in parts]}")
+            raise ValueError(
+                f"expected two cascades of compact networks, got {[type(p).__name__ for p in parts]}"
+            )
 
 
 def _detection(wide: CompactDetection, slim: CompactDetection) -> _Channels:
@@ -102,10 +104,7 @@ def _conv_norm(
     rows, columns = (inputs, outputs) if transposed else (outputs, inputs)
     own_weight.copy_(weight[rows][:, columns])
     own_norm.load_state_dict(
-        {
-            name: value[outputs] if value.ndim else value
-            for name, value in norm.state_dict().items()
-        }
+        {name: value[outputs] if value.ndim else value for name, value in norm.state_dict().items()}
     )
     return outputs
 

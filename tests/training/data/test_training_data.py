@@ -167,7 +167,9 @@ def test_a_teacher_moves_what_is_trained_on_and_nothing_that_is_held_out(folders
         load_training_data(folders[0], tmp_path, config)
     told = {
         name: TeacherPredictions(
-            each.points + np.float32([0.5, 0, 0]), np.full((len(each.points), 66), 0.5, np.float32), each.digest
+            each.points + np.float32([0.5, 0, 0]),
+            np.full((len(each.points), 66), 0.5, np.float32),
+            each.digest,
         )
         for name, each in photos.items()
     }

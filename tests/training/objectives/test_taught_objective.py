@@ -55,7 +55,9 @@ def test_labels_move_by_the_teachers_share(weight, share):
     given = batch()
     moved = given.points + torch.tensor([1.0, -2.0, 0.0])
     taught = taught_batch(given, teacher_of(moved), weight)
-    torch.testing.assert_close(taught.points - given.points, share * (moved - given.points), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        taught.points - given.points, share * (moved - given.points), atol=1e-4, rtol=0
+    )
     torch.testing.assert_close(taught.weight_xy, torch.full((B, 66), max(1.0, weight)))
 
 

@@ -212,7 +212,10 @@ def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, m
             ["lite-wide", "--data", "x", "--derived-data", "y", "--start", "z", "--stage", "prune"],
             "expected --stage prune with nano or lite, got it with lite-wide",
         ),
-        (["paper", "--dataset", "3dfaw=z", "--teacher-weight", "1"], "expected --teacher-weight and --teacher with nano"),
+        (
+            ["paper", "--dataset", "3dfaw=z", "--teacher-weight", "1"],
+            "expected --teacher-weight and --teacher with nano",
+        ),
         (
             ["nano", "--data", "x", "--derived-data", "y", "--teacher-weight", "-1"],
             "expected --teacher-weight of at least 0; got -1",
