@@ -59,8 +59,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--stage",
         choices=_STAGES,
-        help="with --start: prune makes lite of lite-wide and nano of lite, depth trains Z and visibility alone; "
-        "docs/training.md describes them",
+        help="with --start: prune makes lite of lite-wide and nano of lite, depth trains Z and visibility "
+        "alone; docs/training.md describes them",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
     parser.add_argument(

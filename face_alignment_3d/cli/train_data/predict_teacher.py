@@ -1,4 +1,4 @@
-"""``face-alignment-3d train-data predict-teacher``: what a trained network says of the photos, to distill it."""
+"""``face-alignment-3d train-data predict-teacher``: what a trained network says of the photos."""
 
 import argparse
 import sys
@@ -18,8 +18,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "predict-teacher",
         help="points and visibility that a trained network finds, for a smaller one to learn from",
         description="Shows a trained network every photo below DIR and every novel view below DERIVED, in "
-        "several crops each, and writes the means to DERIVED/teacher_predictions.npz. `train nano` learns from "
-        "them beside the labels.",
+        "several crops each, and writes the means to DERIVED/teacher_predictions.npz. `train nano` learns "
+        "from them beside the labels.",
     )
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="the folder with photos68/, faces/, models/"

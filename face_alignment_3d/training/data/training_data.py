@@ -82,10 +82,10 @@ class TrainingData:
 def load_training_data(data: Path, derived_data: Path, config: RunConfig) -> TrainingData:
     """Reads all photos below ``data``, the fused labels and the novel views below ``derived_data``.
 
-    Where ``config.teacher_weight`` is above 0 and no teacher sees the crops themselves, the labels that are trained on are mixed with a teacher's
-    predictions, which must be there too; those that are held out are not. About a minute and 4 GB in full.
-    Raises :class:`DataError` for what is missing, and for labels or predictions that were made for other
-    photos.
+    Where ``config.teacher_weight`` is above 0 and no teacher sees the crops themselves, the labels that are
+    trained on are mixed with a teacher's predictions, which must be there too; those that are held out are
+    not. About a minute and 4 GB in full. Raises :class:`DataError` for what is missing, and for labels or
+    predictions that were made for other photos.
     """
     labels = load_fused_labels(derived_data)
     sets = {faces.name: faces for faces in open_training_sets(data)}

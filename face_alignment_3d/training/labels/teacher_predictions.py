@@ -1,8 +1,8 @@
-"""What a trained network, the teacher, says of every photo that is trained on; a smaller network learns from it.
+"""What a trained network, the teacher, says of every photo: a smaller network learns from it.
 
-Predictions are means over several crops of each photo. The file, ``teacher_predictions.npz``, holds for each set
-``SET/points`` (N, 66, 3) in pixels of the photos, ``SET/visibility`` (N, 66) and ``SET/digest``, which binds them
-to those photos.
+Predictions are means over several crops of each photo. The file, ``teacher_predictions.npz``, holds for each
+set ``SET/points`` (N, 66, 3) in pixels of the photos, ``SET/visibility`` (N, 66) and ``SET/digest``, which
+binds them to those photos.
 """
 
 import hashlib

@@ -22,7 +22,7 @@ def detection_loss(
     radius = geometry.detection_radius / stride
     discs = heatmap.render_disks(rescale(points, 1 / stride), size=geometry.heatmap_size, radius=radius)
     logits = logits.float()
-    # softplus(logits) - logits * discs, in functions that have vector instructions on CPUs: softplus has none.
+    # softplus(logits) - logits * discs; softplus itself has no vector instructions on CPUs.
     outside = torch.sigmoid(-logits.clamp_max(_MOST)).log()
     entropy = -(outside + logits * discs).sum(dim=(-2, -1))
     return weighted_mean(entropy / (torch.pi * radius**2), weight)

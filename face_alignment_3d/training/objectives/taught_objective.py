@@ -1,4 +1,4 @@
-"""A teacher in the loop: a trained cascade sees the crops of each batch, and its points become part of the labels.
+"""A teacher in the loop: a trained cascade sees each batch too, and labels are mixed with its points.
 
 Costs a pass of the teacher for each view, so it is for a GPU; predictions that were made once for each photo
 (:mod:`face_alignment_3d.training.labels.teacher_predictions`) are for a CPU.
@@ -39,8 +39,8 @@ class TaughtObjective:
         """
         if (wanted := cascade.geometry.crop_scale) != (found := self.teacher.geometry.crop_scale):
             raise DataError(
-                f"expected a teacher of crops {wanted:g} times as wide as the face's box, as this run has; got "
-                f"one of {found:g}: run `train-data predict-teacher` instead, which makes crops of its own"
+                f"expected a teacher of crops {wanted:g} times as wide as the face's box, as this run has; "
+                f"got one of {found:g}: run `train-data predict-teacher` instead, which has its own crops"
             )
         return self.objective.losses(cascade, taught_batch(batch, self.teacher, self.weight), draws)
 

@@ -14,12 +14,12 @@ _Channels = torch.Tensor
 
 @torch.no_grad()
 def narrow(wide: Cascade, slim: Cascade) -> None:
-    """Gives ``slim``, in place, the detection and regression of ``wide`` with the channels that it has room for.
+    """Gives ``slim``, in place, detection and regression of ``wide`` with the channels that it has room for.
 
     From the input on, each convolution keeps the outputs whose batch norms have the largest factors (Liu et
     al. 2017, "Learning Efficient Convolutional Networks through Network Slimming"), and of its inputs those
-    that the layers before it have kept. Blocks and levels of the hourglass that only one of the two has, the Z
-    network and the visibility stay as they are.
+    that the layers before it have kept. Blocks and levels of the hourglass that only one of the two has, the
+    Z network and the visibility stay as they are.
 
     Raises ValueError for cascades of other networks, and where ``slim`` is the wider one.
     """
@@ -45,8 +45,7 @@ def _detection(wide: CompactDetection, slim: CompactDetection) -> _Channels:
     for index in range(2):
         channels = _conv_norm(wide.decoder[index], slim.decoder[index], channels)
     _score(wide.score, slim.score, channels)
-    before = wide.stem[1][0].out_channels
-    return torch.cat([shallow, before + channels])
+    return torch.cat([shallow, _outputs(wide.stem[1]) + channels])
 
 
 def _regression(
@@ -66,8 +65,7 @@ def _hourglass(wide: Hourglass, slim: Hourglass, channels: _Channels) -> _Channe
     elif isinstance(wide.inner, nn.Sequential) and isinstance(slim.inner, nn.Sequential):
         below = _stage(wide.inner, slim.inner, below)
     up = _conv_norm(wide.up, slim.up, below)
-    here = wide.up[0].out_channels
-    return _conv_norm(wide.fuse, slim.fuse, torch.cat([channels, here + up]))
+    return _conv_norm(wide.fuse, slim.fuse, torch.cat([channels, _outputs(wide.up) + up]))
 
 
 def _stage(wide: nn.Module, slim: nn.Module, channels: _Channels) -> _Channels:
@@ -111,6 +109,11 @@ def _conv_norm(
 
 def _score(wide: nn.Conv2d, slim: nn.Conv2d, inputs: _Channels) -> None:
     slim.load_state_dict({**wide.state_dict(), "weight": wide.weight[:, inputs]})
+
+
+def _outputs(layers: nn.Module) -> int:
+    """How many channels a convolution and its batch norm put out."""
+    return _weights(list(layers.children())[1]).numel()
 
 
 def _weights(layer: nn.Module) -> torch.Tensor:

@@ -63,7 +63,8 @@ class RunConfig:
     teacher_weight: float = 0.0
     """What a teacher's predictions count in the labels, where a careful hand counts 1."""
     teacher: str | None = None
-    """SHA-256 of the weights of a teacher that sees each crop; None reads predictions from the derived data."""
+    """SHA-256 of the weights of a teacher that sees each crop; None reads predictions from the derived
+    data."""
     validate_every: int = 1000
     checkpoint_seconds: float = 240.0
     geometric: CropVariation = field(default_factory=Geometric)

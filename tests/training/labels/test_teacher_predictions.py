@@ -80,7 +80,7 @@ def test_the_file_is_bound_to_its_photos(photos, cascade, tmp_path):
     np.testing.assert_array_equal(read.visibility, made.visibility)
     with pytest.raises(DataError, match="got those of other photos: run `face-alignment-3d train-data"):
         teacher.of("set", photos_digest(["a", "b", "d"]))
-    with pytest.raises(DataError, match="photos of other in .*; got none"):
+    with pytest.raises(DataError, match=r"photos of other in .*; got none"):
         teacher.of("other", photos.digest)
     with pytest.raises(DataError, match=FILE_NAME):
         load_teacher_predictions(tmp_path / "absent")
