@@ -82,8 +82,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "--teacher-weight",
         type=float,
         metavar="W",
-        help="what the predictions of `train-data predict-teacher` count in the labels, where a careful hand "
-        "counts 1; 0 needs none (default: 1 for nano, else 0)",
+        help="weight of the predictions of `train-data predict-teacher` in the labels, where a careful hand "
+        "has 1; 0 needs none (default: 1 for nano, else 0)",
     )
     parser.add_argument(
         "--teacher",
@@ -242,13 +242,13 @@ def _dataset(text: str) -> tuple[str, Path]:
 
 
 def _with_options(config: "_Config", args: argparse.Namespace, *, steps: str) -> "_Config":
-    """The preset's configuration with what the command line says of it."""
+    """The preset's configuration, with the command line's options in it."""
     given = {steps: args.steps, "seed": args.seed, "precision": args.precision}
     return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
 
 
 def _command(args: argparse.Namespace) -> str:
-    """The command that makes the same weights, with a neutral place for the data."""
+    """The command that makes the same weights, with a placeholder for the data folder."""
     from face_alignment_3d.weights.integrity import sha256_of
     from face_alignment_3d.weights.store import resolve_weights
 
@@ -286,4 +286,4 @@ def _print_with_time(line: str) -> None:
 
 
 def _keep_quiet(line: str) -> None:
-    """What the processes say that do not lead."""
+    """Drops the output of all processes but the main one."""

@@ -1,4 +1,4 @@
-"""Both runtimes say what the cascade of the weight file says, unfolded and in torch."""
+"""Both runtimes give the results of the unfolded cascade in torch."""
 
 import os
 from pathlib import Path
@@ -54,9 +54,7 @@ def test_a_backend_says_what_the_weight_file_says(
 ) -> None:
     backend: Backend = request.getfixturevalue(name)
     with torch.inference_mode():
-        points, confidence, seen = load_cascade(weights)(
-            torch.from_numpy(crops).permute(0, 3, 1, 2)
-        )
+        points, confidence, seen = load_cascade(weights)(torch.from_numpy(crops).permute(0, 3, 1, 2))
     found, found_confidence, visibility = backend.run(crops)
     assert visibility is not None
     assert found.dtype == found_confidence.dtype == visibility.dtype == np.float32

@@ -1,4 +1,4 @@
-"""``face-alignment-3d train-data predict-teacher``: what a trained network says of the photos."""
+"""``face-alignment-3d train-data predict-teacher``: predictions of a trained network on the photos."""
 
 import argparse
 import sys

@@ -9,7 +9,7 @@ from face_alignment_3d.training.labels.teacher_predictions import LabelledPhotos
 
 
 def views_key(name: str) -> str:
-    """What the novel views of set ``name`` are called among the sets that a teacher sees."""
+    """Key of the novel views of set ``name`` among the sets that a teacher sees."""
     return f"novel_views/{name}"
 
 

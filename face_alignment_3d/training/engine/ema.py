@@ -16,7 +16,7 @@ class ModelEMA:
 
     @torch.no_grad()
     def update(self, cascade: Cascade, step: int) -> None:
-        """Takes in the weights after ``step`` (0-based).
+        """Updates the average with the weights after ``step`` (0-based).
 
         The first steps weigh more than the decay says, so that the random start is forgotten.
         """

@@ -1,4 +1,4 @@
-"""Points for labelled samples from a cascade in training, without the aligner's reading and detection."""
+"""Points for labelled samples from a cascade in training, without the aligner."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ def predict(
     bf16: bool = False,
     batch_size: int = 64,
 ) -> npt.NDArray[np.float32]:
-    """(F, 66, 3) points in the pixels of each image; ``mirrored`` runs on mirrored crops and mirrors back."""
+    """(F, 66, 3) points in pixels of each image; ``mirrored`` runs on mirrored crops and mirrors back."""
     outputs = _run(cascade, images, crops, mirrored, bf16, batch_size)
     if not outputs:
         return np.zeros((0, NUM_LANDMARKS, 3), dtype=np.float32)
@@ -36,8 +36,10 @@ def predict_with_visibility(
     mirrored: bool = False,
     batch_size: int = 64,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """What :func:`predict` returns of F > 0 faces, and the visibility (F, 66) that a cascade with that part
-    tells."""
+    """Points (F, 66, 3) as of :func:`predict` for F > 0 faces, and visibility (F, 66) in [0, 1].
+
+    The cascade must have a visibility part.
+    """
     outputs = _run(cascade, images, crops, mirrored, False, batch_size)
     points, visibility = (np.concatenate([output[index] for output in outputs]) for index in (0, 2))
     return _in_images(crops, points), visibility

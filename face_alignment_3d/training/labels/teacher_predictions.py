@@ -1,4 +1,4 @@
-"""What a trained network, the teacher, says of every photo: a smaller network learns from it.
+"""Predictions of a trained network, the teacher, on every photo: a smaller network learns from them.
 
 Predictions are means over several crops of each photo. The file, ``teacher_predictions.npz``, holds for each
 set ``SET/points`` (N, 66, 3) in pixels of the photos, ``SET/visibility`` (N, 66) and ``SET/digest``, which
@@ -40,7 +40,7 @@ class LabelledPhotos:
     points: Floats
     """(N, 66, 3) in pixels of the photos: where the faces are."""
     digest: str
-    """What binds predictions to these photos."""
+    """Binds predictions to these photos."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Teacher:
 
     sets: Mapping[str, TeacherPredictions]
     source: Mapping[str, Any]
-    """What made them: ``weights_sha256``, ``views``, ``version``."""
+    """``weights_sha256``, ``views`` and ``version`` of the command that made them."""
 
     def of(self, name: str, digest: str) -> TeacherPredictions:
         """The predictions of set ``name``, whose photos have this digest.

@@ -1,4 +1,4 @@
-"""Labels and a teacher's predictions in one: what a smaller network learns."""
+"""Labels mixed with a teacher's predictions, for a smaller network to learn."""
 
 import dataclasses
 from typing import Final
@@ -14,7 +14,7 @@ from face_alignment_3d.training.labels.teacher_predictions import TeacherPredict
 #: A teacher so far from a label, over the face's size, counts exp(-1) of what one does that agrees: it is
 #: likelier to be lost than right.
 _APART: Final = 0.05
-#: What the teacher counts beside somebody who looked whether a point can be seen, over its weight.
+#: Weight of the teacher's visibility over that of its points; somebody who looked at the point has 1.
 VISIBILITY_SHARE: Final = 0.5
 
 

@@ -26,7 +26,7 @@ class TaughtObjective:
     teacher: Cascade
     """In eval mode, on the device of the batches; tells visibility."""
     weight: float
-    """What it counts where a careful hand counts 1."""
+    """Of its points in the labels, where a careful hand has 1."""
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
         """As the other objective."""
@@ -47,8 +47,10 @@ class TaughtObjective:
 
 @torch.no_grad()
 def taught_batch(batch: Batch, teacher: Cascade, weight: float) -> Batch:
-    """The batch with labels between its own and the teacher's, by their weights; faces without a believed
-    label stay as they are."""
+    """The batch with labels between its own and the teacher's, by their weights.
+
+    Faces without a believed label stay as they are.
+    """
     side, own = batch.crops.shape[-1], teacher.geometry.input_size
     crops = F.interpolate(batch.crops.float(), size=(own, own), mode="bilinear", align_corners=False)
     points, _, visibility = (output.float() for output in teacher(crops))

@@ -8,7 +8,7 @@ from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.compact.detection import CompactDetection
 from face_alignment_3d.networks.compact.regression import CompactRegression, Hourglass
 
-#: Which channels of the wide network's tensor a narrow one's are, in their order.
+#: Indices into the channels of the wide network's tensor, in the order of the narrow one's.
 _Channels = torch.Tensor
 
 
