@@ -112,7 +112,7 @@ def _score(wide: nn.Conv2d, slim: nn.Conv2d, inputs: _Channels) -> None:
 
 
 def _outputs(layers: nn.Module) -> int:
-    """How many channels a convolution and its batch norm put out."""
+    """Number of channels that a convolution and its batch norm put out."""
     return _weights(list(layers.children())[1]).numel()
 
 
