@@ -53,8 +53,11 @@ def place_of(threads: int) -> str:
     return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
-def ours(weights: str, threads: Sequence[int], *, cuda: bool) -> Iterator[Contender]:
-    """This library: both runtimes, each number of threads, and CUDA."""
+def ours(
+    weights: str, threads: Sequence[int], *, cuda: bool, beside: Sequence[str] = ()
+) -> Iterator[Contender]:
+    """This library: both runtimes, each number of threads, and CUDA; of the weights ``beside``, ONNX Runtime
+    alone."""
     script = str(_WORKERS / "ours.py")
     tasks = tuple(TASKS)
     for runtime in ("onnx", "torch"):
@@ -63,6 +66,11 @@ def ours(weights: str, threads: Sequence[int], *, cuda: bool) -> Iterator[Conten
             command = (*base, "--threads", str(number))
             place = place_of(number)
             yield Contender("ours", f"ours, {runtime}", place, command, tasks, number)
+    for name in beside:
+        base = (sys.executable, script, "--weights", name, "--backend", "onnx")
+        for number in threads:
+            command = (*base, "--threads", str(number))
+            yield Contender("ours", f"ours, {name}, onnx", place_of(number), command, tasks, number)
     if cuda:
         base = (sys.executable, script, "--weights", weights, "--backend", "torch", "--device", "cuda")
         for dtype in ("float32", "bfloat16"):
@@ -131,10 +139,11 @@ def invited(
     cuda: bool,
     compiled: bool,
     mediapipe_python: str,
+    beside: Sequence[str] = (),
 ) -> tuple[list[Contender], dict[str, str]]:
     """The contenders of ``groups``, and the reason for each group that cannot be measured."""
     makers = {
-        "ours": lambda: ours(weights, threads, cuda=cuda),
+        "ours": lambda: ours(weights, threads, cuda=cuda, beside=beside),
         "mediapipe": lambda: mediapipe(threads, python=mediapipe_python),
         "face-alignment": lambda: face_alignment(threads, cuda=cuda, compiled=compiled),
     }
