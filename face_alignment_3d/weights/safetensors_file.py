@@ -16,6 +16,8 @@ from face_alignment_3d.errors import WeightsError
 
 #: What a file of blendshapes calls itself, so that whoever expects a cascade can say what it is.
 BLENDSHAPES_FORMAT: Final = "face-alignment-3d blendshapes"
+#: The same of the detector's network.
+SCOUT_FORMAT: Final = "face-alignment-3d scout"
 
 
 def read_metadata(path: Path) -> Mapping[str, str]:
