@@ -13,12 +13,13 @@ from face_alignment_3d.cli.train_options import require_fitting_options
 from face_alignment_3d.errors import DataError
 
 if TYPE_CHECKING:
+    from face_alignment_3d.training.detection.config import ScoutConfig
     from face_alignment_3d.training.engine.processes import Processes
     from face_alignment_3d.training.recipes.config import RunConfig
     from face_alignment_3d.weights.manifest import WeightsEntry
 
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-    _Config = TypeVar("_Config", bound=RunConfig)
+    _Config = TypeVar("_Config", bound=RunConfig | ScoutConfig)
 
 _DATASET = "KIND=DIR"
 _STAGES = ("prune", "depth")
@@ -35,7 +36,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "the data.",
     )
     parser.add_argument(
-        "preset", choices=["lite", "lite-wide", "base", "paper", "blendshapes"], help="what to train"
+        "preset", choices=["lite", "lite-wide", "base", "paper", "blendshapes", "scout"], help="what to train"
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="photos68/, faces/ and models/")
     parser.add_argument(
@@ -122,6 +123,8 @@ def run(args: argparse.Namespace) -> int:
         return _train_blendshapes(args)
     # The batches are made on threads of their own; OpenCV's would only fight with them and with torch's.
     cv2.setNumThreads(1)
+    if args.preset == "scout":
+        return _train_scout(args)
     train = _train_paper if args.preset == "paper" else _train_joint
     with joined_processes(args.device) as processes:
         report = _print_with_time if processes.is_main else _keep_quiet
@@ -160,6 +163,40 @@ def _train_blendshapes(args: argparse.Namespace) -> int:
     return 0
 
 
+def _train_scout(args: argparse.Namespace) -> int:
+    from face_alignment_3d.devices import choose_device
+    from face_alignment_3d.training.detection.config import ScoutConfig
+    from face_alignment_3d.training.detection.recipe import run_scout_recipe
+    from face_alignment_3d.training.engine.interruption import TrainingStopped
+
+    config = _with_options(ScoutConfig(), args, steps="steps")
+    for name in ("batch_size", "learning_rate"):
+        if (value := getattr(args, name)) is not None:
+            _require_above_0(name, value)
+            config = dataclasses.replace(config, **{name: value})
+    try:
+        entry = run_scout_recipe(
+            config,
+            args.data,
+            args.derived_data,
+            args.out,
+            device=choose_device(args.device),
+            command=_command(args),
+            report=_print_with_time,
+        )
+    except TrainingStopped as stopped:
+        print(stopped, file=sys.stderr)
+        return stopped.exit_code
+    for name, value in entry.metrics.items():
+        print(f"{name}: {value}")
+    return 0
+
+
+def _require_above_0(name: str, value: float) -> None:
+    if not value > 0:
+        raise DataError(f"expected --{name.replace('_', '-')} above 0; got {value}")
+
+
 def _train_joint(
     args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
 ) -> "WeightsEntry | None":
@@ -173,8 +210,7 @@ def _train_joint(
     for name in ("batch_size", "learning_rate"):
         value = getattr(args, name)
         if value is not None:
-            if not value > 0:
-                raise DataError(f"expected --{name.replace('_', '-')} above 0; got {value}")
+            _require_above_0(name, value)
             config = dataclasses.replace(config, **{name: value})
     return run_joint_recipe(
         _with_options(config, args, steps="steps"),

@@ -45,9 +45,11 @@ def require_fitting_options(args: argparse.Namespace) -> None:
         raise DataError("expected --data DIR, the folder of photos; docs/training.md describes it")
     if args.derived_data is None and args.preset != "blendshapes":
         raise DataError(
-            "expected --derived-data, the folder that `face-alignment-3d train-data fuse-labels` and "
-            "`synthesize-views` wrote to; got none"
+            "expected --derived-data, the folder that `face-alignment-3d train-data` wrote to "
+            "(docs/training.md names the commands); got none"
         )
+    if args.preset == "scout" and (args.start is not None or args.stage is not None):
+        raise DataError("expected --start and --stage with lite or base, got one with scout; leave it out")
     if args.stage == "prune" and args.preset != "lite":
         raise DataError(f"expected --stage prune with lite, got it with {args.preset}")
 

@@ -28,8 +28,6 @@ def decoded(
     scores = 1 / (1 + np.exp(-said[:, 0]))
     stride = of_cell[:, 2:]
     sides = np.exp(np.clip(said[:, 3:5], -_MOST_LOG_SIDE, _MOST_LOG_SIDE)) * UNIT_STRIDES * stride
-    boxes = OrientedBoxes(
-        of_cell[:, :2] + said[:, 1:3] * stride, sides, np.arctan2(said[:, 6], said[:, 5])
-    )
+    boxes = OrientedBoxes(of_cell[:, :2] + said[:, 1:3] * stride, sides, np.arctan2(said[:, 6], said[:, 5]))
     kept = non_maximum_suppression(boxes.around(), scores, overlap=_SAME_FACE)
     return boxes[kept], scores[kept]

@@ -29,8 +29,9 @@ _COUNTER: Final = "num_batches_tracked"
 def save_scout(network: ScoutNetwork, path: Path, *, metadata: Mapping[str, str]) -> None:
     """Writes ``network`` to ``path``, whole or not at all; the same bytes each time.
 
-    ``metadata`` is stored beside the fields that :func:`load_scout` checks, whose names it may not use. Raises
-    :class:`WeightsError` for that, for values that fp16 cannot hold, and when the file cannot be written.
+    ``metadata`` is stored beside the fields that :func:`load_scout` checks, whose names it may not use.
+    Raises :class:`WeightsError` for that, for values that fp16 cannot hold, and when the file cannot be
+    written.
     """
     merged = merged_metadata(_description(), metadata)
     tensors = {
@@ -47,8 +48,8 @@ def save_scout(network: ScoutNetwork, path: Path, *, metadata: Mapping[str, str]
 def load_scout(path: Path) -> ScoutNetwork:
     """Builds the network and fills it: float32, eval mode, without gradients, on the CPU.
 
-    Raises :class:`WeightsError` when the file is missing, is not safetensors, is not of a scout or of a format
-    that this version reads, or lacks, exceeds or reshapes any tensor.
+    Raises :class:`WeightsError` when the file is missing, is not safetensors, is not of a scout or of a
+    format that this version reads, or lacks, exceeds or reshapes any tensor.
     """
     metadata = read_metadata(path)
     for key, value in _description().items():

@@ -1,1 +1,1 @@
-"""How the scout is trained: labels of all faces in photos, scenes made from them, targets, losses, the run."""
+"""Training of the scout: labels of all faces in photos, scenes, targets, losses, the run."""

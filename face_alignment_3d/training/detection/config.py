@@ -1,7 +1,7 @@
 """Everything that decides a run of the scout, frozen."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from face_alignment_3d.training.data.photometric import Photometric
 from face_alignment_3d.training.detection.scenes import SceneShares
@@ -23,8 +23,8 @@ class ScoutConfig:
     gradient_norm: float = 10.0
     average_decay: float = 0.998
     """Of the exponential moving average of the weights, which is what is validated and exported."""
-    half_precision: bool = True
-    """bf16 (autocast) in all but the last twentieth of the steps."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+    """Of all but the last twentieth of the steps, which are in fp32."""
     box_weight: float = 1.0
     roll_weight: float = 0.5
     validate_every: int = 2000

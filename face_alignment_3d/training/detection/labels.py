@@ -92,7 +92,7 @@ def load_detection_labels(derived_data: Path) -> dict[str, LabelledFaces]:
             require_shape(path, f"{name}/{key}", arrays[f"{name}/{key}"], (count, *shape))
         files = tuple(str(file) for file in arrays[f"{name}/files"])
         photo = arrays[f"{name}/photo"].astype(np.int64)
-        if count and not (0 <= photo.min() and photo.max() < len(files)):
+        if count and not (photo.min() >= 0 and photo.max() < len(files)):
             raise DataError(
                 f"expected {name}/photo in {path} to be indices of {len(files)} photos, got {photo.min()} "
                 f"to {photo.max()}; make the labels again"

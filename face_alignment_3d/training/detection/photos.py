@@ -81,7 +81,10 @@ def joined_faces(faces: Sequence[SceneFaces]) -> SceneFaces:
     """All faces of a list that is not empty, in order."""
     return SceneFaces(
         OrientedBoxes(
-            *(np.concatenate([getattr(one.boxes, name) for one in faces]) for name in ("centers", "sides", "rolls"))
+            *(
+                np.concatenate([getattr(one.boxes, name) for one in faces])
+                for name in ("centers", "sides", "rolls")
+            )
         ),
         np.concatenate([one.roll_weights for one in faces]),
         np.concatenate([one.weights for one in faces]),

@@ -46,7 +46,9 @@ class Placing:
         """Where faces of the photo lie in the picture."""
         return SceneFaces(self.boxes(faces.boxes), faces.roll_weights, faces.weights)
 
-    def pixels(self, image: Pixels, size: int, *, border: int, value: tuple[int, int, int] = (0, 0, 0)) -> Pixels:
+    def pixels(
+        self, image: Pixels, size: int, *, border: int, value: tuple[int, int, int] = (0, 0, 0)
+    ) -> Pixels:
         """The picture (size, size, 3); beyond the photo what OpenCV's ``border`` says, or ``value``.
 
         Bilinear, after averaging blocks of pixels where the photo is shrunk to less than a half.

@@ -1,12 +1,13 @@
 """The run that makes the scout's weights, from labels to a weight file. Reads top to bottom."""
 
+import datetime
 import json
 import math
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -16,6 +17,7 @@ from face_alignment_3d.detection.scout.network import ScoutNetwork
 from face_alignment_3d.detection.scout.weights_file import save_scout
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.interruption import StopRequests
+from face_alignment_3d.markup import MARKUP_NAME
 from face_alignment_3d.training.detection.config import ScoutConfig
 from face_alignment_3d.training.detection.labels import FILE_NAME, load_detection_labels
 from face_alignment_3d.training.detection.losses import scout_losses
@@ -24,8 +26,22 @@ from face_alignment_3d.training.detection.scene_batches import SceneBatchMaker
 from face_alignment_3d.training.detection.validation import validate_scout
 from face_alignment_3d.training.engine.checkpoint import load_checkpoint, save_checkpoint
 from face_alignment_3d.training.engine.ema import ModelEMA
+from face_alignment_3d.training.engine.export import LICENSE
 from face_alignment_3d.training.engine.interruption import TrainingStopped
 from face_alignment_3d.weights.integrity import sha256_of
+from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
+
+NAME: Final = "scout"
+
+#: What every run learns from, a line for each set.
+DATA: Final = (
+    "WIDER FACE, a part of its validation photos (731 photos, the boxes of all their faces)",
+    "HELEN train and LFPW train (1,534 photos, 300-W annotation)",
+    "AFLW (16,345 faces) and 5,937 faces of YouTube Faces, UTKFace, All-Age-Faces, StyleGAN2 portraits, "
+    "facial expressions and LFW, pasted into other photos",
+    "326 everyday photos without people, one for each of so many ImageNet classes",
+    "faces that CenterFace (MIT) finds beside the labelled ones, and how `lite` says that heads lean",
+)
 
 Report = Callable[[str], None]
 
@@ -41,11 +57,12 @@ def run_scout_recipe(
     out: Path,
     *,
     device: torch.device,
-    metadata: dict[str, str],
+    command: str,
     report: Report,
-) -> dict[str, float]:
+) -> WeightsEntry:
     """Trains the scout on the photos below ``data`` with the labels in ``derived_data``; writes
-    ``out/scout.safetensors`` with ``metadata`` and returns what was measured on held-out photos.
+    ``scout.safetensors`` and ``scout.manifest.json`` into ``out`` and returns the manifest's entry, which has
+    what was measured on held-out photos. ``command`` is what it will say made the weights.
 
     The same call resumes a run that was stopped. Raises :class:`DataError` for data that is missing, when
     ``out`` holds a run with another configuration or on other labels, and when the loss is not finite; and
@@ -72,9 +89,7 @@ def run_scout_recipe(
     grid = torch.from_numpy(cells(config.size, config.size)).float().to(device)
 
     def save() -> None:
-        save_checkpoint(
-            checkpoint, step=step, network=network, average=average.network, optimizer=optimizer
-        )
+        save_checkpoint(checkpoint, step=step, network=network, average=average.network, optimizer=optimizer)
 
     sums: dict[str, float] = {}
     start, started, saved = step, time.monotonic(), time.monotonic()
@@ -83,7 +98,7 @@ def run_scout_recipe(
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * _rate_factor(step, config)
             network.train()
-            half = config.half_precision and step < 0.95 * config.steps
+            half = config.precision == "bf16" and step < 0.95 * config.steps
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 output = network(batch.pixels)
             losses = scout_losses(output, grid, batch.targets)
@@ -120,10 +135,47 @@ def run_scout_recipe(
                 measured = validate_scout(average.network, data)
                 report("  ".join(f"{name} {value:.1f}" for name, value in measured.items()))
         save()
-    measured = validate_scout(average.network, data)
-    save_scout(average.network, out / "scout.safetensors", metadata=metadata)
-    report(f"wrote {out / 'scout.safetensors'}")
-    return measured
+    entry = _export(average.network, config, out, command, validate_scout(average.network, data))
+    report(f"wrote {out / entry.file} ({entry.bytes / 1e6:.2f} MB) and its manifest entry")
+    return entry
+
+
+def _export(
+    network: ScoutNetwork, config: ScoutConfig, out: Path, command: str, measured: dict[str, float]
+) -> WeightsEntry:
+    path = out / f"{NAME}.safetensors"
+    today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
+    save_scout(
+        network,
+        path,
+        metadata={
+            "license": LICENSE,
+            "training_command": command,
+            "seed": str(config.seed),
+            "steps": str(config.steps),
+            "date": today,
+        },
+    )
+    entry = WeightsEntry(
+        name=NAME,
+        kind="scout",
+        preset=None,
+        file=path.name,
+        sha256=sha256_of(path),
+        bytes=path.stat().st_size,
+        url=None,
+        embedded=True,
+        input_size=None,
+        markup=MARKUP_NAME,
+        license=LICENSE,
+        data=DATA,
+        training_command=command,
+        seed=config.seed,
+        metrics={name: round(value, 2) for name, value in measured.items()},
+        date=today,
+    )
+    write_manifest({entry.name: entry}, out / f"{NAME}.manifest.json")
+    return entry
 
 
 def _starting_network() -> ScoutNetwork:

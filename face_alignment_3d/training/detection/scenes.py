@@ -55,9 +55,13 @@ def draw_scene(
     if kind < shares.scenes:
         picture, faces = _part(_any(photos.scenes, generator), _SCENE_SIZES, 0.2, around, size, generator)
     elif kind < shares.scenes + shares.portraits:
-        picture, faces = _part(_any(photos.portraits, generator), _PORTRAIT_SIZES, 0.55, around, size, generator)
+        picture, faces = _part(
+            _any(photos.portraits, generator), _PORTRAIT_SIZES, 0.55, around, size, generator
+        )
     else:
-        picture, faces = _part(_any(photos.backgrounds, generator), _SCENE_SIZES, 0.3, around, size, generator)
+        picture, faces = _part(
+            _any(photos.backgrounds, generator), _SCENE_SIZES, 0.3, around, size, generator
+        )
         if kind < shares.scenes + shares.portraits + shares.pasted:
             picture, faces = _with_pasted(picture, photos, generator)
     return picture, _seen(faces, size)
@@ -75,8 +79,8 @@ def _part(
     size: int,
     generator: _Generator,
 ) -> tuple[Pixels, SceneFaces]:
-    """The whole photo, or the part around one of its faces; beyond it black or a part of ``around``, which has
-    no faces."""
+    """The whole photo, or the part around one of its faces; beyond it black or a part of ``around``, which
+    has no faces."""
     height, width = photo.image.shape[:2]
     angle = _angle(turned_share, generator)
     learned = np.flatnonzero(photo.faces.weights > 0)
@@ -119,7 +123,11 @@ def _filled(
     height, width = around.image.shape[:2]
     scale = size / min(height, width) * generator.uniform(1.0, 1.5)
     backdrop = Placing(
-        scale, 0.0, False, (generator.uniform(0, width - size / scale), generator.uniform(0, height - size / scale)), (0, 0)
+        scale,
+        0.0,
+        False,
+        (generator.uniform(0, width - size / scale), generator.uniform(0, height - size / scale)),
+        (0, 0),
     ).pixels(around.image, size, border=cv2.BORDER_REPLICATE)
     return np.where(inside[..., None] > 0, picture, backdrop)
 
@@ -131,9 +139,7 @@ def _angle(turned_share: float, generator: _Generator) -> float:
     return float(generator.normal(0, math.radians(10)))
 
 
-def _with_pasted(
-    picture: Pixels, photos: ScenePhotos, generator: _Generator
-) -> tuple[Pixels, SceneFaces]:
+def _with_pasted(picture: Pixels, photos: ScenePhotos, generator: _Generator) -> tuple[Pixels, SceneFaces]:
     """The picture with faces, and pieces of photos without faces, pasted into it."""
     size = len(picture)
     faces: list[SceneFaces] = [SceneFaces.none()]
@@ -173,8 +179,8 @@ def _with_pasted(
 def _mask(
     shape: tuple[int, int], face: tuple[float, ...] | None, own: float, generator: _Generator
 ) -> Pixels:
-    """(H, W) opacity of a piece to paste: the whole photo, or an ellipse around its ``face`` of size ``own``, or
-    anywhere."""
+    """(H, W) opacity of a piece to paste: the whole photo, or an ellipse of size ``own`` around its ``face``,
+    or in its middle."""
     height, width = shape
     if face is not None and generator.random() < 0.4:
         return np.full(shape, 255, np.uint8)

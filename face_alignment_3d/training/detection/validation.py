@@ -10,8 +10,8 @@ import torch
 
 from face_alignment_3d.crop import Crop, box_around
 from face_alignment_3d.detection.centerface import CENTERFACE_BOXES
-from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
+from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.detection.scout.decoding import decoded
 from face_alignment_3d.detection.scout.layout import MULTIPLE, cells
 from face_alignment_3d.detection.scout.network import ScoutNetwork
