@@ -13,7 +13,7 @@ MULTIPLE: Final = STRIDES[-1]
 UNIT_STRIDES: Final = 3.0
 #: Numbers that the network says of each cell: the logit of its score; the center's distance from the cell's,
 #: x and y, in strides; the logarithms of width and height over ``UNIT_STRIDES`` strides; and a vector (x, y)
-#: of any length in the direction of the head's right side, (1, 0) for an upright head.
+#: in the direction of the head's right side, (1, 0) for an upright head, shorter where that is unsure.
 CHANNELS: Final = 7
 
 

@@ -26,7 +26,7 @@ class ScoutConfig:
     precision: Literal["bf16", "fp32"] = "bf16"
     """Of all but the last twentieth of the steps, which are in fp32."""
     box_weight: float = 1.0
-    roll_weight: float = 0.5
+    roll_weight: float = 1.0
     validate_every: int = 2000
     checkpoint_seconds: float = 240.0
     shares: SceneShares = field(default_factory=SceneShares)

@@ -34,7 +34,7 @@ def scout_losses(output: torch.Tensor, cells: torch.Tensor, targets: TargetBatch
 
     The score is learned as in Zhang et al., "VarifocalNet" (2021): cells with a face are to say how well
     their box overlaps it. Boxes are compared in the frame of the level head, by overlap and by the logarithms
-    of sides; rolls by the cosine of their difference.
+    of sides; rolls as unit vectors, by the square of their difference.
     """
     positive = targets.weights > 0
     total = targets.weights[positive].sum().clamp(min=1.0)
@@ -52,8 +52,8 @@ def scout_losses(output: torch.Tensor, cells: torch.Tensor, targets: TargetBatch
     )
     overlap = _overlap(level, sides, box[:, 2:])
     difference = (sides / box[:, 2:]).log().abs().sum(dim=1) + (level / box[:, 2:]).abs().sum(dim=1)
-    direction = functional.normalize(said[:, 5:7], dim=1)
-    agreement = direction[:, 0] * roll.cos() + direction[:, 1] * roll.sin()
+    # Not of the direction alone: that lets the vectors grow, until a wrong direction hardly changes any more.
+    astray = (said[:, 5:7] - torch.stack([roll.cos(), roll.sin()], dim=1)).square().sum(dim=1)
     trust = weight * targets.roll_weights[positive]
 
     wanted = torch.zeros_like(targets.weights)
@@ -67,7 +67,7 @@ def scout_losses(output: torch.Tensor, cells: torch.Tensor, targets: TargetBatch
     return {
         "score": (cross_entropy * focus).sum() / total,
         "box": ((1 - overlap + 0.5 * difference) * weight).sum() / total,
-        "roll": ((1 - agreement) * trust).sum() / total,
+        "roll": (astray * trust).sum() / total,
     }
 
 
