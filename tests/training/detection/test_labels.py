@@ -63,7 +63,7 @@ def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
 
 
 def test_a_broken_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="detection_labels.npz"):
+    with pytest.raises(DataError, match=r"detection_labels\.npz"):
         load_detection_labels(tmp_path)
     labels = _labels()
     labels.photo[:] = 7
