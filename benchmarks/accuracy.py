@@ -102,7 +102,7 @@ def stated_published(report: PublishedReport, dataset: str) -> dict[str, float]:
 
 
 def default_sets(data: Path, derived_data: Path | None) -> list[str]:
-    """What is at hand, the published benchmarks first."""
+    """The data sets that are available, the published benchmarks first."""
     names = [
         name
         for name, file in ((AFLW2000, "aflw2000_dev.npz"), (MERL_RAV, "aflw_dev.npz"))

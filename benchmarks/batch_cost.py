@@ -1,4 +1,4 @@
-"""What it costs the CPU to prepare a training batch for a GPU: Python calls, time, and bytes that travel.
+"""The CPU's cost of preparing a training batch for a GPU: Python calls, time, and bytes that travel.
 
     python benchmarks/batch_cost.py
 
@@ -50,7 +50,7 @@ def made_up_samples(count: int) -> list[Sample]:
 
 
 def count_calls(work: Callable[[], object]) -> Counter[str]:
-    """How many functions ``work`` calls: "call" those in Python, "c_call" those in C."""
+    """The number of functions that ``work`` calls: "call" for those in Python, "c_call" for those in C."""
     counts: Counter[str] = Counter()
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
@@ -65,7 +65,7 @@ def count_calls(work: Callable[[], object]) -> Counter[str]:
 
 
 def bytes_of(packed: PackedViews) -> int:
-    """What travels to the GPU."""
+    """The number of bytes that are sent to the GPU."""
     total = 0
 
     def add(tensor: torch.Tensor) -> torch.Tensor:

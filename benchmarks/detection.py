@@ -1,4 +1,4 @@
-"""Which faces are found, at which angle, size and yaw, what else is taken for one, and how long it takes.
+"""The faces found by angle, size and yaw, the false detections, and the time of detection.
 
     python benchmarks/detection.py --data ../shared/data --detectors default mtcnn --photos 40
 

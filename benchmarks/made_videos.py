@@ -26,7 +26,7 @@ Points = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pose2D:
-    """Where the middle of a face is, in pixels, its longer side, and its lean in radians, clockwise."""
+    """The place of a face: its middle in pixels, its longer side, and its lean in radians, clockwise."""
 
     x: float
     y: float

@@ -1,4 +1,4 @@
-"""How exact head poses and canonical points are, on photos turned by known angles.
+"""The accuracy of head poses and canonical points, on photos turned by known angles.
 
     python benchmarks/pose.py --derived-data DERIVED [--dataset afw] [--weights lite] [--limit N]
 

@@ -1,4 +1,4 @@
-"""What a benchmark's numbers belong to: command, date, machine, versions and weights."""
+"""The provenance of a benchmark's numbers: command, date, machine, versions and weights."""
 
 import sys
 from typing import Any

@@ -1,4 +1,4 @@
-"""How accuracy holds on worse photos: leaning, blurred, small, dark, noisy ones, through the public aligner.
+"""Accuracy on worse photos: leaning, blurred, small, dark, noisy ones, through the public aligner.
 
     python benchmarks/robustness.py --data ../shared/data
 

@@ -54,7 +54,7 @@ def has_cuda() -> bool:
 
 
 def start_cases(present: Sequence[Contender], place: str) -> list[tuple[str, str, Contender]]:
-    """What is measured from the start of a process, at ``place``."""
+    """The cases that are measured from the start of a process, at ``place``."""
     cases = []
     for contender in present:
         if contender.place == place and contender.group in ("ours", "mediapipe"):
@@ -198,7 +198,7 @@ def notes_of(
     rates: dict[str, dict[str, float]],
     nearness: Nearness,
 ) -> list[str]:
-    """What a reader has to know to read the tables."""
+    """Notes that readers of the tables need."""
     fastest = ", ".join(f"{max(routines.values()):.0f} with {place}" for place, routines in rates.items())
     notes = [
         f"Floor: {gmac:.2f} GMAC a face at the fastest of four routines, in GMAC/s: {fastest}.",

@@ -37,7 +37,7 @@ RESULTS = Path(__file__).resolve().parent / "results" / "video.json"
 WARM_UP = FPS  # Frames that are not timed.
 SIZE = 180.0
 EXPRESSIVE = [*GROUPS["right_eye"], *GROUPS["left_eye"], *GROUPS["outer_lips"], *GROUPS["inner_lips"]]
-#: How videos are followed: as they are by default, with the network at every frame, and with nothing but
+#: Ways of following videos: as they are by default, with the network at every frame, and with nothing but
 #: that.
 WAYS: dict[str, dict[str, Any]] = {
     "network alone": {"alignment_interval": 0.0, "smooth": False},
@@ -157,7 +157,7 @@ def quality(actors: Sequence[MovingPhoto], faces: Sequence[Sequence[TrackedFace3
 
 
 def switches(actors: Sequence[MovingPhoto], faces: Sequence[Sequence[TrackedFace3D]]) -> dict[str, int]:
-    """How often a photo's identity is another than when it was last seen, and how many there were in all."""
+    """The number of changes of a photo's identity since it was last seen, and the number of identities."""
     last: dict[int, int] = {}
     count, seen = 0, 0
     for index, found in enumerate(faces):

@@ -63,9 +63,8 @@ class FaceAligner3D:
     ``torch.compile``. With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all
     physical cores. From two faces a thread on, each thread crops and aligns faces of its own.
 
-    What the detector finds is a candidate; the network judges it. One whose ``Face3D.certainty`` is below
-    ``min_confidence`` is no face; 0 gives all of them, the doubtful ones last. Boxes that are given are not
-    judged.
+    The detector's results are candidates. Those whose ``Face3D.certainty`` is below ``min_confidence`` are
+    dropped; 0 keeps all of them, the doubtful ones last. Boxes that are given are not judged.
 
     ``blendshapes=True`` puts ARKit's blendshapes into each face, as ``Face3D.blendshapes``. A
     :class:`face_alignment_3d.blendshapes.BlendshapeEstimator`, such as one that is calibrated to somebody, is
@@ -78,8 +77,8 @@ class FaceAligner3D:
 
     Raises :class:`WeightsError` for weights that are not there, :class:`DeviceError` for a device that is
     not, :class:`BackendError` when the runtime is not or cannot do what is asked of it, and ValueError for
-    another argument of a wrong type or value. Of weights that are damaged or not what they should be, the
-    first call raises :class:`WeightsError`.
+    another argument of a wrong type or value. The first call raises :class:`WeightsError` for weights that
+    are damaged or not those of a cascade.
     """
 
     def __init__(
@@ -122,7 +121,7 @@ class FaceAligner3D:
 
     @property
     def device(self) -> str:
-        """Where the network runs: "cpu", "cuda:0", ..."""
+        """The device that the network runs on: "cpu", "cuda:0", ..."""
         return self._backend.device
 
     @property
@@ -179,7 +178,7 @@ class FaceAligner3D:
     def detect(
         self, image: ImageLike, *, boxes: BoxesLike | None = None, color: ColorOrder = "rgb"
     ) -> list[Face3D]:
-        """The faces of an image, with everything that is known of them; an empty list when there is none.
+        """The faces of an image, with all that the network and the detector tell; an empty list for none.
 
         ``image`` is whatever :func:`face_alignment_3d.images.as_rgb` reads; ``color`` the channel order of
         arrays. ``boxes`` (F, 4) are x0, y0, x1, y1 in image pixels, tight around each face from the brows to
@@ -248,8 +247,8 @@ class FaceAligner3D:
         that cannot be used from several threads needs ``workers=1``.
 
         Both iterables are read in the caller's thread, up to ``prefetch`` images before their result is used;
-        an exception of theirs is raised when the results before it have been given. What cannot be loaded is
-        raised at once.
+        an exception of theirs is raised when the results before it have been given. Weights and detectors
+        that cannot be loaded raise at once.
         """
         several = as_images(images)
         require_at_least_1(batch_size=batch_size, prefetch=prefetch, workers=workers)
@@ -262,7 +261,7 @@ class FaceAligner3D:
         return stream.results(tasks, prefetch=prefetch, workers=workers)
 
     def _views(self, image_rgb: npt.NDArray[np.uint8], boxes: BoxesLike | None) -> list[FaceView]:
-        """Image -> boxes -> the faces as the network is to see them."""
+        """The faces in ``boxes``, or those that the detector finds, as views for the network."""
         if boxes is None:
             detector = self.detector
             faces = beside_fork(lambda: detected_boxes(detector, image_rgb))
@@ -273,7 +272,7 @@ class FaceAligner3D:
     def _align(
         self, images: Iterable[list[FaceView]], batch_size: int = _BATCH_SIZE
     ) -> Iterator[list[Face3D]]:
-        """Candidates -> faces of each image. Views are taken, and their crops made, batch after batch."""
+        """The faces of each image, from its candidates. Views and crops are made batch after batch."""
         return judged_faces(
             images,
             partial(self._look, batch_size=batch_size),
@@ -282,7 +281,7 @@ class FaceAligner3D:
         )
 
     def _look(self, views: list[FaceView], *, batch_size: int) -> list[Face3D]:
-        """Crops -> cascade -> image."""
+        """Runs the network on the crops of ``views``; its landmarks come back in pixels of the images."""
         faces: list[Face3D] = []
         for start in range(0, len(views), batch_size):
             batch = views[start : start + batch_size]

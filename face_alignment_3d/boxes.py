@@ -13,7 +13,7 @@ from face_alignment_3d.tensors import is_tensor
 if TYPE_CHECKING:
     import torch
 
-#: What :func:`as_boxes` takes: (F, 4), or an empty sequence.
+#: The argument of :func:`as_boxes`: (F, 4), or an empty sequence.
 BoxesLike: TypeAlias = Union[
     npt.NDArray[np.generic], "torch.Tensor", Sequence[Sequence[float]], Sequence[npt.NDArray[Any]]
 ]
@@ -24,14 +24,14 @@ _LEAST_SIDE: Final = 2.0
 
 
 class FaceBox(NamedTuple):
-    """Where a face is."""
+    """The placement of one face in an image."""
 
     box: npt.NDArray[np.float32]
     """(4,): x0, y0, x1, y1 in image pixels."""
     score: float | None
     """The detector's, in [0, 1]; None for a box that was given."""
     roll: float
-    """How far the head leans, in radians, clockwise on screen; 0 where that is not known."""
+    """In-plane lean of the head in radians, clockwise on screen; 0 where it is not known."""
 
 
 def given_boxes(boxes: BoxesLike) -> list[FaceBox]:
@@ -42,7 +42,7 @@ def given_boxes(boxes: BoxesLike) -> list[FaceBox]:
 def detected_boxes(detector: FaceDetector, image_rgb: npt.NDArray[np.uint8]) -> list[FaceBox]:
     """The faces that ``detector`` finds in an image (H, W, 3), the largest box first.
 
-    Raises :class:`BoxError` when it returns something else than detections, or detections without a box.
+    Raises :class:`BoxError` when it returns anything but detections, or detections without a box.
     """
     found = detector.detect(image_rgb)
     if isinstance(found, np.ndarray) or not isinstance(found, Sequence):

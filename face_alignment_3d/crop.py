@@ -89,7 +89,7 @@ class Crop:
         return np.asarray(sampled, dtype=np.uint8)
 
     def cut(self, image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
-        """What :meth:`sample` interpolates: a part of the image, and the (2, 3) matrix from the crop to it.
+        """The part of the image that :meth:`sample` interpolates, and the (2, 3) matrix from the crop to it.
 
         The part (h, w, 3) is a view of the image, or its means over blocks where the crop shrinks it by 2 or
         more.
@@ -111,7 +111,7 @@ class Crop:
         return part, np.array(matrix)
 
     def _span(self, row: tuple[float, float, float], margin: int, extent: int) -> tuple[int, int]:
-        """What the window and a margin take of an axis of the image: start and stop, one pixel at least."""
+        """The pixels of one axis that the window and a margin cover: start and stop, one at least."""
         a, b, offset = row
         last = self.size - 1
         corners = (offset, a * last + offset, b * last + offset, a * last + b * last + offset)

@@ -1,4 +1,4 @@
-"""Faces as the network is to see them, made into pixels when it takes them, and what it says of them."""
+"""Views of faces: crops for the network that are made on request, and the faces from its results."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -33,7 +33,7 @@ class FaceView(NamedTuple):
 def face_views(
     image_rgb: npt.NDArray[np.uint8], faces: Iterable[FaceBox], geometry: CascadeGeometry
 ) -> list[FaceView]:
-    """The ``faces`` of an image (H, W, 3) as a cascade of that ``geometry`` is to see them."""
+    """The ``faces`` of an image (H, W, 3) as views for a cascade of that ``geometry``."""
     views = []
     for face in faces:
         crop = crop_around(
@@ -58,7 +58,7 @@ class FaceViewCrops:
 
 
 def faces_of(views: Sequence[FaceView], output: CascadeOutput) -> list[Face3D]:
-    """The faces of ``views`` with what a cascade says of their crops, in the pixels of their photos."""
+    """The faces of ``views``, from the cascade's results for their crops, in pixels of their photos."""
     visibility = [None] * len(views) if output.visibility is None else output.visibility
     return [
         Face3D(

@@ -1,4 +1,4 @@
-"""The candidates of several images -> their faces, with the network as the judge."""
+"""Finds the faces among the candidates of several images, with the landmark network as the judge."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -19,9 +19,10 @@ def judged_faces(
 ) -> Iterator[list[Face3D]]:
     """The faces of each image, given the views of its candidates, or of the caller's boxes.
 
-    ``look`` is the network; it sees the likeliest candidates of images that have ``batch_size`` of these
-    or more together, then what is left to look at: see :mod:`face_alignment_3d.detection.judging`, also for
-    the order of the faces and for ``min_confidence``. A caller's boxes are not judged.
+    ``look`` runs the network. It first sees the likeliest candidates, of several images until there are
+    ``batch_size`` of them, then those of the others that may still be faces;
+    :mod:`face_alignment_3d.detection.judging` has the rules, the order of the faces and ``min_confidence``. A
+    caller's boxes are not judged.
     """
     for group in _groups(images, batch_size):
         firsts = [_first(views) for views in group]

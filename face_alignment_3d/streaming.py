@@ -14,10 +14,10 @@ _Prepared = TypeVar("_Prepared")
 
 @dataclass(frozen=True, eq=False)
 class AlignmentResult:
-    """The faces of one image of a stream, or why there are none."""
+    """The result for one image of a stream: its faces, or the error that prevented them."""
 
     index: int
-    """The place of the image in the stream, from 0."""
+    """The position of the image in the stream, from 0."""
 
     image: ImageLike
     """The image as it was given."""
@@ -34,7 +34,7 @@ class AlignmentStream(Generic[_Prepared]):
     """The two halves of aligning an image, to be run beside each other for a stream of images."""
 
     prepare: Callable[[ImageLike, BoxesLike | None], list[_Prepared]]
-    """An image and its boxes -> what the network is to see of each face. Called from several threads."""
+    """An image and its boxes -> the views of its faces for the network. Called from several threads."""
     align: Callable[[Iterable[list[_Prepared]]], Iterable[list[Face3D]]]
     """The faces of each of several images. Called from the thread that asks for results."""
 

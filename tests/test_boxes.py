@@ -1,4 +1,4 @@
-"""What is taken as face boxes, and what is said of the rest."""
+"""The values that are accepted as face boxes, and the errors for others."""
 
 import numpy as np
 import pytest

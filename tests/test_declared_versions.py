@@ -15,7 +15,7 @@ else:
     import tomli as tomllib
 
 _ROOT = Path(__file__).parent.parent
-#: What the package needs for torch alone.
+#: Packages that are needed for torch alone.
 _FOR_TORCH = {"torch", "torchvision", "facenet-pytorch", "scikit-image"}
 #: Its lowest wheels need another Python than 3.10, or it is a tool that tests use.
 _NOT_IN_LOWEST = {"av"}

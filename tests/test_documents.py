@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "MODEL_CARD.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = "face-alignment-3d"
 
-#: What a word in a synopsis stands for.
+#: Words in a synopsis -> values that they stand for.
 _VALUES = {"FORMAT": "json", "HOST:PORT": "127.0.0.1:39539", "SECONDS": "1", "N": "1", "NAME": "lite"}
 
 
@@ -124,7 +124,7 @@ def _is_shared_option(option: str) -> bool:
 
 def _require_extra(package: str) -> None:
     extras = re.findall(r"\[(.*)\]", package)
-    name = package.split("[")[0]
+    name = package.split("[", maxsplit=1)[0]
     folder = {COMMAND: ROOT, f"{COMMAND}-onnx": ROOT / "torchfree"}.get(name)
     assert folder is not None, f"there is no distribution {name}"
     declared = (folder / "pyproject.toml").read_text(encoding="utf-8")
@@ -254,6 +254,15 @@ def test_readme_begins_with_make() -> None:
 
 def test_links_in_documents_lead_somewhere() -> None:
     for document in DOCUMENTS:
-        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+        text = document.read_text(encoding="utf-8")
+        for link, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text):
             if "://" not in link:
-                assert (document.parent / link).exists(), f"{document.name} links to {link}"
+                target = document.parent / link if link else document
+                assert target.exists(), f"{document.name} links to {link}"
+                assert not anchor or anchor in _anchors(target), f"{document.name} links to {link}#{anchor}"
+
+
+def _anchors(document: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,4 +1,4 @@
-"""Who is measured, and the command that starts each."""
+"""The contenders of the speed benchmark, and the command that starts each."""
 
 import subprocess
 import sys
@@ -35,11 +35,11 @@ class Contender:
     group: str
     label: str
     place: str
-    """Where it runs: "1 thread", "2 threads", "CUDA"."""
+    """The place of its computation: "1 thread", "2 threads", "CUDA"."""
     command: tuple[str, ...]
     tasks: tuple[str, ...]
     threads: int | None
-    """None: as many as it likes."""
+    """The number of threads; None: the contender decides."""
     note: str = ""
     environment: dict[str, str] = field(default_factory=dict, hash=False)
 
@@ -132,7 +132,7 @@ def invited(
     compiled: bool,
     mediapipe_python: str,
 ) -> tuple[list[Contender], dict[str, str]]:
-    """The contenders of ``groups``, and of each group that cannot come, why."""
+    """The contenders of ``groups``, and the reason for each group that cannot be measured."""
     makers = {
         "ours": lambda: ours(weights, threads, cuda=cuda),
         "mediapipe": lambda: mediapipe(threads, python=mediapipe_python),

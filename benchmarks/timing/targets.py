@@ -1,4 +1,4 @@
-"""What the library promises of its speed on two cores, beside what was measured."""
+"""The library's promises of its speed on two cores, beside the measured values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def promises(
 
 
 def split(measurement: Measurement) -> str:
-    """What detection took, and what is left for crops and landmarks; "" where that is not known."""
+    """The time of detection, and the rest for crops and landmarks; "" where it is not known."""
     detection = measurement.parts.get("detection")
     if detection is None:
         return ""

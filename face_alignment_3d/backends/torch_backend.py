@@ -62,8 +62,9 @@ class TorchBackend:
     fraction of a pixel. "float16" needs CUDA; "bfloat16" CUDA or the CPU. ``compile`` hands the network to
     ``torch.compile``: the first calls then take long, later ones less.
 
-    Weights are loaded at the first use; pickles and copies load them anew. Autocast, gradients, the default
-    type and the default device of the caller do not reach the network, and nothing of torch's is set.
+    Weights are loaded at the first use; pickles and copies load them anew. The caller's autocast, gradient
+    mode, default type and default device have no effect on the network, and no global setting of torch is
+    changed.
 
     Raises :class:`WeightsError`, :class:`DeviceError` and, for a ``dtype`` that is unknown or not for that
     device, :class:`BackendError`; :class:`WeightsError` for a damaged file at the first use.
@@ -103,7 +104,7 @@ class TorchBackend:
         return self._network().geometry
 
     def run(self, crops: Crops) -> CascadeOutput:
-        """What the cascade says of B RGB crops.
+        """Runs the cascade on B RGB crops, uint8 (B, S, S, 3).
 
         Raises :class:`BackendError` in a fork of a process that used a GPU, and where ``torch.compile``
         cannot compile.
@@ -189,7 +190,7 @@ def _load(
 
 
 def _folded(weights: Path) -> Cascade:
-    """On the CPU, channels last."""
+    """The cascade with batch norms folded into convolutions; on the CPU, channels last."""
     # After the strict load: a folded network has other tensors than a weight file.
     cascade = load_cascade(weights)
     fold_batch_norms(cascade)
@@ -198,11 +199,11 @@ def _folded(weights: Path) -> Cascade:
 
 @functools.lru_cache(maxsize=_RECORDINGS)
 def _recorded(weights: Path, sha256: str) -> tuple[_Forward, CascadeGeometry]:
-    """The cascade of a weight file of that SHA-256 in oneDNN's terms and without Python between its
-    operations: for one face a quarter faster. Aligners share it.
+    """The cascade of a weight file, recorded for the CPU: convolutions in oneDNN's layout, no Python between.
 
-    Nothing in it depends on the pixels, or on how many faces there are, but the pixels and faces themselves.
-    Where TorchScript is switched off (PYTORCH_JIT=0), Python stays between them.
+    For one face that is a quarter faster. ``sha256`` is the weight file's; all aligners of these weights
+    share the result. The recording holds for any number of faces. With PYTORCH_JIT=0, which switches
+    TorchScript off, the operations are called from Python.
     """
     cascade = _folded(weights)
     size = cascade.geometry.input_size
@@ -221,7 +222,7 @@ def _recorded(weights: Path, sha256: str) -> tuple[_Forward, CascadeGeometry]:
 
 
 def _to_dtype(part: nn.Module, dtype: torch.dtype) -> None:
-    """Stores the weights of convolutions and products in ``dtype``, so that autocast converts none."""
+    """Stores the weights of convolutions and matrix products in ``dtype``, so that autocast converts none."""
     for module in part.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             module.to(dtype)

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_aligner_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--blendshapes``, ``--device``, ``--backend``, ``--weights``, ``--offline``, ``--detector``,
-    ``--min-confidence`` and ``--min-face``."""
+    """Adds the options for the runtime, the weights, the detector and blendshapes."""
     parser.add_argument("--blendshapes", action="store_true", help="estimate ARKit's 52 blendshapes as well")
     parser.add_argument(
         "--device", default="auto", help="the device: auto (the default), cpu, cuda, cuda:1, mps"
@@ -52,7 +51,7 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
 def make_aligner(args: argparse.Namespace, *, blendshapes: bool = False) -> "FaceAligner3D":
     """The aligner that the options of :func:`add_aligner_options` choose.
 
-    ``blendshapes`` estimates them even where nobody asked for them.
+    With ``blendshapes`` the aligner estimates blendshapes even without the option.
     """
     from face_alignment_3d import FaceAligner3D
     from face_alignment_3d.detection.judging import MIN_CONFIDENCE

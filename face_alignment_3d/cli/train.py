@@ -255,13 +255,13 @@ def _dataset(text: str) -> tuple[str, Path]:
 
 
 def _with_options(config: "_Config", args: argparse.Namespace, *, steps: str) -> "_Config":
-    """The preset's configuration with what the command line says of it."""
+    """The preset's configuration, with the command line's options in it."""
     given = {steps: args.steps, "seed": args.seed, "precision": args.precision}
     return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
 
 
 def _command(args: argparse.Namespace) -> str:
-    """The command that makes the same weights, with a neutral place for the data."""
+    """The command that makes the same weights, with a placeholder for the data folder."""
     from face_alignment_3d.weights.integrity import sha256_of
 
     words = ["face-alignment-3d", "train", args.preset]
@@ -296,4 +296,4 @@ def _print_with_time(line: str) -> None:
 
 
 def _keep_quiet(line: str) -> None:
-    """What the processes say that do not lead."""
+    """Drops the output of all processes but the main one."""

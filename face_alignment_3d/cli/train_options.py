@@ -1,4 +1,4 @@
-"""Which options of ``face-alignment-3d train`` go together."""
+"""Checks that the options of ``face-alignment-3d train`` can be combined."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from face_alignment_3d.errors import DataError
 
 
 def require_fitting_options(args: argparse.Namespace) -> None:
-    """Raises :class:`DataError` for options that do not go together, before anything is read."""
+    """Raises :class:`DataError` for options that cannot be combined, before any file is read."""
     if args.stage is not None and args.start is None:
         raise DataError("expected --stage with --start, the weights to go on from; got it alone")
     if args.reinitialize and args.start is None:

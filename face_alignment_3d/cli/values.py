@@ -1,4 +1,4 @@
-"""Types of the values of options; each says what it expected instead."""
+"""Types of the values of options; each names the expected form in its error."""
 
 import argparse
 import math

@@ -1,4 +1,4 @@
-"""A detector by name, beside the backend of the landmarks."""
+"""Opens a detector by its name, in the runtime of the landmarks' backend."""
 
 from functools import partial
 from typing import Literal, TypeAlias, get_args
@@ -15,10 +15,11 @@ DetectorName: TypeAlias = Literal["mtcnn", "scout", "centerface"]
 def open_detector(
     detector: FaceDetector | DetectorName | None, backend: Backend, *, threads: int | None
 ) -> FaceDetector | Lazy[FaceDetector]:
-    """``detector`` itself, or that of a name, which is made when it is first asked for; None is "mtcnn".
+    """The detector of that name, made when it is first asked for; an object unchanged. None is "mtcnn".
 
-    A detector by name runs on the device of ``backend`` and in its runtime; beside a backend of somebody's
-    own, in a runtime that is installed. Raises ValueError for another name and for what is no detector.
+    A detector by name runs on the device of ``backend`` and in its runtime; beside a backend object of the
+    caller's, in a runtime that is installed. Raises ValueError for another name and for an object that is no
+    detector.
     """
     if detector is None:
         detector = "mtcnn"

@@ -41,8 +41,8 @@ _LONGEST: Final = 2.0
 class MTCNNDetector(LazyDetector):
     """Finds faces with MTCNN (a :class:`face_alignment_3d.FaceDetector`); may be used from several threads.
 
-    It gives candidates: one face may come up to three times, at different angles, and some are no faces.
-    :class:`face_alignment_3d.FaceAligner3D` asks its network which are.
+    It returns candidates: one face may come up to three times, at different angles, and some are no faces.
+    :class:`face_alignment_3d.FaceAligner3D` chooses among them with its network.
 
     ``max_side``: the photo is reduced for the search until its longer side, or twice its shorter one, has at
     most this many pixels; None searches it at full size. A face must be about 20 pixels high after that to be
@@ -129,7 +129,7 @@ class MTCNNDetector(LazyDetector):
         ]
 
     def _reference(self, found: OrientedBoxes) -> OrientedBoxes:
-        """The reference boxes of MTCNN's."""
+        """Converts MTCNN's boxes to reference boxes."""
         unit = self.calibration.apply(np.array([0.0, 0, 1, 1]))
         return found.moved(np.tile(unit - [0, 0, 1, 1], (len(found), 1)))
 

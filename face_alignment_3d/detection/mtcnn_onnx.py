@@ -19,8 +19,10 @@ def graph_files(folder: Path) -> Mapping[str, Path]:
 
 
 class OnnxNetworks:
-    """The three stages (:class:`.mtcnn_stages.Networks`) from the files, by name,
-    or the bytes of these, that ``face-alignment-3d export onnx mtcnn`` writes.
+    """The three stages (:class:`.mtcnn_stages.Networks`) as ONNX graphs.
+
+    ``graphs`` are the paths, by file name, of the files that ``face-alignment-3d export onnx mtcnn`` writes,
+    or their bytes.
 
     Raises :class:`WeightsError` for files that are missing or not such graphs, :class:`DeviceError` and
     :class:`BackendError` as of :func:`face_alignment_3d.backends.session.open_session`.
@@ -64,10 +66,7 @@ class OnnxNetworks:
 
 
 def kept_graphs() -> Mapping[str, Graph]:
-    """File name -> ONNX file of each of the networks: the user's cache's, where they are made if need be.
-
-    Raises :class:`BackendError` when they have to be made and torch or a package that writes ONNX is missing.
-    """
+    """File name -> ONNX file of each of the networks, from the user's cache; made where it lacks them."""
     folder = graph_folder() / f"mtcnn-v{GRAPH_VERSION}"
     made: dict[str, bytes] = {}
 

@@ -1,4 +1,4 @@
-"""MTCNN's search of one image: three small networks, each with fewer and better candidates than the last.
+"""MTCNN's search of one image: three small networks in turn, each of which drops candidates.
 
 Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks" (2016).
 The networks and their weights are facenet-pytorch's, in torch or as ONNX. The search between them is our own.
@@ -31,27 +31,29 @@ REFINEMENT_SIZE: Final = 24
 OUTPUT_SIZE: Final = 48
 """Side in pixels of what the third network sees."""
 _FIRST_THRESHOLDS: Final = (0.6, 0.7)
-"""Scores that candidates need to pass the first two stages, as published."""
+"""The scores that a candidate needs to pass the first two stages, as published."""
 _SAMPLING: Final = 2
-"""Pixels of the image that each pixel of a candidate is the mean of, in x and in y, where it has so many."""
+"""Each pixel of a cut-out candidate is the mean of up to so many image pixels, in x and in y."""
 _MAX_TURNED: Final = 128
-"""Candidates that are looked at turned, best first."""
+"""The number of candidates, best first, that are looked at turned."""
 _WORTH_TURNING: Final = 0.5
-"""Of the second network, in one of the coarse turns, to be looked at in the turns between these."""
+"""The second network's score at a quarter turn from which the turns between are tried too."""
 _BATCHES: Final = (256, 128, 64, 32, 16, 8)
-"""Candidates in one run. Other numbers are made up of these, so that runs need few amounts of memory."""
+"""Sizes of one run's batch. Other numbers are made up of these, so that few amounts of memory are needed."""
 _OF_ONE_FACE: Final = 3
-"""Candidates of one place, at different angles, that are kept: the scores do not tell them apart well."""
+"""The number of candidates kept for one place, at different angles: their scores do not decide well."""
 _SAME_PLACE: Final = 0.4
-"""Intersection over union."""
+"""The intersection over union above which candidates are of the same place."""
 
 _Floats = npt.NDArray[np.float32]
 _Network = Callable[[_Floats], tuple[_Floats, _Floats]]
 
 
 class Networks(Protocol):
-    """MTCNN's three networks, whatever runs them. Pixels are RGB in [0, 255], offsets in fractions of a
-    box's side for each of its edges, scores in [0, 1]."""
+    """MTCNN's three networks in some runtime.
+
+    Pixels are RGB in [0, 255], offsets in fractions of a box's side for each of its edges, scores in [0, 1].
+    """
 
     def propose(self, level: npt.NDArray[np.uint8]) -> tuple[_Floats, _Floats]:
         """(H, W, 3) pixels, at least 12 x 12 -> offsets (4, h, w), scores (h, w) of each 12 x 12 field."""
@@ -97,7 +99,7 @@ def search(
 
 
 def _refined_at_any_angle(networks: Networks, octaves: Octaves, candidates: OrientedBoxes) -> OrientedBoxes:
-    """The second stage: first in quarter turns; between them where one of these looks like a face."""
+    """The second stage: in quarter turns, and between them where one of these looks like a face."""
     upright = _cut_out(octaves, candidates, REFINEMENT_SIZE)
     places = candidates.around()
     few = non_maximum_suppression(places, np.linspace(1, 0.5, len(places)), overlap=0.5)[:_MAX_TURNED]
@@ -135,9 +137,9 @@ def _run(network: _Network, crops: _Floats) -> tuple[_Floats, _Floats]:
 
 
 def _cut_out(octaves: Octaves, squares: OrientedBoxes, size: int) -> _Floats:
-    """What stands upright in K squares, (K, size, size, 3); beyond the image there is black.
+    """The contents of K squares, turned upright: (K, size, size, 3); black beyond the image.
 
-    To average all pixels of large squares would take longer than the networks and change nearly nothing.
+    Averaging all pixels of large squares would take longer than the networks and change hardly anything.
     """
     crops = np.empty((len(squares), size, size, 3), dtype=np.float32)
     samples = _SAMPLING * size
@@ -155,7 +157,7 @@ def _cut_out(octaves: Octaves, squares: OrientedBoxes, size: int) -> _Floats:
 def _passed(
     squares: OrientedBoxes, offsets: _Floats, scores: _Floats, *, threshold: float, overlap: float
 ) -> tuple[OrientedBoxes, _Floats]:
-    """What a later stage keeps of its candidates, moved, and the scores; best first.
+    """The candidates that a later stage keeps, with their boxes corrected, and the scores; best first.
 
     Of those at one angle none overlaps a better one by more than ``overlap`` (intersection over union).
     """

@@ -1,4 +1,4 @@
-"""What the aligner asks of a face detector."""
+"""The interface between the aligner and a face detector."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ class Detection:
     image where the face does."""
 
     score: float
-    """How sure the detector is, in [0, 1]."""
+    """The detector's certainty that this is a face, in [0, 1]."""
 
     roll: float = 0.0
-    """How far the head leans in the image plane, in radians, clockwise on screen; 0 where the detector does
-    not know. A rough value is enough: it levels the crop, so that the network sees the face upright."""
+    """The lean of the head in the image plane in radians, clockwise on screen; 0 where it is not known. A
+    rough value is enough: it levels the crop, so that the network sees the face upright."""
 
 
 @runtime_checkable
 class FaceDetector(Protocol):
     """Anything with this one method can find the faces for :class:`face_alignment_3d.FaceAligner3D`.
 
-    A detector whose boxes are drawn otherwise (with the forehead, say) converts them with a
+    A detector whose boxes have another extent (that include the forehead, for example) converts them with a
     :class:`face_alignment_3d.detection.calibration.BoxCalibration`. One that is used from several threads
     must allow that itself.
     """
@@ -43,7 +43,7 @@ class FaceDetector(Protocol):
 
 
 class LazyDetector(ABC):
-    """A detector that loads its networks at the first use, unless it is told to before."""
+    """A detector that loads its networks at the first use, or by :meth:`load`."""
 
     @abstractmethod
     def load(self) -> None:

@@ -1,4 +1,4 @@
-"""The sizes that the cascade comes in."""
+"""The presets of the cascade: its networks at several sizes."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -18,14 +18,14 @@ from face_alignment_3d.networks.paper.regression import PaperRegression
 def lite() -> Cascade:
     """The shipped default, for CPUs: 128 px crops, 0.34 GMAC a face and 7 MB in fp16.
 
-    It is cut out of :func:`lite_wide`, without the blocks that can best be spared and with deconvolutions of
-    a quarter of the size.
+    It is pruned from :func:`lite_wide`: it lacks the blocks that matter least, and its deconvolutions have a
+    quarter of the size.
     """
     return _lite(blocks=(1, 1, 1, 1), deconvolution=2)
 
 
 def lite_wide() -> Cascade:
-    """What ``lite`` was before it was cut: for training alone, 0.46 GMAC a face."""
+    """The network from which ``lite`` is pruned: for training only, 0.46 GMAC a face."""
     return _lite(blocks=(1, 1, 2, 2), deconvolution=4)
 
 

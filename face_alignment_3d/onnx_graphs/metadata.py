@@ -1,4 +1,4 @@
-"""What the library's ONNX files say of themselves; needs neither torch nor onnx."""
+"""The metadata of the library's ONNX files; needs neither torch nor onnx."""
 
 from collections.abc import Mapping
 from pathlib import Path

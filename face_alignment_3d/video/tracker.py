@@ -1,4 +1,4 @@
-"""Frames in, faces with identities out."""
+"""The tracker: takes frames, returns faces with identities."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ TrackFaces = list[tuple[Track, Face3D]]
 
 
 class VideoAligner3D:
-    """Follows the faces of one video or camera: stable identities, calm landmarks, any number of faces.
+    """Tracks the faces of one video or camera: stable identities, smooth landmarks, any number of faces.
 
     ``aligner`` does the work on single frames: a :class:`face_alignment_3d.FaceAligner3D`, or anything with
     its ``detect`` and ``detect_batch`` and, if faces are to have blendshapes, its ``blendshape_estimator``.
@@ -95,7 +95,7 @@ class VideoAligner3D:
     def track(
         self, frame: ImageLike, *, time: float | None = None, color: ColorOrder = "rgb"
     ) -> list[TrackedFace3D]:
-        """The faces to be seen in the next frame, by ``track_id``; an empty list when there is none.
+        """The faces that are seen in the next frame, by ``track_id``; an empty list when there is none.
 
         ``frame`` and ``color`` are as of :meth:`face_alignment_3d.FaceAligner3D.detect`. ``time`` is the
         frame's time stamp in seconds, from any origin; None is ``1 / fps`` after the last frame. Rates may
@@ -150,7 +150,7 @@ class VideoAligner3D:
         self._schedule.request_detection()
 
     def _follow(self, image_rgb: Image, time: float, *, use_flow: bool) -> TrackFaces:
-        """The tracked faces that are where they should be; the others are marked as lost."""
+        """The tracked faces that are found where they are expected; the others are marked as lost."""
         tracks = [track for track in self._tracks if track.lost_since is None]
         faces = [self._propagate(track, image_rgb, time) if use_flow else None for track in tracks]
         rest = [track for track, face in zip(tracks, faces, strict=True) if face is None]
@@ -165,7 +165,7 @@ class VideoAligner3D:
         return self._without_mistakes(followed, image_rgb, time)
 
     def _propagate(self, track: Track, image_rgb: Image, time: float) -> Face3D | None:
-        """The face as optical flow has it; None where the network is to align it."""
+        """The face as optical flow finds it; None where the network is to align it."""
         is_due = self._schedule.is_alignment_due(track.aligned_at, time)
         if is_due and self._smoothing is None:
             return None
@@ -176,7 +176,7 @@ class VideoAligner3D:
         return face if is_face(face, image_rgb, min_confidence=least, config=self._config) else None
 
     def _without_mistakes(self, followed: TrackFaces, image_rgb: Image, time: float) -> TrackFaces:
-        """``followed`` with at most one track a face, each the track that the face is most similar to."""
+        """``followed`` with at most one track for each face: the one that it is most similar to."""
 
         def misfit(index: int) -> float:
             track, face = followed[index]
@@ -217,7 +217,7 @@ class VideoAligner3D:
     def _continuing_after_cut(
         self, followed: TrackFaces, detections: Sequence[Face3D], image_rgb: Image
     ) -> TrackFaces:
-        """The faces that go on in spite of what looks like a cut; all others are forgotten."""
+        """The faces that go on although the frame looks like a cut; all others are forgotten."""
         boxes = [face.box for face in detections]
         least = self._config.cut_similarity
         continuing = [
@@ -251,7 +251,7 @@ class VideoAligner3D:
     def _reidentify(
         self, detections: Sequence[tuple[Face3D, bool]], image_rgb: Image, time: float
     ) -> tuple[TrackFaces, list[Face3D]]:
-        """The lost tracks that are back, and the faces that are new."""
+        """Lost tracks that are found again, and new tracks for new faces."""
         lost = [track for track in self._tracks if track.lost_since is not None]
         candidates = [
             {

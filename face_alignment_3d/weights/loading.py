@@ -1,4 +1,4 @@
-"""A cascade to a weight file and back: safetensors, self-describing, strict. Nothing is ever unpickled."""
+"""Cascades as weight files: safetensors, self-describing, checked strictly. Nothing is ever unpickled."""
 
 import math
 from collections.abc import Mapping
@@ -177,7 +177,7 @@ def _check_metadata(metadata: Mapping[str, str], path: Path) -> str:
 
 
 def _crop_scale(metadata: Mapping[str, str], path: Path) -> float:
-    """What the weights were trained at: of the geometry the one field that the network is not built from."""
+    """The crop scale of the training: the one field of the geometry on which the network does not depend."""
     text = metadata.get("crop_scale", "")
     try:
         crop_scale = float(text)

@@ -25,10 +25,9 @@ class WeightsEntry:
     """One released weight file. Every field is checked; a bad one raises :class:`WeightsError`."""
 
     name: str
-    """What users call it: ``FaceAligner3D(weights=name)``."""
+    """The name that users give: ``FaceAligner3D(weights=name)``."""
     kind: str
-    """What it is for: ``"cascade"`` finds landmarks, ``"blendshapes"`` reads blendshapes from them,
-    ``"scout"`` finds faces."""
+    """``"cascade"`` for landmarks, ``"blendshapes"`` for blendshapes from landmarks, ``"scout"`` for faces."""
     preset: str | None
     """The network that a cascade fits, a key of ``networks.presets.PRESETS``; None for the other kinds."""
     file: str
@@ -38,9 +37,9 @@ class WeightsEntry:
     bytes: int
     """Size of the file."""
     url: str | None
-    """Where it can be downloaded, or None when it is not published."""
+    """The address of its download, or None when it is not published."""
     embedded: bool
-    """Whether it is part of the installed package."""
+    """True if it is part of the installed package."""
     input_size: int | None
     """Height and width of the crop that a cascade takes, in pixels; None for the other kinds."""
     markup: str
@@ -50,11 +49,11 @@ class WeightsEntry:
     data: tuple[str, ...]
     """The data sets it was trained on."""
     training_command: str
-    """What makes it again."""
+    """The command that makes it again."""
     seed: int
     """Seed of that training."""
     metrics: Mapping[str, float]
-    """Name -> value of what was measured; the names carry data set and unit."""
+    """Name -> measured value; the names contain data set and unit."""
     date: str
     """Day of the training's end, YYYY-MM-DD."""
 
@@ -73,7 +72,7 @@ class WeightsEntry:
 
 
 def manifest_path() -> Path:
-    """Where the manifest lies: inside the installed package, or beside it in a checkout.
+    """The path of the manifest: inside the installed package, or beside it in a checkout.
 
     The repository keeps the file at its top level and the wheel carries it inside the package, so exactly one
     of the two places has it.
@@ -104,7 +103,7 @@ def load_manifest(path: Path | None = None) -> Mapping[str, WeightsEntry]:
 
 
 def with_entry(entries: Mapping[str, WeightsEntry], entry: WeightsEntry) -> Mapping[str, WeightsEntry]:
-    """The entries with ``entry`` added, or put in the place of the one of the same name."""
+    """The entries with ``entry`` added, or in place of the one of the same name."""
     return _unique({**entries, entry.name: entry}.values())
 
 

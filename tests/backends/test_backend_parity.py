@@ -1,4 +1,4 @@
-"""Both runtimes say what the cascade of the weight file says, unfolded and in torch."""
+"""Both runtimes give the results of the unfolded cascade in torch."""
 
 import os
 from pathlib import Path

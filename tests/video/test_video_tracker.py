@@ -151,7 +151,7 @@ def test_a_second_of_occlusion():
 
 
 class _Drawn(Scene):
-    """Where a box is beside the face that it shows, the network gets only most of the way to it."""
+    """An aligner that finds drawn faces; from a box beside a face it gets only most of the way to it."""
 
     def _in_box(self, box):
         face = super()._in_box(box)

@@ -79,7 +79,7 @@ def read_pictures(path):
 
 
 def audio_seconds(path):
-    """How long the audio of the video is, and its loudness; None without audio."""
+    """The length of the video's audio, and its loudness; None without audio."""
     with av.open(str(path)) as container:
         if not container.streams.audio:
             return None

@@ -1,6 +1,6 @@
 """Makes the crops of a batch as tensor operations, on the device where the photos are.
 
-:class:`PhotoStore` keeps photos on a device, one behind the other. :func:`pack` is what is left for the CPU:
+:class:`PhotoStore` keeps photos on a device, one behind the other. :func:`pack` is the work left for the CPU:
 a few numbers for each crop. :func:`render` warps and perturbs. Within rounding the crops are those of
 :func:`face_alignment_3d.training.data.augment.show`.
 """
@@ -43,7 +43,7 @@ class PhotoStore:
         return cls(torch.from_numpy(pixels), torch.from_numpy(starts), torch.from_numpy(sizes))
 
     def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> "PhotoStore":
-        """With ``move`` applied to every tensor."""
+        """The store with ``move`` applied to every tensor."""
         return PhotoStore(move(self.pixels), move(self.starts), move(self.sizes))
 
     def to(self, device: torch.device) -> "PhotoStore":
@@ -53,12 +53,12 @@ class PhotoStore:
 
 @dataclass(frozen=True, eq=False)
 class PackedViews:
-    """The views of a batch as tensors: all that has to travel to a device that has the photos."""
+    """The views of a batch as tensors: all data that go to a device that has the photos."""
 
     size: int
     """Height and width S of the crops."""
     photo: torch.Tensor
-    """(B,) int64: which of the store's photos each view is of."""
+    """(B,) int64: the index of each view's photo in the store."""
     blocks: tuple[tuple[int, torch.Tensor], ...]
     """Views that shrink their photo by 2 or more take means over blocks of pixels first. Each side of blocks
     that there is, with the indices (n,) of the views that have it."""
@@ -67,13 +67,13 @@ class PackedViews:
     matrices: torch.Tensor
     """(B, 2, 3) float: from pixels (x, y) of the crops, which may be mirrored, to blocks."""
     replicate: torch.Tensor
-    """(B,) bool: whether edge pixels go on beyond the photo; else it is black there."""
+    """(B,) bool: True if edge pixels are repeated beyond the photo; else it is black there."""
     perturbations: PackedPerturbations
     labels: tuple[torch.Tensor, ...]
     """Those of :class:`face_alignment_3d.training.data.augment.Labels`, in that order."""
 
     def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> "PackedViews":
-        """With ``move`` applied to every tensor."""
+        """The views with ``move`` applied to every tensor."""
         return PackedViews(
             self.size,
             move(self.photo),

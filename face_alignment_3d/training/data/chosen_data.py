@@ -1,4 +1,4 @@
-"""Data sets that a user names, as what a run trains on and is validated with."""
+"""Training and validation data from data sets that a user names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MOST_HELD_OUT = 200
 
 @dataclass(frozen=True, eq=False)
 class ChosenSamples(Sequence[Sample]):
-    """Some of a sequence's samples, each read when it is asked for."""
+    """Some of the samples of a sequence, each read when it is asked for."""
 
     samples: Sequence[Sample]
     indices: Sequence[int]
@@ -44,7 +44,7 @@ class ChosenSamples(Sequence[Sample]):
 def load_chosen_data(
     datasets: Sequence[tuple[str, Path]], config: RunConfig, *, models: Path | None = None
 ) -> tuple[list[Pool], dict[str, list[Sample]]]:
-    """What to train on, every face as often as any other, and the held-out samples of each set.
+    """The training data, with the same frequency for every face, and the held-out samples of each set.
 
     ``datasets`` are kinds (of :data:`face_alignment_3d.training.data.datasets.kinds.KINDS`) with their
     folders. Every ``config.holdout_every``-th face of a set is held out; at most 200 of them, which are read

@@ -30,7 +30,7 @@ from face_alignment_3d.training.recipes.config import RunConfig
 #: One in so many AFLW faces is kept for validation.
 _AFLW_HOLDOUT_EVERY: Final = 40
 _TURNED_YAW, _PROFILE_YAW = 25.0, 60.0
-#: How much more often a face with MERL-RAV's points is drawn than one with AFLW's 21 alone.
+#: The relative frequency of a face with MERL-RAV's points, where one with AFLW's 21 alone has 1.
 _MERL_FACTOR: Final = 1.5
 #: Faces whose z is believed by more than this tell the shape prior.
 _KNOWN_SHAPE: Final = 0.5
@@ -38,20 +38,20 @@ _KNOWN_SHAPE: Final = 0.5
 
 @dataclass(frozen=True, eq=False)
 class SampleGroup:
-    """Samples of one kind, and how often each is drawn relative to the others."""
+    """Samples of one kind, with the relative frequency at which each is drawn."""
 
     samples: Sequence[Sample]
     frequency: npt.NDArray[np.float64]
     """(len(samples),)"""
 
     def pool(self, share: float) -> Pool:
-        """The group with its share of a batch."""
+        """The group as a pool, with its share of a batch."""
         return Pool(self.samples, share, self.frequency / self.frequency.sum())
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What a run trains on and is validated with."""
+    """The training and validation samples of a run."""
 
     groups: dict[str, SampleGroup]
     """By kind: ``"hand"``, ``"aflw"``, ``"teachers"``, ``"views_of_hand"``, ``"views_of_teachers"``."""

@@ -21,10 +21,7 @@ Tensors = dict[str, torch.Tensor]
 def save_checkpoint(
     path: Path, *, step: int, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Writes all that the steps after ``step`` depend on.
-
-    A kill leaves the old file or the new one, never half.
-    """
+    """Writes all that the steps after ``step`` depend on, whole or not at all."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
@@ -61,7 +58,7 @@ def _below(tensors: Tensors, prefix: str) -> Tensors:
 
 
 def _restore(optimizer: torch.optim.Optimizer, tensors: Tensors, *, fresh: bool) -> None:
-    """Takes in ``<index>.<name>`` tensors; ``fresh`` says that no step was made yet, so there may be none."""
+    """Loads ``<index>.<name>`` tensors; with ``fresh`` no step has been made yet, so there may be none."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, Tensors] = {}
     for key, tensor in tensors.items():
@@ -71,10 +68,10 @@ def _restore(optimizer: torch.optim.Optimizer, tensors: Tensors, *, fresh: bool)
             raise ValueError(
                 f"an optimizer state {key} of shape {tuple(tensor.shape)} that fits no parameter"
             )
-        if tensor.shape == parameter.shape:
-            # Laid out in memory as its parameter is, for the file does not keep strides.
-            tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
-        state.setdefault(int(index), {})[name] = tensor
+        # Laid out in memory as its parameter is, for the file does not keep strides.
+        same = tensor.shape == parameter.shape
+        laid_out = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor) if same else tensor
+        state.setdefault(int(index), {})[name] = laid_out
     if len(state) != len(parameters) and not (fresh and not state):
         raise ValueError(f"optimizer states of {len(state)} of {len(parameters)} parameters")
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

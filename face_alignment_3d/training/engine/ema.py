@@ -18,7 +18,7 @@ class ModelEMA(Generic[_Network]):
 
     @torch.no_grad()
     def update(self, network: _Network, step: int) -> None:
-        """Takes in the weights after ``step`` (0-based).
+        """Updates the average with the weights after ``step`` (0-based).
 
         The first steps weigh more than the decay says, so that the random start is forgotten.
         """

@@ -1,4 +1,4 @@
-"""Points for labelled samples from a cascade in training, without the aligner's reading and detection."""
+"""Points for labelled samples from a cascade in training, without the aligner."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ def predict(
     bf16: bool = False,
     batch_size: int = 64,
 ) -> npt.NDArray[np.float32]:
-    """(F, 66, 3) points in the pixels of each image; ``mirrored`` runs on mirrored crops and mirrors back."""
+    """(F, 66, 3) points in pixels of each image; ``mirrored`` runs on mirrored crops and mirrors back."""
     device = cascade.mean.device
     results = []
     for start in range(0, len(images), batch_size):

@@ -1,4 +1,4 @@
-"""Faces in groups by how far they are turned."""
+"""Groups of faces by their yaw."""
 
 from typing import Final
 

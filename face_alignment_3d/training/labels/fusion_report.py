@@ -1,4 +1,4 @@
-"""What fusing made of the faces, in numbers and on a picture."""
+"""A report on fused labels, in numbers and as a picture."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -71,8 +71,11 @@ def fusion_table(report: dict[str, Any]) -> str:
 
 
 def fusion_sheet(labels: FusedLabels, sets: Sequence[FaceSet], *, count: int = 16) -> npt.NDArray[np.uint8]:
-    """``count`` faces of each set from the most left-turned to the most right-turned, then those with the
-    largest residuals that are used: the label as lines, 3DDFA_V2's points as green dots."""
+    """``count`` faces of each set, from the most left-turned to the most right-turned, on one picture.
+
+    As many with the largest residuals that are used come after them. Labels are lines, 3DDFA_V2's points
+    green dots.
+    """
     tiles = []
     for faces in sets:
         fusion = labels.sets[faces.name]

@@ -1,4 +1,4 @@
-"""Views on one picture, to look at."""
+"""A picture of several novel views, for inspection."""
 
 import numpy as np
 import numpy.typing as npt

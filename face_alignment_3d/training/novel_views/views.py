@@ -23,7 +23,7 @@ from face_alignment_3d.training.novel_views.turning import Pixels, make_scene, t
 from face_alignment_3d.training.novel_views.visibility import visible_landmarks
 
 _JPEG_QUALITY = 93
-#: How far the mesh is believed where it hides a landmark, and where it does not: hair and hands may hide it.
+#: The weights of visibility where the mesh hides a landmark, and where it does not: hair and hands may.
 _HIDDEN_WEIGHT, _SEEN_WEIGHT = 0.7, 0.3
 
 
@@ -51,8 +51,8 @@ def make_views(
 ) -> int:
     """Writes a view of each source for each of ``poses`` into ``out``/, and the index ``out``.npz last.
 
-    Returns the number of views. Photos that an earlier call of the same kind left are kept. What is drawn
-    depends on the seed and the source's name alone. Raises :class:`DataError` without sources.
+    Returns the number of views. Photos that an earlier call of the same kind left are kept. The poses drawn
+    depend on the seed and the source's name alone. Raises :class:`DataError` without sources.
     """
     if not sources:
         raise DataError(f"expected faces to turn for {out}; got none")

@@ -1,4 +1,4 @@
-"""What the cascade learns from, one function a loss."""
+"""The losses of the cascade, one function for each."""
 
 import torch
 import torch.nn.functional as F
@@ -75,11 +75,11 @@ def visibility_loss(logits: torch.Tensor, visible: torch.Tensor, weight: torch.T
 
 
 def weighted_mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Mean over (B, N) of values times weights: to distrust a point does not raise the others' shares."""
+    """Mean over (B, N) of values times weights: a lower weight of one point does not raise the others'."""
     return (values * weight).mean()
 
 
 def inside(points: torch.Tensor, *, size: int, margin: float = 4.0) -> torch.Tensor:
-    """(B, N) 1 where a point (B, N, 2) lies on the crop or at most ``margin`` px beside it, else 0."""
+    """(B, N): 1 where a point (B, N, 2) lies on the crop or at most ``margin`` px beside it, else 0."""
     within = (points >= -margin) & (points <= size - 1 + margin)
     return within.all(dim=-1).to(points.dtype)

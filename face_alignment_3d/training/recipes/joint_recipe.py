@@ -18,7 +18,7 @@ from face_alignment_3d.training.objectives.joint_objective import JointObjective
 from face_alignment_3d.training.pruning.prune import prune
 from face_alignment_3d.training.recipes.config import TrainingConfig
 
-#: How many batches a pruned cascade is fitted on.
+#: The number of batches that a pruned cascade is fitted on.
 _PRUNING_BATCHES = 16
 
 
@@ -33,8 +33,8 @@ def train_joint(
 ) -> tuple[Cascade, dict[str, float]]:
     """Runs or resumes ``config`` in the folder ``out``; returns the averaged cascade and its validation.
 
-    ``start`` is what to start from, by default random weights: a cascade of the same preset, or of
-    ``config.pruned_from``, which is pruned to it first.
+    ``start`` is the cascade to start from, by default random weights: one of the same preset, or of
+    ``config.pruned_from``, which is pruned first.
 
     Raises :class:`DataError` when ``out`` holds files of another run, or when the loss is not finite, and
     :class:`TrainingStopped` when the run is asked to stop. Process 0 alone validates; the others return no
@@ -95,7 +95,7 @@ def starting_cascade(config: TrainingConfig, start: Cascade | None = None) -> Ca
 
 
 def joint_plan(config: TrainingConfig, random_pose_labels: RandomPoseLabels) -> TrainingPlan:
-    """What the training loop is told."""
+    """The plan of the training loop."""
     return TrainingPlan(
         seed=config.seed,
         steps=config.steps,

@@ -38,9 +38,10 @@ def run_joint_recipe(
 ) -> WeightsEntry | None:
     """Trains a compact preset on the photos below ``data`` and exports into ``out``.
 
-    The same call resumes a run that was stopped. ``command`` is what the manifest will say made the weights.
-    ``derived_data`` is the folder of fused labels and novel views, ``start`` a weight file of the same
-    preset, or of ``config.pruned_from``, to go on from. Returns the manifest's entry, on process 0 alone.
+    The same call resumes a run that was stopped. ``command`` is the command that the manifest names for the
+    weights. ``derived_data`` is the folder of fused labels and novel views, ``start`` a weight file of the
+    same preset, or of ``config.pruned_from``, to go on from. Returns the manifest's entry, on process 0
+    alone.
     """
     if start is not None:
         if not start.is_file():
