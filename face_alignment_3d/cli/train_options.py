@@ -48,8 +48,7 @@ def require_fitting_options(args: argparse.Namespace) -> None:
             "expected --derived-data, the folder that `face-alignment-3d train-data` wrote to "
             "(docs/training.md names the commands); got none"
         )
-    if args.preset == "scout" and (args.start is not None or args.stage is not None):
-        raise DataError("expected --start and --stage with lite or base, got one with scout; leave it out")
+    _check_start(args)
     if args.stage == "prune" and args.preset != "lite":
         raise DataError(f"expected --stage prune with lite, got it with {args.preset}")
 
@@ -63,3 +62,8 @@ def _check_blendshapes(args: argparse.Namespace) -> None:
     }
     if given := [name for name, value in options.items() if value is not None]:
         raise DataError(f"expected no {', '.join(given)} with blendshapes; leave it out")
+
+
+def _check_start(args: argparse.Namespace) -> None:
+    if args.preset == "scout" and args.start is not None:
+        raise DataError("expected --start with lite or base, got it with scout; leave it out")

@@ -27,7 +27,7 @@ class WeightsEntry:
     name: str
     """The name that users give: ``FaceAligner3D(weights=name)``."""
     kind: str
-    """``"cascade"`` for landmarks, ``"blendshapes"`` for blendshapes from landmarks, ``"scout"`` for faces."""
+    """``"cascade"`` for landmarks, ``"blendshapes"`` for blendshapes from these, ``"scout"`` for faces."""
     preset: str | None
     """The network that a cascade fits, a key of ``networks.presets.PRESETS``; None for the other kinds."""
     file: str

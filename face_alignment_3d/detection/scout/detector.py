@@ -24,8 +24,9 @@ _LEAST: Final = 2.0
 
 
 class ScoutDetector(LazyDetector):
-    """Finds heads at any angle with a network of the library's own (a
-    :class:`face_alignment_3d.FaceDetector`); may be used from several threads.
+    """A :class:`face_alignment_3d.FaceDetector`: heads at any angle, with a network of the library's own.
+
+    May be used from several threads.
 
     A photo is searched at 256 pixels first; where small faces are suspected there, or no face is sure, it
     is searched again at ``max_side``. Boxes need no calibration, and come with the head's roll.

@@ -1,4 +1,4 @@
-"""Where the scout's cells lie: the one convention that training and decoding share."""
+"""The places of the scout's cells: the one convention that training and decoding share."""
 
 from typing import Final
 

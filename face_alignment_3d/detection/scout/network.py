@@ -49,6 +49,7 @@ class ScoutNetwork(nn.Module):
         self.output = nn.Conv2d(_NECK, CHANNELS, 1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, H, W, 3) uint8 -> (B, N, 7) float32."""
         features = self.stem(pixels.permute(0, 3, 1, 2).float() / 64 - 2)
         levels = []
         for stage in self.trunk:

@@ -37,11 +37,11 @@ _LEAST_TO_ALIGN: Final = 16.0
 _BELIEVED: Final = 0.4
 #: Overlap with the hand-made box that they must have.
 _SAME: Final = 0.4
-#: How far the roll of a face too small for landmarks is believed to be zero.
+#: Weight of a roll of zero for a face too small for landmarks.
 _PRESUMED_UPRIGHT: Final = 0.3
 #: Score of the teacher from which on a face that nobody has labelled is one, or may be one.
 _SURE, _PERHAPS = 0.5, 0.2
-#: How sure a labelled face is that the teacher does not see at all.
+#: Weight of a labelled face that the teacher does not see at all.
 _UNSEEN: Final = 0.4
 _INVALID: Final = 3
 _FLAGS: Final = 6
@@ -114,7 +114,7 @@ def label_faces(
 
 
 def count_photos(data: Path) -> int:
-    """How many photos :func:`label_faces` looks at, about."""
+    """The number of photos that :func:`label_faces` looks at, about."""
     scenes = len(read_arrays(data / f"{SCENES}.npz", ["names"])["names"])
     return scenes + sum(map(len, open_training_sets(data))) + len(list((data / EVERYDAY).glob("*.jpg")))
 
@@ -194,8 +194,10 @@ def _add_others(
     aligner: FaceAligner3D,
     teacher: CenterFaceDetector,
 ) -> None:
-    """Other people's faces in a portrait, as the teacher sees them; doubtful ones are neither learned nor
-    denied."""
+    """Adds other people's faces in a portrait, as the teacher sees them.
+
+    Doubtful ones are neither learned nor denied.
+    """
     for one in teacher.detect(image):
         box = one.box.astype(np.float64)
         if one.score < _PERHAPS or intersection_over_union(box[None], own.astype(np.float64)).max() > 0.2:

@@ -1,4 +1,4 @@
-"""What the scout is trained to say: scores, boxes and rolls."""
+"""The losses of the scout: of scores, boxes and rolls."""
 
 from dataclasses import dataclass
 from typing import Final

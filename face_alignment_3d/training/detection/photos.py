@@ -93,7 +93,7 @@ def joined_faces(faces: Sequence[SceneFaces]) -> SceneFaces:
 
 @dataclass(frozen=True, eq=False)
 class ScenePhotos:
-    """What scenes are made of, by kind."""
+    """The photos that scenes are made of, by kind."""
 
     scenes: Sequence[LabelledPhoto]
     """Photos with all faces in them labelled."""

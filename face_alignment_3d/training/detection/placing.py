@@ -24,7 +24,7 @@ class Placing:
     origin: tuple[float, float]
     """Of the photo: where the turn has its center."""
     target: tuple[float, float]
-    """Where that point comes to lie in the picture."""
+    """The place of that point in the picture."""
 
     def matrix(self) -> _Floats:
         """(2, 3), from photo to picture."""
@@ -35,7 +35,7 @@ class Placing:
         return np.concatenate([turn, (np.array(self.target) - turn @ self.origin)[:, None]], axis=1)
 
     def boxes(self, boxes: OrientedBoxes) -> OrientedBoxes:
-        """Where boxes of the photo lie in the picture."""
+        """Boxes of the photo, in the picture."""
         matrix = self.matrix()
         rolls = (-boxes.rolls if self.mirrored else boxes.rolls) + self.angle
         return OrientedBoxes(
@@ -43,7 +43,7 @@ class Placing:
         )
 
     def faces(self, faces: SceneFaces) -> SceneFaces:
-        """Where faces of the photo lie in the picture."""
+        """Faces of the photo, in the picture."""
         return SceneFaces(self.boxes(faces.boxes), faces.roll_weights, faces.weights)
 
     def pixels(

@@ -24,7 +24,7 @@ _Generator = np.random.Generator
 
 @dataclass(frozen=True)
 class SceneShares:
-    """What part of the pictures is of each kind; what is left has no faces."""
+    """The part of the pictures that is of each kind; the rest has no faces."""
 
     scenes: float = 0.46
     portraits: float = 0.22
@@ -39,10 +39,10 @@ _CUTOUT_SIZES: Final = (10.0, 120.0)
 _MOST_ENLARGED: Final = 1.6
 #: Smaller faces of a picture are neither learned nor denied.
 _LEAST: Final = 5.0
-#: How much of a face must lie in the picture for it to be learned; and for it not to be denied.
+#: Share of a face that must lie in the picture for it to be learned; and for it not to be denied.
 _LEARNED, _VISIBLE = 0.55, 0.1
 _MOST_PASTED: Final = 4
-#: How often the picture beyond a photo shows another one in place of black.
+#: Share of the pictures that show another photo, in place of black, beyond theirs.
 _FILLED: Final = 0.6
 
 
@@ -79,8 +79,10 @@ def _part(
     size: int,
     generator: _Generator,
 ) -> tuple[Pixels, SceneFaces]:
-    """The whole photo, or the part around one of its faces; beyond it black or a part of ``around``, which
-    has no faces."""
+    """The whole photo, or the part around one of its faces.
+
+    Beyond it there is black, or a part of ``around``, which has no faces.
+    """
     height, width = photo.image.shape[:2]
     angle = _angle(turned_share, generator)
     learned = np.flatnonzero(photo.faces.weights > 0)
@@ -179,8 +181,10 @@ def _with_pasted(picture: Pixels, photos: ScenePhotos, generator: _Generator) ->
 def _mask(
     shape: tuple[int, int], face: tuple[float, ...] | None, own: float, generator: _Generator
 ) -> Pixels:
-    """(H, W) opacity of a piece to paste: the whole photo, or an ellipse of size ``own`` around its ``face``,
-    or in its middle."""
+    """(H, W) opacity of a piece to paste.
+
+    The whole photo, or an ellipse of size ``own`` around its ``face``, or in its middle.
+    """
     height, width = shape
     if face is not None and generator.random() < 0.4:
         return np.full(shape, 255, np.uint8)
@@ -194,8 +198,10 @@ def _mask(
 
 
 def _seen(faces: SceneFaces, size: int) -> SceneFaces:
-    """The faces that lie in the picture, at least in part; those that are mostly outside or tiny are neither
-    learned nor denied."""
+    """The faces that lie in the picture, at least in part.
+
+    Those that are mostly outside or tiny are neither learned nor denied.
+    """
     if not len(faces):
         return faces
     around = faces.boxes.around()

@@ -1,4 +1,4 @@
-"""Which cells of the scout's output answer for which face."""
+"""The cells of the scout's output that answer for each face."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -24,7 +24,7 @@ _RING: Final = 1.6
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """What N cells are to say."""
+    """The targets of N cells."""
 
     weights: _Floats
     """(N,): above 0 for cells that answer for a face, how sure that is; 0 for no face; -1 for what is not

@@ -48,8 +48,11 @@ def search(
 
 
 def validate_scout(network: ScoutNetwork, data: Path) -> dict[str, float]:
-    """Percent: average precision on the held-out scenes, at 640 pixels, of faces at least 24 pixels high
-    without heavy blur or occlusion; and held-out portraits, turned, found at the right angle, at 256."""
+    """Results on held-out photos, in percent, and degrees of roll.
+
+    Average precision on the scenes, at 640 pixels, of faces at least 24 pixels high without heavy blur or
+    occlusion; and portraits, turned, found at the right angle, at 256.
+    """
     network.eval()
     report = {"scenes AP": _average_precision(network, data)}
     found: dict[int, list[bool]] = {turn: [] for turn in _TURNS}

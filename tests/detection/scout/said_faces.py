@@ -1,4 +1,4 @@
-"""What a perfect network would say of known faces."""
+"""The outputs of a perfect network for known faces."""
 
 from collections.abc import Sequence
 

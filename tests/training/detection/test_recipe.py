@@ -12,7 +12,7 @@ import torch
 
 from face_alignment_3d.detection.scout.weights_file import load_scout
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.detection import recipe
+from face_alignment_3d.training.detection import recipe, trainer
 from face_alignment_3d.training.detection.config import ScoutConfig
 from face_alignment_3d.training.detection.recipe import run_scout_recipe
 from face_alignment_3d.training.engine.interruption import TrainingStopped
@@ -57,7 +57,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(
         json.loads((tmp_path / "whole" / "scout.manifest.json").read_text())["weights"][0]["kind"] == "scout"
     )
 
-    losses = recipe.scout_losses
+    losses = trainer.scout_losses
     calls = []
 
     def stopping(*arguments):  # type: ignore[no-untyped-def]
@@ -67,7 +67,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(
         return losses(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(recipe, "scout_losses", stopping)
+        patch.setattr(trainer, "scout_losses", stopping)
         with pytest.raises(TrainingStopped) as stopped:
             _run(folder, tmp_path / "parts")
     assert stopped.value.exit_code == 143
@@ -78,7 +78,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(
 
 
 def test_it_learns(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "_REPORT_EVERY", 20)
+    monkeypatch.setattr(trainer, "_REPORT_EVERY", 20)
     lines: list[str] = []
     _run(folder, tmp_path / "run", replace(_CONFIG, steps=60, batch_size=8), lines.append)
     said = [re.findall(r"(score|box|roll) ([\d.]+)", line) for line in lines if line.startswith("step")]
@@ -99,6 +99,6 @@ def test_labels_of_no_use_end_the_run_with_a_name(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nan = torch.tensor(np.nan, requires_grad=True)
-    monkeypatch.setattr(recipe, "scout_losses", lambda *_: {"score": nan, "box": nan, "roll": nan})
+    monkeypatch.setattr(trainer, "scout_losses", lambda *_: {"score": nan, "box": nan, "roll": nan})
     with pytest.raises(DataError, match="not finite at step 0"):
         _run(folder, tmp_path / "run")
