@@ -88,7 +88,7 @@ def label_faces(
 
     ``fused`` are the landmarks of all sets of portraits. Raises :class:`DataError` for data that is missing.
     """
-    yield SCENES, _label_scenes(data, aligner, teacher, progress)
+    yield SCENES, label_scenes(data, aligner, teacher, progress)
     for faces in open_training_sets(data):
         fusion = fused.of(faces)
         found = _Faces()
@@ -119,7 +119,7 @@ def count_photos(data: Path) -> int:
     return scenes + sum(map(len, open_training_sets(data))) + len(list((data / EVERYDAY).glob("*.jpg")))
 
 
-def _label_scenes(
+def label_scenes(
     data: Path, aligner: FaceAligner3D, teacher: CenterFaceDetector, progress: Progress
 ) -> LabelledFaces:
     """Scenes with a box around each face, from the forehead to the chin."""
