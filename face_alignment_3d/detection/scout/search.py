@@ -1,6 +1,7 @@
 """At which sizes a photo is searched, and what the searches find together."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,8 @@ _Floats = npt.NDArray[np.float64]
 _LONGEST: Final = 2.0
 #: Intersection over union from which on faces of two searches are one.
 _SAME_FACE: Final = 0.4
+#: A fine search that enlarges the photo by less than this against the coarse one tells nothing new.
+_FINER: Final = 1.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +43,8 @@ class Searches:
 
     coarse_side: int
     """The photo's longer side in the coarse search, pixels."""
-    fine_side: int
-    """The same in the fine one, at most."""
+    fine_side: int | None
+    """The same in the fine one; None for the photo's own size."""
     threshold: float
     """The lowest score of a face."""
     suspicion: float = 0.12
@@ -51,18 +54,34 @@ class Searches:
     sure: float = 0.5
     """Score of a face in the coarse search without which the fine one is made."""
 
-    def run(self, runner: Runner, image: _Pixels) -> Found:
-        """Searches an (H, W, 3) RGB photo."""
-        coarse_scale = self.scale(image, self.coarse_side)
-        first = _searched(runner, image, coarse_scale, min(self.suspicion, self.threshold))
-        fine_scale = self.scale(image, self.fine_side)
-        found = [first]
-        if fine_scale > 1.1 * coarse_scale and self._is_unfinished(first, coarse_scale):
-            found.append(_searched(runner, image, fine_scale, self.threshold))
-        return _united(found, self.threshold)
+    def run(self, runner: Runner, images: Sequence[_Pixels]) -> list[Found]:
+        """Searches (H, W, 3) RGB photos of any sizes.
 
-    def scale(self, image: _Pixels, side: int) -> float:
+        Those that have one size when they are shrunk go to the network together.
+        """
+        scales = [self.scale(image, self.coarse_side) for image in images]
+        coarse = _searched(runner, images, scales, min(self.suspicion, self.threshold))
+        fine_scales = [self.scale(image, self.fine_side) for image in images]
+        again = [
+            index
+            for index, (found, scale, fine_scale) in enumerate(zip(coarse, scales, fine_scales, strict=True))
+            if fine_scale > _FINER * scale and self._is_unfinished(found, scale)
+        ]
+        fine = _searched(
+            runner,
+            [images[index] for index in again],
+            [fine_scales[index] for index in again],
+            self.threshold,
+        )
+        both = [[found] for found in coarse]
+        for index, found in zip(again, fine, strict=True):
+            both[index].append(found)
+        return [_united(found, self.threshold) for found in both]
+
+    def scale(self, image: _Pixels, side: int | None) -> float:
         """By how much the photo is shrunk for a search; 1 at most."""
+        if side is None:
+            return 1.0
         height, width = image.shape[:2]
         return float(min(1.0, side / min(max(height, width), _LONGEST * min(height, width))))
 
@@ -72,16 +91,38 @@ class Searches:
         return bool(suspected.any()) or not (found.scores >= self.sure).any()
 
 
-def _searched(runner: Runner, image: _Pixels, scale: float, threshold: float) -> Found:
+def _searched(
+    runner: Runner, images: Sequence[_Pixels], scales: Sequence[float], threshold: float
+) -> list[Found]:
+    """The faces of each photo, searched at a scale of its own."""
+    shrunk = [_shrunk(image, scale) for image, scale in zip(images, scales, strict=True)]
+    of_size: dict[tuple[int, int], list[int]] = {}
+    for index, picture in enumerate(shrunk):
+        of_size.setdefault((_padded(picture.shape[0]), _padded(picture.shape[1])), []).append(index)
+    found: dict[int, Found] = {}
+    for size, members in of_size.items():
+        canvas = np.zeros((len(members), *size, 3), np.uint8)
+        for place, index in enumerate(members):
+            height, width = shrunk[index].shape[:2]
+            canvas[place, :height, :width] = shrunk[index]
+        grid = cells(*size)
+        for index, output in zip(members, runner.run(canvas), strict=True):
+            boxes, scores = decoded(output, grid, threshold=threshold)
+            found[index] = _in_photo(boxes, scores, shrunk[index].shape, images[index].shape)
+    return [found[index] for index in range(len(images))]
+
+
+def _shrunk(image: _Pixels, scale: float) -> _Pixels:
     height, width = image.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if size != (width, height):
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    canvas = np.zeros((_padded(size[1]), _padded(size[0]), 3), np.uint8)
-    canvas[: size[1], : size[0]] = image
-    boxes, scores = decoded(runner.run(canvas[None])[0], cells(*canvas.shape[:2]), threshold=threshold)
+    if size == (width, height):
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _in_photo(boxes: OrientedBoxes, scores: _Floats, shrunk: Sequence[int], photo: Sequence[int]) -> Found:
     # Width and height may differ by a rounding; sides take the mean of both.
-    scale_x, scale_y = width / size[0], height / size[1]
+    scale_x, scale_y = photo[1] / shrunk[1], photo[0] / shrunk[0]
     return Found(
         OrientedBoxes(
             boxes.centers * [scale_x, scale_y], boxes.sides * math.sqrt(scale_x * scale_y), boxes.rolls

@@ -100,3 +100,18 @@ def test_a_graph_of_another_network_is_refused(lite_graph: Path) -> None:
     detector = ScoutDetector(backend="onnx", graph=lite_graph, threads=1)
     with pytest.raises(WeightsError, match="face-alignment-3d onnx scout"):
         detector.load()
+
+
+def test_several_photos_give_what_each_gives_alone(weights: Path) -> None:
+    photo = np.asarray(skimage.data.astronaut())
+    photos = [photo, np.ascontiguousarray(photo[:, ::-1]), photo[:300, :200], photo[:40, :40], photo]
+    detector = ScoutDetector(weights=weights, threshold=0.05)
+    together = detector.detect_batch(photos)
+    assert len(together) == len(photos)
+    for image, found in zip(photos, together, strict=True):
+        alone = detector.detect(np.ascontiguousarray(image))
+        assert len(found) == len(alone)
+        for one, other in zip(sorted(found, key=_place), sorted(alone, key=_place), strict=True):
+            np.testing.assert_allclose(one.box, other.box, atol=0.01)
+    assert detector.detect_batch([]) == []
+    assert detector.photos_at_a_time == 1
