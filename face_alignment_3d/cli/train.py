@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from face_alignment_3d.cli.train_command import parsed_dataset, reproducing_command
 from face_alignment_3d.cli.train_options import require_fitting_options
 from face_alignment_3d.errors import DataError
 
@@ -197,7 +198,7 @@ def _train_scout(args: argparse.Namespace) -> int:
             args.derived_data,
             args.out,
             device=choose_device(args.device),
-            command=_command(args),
+            command=reproducing_command(args),
             report=_print_with_time,
         )
     except TrainingStopped as stopped:
@@ -241,7 +242,7 @@ def _train_joint(
         args.data,
         args.out,
         processes=processes,
-        command=_command(args),
+        command=reproducing_command(args),
         derived_data=args.derived_data,
         start=args.start,
         teacher=None if args.teacher is None else resolve_weights(args.teacher),
@@ -262,61 +263,20 @@ def _train_paper(
         config,
         args.out,
         processes=processes,
-        command=_command(args),
+        command=reproducing_command(args),
         report=report,
         data=args.data,
         derived_data=args.derived_data,
-        datasets=[_dataset(text) for text in args.dataset],
+        datasets=[parsed_dataset(text) for text in args.dataset],
         resnet152=args.resnet152,
         resnet200=args.resnet200,
     )
-
-
-def _dataset(text: str) -> tuple[str, Path]:
-    kind, separator, directory = text.partition("=")
-    if not separator or not directory:
-        raise DataError(f"expected --dataset {_DATASET}, got {text!r}")
-    return kind, Path(directory)
 
 
 def _with_options(config: "_Config", args: argparse.Namespace, *, steps: str) -> "_Config":
     """The preset's configuration, with the command line's options in it."""
     given = {steps: args.steps, "seed": args.seed, "precision": args.precision}
     return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
-
-
-def _command(args: argparse.Namespace) -> str:
-    """The command that makes the same weights, with a placeholder for the data folder."""
-    from face_alignment_3d.weights.integrity import sha256_of
-    from face_alignment_3d.weights.store import resolve_weights
-
-    words = ["face-alignment-3d", "train", args.preset]
-    if args.data is not None:
-        words += ["--data", "DATA"]
-    for text in args.dataset:
-        words += ["--dataset", f"{_dataset(text)[0]}=DATASET"]
-    if args.derived_data is not None:
-        words += ["--derived-data", "DERIVED"]
-    if args.start is not None:
-        # By its digest: what a folder is called says nothing of what lies in it.
-        words += ["--start", f"{sha256_of(args.start)[:16]}.safetensors"]
-    for prefix in dict.fromkeys(args.reinitialize):
-        words += ["--reinitialize", prefix]
-    if args.stage is not None:
-        words += ["--stage", args.stage]
-    if args.teacher is not None:
-        words += ["--teacher", f"{sha256_of(resolve_weights(args.teacher))[:16]}.safetensors"]
-    for name in ("resnet152", "resnet200"):
-        if getattr(args, name) is not None:
-            words += [f"--{name}", f"{name}.safetensors"]
-    if args.end_to_end:
-        words += ["--end-to-end"]
-    words += ["--out", f"runs/{args.preset}"]
-    for name in ("steps", "seed", "precision", "batch_size", "learning_rate", "teacher_weight"):
-        value = getattr(args, name)
-        if value is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
-    return shlex.join(words)
 
 
 def _print_with_time(line: str) -> None:
