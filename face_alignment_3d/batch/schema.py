@@ -1,4 +1,4 @@
-"""The tables of a batch: what their columns are, and how faces become rows."""
+"""The tables of a batch: their columns, and the conversion of faces to rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
