@@ -18,6 +18,7 @@ _REQUIREMENTS: Final = {
     **dict.fromkeys(("pyarrow", "fsspec"), f"{_PACKAGE}[batch]"),
     "ray": f"{_PACKAGE}[ray]",
     "tensorboard": f"{_PACKAGE}[train]",
+    **dict.fromkeys(("fastapi", "uvicorn", "websockets", "prometheus_client"), f"{_PACKAGE}[serve]"),
 }
 
 

@@ -18,7 +18,7 @@ BATCH_SCHEMA: Final = "face-alignment-3d/batch/1"
 
 
 def _floats(count: int | None = None) -> pa.DataType:
-    """Lists of ``count`` floats. Where one may be null it is None: pyarrow cannot write such of a fixed size."""
+    """Lists of ``count`` floats; of any number where one may be null: older pyarrow cannot write others."""
     element = pa.field("element", pa.float32())  # As Parquet calls it, and gives it back.
     return pa.list_(element) if count is None else pa.list_(element, count)
 

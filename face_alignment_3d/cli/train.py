@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 import shlex
 import sys
 import time
@@ -35,7 +36,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "the data.",
     )
     parser.add_argument(
-        "preset", choices=["lite", "lite-wide", "base", "paper", "blendshapes"], help="what to train"
+        "preset", choices=["nano", "lite", "lite-wide", "base", "paper", "blendshapes"], help="what to train"
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="photos68/, faces/ and models/")
     parser.add_argument(
@@ -58,8 +59,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--stage",
         choices=_STAGES,
-        help="with --start: prune makes lite of lite-wide, depth trains Z and visibility alone; "
-        "docs/training.md describes them",
+        help="with --start: prune makes lite of lite-wide and nano of lite, depth trains Z and visibility "
+        "alone; docs/training.md describes them",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
     parser.add_argument(
@@ -76,6 +77,19 @@ def add_parser(subparsers: "_Subparsers") -> None:
         type=float,
         metavar="R",
         help="at its highest, not of paper (default: the preset's); larger batches stand larger ones",
+    )
+    parser.add_argument(
+        "--teacher-weight",
+        type=float,
+        metavar="W",
+        help="weight of the predictions of `train-data predict-teacher` in the labels, where a careful hand "
+        "has 1; 0 needs none (default: 1 for nano, else 0)",
+    )
+    parser.add_argument(
+        "--teacher",
+        metavar="NAME|FILE",
+        help="a trained network that sees each crop, in place of predictions made once for each photo: twice "
+        "the cost, for a GPU",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="(default: the preset's)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
@@ -163,12 +177,12 @@ def _train_blendshapes(args: argparse.Namespace) -> int:
 def _train_joint(
     args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
 ) -> "WeightsEntry | None":
-    from face_alignment_3d.training.recipes.config import BASE, LITE, STAGES
+    from face_alignment_3d.training.recipes.config import compact_config
     from face_alignment_3d.training.recipes.recipe import run_joint_recipe
+    from face_alignment_3d.weights.store import resolve_weights
 
-    config = BASE if args.preset == "base" else LITE if args.stage is None else STAGES[args.stage]
     config = dataclasses.replace(
-        config, preset=args.preset, reinitialized=tuple(dict.fromkeys(args.reinitialize))
+        compact_config(args.preset, args.stage), reinitialized=tuple(dict.fromkeys(args.reinitialize))
     )
     for name in ("batch_size", "learning_rate"):
         value = getattr(args, name)
@@ -176,6 +190,14 @@ def _train_joint(
             if not value > 0:
                 raise DataError(f"expected --{name.replace('_', '-')} above 0; got {value}")
             config = dataclasses.replace(config, **{name: value})
+    if args.teacher_weight is not None:
+        if not 0 <= args.teacher_weight < math.inf:
+            raise DataError(f"expected --teacher-weight of at least 0; got {args.teacher_weight}")
+        config = dataclasses.replace(config, teacher_weight=args.teacher_weight)
+    if args.teacher is not None and config.teacher_weight == 0:
+        raise DataError(
+            "expected --teacher with a --teacher-weight above 0; got 0, with which it says nothing"
+        )
     return run_joint_recipe(
         _with_options(config, args, steps="steps"),
         args.data,
@@ -184,6 +206,7 @@ def _train_joint(
         command=_command(args),
         derived_data=args.derived_data,
         start=args.start,
+        teacher=None if args.teacher is None else resolve_weights(args.teacher),
         report=report,
     )
 
@@ -227,6 +250,7 @@ def _with_options(config: "_Config", args: argparse.Namespace, *, steps: str) ->
 def _command(args: argparse.Namespace) -> str:
     """The command that makes the same weights, with a placeholder for the data folder."""
     from face_alignment_3d.weights.integrity import sha256_of
+    from face_alignment_3d.weights.store import resolve_weights
 
     words = ["face-alignment-3d", "train", args.preset]
     if args.data is not None:
@@ -242,13 +266,15 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--reinitialize", prefix]
     if args.stage is not None:
         words += ["--stage", args.stage]
+    if args.teacher is not None:
+        words += ["--teacher", f"{sha256_of(resolve_weights(args.teacher))[:16]}.safetensors"]
     for name in ("resnet152", "resnet200"):
         if getattr(args, name) is not None:
             words += [f"--{name}", f"{name}.safetensors"]
     if args.end_to_end:
         words += ["--end-to-end"]
     words += ["--out", f"runs/{args.preset}"]
-    for name in ("steps", "seed", "precision", "batch_size", "learning_rate"):
+    for name in ("steps", "seed", "precision", "batch_size", "learning_rate", "teacher_weight"):
         value = getattr(args, name)
         if value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]
