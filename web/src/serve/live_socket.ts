@@ -27,7 +27,7 @@ interface ErrorAnswer {
 /** Frames that may be on their way: one is worked on while the next one travels. */
 const ON_THEIR_WAY = 2;
 /** Milliseconds after which an answer is not waited for any more. */
-const PATIENCE = 5000;
+const PATIENCE = 30000;
 
 /** Frames go to the server, their faces come back. */
 export class LiveSocket {
