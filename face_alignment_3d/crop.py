@@ -5,6 +5,7 @@ heatmaps alike, so a change of resolution by ``scale`` takes ``x`` to ``(x + 0.5
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -136,6 +137,22 @@ def crop_around(box: npt.NDArray[np.floating], *, size: int, crop_scale: float, 
     """The square around a face box (x0, y0, x1, y1): same center, its longer side times ``crop_scale``."""
     x0, y0, x1, y1 = (float(v) for v in box)
     return Crop((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) * crop_scale, size, angle)
+
+
+def to_image_matrices(crops: "Sequence[Crop]") -> npt.NDArray[np.float64]:
+    """(B, 2, 3) affine matrices from pixels of B crops to those of their images."""
+    return np.array([crop._to_image_rows() for crop in crops]).reshape(-1, 2, 3)
+
+
+def to_images(crops: "Sequence[Crop]", points_crop: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """:meth:`Crop.to_image` of the points (B, N, 3) of B crops."""
+    matrices = to_image_matrices(crops)
+    points = np.empty(points_crop.shape)
+    np.matmul(points_crop[..., :2], matrices[:, :, :2].transpose(0, 2, 1), out=points[..., :2])
+    points[..., :2] += matrices[:, None, :, 2]
+    scales = np.array([crop.scale for crop in crops])
+    np.multiply(points_crop[..., 2], scales[:, None], out=points[..., 2])
+    return points
 
 
 def box_around(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

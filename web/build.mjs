@@ -47,7 +47,7 @@ async function buildSite(folder) {
   }
   await build({
     ...options,
-    entryPoints: { "face-aligner-3d": "src/index.ts", live: "src/live/main.ts", style: "src/view/style.css" },
+    entryPoints: { "face-aligner-3d": "src/index.ts", live: "src/live/main.ts", worker: "src/live/worker.ts", style: "src/view/style.css" },
     outdir: folder,
     format: "esm",
     splitting: true,

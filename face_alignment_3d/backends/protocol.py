@@ -1,10 +1,12 @@
 """The interface between the aligner and a runtime of the cascade."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.crop import Crop
 from face_alignment_3d.networks.geometry import CascadeGeometry
 
 
@@ -20,6 +22,25 @@ class Crops(Protocol):
 
     def __getitem__(self, part: slice, /) -> npt.NDArray[np.uint8]:
         """The crops of a part of the batch, (b, S, S, 3)."""
+        ...
+
+
+class CropSource(NamedTuple):
+    """A photo and the window on it."""
+
+    photo: npt.NDArray[np.uint8]
+    """(H, W, 3) RGB, or a crop that is made already."""
+    crop: Crop
+    """The window on ``photo`` that the crop shows."""
+
+
+@runtime_checkable
+class SourcedCrops(Crops, Protocol):
+    """Crops that a backend may make itself, on its device. Each is then not asked for."""
+
+    @property
+    def sources(self) -> Sequence[CropSource]:
+        """(B,): for :meth:`Crop.sample`, or what is equal to it within rounding."""
         ...
 
 

@@ -1,6 +1,6 @@
 """MTCNN's networks in ONNX Runtime; torch is not imported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.session import open_session
-from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES
+from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES, Answer, Look, look_at
 from face_alignment_3d.onnx_graphs.cache import Graph, graph_folder, made_once
 from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION, check_metadata
 
@@ -57,6 +57,10 @@ class OnnxNetworks:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """As of the protocol."""
         return self._run("output", crops)
+
+    def look(self, looks: Sequence[Look]) -> list[Answer]:
+        """As of the protocol."""
+        return [look_at(self, each) for each in looks]
 
     def _run(
         self, stage: str, pixels: npt.NDArray[np.generic]

@@ -7,8 +7,8 @@ look at each of its candidates turned, too.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -32,7 +32,7 @@ OUTPUT_SIZE: Final = 48
 """Side in pixels of what the third network sees."""
 _FIRST_THRESHOLDS: Final = (0.6, 0.7)
 """The scores that a candidate needs to pass the first two stages, as published."""
-_SAMPLING: Final = 2
+SAMPLING: Final = 2
 """Each pixel of a cut-out candidate is the mean of up to so many image pixels, in x and in y."""
 _MAX_TURNED: Final = 128
 """The number of candidates, best first, that are looked at turned."""
@@ -45,8 +45,28 @@ _OF_ONE_FACE: Final = 3
 _SAME_PLACE: Final = 0.4
 """The intersection over union above which candidates are of the same place."""
 
+_UPRIGHT: Final = ((slice(None), 0),)
+"""All crops as they are."""
+
 _Floats = npt.NDArray[np.float32]
 _Network = Callable[[_Floats], tuple[_Floats, _Floats]]
+#: Offsets (K, 4) and scores (K,) of K candidates.
+Answer: TypeAlias = tuple[_Floats, _Floats]
+#: The candidates of a photo, best first, and their scores (K,).
+Found: TypeAlias = tuple[OrientedBoxes, npt.NDArray[np.float64]]
+
+
+class Look(NamedTuple):
+    """A look of the second or third network at candidates of one photo."""
+
+    octaves: Octaves
+    """Of the photo."""
+    squares: OrientedBoxes
+    """The candidates to cut out, standing upright."""
+    size: int
+    """Side in pixels of what the network sees, which tells which network it is."""
+    turned: "tuple[tuple[npt.NDArray[np.int64] | slice, int], ...]"
+    """Crops to run, one behind the other, each with the quarters by which it is turned counterclockwise."""
 
 
 class Networks(Protocol):
@@ -67,6 +87,32 @@ class Networks(Protocol):
         """(K, 48, 48, 3) pixels, K at least 1 -> offsets (K, 4) and scores (K,)."""
         ...
 
+    def look(self, looks: "Sequence[Look]") -> list[Answer]:
+        """The answers of the second and third network, together or one by one (:func:`look_at`)."""
+        ...
+
+
+def search_together(networks: Networks, searches: "Sequence[Generator[Look, Answer, Found]]") -> list[Found]:
+    """The results of searches of several photos, whose looks are taken together."""
+    results: dict[int, Found] = {}
+    waiting: dict[int, Look] = {}
+
+    def go_on(index: int, answer: Answer | None) -> None:
+        try:
+            # The first answer that a generator is sent is None.
+            waiting[index] = searches[index].send(answer)  # type: ignore[arg-type]
+        except StopIteration as end:
+            results[index] = end.value
+
+    for index in range(len(searches)):
+        go_on(index, None)
+    while waiting:
+        indices, looks = list(waiting), list(waiting.values())
+        waiting.clear()
+        for index, answer in zip(indices, networks.look(looks), strict=True):
+            go_on(index, answer)
+    return [results[index] for index in range(len(searches))]
+
 
 def search(
     networks: Networks,
@@ -75,8 +121,8 @@ def search(
     smallest: float,
     last_threshold: float,
     any_angle: bool = True,
-) -> tuple[OrientedBoxes, npt.NDArray[np.float64]]:
-    """The candidates in an (H, W, 3) uint8 image, best first, and their scores (K,).
+) -> Generator[Look, Answer, Found]:
+    """Searches an (H, W, 3) uint8 image; yields looks and is sent the answers.
 
     ``smallest`` is the smallest side of a face in pixels; ``last_threshold`` the score that a face needs in
     the last stage. With ``any_angle`` heads are looked for in steps of 45 degrees, and a face may be given up
@@ -87,30 +133,33 @@ def search(
     candidates = OrientedBoxes.upright(proposed).squared()
     candidates = candidates[candidates.sides[:, 0] > 0]
     if any_angle:
-        refined = _refined_at_any_angle(networks, octaves, candidates)
+        refined = yield from _refined_at_any_angle(octaves, candidates)
     else:
-        offsets, scores = _run(networks.refine, _cut_out(octaves, candidates, REFINEMENT_SIZE))
+        offsets, scores = yield Look(octaves, candidates, REFINEMENT_SIZE, _UPRIGHT)
         refined, _ = _passed(candidates, offsets, scores, threshold=_FIRST_THRESHOLDS[1], overlap=0.6)
     squares = refined.squared()
-    offsets, scores = _run(networks.judge, _cut_out(octaves, squares, OUTPUT_SIZE))
+    offsets, scores = yield Look(octaves, squares, OUTPUT_SIZE, _UPRIGHT)
     found, scores = _passed(squares, offsets, scores, threshold=last_threshold, overlap=_SAME_PLACE)
     kept = few_of_a_place(found.around(), scores, overlap=_SAME_PLACE, most=_OF_ONE_FACE)
     return found[kept], scores[kept].astype(np.float64)
 
 
-def _refined_at_any_angle(networks: Networks, octaves: Octaves, candidates: OrientedBoxes) -> OrientedBoxes:
+def _refined_at_any_angle(
+    octaves: Octaves, candidates: OrientedBoxes
+) -> Generator[Look, Answer, OrientedBoxes]:
     """The second stage: in quarter turns, and between them where one of these looks like a face."""
-    upright = _cut_out(octaves, candidates, REFINEMENT_SIZE)
     places = candidates.around()
     few = non_maximum_suppression(places, np.linspace(1, 0.5, len(places)), overlap=0.5)[:_MAX_TURNED]
     coarse = joined([candidates, *(candidates[few].turned(turn * math.pi / 2) for turn in (1, 2, 3))])
-    crops = [upright, *(np.rot90(upright[few], turn, axes=(1, 2)) for turn in (1, 2, 3))]
-    offsets, scores = _run(networks.refine, np.concatenate(crops))
+    offsets, scores = yield Look(
+        octaves, candidates, REFINEMENT_SIZE, (*_UPRIGHT, *((few, turn) for turn in (1, 2, 3)))
+    )
     of_few = np.concatenate([scores[few], scores[len(candidates) :]]).reshape(4, len(few))
     worth = few[of_few.max(axis=0) >= _WORTH_TURNING]
-    diagonal = _cut_out(octaves, candidates[worth].turned(math.pi / 4), REFINEMENT_SIZE)
-    crops = [np.rot90(diagonal, turn, axes=(1, 2)) for turn in range(4)]
-    more_offsets, more_scores = _run(networks.refine, np.concatenate(crops))
+    diagonal = candidates[worth].turned(math.pi / 4)
+    more_offsets, more_scores = yield Look(
+        octaves, diagonal, REFINEMENT_SIZE, tuple((slice(None), turn) for turn in range(4))
+    )
     fine = [candidates[worth].turned(turn * math.pi / 2 + math.pi / 4) for turn in range(4)]
     return _passed(
         joined([coarse, *fine]),
@@ -119,6 +168,14 @@ def _refined_at_any_angle(networks: Networks, octaves: Octaves, candidates: Orie
         threshold=_FIRST_THRESHOLDS[1],
         overlap=0.6,
     )[0]
+
+
+def look_at(networks: Networks, look: Look) -> Answer:
+    """The network's answer to one look, with crops made on the CPU."""
+    crops = _cut_out(look.octaves, look.squares, look.size)
+    turned = [np.rot90(crops[which], turn, axes=(1, 2)) for which, turn in look.turned]
+    network = networks.refine if look.size == REFINEMENT_SIZE else networks.judge
+    return _run(network, turned[0] if len(turned) == 1 else np.concatenate(turned))
 
 
 def _run(network: _Network, crops: _Floats) -> tuple[_Floats, _Floats]:
@@ -142,16 +199,21 @@ def _cut_out(octaves: Octaves, squares: OrientedBoxes, size: int) -> _Floats:
     Averaging all pixels of large squares would take longer than the networks and change hardly anything.
     """
     crops = np.empty((len(squares), size, size, 3), dtype=np.float32)
-    samples = _SAMPLING * size
-    for crop, (x, y), side, roll in zip(
-        crops, squares.centers.tolist(), squares.sides[:, 0].tolist(), squares.rolls.tolist(), strict=True
-    ):
-        octave = octave_for(max(1.0, side / samples))
-        smaller = 2.0**octave
-        window = Crop(x / smaller - 0.5, y / smaller - 0.5, side / smaller, samples, roll)
+    for crop, (octave, window) in zip(crops, windows_on(squares, size), strict=True):
         fine = window.sample(octaves[octave])
         crop[...] = cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
     return crops
+
+
+def windows_on(squares: OrientedBoxes, size: int) -> Iterator[tuple[int, Crop]]:
+    """The octave of the image to sample for each of K squares, and the window there, finer than ``size``."""
+    samples = SAMPLING * size
+    for (x, y), side, roll in zip(
+        squares.centers.tolist(), squares.sides[:, 0].tolist(), squares.rolls.tolist(), strict=True
+    ):
+        octave = octave_for(max(1.0, side / samples))
+        smaller = 2.0**octave
+        yield octave, Crop(x / smaller - 0.5, y / smaller - 0.5, side / smaller, samples, roll)
 
 
 def _passed(

@@ -42,6 +42,37 @@ class FaceDetector(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchFaceDetector(FaceDetector, Protocol):
+    """A detector that finds the faces of several photos sooner together than one by one.
+
+    The aligner hands it photos together where it has several; a detector without these two members is asked
+    photo by photo.
+    """
+
+    @property
+    def photos_at_a_time(self) -> int:
+        """The number of photos to hand over together; 1 where nothing is gained, as may be so on a CPU.
+
+        So many decoded photos are in memory at a time; large ones are fewer
+        (:data:`face_alignment_3d.photo_views.MOST_PIXELS`).
+        """
+        ...
+
+    def detect_batch(self, images_rgb: Sequence[npt.NDArray[np.uint8]], /) -> Sequence[Sequence[Detection]]:
+        """:meth:`detect` of each image; sizes may differ.
+
+        There may be more or fewer images than :attr:`photos_at_a_time`, and none. An exception may be due to
+        any image: :meth:`detect` is then called for each.
+        """
+        ...
+
+
+def photos_at_a_time(detector: FaceDetector) -> int:
+    """The number of photos, at least 1, that ``detector`` is to be given together."""
+    return max(1, detector.photos_at_a_time) if isinstance(detector, BatchFaceDetector) else 1
+
+
 class LazyDetector(ABC):
     """A detector that loads its networks at the first use, or by :meth:`load`."""
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from face_alignment_3d.crop_windows import windows_of
 from face_alignment_3d.training.data.augment import Views
 from face_alignment_3d.training.data.photometric_torch import (
     PackedPerturbations,
@@ -63,7 +64,7 @@ class PackedViews:
     """Views that shrink their photo by 2 or more take means over blocks of pixels first. Each side of blocks
     that there is, with the indices (n,) of the views that have it."""
     starts: torch.Tensor
-    """(B, 2) int64: x and y of the photo's pixel where the first block begins; 0, 0 for blocks of 1."""
+    """(B, 2) int64: x and y of the photo's pixel where the first block begins."""
     matrices: torch.Tensor
     """(B, 2, 3) float: from pixels (x, y) of the crops, which may be mirrored, to blocks."""
     replicate: torch.Tensor
@@ -97,26 +98,17 @@ class PackedViews:
 def pack(views: Views, photo: npt.NDArray[np.int64]) -> PackedViews:
     """The views, of the photos (B,) of a store, as tensors on the CPU."""
     variations = views.variations
-    matrices = views.to_photos()
     extents = np.array([sample.image.shape[1::-1] for sample in views.samples])
-    # As Crop.cut: no block need be larger than the photo, however large the window.
-    blocks = np.clip((views.side / views.size).astype(np.int64), 1, extents.max(axis=1))
-    last = views.size - 1
-    across, down, offset = np.moveaxis(matrices, 2, 0)
-    corners = np.stack([0 * across, across * last, down * last, (across + down) * last]) + offset
-    starts = np.floor(corners.min(axis=0)).astype(np.int64) - 2 * blocks[:, None]
-    starts = np.where(blocks[:, None] > 1, np.clip(starts, 0, extents - 1), 0)
-    matrices[:, :, 2] += 0.5 - starts
-    matrices /= blocks[:, None, None]
-    matrices[:, :, 2] -= 0.5
+    windows = windows_of(views.to_photos(), views.side / views.size, extents, size=views.size)
+    blocks, matrices = windows.blocks, windows.matrices
     mirrored = variations.mirrored
-    matrices[mirrored, :, 2] += last * matrices[mirrored, :, 0]
+    matrices[mirrored, :, 2] += (views.size - 1) * matrices[mirrored, :, 0]
     matrices[mirrored, :, 0] *= -1
     return PackedViews(
         views.size,
         torch.from_numpy(photo),
         tuple((int(b), torch.from_numpy(np.flatnonzero(blocks == b))) for b in np.unique(blocks)),
-        torch.from_numpy(starts),
+        torch.from_numpy(windows.parts[:, :2].copy()),
         torch.from_numpy(matrices.astype(np.float32)),
         torch.from_numpy(variations.replicate),
         pack_perturbations(variations.perturbations),
