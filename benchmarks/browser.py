@@ -1,7 +1,7 @@
 """Frames a second of the page in web/dist: python benchmarks/browser.py [--seconds 20] [--threads 2]
 
-Headless Chromium shows the page with a fake camera of 640 x 480 pixels, a moving portrait, and WebAssembly; the 3D
-view is drawn in software. Needs Chromium, node, and `npm ci` and `npm run build` in web/.
+Headless Chromium shows the page with a fake camera of 640 x 480 pixels, a moving portrait, and WebAssembly. The
+3D view is drawn in software. Needs Chromium, node, and `npm ci` and `npm run build` in web/.
 """
 
 import argparse
@@ -23,7 +23,9 @@ WEB = Path(__file__).parent.parent / "web"
 
 def main() -> None:
     """Prints what web/test/speed.mjs measured."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--threads", type=int, help="of WebAssembly; the page's choice when left out")
     args = parser.parse_args()

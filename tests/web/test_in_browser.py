@@ -107,7 +107,9 @@ def test_poses_and_blendshapes_of_the_same_landmarks(comparison: Comparison) -> 
                 assert here["pose"][name] == pytest.approx(getattr(pose, name), abs=0.002)
             np.testing.assert_allclose(here["pose"]["rotation"], pose.rotation, atol=1e-5)
             np.testing.assert_allclose(here["pose"]["translation"], pose.translation, atol=1e-3)
-            expected = estimator.estimate(Face3D(landmarks, np.ones(66, np.float32), np.zeros(4, np.float32), None))
+            expected = estimator.estimate(
+                Face3D(landmarks, np.ones(66, np.float32), np.zeros(4, np.float32), None)
+            )
             assert list(here["blendshapes"]) == list(VISIBLE)
             for name, value in here["blendshapes"].items():
                 assert value == pytest.approx(expected[name], abs=1e-3)
