@@ -1,7 +1,7 @@
 """Frames a second of the page in web/dist: python benchmarks/browser.py [--seconds 20] [--threads 2]
 
-Headless Chromium shows the page with a fake camera of 640 x 480 pixels, a moving portrait, and WebAssembly. The
-3D view is drawn in software. Needs Chromium, node, and `npm ci` and `npm run build` in web/.
+Headless Chromium shows the page with a fake camera of 640 x 480 pixels, a moving portrait, and WebAssembly.
+The 3D view is drawn in software. Needs Chromium, node, and `npm ci` and `npm run build` in web/.
 """
 
 import argparse
