@@ -30,7 +30,7 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="never download weights")
     parser.add_argument(
         "--detector",
-        choices=["mtcnn", "centerface"],
+        choices=["mtcnn", "scout", "centerface"],
         default="mtcnn",
         help="mtcnn finds heads at any angle, centerface crowds and tiny upright faces (mtcnn)",
     )

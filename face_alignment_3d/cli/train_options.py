@@ -32,9 +32,11 @@ def require_fitting_options(args: argparse.Namespace) -> None:
         raise DataError("expected --data DIR, the folder of photos; docs/training.md describes it")
     if args.derived_data is None and args.preset != "blendshapes":
         raise DataError(
-            "expected --derived-data, the folder that `face-alignment-3d train-data fuse-labels` and "
-            "`synthesize-views` wrote to; got none"
+            "expected --derived-data, the folder that `face-alignment-3d train-data` wrote to "
+            "(docs/training.md names the commands); got none"
         )
+    if args.preset == "scout":
+        _check_scout(args)
     if args.stage == "prune" and args.preset not in ("nano", "lite"):
         raise DataError(f"expected --stage prune with nano or lite, got it with {args.preset}")
 
@@ -50,6 +52,12 @@ def _check_blendshapes(args: argparse.Namespace) -> None:
     }
     if given := [name for name, value in options.items() if value is not None]:
         raise DataError(f"expected no {', '.join(given)} with blendshapes; leave it out")
+
+
+def _check_scout(args: argparse.Namespace) -> None:
+    options = {"--start": args.start, "--teacher-weight": args.teacher_weight, "--teacher": args.teacher}
+    if given := [name for name, value in options.items() if value is not None]:
+        raise DataError(f"expected no {', '.join(given)} with scout; leave it out")
 
 
 def _check_paper(args: argparse.Namespace) -> None:

@@ -75,7 +75,7 @@ def train_joint(
     trainer = Trainer(cascade, plan, checkpoint, processes=processes)
     trainer.resume(report)
     trainer.until(config.steps, batches(processes.shard(config.batch_size)), data.validation, report)
-    averaged = trainer.average.cascade
+    averaged = trainer.average.network
     return averaged, validate(averaged, data.validation, bf16=False) if processes.is_main else {}
 
 
