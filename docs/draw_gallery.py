@@ -106,7 +106,7 @@ def hard(photo: Picture) -> list[tuple[str, Picture]]:
     covered = portrait.copy()
     covered[95:170, 70:180] = (60, 110, 160)
     return [
-        ("dark", changed(portrait, lambda pixels: pixels * 0.1)),
+        ("dark", changed(portrait, lambda pixels: pixels * 0.13)),
         ("noise", changed(portrait, lambda pixels: pixels + noise)),
         ("40 degrees", rotated(photo, 40)),
         ("on its head", rotated(photo, 180)),
@@ -126,7 +126,7 @@ def failing(photo: Picture) -> list[tuple[str, Picture]]:
         ("half outside", photo[20:220, 225:425]),
         ("face of 12 px", as_rgb(cv2.resize(portrait, None, fx=0.12, fy=0.12, interpolation=cv2.INTER_AREA))),
         ("motion blur", as_rgb(cv2.blur(portrait, (61, 1)))),
-        ("nearly black", changed(portrait, lambda pixels: pixels * 0.012)),
+        ("nearly black", changed(portrait, lambda pixels: pixels * 0.06)),
     ]
 
 
