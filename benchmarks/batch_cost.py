@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -93,9 +94,9 @@ def main() -> None:
     maker = BatchMaker(pools, geometry, Geometric(), Photometric(), args.batch_size, seed=1)
     maker.packed(0, stored=True)
 
-    counts = sum(
-        (count_calls(lambda s=step: maker.packed(s, stored=True)) for step in range(args.batches)), Counter()
-    )
+    counts: Counter[str] = Counter()
+    for step in range(args.batches):
+        counts += count_calls(partial(maker.packed, step, stored=True))
     sizes = [bytes_of(maker.packed(step, stored=True)[0]) for step in range(args.batches)]
     began = time.thread_time()
     for step in range(args.batches):

@@ -152,7 +152,8 @@ def measured(aligner: FaceAligner3D, data: Path, count: int, missed: Missed) -> 
     numbers["everyday: false faces per 1,000 photos"] = round(1000 * false / max(1, seen), 1)
     numbers |= _scenes(aligner, data, count, missed)
     for width in WIDTHS:
-        image = cv2.resize(sized(given[0], 200).image, (width, width * 3 // 4), interpolation=cv2.INTER_AREA)
+        photo, size = sized(given[0], 200).image, (width, width * 3 // 4)
+        image = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
         times = []
         for _ in range(7):
             start = time.perf_counter()

@@ -94,7 +94,7 @@ def pictures(actors: Sequence[MovingPhoto], seconds: float, *, seed: int = 0) ->
             pose = actor.path(index / FPS)
             if pose is not None:
                 _paste(frame, actor.picture(index / FPS), actor.matrix(pose), pose)
-        frame += cv2.randn(np.empty_like(frame), (0, 0, 0), (_NOISE,) * 3)
+        frame += cv2.randn(np.empty_like(frame), np.zeros(3), np.full(3, _NOISE))
         yield np.clip(np.rint(frame), 0, 255).astype(np.uint8)
 
 

@@ -76,7 +76,7 @@ def turned(face: Face3D, yaw: float) -> Picture:
 
 def mesh(picture: Picture, landmarks: npt.NDArray[np.float32]) -> Picture:
     """Triangles between the landmarks, colored by depth."""
-    drawn = picture.copy()
+    drawn: Picture = picture.copy()
     corners = landmarks[TRIANGLES]
     colors = depth_colors(corners[:, :, 2].mean(axis=1))
     for index in np.argsort(-corners[:, :, 2].mean(axis=1)):
@@ -116,7 +116,7 @@ def hard(photo: Picture) -> list[tuple[str, Picture]]:
 
 
 def failing(photo: Picture) -> list[tuple[str, Picture]]:
-    """Title and picture of what goes wrong."""
+    """Title and picture of each failure."""
     portrait = photo[:260, 100:360]
     covered = portrait.copy()
     covered[30:190, 55:220] = (60, 110, 160)
@@ -124,8 +124,8 @@ def failing(photo: Picture) -> list[tuple[str, Picture]]:
         ("a cat", skimage.data.chelsea()[:300, 75:375]),
         ("covered", covered),
         ("half outside", photo[:260, 225:485]),
-        ("face of 12 px", cv2.resize(portrait, None, fx=0.12, fy=0.12, interpolation=cv2.INTER_AREA)),
-        ("motion blur", cv2.blur(portrait, (61, 1))),
+        ("face of 12 px", as_rgb(cv2.resize(portrait, None, fx=0.12, fy=0.12, interpolation=cv2.INTER_AREA))),
+        ("motion blur", as_rgb(cv2.blur(portrait, (61, 1)))),
         ("nearly black", changed(portrait, lambda pixels: pixels * 0.012)),
     ]
 
@@ -164,7 +164,7 @@ def empty() -> Picture:
 
 def titled(picture: Picture, title: str) -> Picture:
     """The tile with its title on a dark strip."""
-    titled_picture = picture.copy()
+    titled_picture: Picture = picture.copy()
     titled_picture[:30] //= 3
     draw_text(titled_picture, title, (9, 21), 11, color=(240, 240, 240))
     return titled_picture

@@ -24,8 +24,11 @@ def render_gaussians(points_heatmap: torch.Tensor, *, size: tuple[int, int], std
 
 def render_disks(points_heatmap: torch.Tensor, *, size: tuple[int, int], radius: float) -> torch.Tensor:
     """Binary maps: 1 in cells whose center is within ``radius`` of the point (paper, section 3.1), else 0."""
-    peak_one = render_gaussians(points_heatmap, size=size, std=1.0)
-    return (peak_one >= math.exp(-0.5 * radius**2)).to(points_heatmap.dtype)
+    height, width = size
+    steps = torch.arange(max(size), dtype=points_heatmap.dtype, device=points_heatmap.device)
+    squares = (steps - points_heatmap[..., None]) ** 2
+    left = radius**2 - squares[..., 1, :height, None]
+    return (squares[..., 0, None, :width] <= left).to(points_heatmap.dtype)
 
 
 def normalize(heatmaps: torch.Tensor) -> torch.Tensor:

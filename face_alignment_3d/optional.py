@@ -15,7 +15,10 @@ _REQUIREMENTS: Final = {
     **dict.fromkeys(("onnxruntime", "onnx", "onnxscript"), f"{_PACKAGE}[onnx]"),
     "av": f"{_PACKAGE}[video]",
     "pythonosc": f"{_PACKAGE}[osc]",
+    **dict.fromkeys(("pyarrow", "fsspec"), f"{_PACKAGE}[batch]"),
+    "ray": f"{_PACKAGE}[ray]",
     "tensorboard": f"{_PACKAGE}[train]",
+    **dict.fromkeys(("fastapi", "uvicorn", "websockets", "prometheus_client"), f"{_PACKAGE}[serve]"),
 }
 
 

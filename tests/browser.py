@@ -11,7 +11,7 @@ import pytest
 WEB = Path(__file__).parent.parent / "web"
 
 
-def run_in_chromium(script: str, *arguments: object, timeout: float = 180) -> dict[str, Any]:
+def run_in_chromium(script: str, *arguments: object, timeout: float = 900) -> dict[str, Any]:
     """The output of ``web/test/<script>``; skips the test where there is no browser to run it in."""
     chromium, node = find_chromium(), shutil.which("node")
     done = subprocess.run(

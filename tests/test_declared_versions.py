@@ -62,6 +62,11 @@ def test_the_torch_free_extras_are_the_same(extra: str) -> None:
     assert extras[0] == extras[1]
 
 
+def test_the_torch_free_server_needs_the_same_but_what_makes_graphs() -> None:
+    full, without = (_project(folder)["optional-dependencies"]["serve"] for folder in (".", "torchfree"))
+    assert full == [*without, *_project(".")["optional-dependencies"]["onnx"]]
+
+
 def test_the_torch_free_distribution_needs_the_same_but_torch() -> None:
     full, without = _declared(), _bounds(_project("torchfree")["dependencies"])
     needed = _bounds(_project(".")["dependencies"])

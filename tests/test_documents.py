@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -107,6 +108,10 @@ def test_commands_are_ones_that_there_are(line: str) -> None:
             assert (
                 script in json.loads((ROOT / "web" / "package.json").read_text(encoding="utf-8"))["scripts"]
             )
+        case ["docker", "build" | "run", *_]:
+            assert (ROOT / "Dockerfile").is_file()
+        case ["curl", "--data-binary", "@photo.jpg", address]:
+            assert urlsplit(address).path == "/align"
         case ["make", *targets]:
             assert set(targets) <= _targets()
         case ["pip", "install", package]:

@@ -10,6 +10,10 @@ START_BOXES = "start to the first landmarks, box given"
 START_PHOTO = "start to the first landmarks, with detection"
 
 
+#: Nano as a contender.
+NANO = "ours, nano, onnx"
+
+
 @dataclass(frozen=True)
 class Promise:
     """One line: whether ``measured`` is at most ``limit``."""
@@ -61,6 +65,8 @@ def promises(
     for runtime in ("onnx", "torch"):
         share = over(median(runtime, "batch 32"), median(runtime, "batch 1"))
         lines.append(Promise(f"a face of 32 in a batch over one alone, {runtime}", 0.7, "times", share))
+    if (NANO, "crop") in found:
+        lines += _of_nano(measurements, place)
     start = begun.get(("ours, onnx", START_BOXES))
     imported = None if start is None else float(start.torch)
     lines += [
@@ -68,6 +74,28 @@ def promises(
         Promise("imports of torch on that way", 0.0, "", imported),
     ]
     return lines
+
+
+def _of_nano(measurements: Sequence[Measurement], place: str) -> list[Promise]:
+    medians = {(m.contender, m.task, m.place): m.spread.median for m in measurements}
+
+    def median(contender: str, task: str, where: str) -> float | None:
+        return medians.get((contender, task, where))
+
+    lines = [
+        Promise(f"nano, one face, from its crop, {where}", limit, "ms", median(NANO, "crop", where))
+        for where, limit in (("2 threads", 1.8), ("1 thread", 2.8))
+    ]
+    peers = [
+        value
+        for (contender, task, where), value in medians.items()
+        if contender.startswith("MediaPipe")
+        and "refined" not in contender
+        and (task, where) == ("photo 640", place)
+    ]
+    nano = median(NANO, "photo 640", place)
+    over = nano / peers[0] if nano is not None and peers else None
+    return [*lines, Promise("nano, photo of 640 px, detection included, over MediaPipe", 1.3, "times", over)]
 
 
 def split(measurement: Measurement) -> str:

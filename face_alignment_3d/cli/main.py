@@ -10,9 +10,11 @@ from typing import Final
 
 from face_alignment_3d.cli import (
     align,
+    batch,
     evaluate,
     export,
     info,
+    serve,
     train,
     train_data,
     video,
@@ -26,7 +28,7 @@ from face_alignment_3d.version import __version__
 
 _SIGPIPE: Final = 13
 
-_COMMANDS = (align, video, view, webcam, train, train_data, evaluate, export, weights, info)
+_COMMANDS = (align, batch, video, view, webcam, serve, train, train_data, evaluate, export, weights, info)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,14 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from face_alignment_3d.errors import ImageError
+from face_alignment_3d.image_file import PICTURE_ENDINGS
 
 #: Ending of our own drawings. Searches leave these files out, so that a second run does not draw on them.
 DRAWING_ENDING: Final = "_landmarks.png"
-
-_SUFFIXES: Final = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"),
-    *(".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".heic", ".heif"),
-)
 
 #: Files of the second face of ``a.png`` and further ones are named after ``a.face1``.
 _FURTHER_FACE: Final = re.compile(r"(.+)\.face[0-9]+")
@@ -58,7 +54,9 @@ def find_photos(arguments: Sequence[str]) -> list[Photo]:
     for argument in arguments:
         matches = _expand(argument) if argument else []
         if not matches:
-            raise ImageError(f"no photo in {argument!r}; looked for names ending in {' '.join(_SUFFIXES)}")
+            raise ImageError(
+                f"no photo in {argument!r}; looked for names ending in {' '.join(PICTURE_ENDINGS)}"
+            )
         for match in matches:
             found.setdefault(os.path.realpath(match.path), match)
     named = {real: match.below for real, match in found.items() if match.below is not None}
@@ -112,7 +110,7 @@ def _search(top: Path) -> Iterator[_Found]:
 def _is_photo(path: Path) -> bool:
     """True if the name is that of a photo. Pipes and devices are none; broken links are and fail later."""
     return (
-        path.suffix.lower() in _SUFFIXES
+        path.suffix.lower() in PICTURE_ENDINGS
         and not path.name.startswith(".")
         and not path.name.endswith(DRAWING_ENDING)
         and (os.path.isfile(path) or path.is_symlink())  # noqa: PTH113

@@ -9,7 +9,7 @@ from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.optional import is_installed
 
 #: The detectors that an aligner makes by itself.
-DetectorName: TypeAlias = Literal["mtcnn", "centerface"]
+DetectorName: TypeAlias = Literal["mtcnn", "scout", "centerface"]
 
 
 def open_detector(
@@ -42,6 +42,13 @@ def _make_detector(name: DetectorName, backend: Backend, threads: int | None) ->
         # The device may be one that ONNX Runtime does not have.
         device = backend.device if backend.name == "onnx" else "auto" if "cuda" in backend.device else "cpu"
         return CenterFaceDetector(device=device, threads=threads)
+    if name == "scout":
+        from face_alignment_3d.detection.scout.detector import ScoutDetector
+
+        if backend.name == "onnx" or not is_installed("torch"):
+            device = backend.device if backend.name == "onnx" else "cpu"
+            return ScoutDetector(backend="onnx", device=device, threads=threads)
+        return ScoutDetector(device=backend.device)
     from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
     if backend.name == "onnx" or not is_installed("torch"):

@@ -112,8 +112,10 @@ class VideoReader:
             return int(self._stream.frames)
         return None if self.duration is None else max(1, round(self.duration * float(self.rate)))
 
-    def frames(self) -> Iterator[VideoFrame]:
+    def frames(self, *, every: int = 1) -> Iterator[VideoFrame]:
         """All frames that can be read, in order, with time stamps that rise; once for each open video.
+
+        With ``every``, frames 0, ``every``, 2 * ``every`` and so on; others are decoded but not converted.
 
         Frames that an edit list hides are left out, as players do. Time stamps that do not rise are repaired,
         see :class:`RisingStamps`. Parts that cannot be decoded are left out, and :attr:`problem` tells so
@@ -132,8 +134,9 @@ class VideoReader:
             damaged += frame.is_corrupt  # It is shown all the same: most of it is as it should be.
             first = pts if first is None else first
             last = pts
-            image = upright(_square_rgb(frame, self._stream.sample_aspect_ratio), display_matrix(frame))
-            yield VideoFrame(index, pts, float(pts * self.time_base), image)
+            if index % every == 0:
+                image = upright(_square_rgb(frame, self._stream.sample_aspect_ratio), display_matrix(frame))
+                yield VideoFrame(index, pts, float(pts * self.time_base), image)
             index += 1
         if first is None or last is None:
             self.problem = "no frame could be read"

@@ -33,6 +33,7 @@ class Track:
         image_rgb: npt.NDArray[np.uint8],
         *,
         smoothing: Smoothing | None,
+        uses_flow: bool,
         config: TrackerConfig,
     ) -> None:
         self.track_id = track_id
@@ -40,7 +41,7 @@ class Track:
         """The time at which it was lost; None while it is seen."""
         self.aligned_at = time
         """The time of the network's last alignment of it."""
-        self._config = config
+        self._config, self._uses_flow = config, uses_flow
         self._doubt = (time, -math.inf)
         """The times at which the present doubt began and was last noted."""
         self._flow: FaceFlow | None = None
@@ -122,13 +123,12 @@ class Track:
         time: float,
         image_rgb: npt.NDArray[np.uint8] | None,
         detected: bool = False,
-        flow: bool = False,
     ) -> None:
         """Takes in the face of this frame. Without an image motion and embedding are not learned from it.
 
         That is for faces before or behind others, whose landmarks may be partly the other's. ``detected``:
-        ``face`` comes from the detector, not from the prediction. ``flow``: from here on, optical flow may
-        propagate it.
+        ``face`` comes from the detector, not from the prediction. Optical flow may propagate it from here on
+        if the track uses flow and the face is in plain view.
         """
         center, elapsed = self._points[:, :2].mean(axis=0), time - self._time
         returned = self.lost_since is not None
@@ -146,7 +146,9 @@ class Track:
             since_alignment, self.aligned_at = time - self.aligned_at, time
             if image_rgb is not None:
                 self._update_embedding(image_rgb, since_alignment)
-                self._flow = FaceFlow(face, image_rgb, roll=self._roll) if flow else None
+                in_plain_view = float(face.confidence.mean()) >= self._config.plain_confidence
+                uses_flow = self._uses_flow and in_plain_view
+                self._flow = FaceFlow(face, image_rgb, roll=self._roll) if uses_flow else None
         if detected:
             self._score = face.score
         self.lost_since = None

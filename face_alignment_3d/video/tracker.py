@@ -126,7 +126,15 @@ class VideoAligner3D:
         self._update(followed, returned, image_rgb, time)
         for face in new:
             self._tracks.append(
-                Track(self._next_id, face, time, image_rgb, smoothing=self._smoothing, config=self._config)
+                Track(
+                    self._next_id,
+                    face,
+                    time,
+                    image_rgb,
+                    smoothing=self._smoothing,
+                    uses_flow=self._schedule.uses_flow,
+                    config=self._config,
+                )
             )
             self._next_id += 1
         faces = [track.face for track in self._tracks if track.lost_since is None]
@@ -154,7 +162,8 @@ class VideoAligner3D:
         tracks = [track for track in self._tracks if track.lost_since is None]
         faces = [self._propagate(track, image_rgb, time) if use_flow else None for track in tracks]
         rest = [track for track, face in zip(tracks, faces, strict=True) if face is None]
-        aligned = iter(align_at(self._aligner, image_rgb, [track.predict(time) for track in rest]))
+        places = [track.predict(time) for track in rest]
+        aligned = iter(align_at(self._aligner, image_rgb, places) if places else [])
         followed: TrackFaces = []
         for track, propagated in zip(tracks, faces, strict=True):
             face = next(aligned) if propagated is None else propagated
@@ -162,7 +171,7 @@ class VideoAligner3D:
                 followed.append((track, face))
             else:
                 self._mark_lost(track, time)
-        return self._without_mistakes(followed, image_rgb, time)
+        return followed if len(self._tracks) < 2 else self._without_mistakes(followed, image_rgb, time)
 
     def _propagate(self, track: Track, image_rgb: Image, time: float) -> Face3D | None:
         """The face as optical flow finds it; None where the network is to align it."""
@@ -277,19 +286,12 @@ class VideoAligner3D:
         seen = [(track, face, False) for track, face in followed]
         seen += [(track, face, True) for track, face in returned]
         boxes = {track.track_id: box_around(face.landmarks) for track, face, _ in seen}
-        for track in self._tracks:
-            boxes.setdefault(track.track_id, track.predict(time).box)
+        boxes |= {t.track_id: t.predict(time).box for t in self._tracks if t.track_id not in boxes}
         for track, face, is_detected in seen:
             own = boxes[track.track_id]
             others = (box for track_id, box in boxes.items() if track_id != track.track_id)
             is_free = all(box_overlap(own, box) < self._config.in_the_way_overlap for box in others)
-            track.update(
-                face,
-                time=time,
-                image_rgb=image_rgb if is_free else None,
-                detected=is_detected,
-                flow=self._schedule.uses_flow and confidence_of(face) >= self._config.plain_confidence,
-            )
+            track.update(face, time=time, image_rgb=image_rgb if is_free else None, detected=is_detected)
 
 
 def _boxes(faces: Iterable[Face3D]) -> list[npt.NDArray[np.float32]]:

@@ -20,6 +20,7 @@ from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.manifest import WeightsEntry
 from face_alignment_3d.weights.safetensors_file import (
     BLENDSHAPES_FORMAT,
+    SCOUT_FORMAT,
     listing,
     merged_metadata,
     read_metadata,
@@ -150,6 +151,11 @@ def _check_metadata(metadata: Mapping[str, str], path: Path) -> str:
         raise WeightsError(
             f"{path} holds the weights of blendshapes, which find no landmarks; pass those of a "
             "cascade, such as 'lite', here and these to BlendshapeEstimator"
+        )
+    if metadata.get("format") == SCOUT_FORMAT:
+        raise WeightsError(
+            f"{path} holds the weights of the detector, which finds no landmarks; pass those of a cascade, "
+            "such as 'lite', here and these to ScoutDetector"
         )
     if metadata.get("format") != FORMAT:
         raise WeightsError(

@@ -17,7 +17,7 @@ from face_alignment_3d.errors import WeightsError
 SCHEMA: Final = 2
 _READ: Final = (1, SCHEMA)
 FILE_NAME: Final = "weights_manifest.json"
-KINDS: Final = ("cascade", "blendshapes")
+KINDS: Final = ("cascade", "blendshapes", "scout")
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class WeightsEntry:
     name: str
     """The name that users give: ``FaceAligner3D(weights=name)``."""
     kind: str
-    """``"cascade"`` for landmarks, ``"blendshapes"`` for blendshapes from landmarks."""
+    """``"cascade"`` for landmarks, ``"blendshapes"`` for blendshapes from these, ``"scout"`` for faces."""
     preset: str | None
-    """The network that a cascade fits, a key of ``networks.presets.PRESETS``; None for the other kind."""
+    """The network that a cascade fits, a key of ``networks.presets.PRESETS``; None for the other kinds."""
     file: str
     """Its file name, without folder."""
     sha256: str
@@ -41,7 +41,7 @@ class WeightsEntry:
     embedded: bool
     """True if it is part of the installed package."""
     input_size: int | None
-    """Height and width of the crop that a cascade takes, in pixels; None for the other kind."""
+    """Height and width of the crop that a cascade takes, in pixels; None for the other kinds."""
     markup: str
     """The landmark scheme, such as ``"3dfaw-66"``."""
     license: str
@@ -63,9 +63,9 @@ class WeightsEntry:
             if not is_valid(value):
                 raise WeightsError(f"weights {self.name!r}: {key!r} must be {expected}; got {value!r}")
         for key in ("preset", "input_size"):
-            if (getattr(self, key) is None) != (self.kind == "blendshapes"):
+            if (getattr(self, key) is None) != (self.kind != "cascade"):
                 raise WeightsError(
-                    f"weights {self.name!r}: {key!r} must be given for a cascade and null for blendshapes; "
+                    f"weights {self.name!r}: {key!r} must be given for a cascade and null for other kinds; "
                     f"got {getattr(self, key)!r} for {self.kind!r}"
                 )
         object.__setattr__(self, "metrics", MappingProxyType(dict(self.metrics)))

@@ -17,6 +17,8 @@ from face_alignment_3d.errors import WeightsError
 
 #: The format name in a file of blendshapes, which loaders of cascades recognize in their error message.
 BLENDSHAPES_FORMAT: Final = "face-alignment-3d blendshapes"
+#: The same of the detector's network.
+SCOUT_FORMAT: Final = "face-alignment-3d scout"
 
 
 def read_metadata(path: Path) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ COMMANDS = (
     "video",
     "view",
     "webcam",
+    "serve",
     "train",
     "train-data",
     "evaluate",

@@ -396,7 +396,7 @@ def test_queries_of_a_track_do_not_change_it():
     scene = Scene([Actor(lambda t: (200 + 50 * t, 180), look=1)])
     image = scene.frame(0.0)
     (face,) = scene.detect(image)
-    track = Track(0, face, 0.0, image, smoothing=None, config=TrackerConfig())
+    track = Track(0, face, 0.0, image, smoothing=None, uses_flow=True, config=TrackerConfig())
     track.mark_lost(0.1)
     before = dict(vars(track))
     for _ in range(2):

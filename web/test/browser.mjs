@@ -8,6 +8,8 @@ export async function withPage({ executable, args = [], size = { width: 1400, he
   });
   try {
     const context = await browser.newContext({ viewport: size, offline, permissions: ["camera"] });
+    // Machines that are busy with something else take their time.
+    context.setDefaultTimeout(600000);
     const page = await context.newPage();
     const complaints = [];
     const requests = [];

@@ -10,19 +10,19 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import nn
 
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.networks.cascade import Cascade
 
 Tensors = dict[str, torch.Tensor]
 
 
 def save_checkpoint(
-    path: Path, *, step: int, cascade: Cascade, average: Cascade, optimizer: torch.optim.Optimizer
+    path: Path, *, step: int, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
     """Writes all that the steps after ``step`` depend on, whole or not at all."""
-    tensors = {f"cascade.{name}": tensor for name, tensor in cascade.state_dict().items()}
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
@@ -31,7 +31,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, *, cascade: Cascade, average: Cascade, optimizer: torch.optim.Optimizer
+    path: Path, *, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> int:
     """Restores what :func:`save_checkpoint` wrote and returns the step.
 
@@ -41,7 +41,7 @@ def load_checkpoint(
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
             step = int(json.loads((file.metadata() or {})["step"]))
-        cascade.load_state_dict(_below(tensors, "cascade."))
+        network.load_state_dict(_below(tensors, "network."))
         average.load_state_dict(_below(tensors, "average."))
         _restore(optimizer, _below(tensors, "optimizer."), fresh=step == 0)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -100,8 +100,8 @@ class Trainer:
         if self._checkpoint.exists():
             self.step = load_checkpoint(
                 self._checkpoint,
-                cascade=self.cascade,
-                average=self.average.cascade,
+                network=self.cascade,
+                average=self.average.network,
                 optimizer=self.optimizer,
             )
             report(f"resumed at step {self.step} from {self._checkpoint}")
@@ -118,8 +118,8 @@ class Trainer:
             save_checkpoint(
                 self._checkpoint,
                 step=self.step,
-                cascade=self.cascade,
-                average=self.average.cascade,
+                network=self.cascade,
+                average=self.average.network,
                 optimizer=self.optimizer,
             )
         self._processes.barrier()
@@ -157,7 +157,7 @@ class Trainer:
                 if wish.save:
                     self.save()
                 if is_main and validation and self.step % self.plan.validate_every == 0:
-                    errors = validate(self.average.cascade, validation, bf16=False)
+                    errors = validate(self.average.network, validation, bf16=False)
                     report("  ".join(f"{name} {value:.2f} %" for name, value in errors.items()))
                     events.add(self.step, {f"validation/{name}": value for name, value in errors.items()})
             self.save()

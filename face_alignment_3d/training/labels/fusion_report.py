@@ -10,12 +10,13 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import FROM_68, INNER
 from face_alignment_3d.training.data.datasets.face_sets import FaceSet
-from face_alignment_3d.training.evaluation.yaw_groups import yaw_groups
 from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
 from face_alignment_3d.training.labels.fused_labels import FusedLabels
 from face_alignment_3d.training.labels.label_composer import Fusion
 
 _QUANTILES: Final = (0.5, 0.9, 0.99)
+#: Lower ends of the groups of faces, degrees of |yaw|; the last group has no upper end.
+_GROUP_STARTS: Final = (0, 15, 30, 45, 60, 75)
 
 
 def fusion_report(labels: FusedLabels, sets: Sequence[FaceSet]) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def _report(fusion: Fusion, faces: FaceSet) -> dict[str, Any]:
     apart = np.linalg.norm(fusion.points[..., :2] - predicted[..., :2], axis=-1) / radius[:, None]
     deeper = np.abs(fusion.points[..., 2] - centered[..., 2]).mean(axis=1) / radius
     used = fusion.weight_z.max(axis=1) > 0
-    groups = {"all": np.ones(len(faces), dtype=bool), **yaw_groups(fusion.yaw)}
+    groups = {"all": np.ones(len(faces), dtype=bool), **_yaw_groups(fusion.yaw)}
     return {
         "faces": len(faces),
         "left out": [faces.files[i].name for i in np.flatnonzero(~used)],
@@ -52,6 +53,16 @@ def _report(fusion: Fusion, faces: FaceSet) -> dict[str, Any]:
             for name, chosen in groups.items()
             if chosen.any()
         },
+    }
+
+
+def _yaw_groups(yaw: npt.NDArray[np.floating]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Label, such as ``"15 to 30"``, -> True for those of the (N,) angles in degrees that belong to it."""
+    turned = np.abs(yaw)
+    ends = (*_GROUP_STARTS[1:], np.inf)
+    return {
+        f"{start} to {end}" if np.isfinite(end) else f"{start} or more": (turned >= start) & (turned < end)
+        for start, end in zip(_GROUP_STARTS, ends, strict=True)
     }
 
 

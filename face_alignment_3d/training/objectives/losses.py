@@ -7,6 +7,9 @@ from face_alignment_3d import heatmap
 from face_alignment_3d.crop import rescale
 from face_alignment_3d.networks.cascade import CascadeGeometry
 
+#: Logits beyond it cost no more: of 1 - sigmoid nothing would be left to take the logarithm of.
+_MOST = 80.0
+
 
 def detection_loss(
     logits: torch.Tensor, points: torch.Tensor, weight: torch.Tensor, geometry: CascadeGeometry
@@ -18,7 +21,10 @@ def detection_loss(
     stride = geometry.heatmap_stride
     radius = geometry.detection_radius / stride
     discs = heatmap.render_disks(rescale(points, 1 / stride), size=geometry.heatmap_size, radius=radius)
-    entropy = F.binary_cross_entropy_with_logits(logits.float(), discs, reduction="none").sum(dim=(-2, -1))
+    logits = logits.float()
+    # softplus(logits) - logits * discs; softplus itself has no vector instructions on CPUs.
+    outside = torch.sigmoid(-logits.clamp_max(_MOST)).log()
+    entropy = -(outside + logits * discs).sum(dim=(-2, -1))
     return weighted_mean(entropy / (torch.pi * radius**2), weight)
 
 

@@ -63,6 +63,11 @@ class RunConfig:
     """The relative frequency of a face beyond 25 degrees of yaw, where another of the same set has 1."""
     profile_factor: float = 2.5
     """The same beyond 60 degrees."""
+    teacher_weight: float = 0.0
+    """Weight of a teacher's predictions in the labels, where a careful hand has 1."""
+    teacher: str | None = None
+    """SHA-256 of the weights of a teacher that sees each crop; None reads predictions from the derived
+    data."""
     validate_every: int = 1000
     checkpoint_seconds: float = 240.0
     geometric: CropVariation = field(default_factory=Geometric)
@@ -141,3 +146,19 @@ STAGES = {"prune": LITE_PRUNED, "depth": LITE_DEPTH}
 BASE = replace(
     LITE, preset="base", steps=40_000, batch_size=64, learning_rate=1.0e-3, warmup_steps=1_000, face_size=200
 )
+#: ``nano`` learns from ``lite``: from what it says of the photos, mixed with their labels, and, with "prune",
+#: from those of its channels that there is room for.
+NANO = replace(LITE, preset="nano", steps=20_000, learning_rate=2.0e-3, teacher_weight=1.0)
+_NANO_STAGES = {
+    "prune": replace(NANO, pruned_from="lite"),
+    "depth": replace(LITE_DEPTH, preset="nano", teacher_weight=NANO.teacher_weight),
+}
+
+
+def compact_config(preset: str, stage: str | None = None) -> TrainingConfig:
+    """The recipe of a compact preset, or of one of its stages."""
+    if preset == "nano":
+        return NANO if stage is None else _NANO_STAGES[stage]
+    if stage is not None:
+        return replace(STAGES[stage], preset=preset)
+    return BASE if preset == "base" else replace(LITE, preset=preset)

@@ -71,7 +71,7 @@ def train_paper(
             )
             # Before the regression has learned there are no points to validate.
             trainer.until(steps, maker, validation if index else {}, report)
-        cascade = trainer.average.cascade
+        cascade = trainer.average.network
     return cascade, validate(cascade, validation, bf16=False) if processes.is_main else {}
 
 
