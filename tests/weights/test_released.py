@@ -3,6 +3,7 @@
 import pytest
 
 from face_alignment_3d.blendshapes.weights_file import load_blendshape_model
+from face_alignment_3d.detection.scout.weights_file import load_scout
 from face_alignment_3d.weights.integrity import verify
 from face_alignment_3d.weights.loading import load_cascade
 from face_alignment_3d.weights.manifest import load_manifest
@@ -26,5 +27,7 @@ def test_embedded_weights_are_what_the_manifest_says(entry):
     if entry.kind == "cascade":
         assert metadata["preset"] == entry.preset
         assert load_cascade(path).geometry.input_size == entry.input_size
+    elif entry.kind == "scout":
+        load_scout(path)
     else:
         assert load_blendshape_model(path).neutral.shape == (66, 3)

@@ -11,6 +11,7 @@ import torch
 from face_alignment_3d.detection.scout.layout import CHANNELS, STRIDES, UNIT_STRIDES
 from face_alignment_3d.detection.scout.network import ScoutNetwork
 from face_alignment_3d.errors import WeightsError
+from face_alignment_3d.markup import MARKUP_NAME
 from face_alignment_3d.version import __version__
 from face_alignment_3d.weights.safetensors_file import (
     SCOUT_FORMAT,
@@ -86,6 +87,7 @@ def _description() -> dict[str, str]:
     return {
         "format": SCOUT_FORMAT,
         "format_version": FORMAT_VERSION,
+        "markup": MARKUP_NAME,
         "strides": ",".join(map(str, STRIDES)),
         "channels": str(CHANNELS),
         "unit_strides": str(UNIT_STRIDES),

@@ -54,7 +54,7 @@ def validate_scout(network: ScoutNetwork, data: Path) -> dict[str, float]:
     occlusion; and portraits, turned, found at the right angle, at 256.
     """
     network.eval()
-    report = {"scenes AP": _average_precision(network, data)}
+    report = {"held-out scenes, average precision, %": _average_precision(network, data)}
     found: dict[int, list[bool]] = {turn: [] for turn in _TURNS}
     off: list[float] = []
     photos = open_photos68(data, "helen_train")
@@ -77,8 +77,14 @@ def validate_scout(network: ScoutNetwork, data: Path) -> dict[str, float]:
                 off.append(abs((lean + 180) % 360 - 180))
                 hit = off[-1] < 35
             found[turn].append(bool(hit))
-    report |= {f"{turn} deg": 100 * float(np.mean(hits)) for turn, hits in found.items()}
-    return {**report, "roll off": float(np.median(off)) if off else 180.0}
+    report |= {
+        f"held-out portraits turned by {turn} degrees, found, %": 100 * float(np.mean(hits))
+        for turn, hits in found.items()
+    }
+    return {
+        **report,
+        "held-out portraits, median error of the roll, degrees": float(np.median(off)) if off else 180.0,
+    }
 
 
 def _average_precision(network: ScoutNetwork, data: Path) -> float:
