@@ -12,7 +12,7 @@ import numpy.typing as npt
 from face_alignment_3d.detection.protocol import Detection, LazyDetector, check_image
 from face_alignment_3d.detection.scout.layout import MULTIPLE
 from face_alignment_3d.detection.scout.runner import open_runner
-from face_alignment_3d.detection.scout.search import Found, Searches
+from face_alignment_3d.detection.scout.search import SMALLEST, Found, Searches
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.weights.requirement import require_weights
 
@@ -36,6 +36,10 @@ class ScoutDetector(LazyDetector):
     ``max_side``: longer side of the photo, or twice its shorter one where that is less, in the second search,
     in pixels; None is the photo's own size, with time and memory in proportion to its pixels. A face must be
     about 10 pixels high then to be found.
+
+    ``min_face_size``: the smallest face to look for, in pixels of the photo as given. It overrides
+    ``max_side`` where faces of that size would be lost; time and memory are then in proportion to the photo's
+    pixels. None is what ``max_side`` leaves.
 
     ``threshold``: the lowest score of a face that is returned, in (0, 1).
 
@@ -61,11 +65,16 @@ class ScoutDetector(LazyDetector):
         graph: str | os.PathLike[str] | None = None,
         threads: int | None = None,
         max_side: int | None = 640,
+        min_face_size: float | None = None,
         threshold: float = 0.3,
         offline: bool | None = None,
     ) -> None:
         if max_side is not None and max_side < MULTIPLE:
             raise ValueError(f"max_side must be None or at least {MULTIPLE} pixels; got {max_side}")
+        if min_face_size is not None and not min_face_size >= SMALLEST / 2:
+            raise ValueError(
+                f"min_face_size must be None or at least {SMALLEST / 2:g} pixels; got {min_face_size}"
+            )
         if not 0 < threshold < 1:
             raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
         if backend not in ("torch", "onnx"):
@@ -73,6 +82,7 @@ class ScoutDetector(LazyDetector):
         if backend == "torch" and (graph is not None or threads is not None):
             raise BackendError("graph and threads are for backend 'onnx'; leave them out with 'torch'")
         self.max_side = max_side
+        self.min_face_size = min_face_size
         self.threshold = threshold
         self._photos_at_a_time = _PHOTOS_ON_GPU if "cuda" in str(device) else 1
         self._runner = open_runner(
@@ -105,7 +115,12 @@ class ScoutDetector(LazyDetector):
         for image_rgb in images_rgb:
             check_image(image_rgb)
         side = self.max_side
-        searches = Searches(_COARSE_SIDE if side is None else min(_COARSE_SIDE, side), side, self.threshold)
+        searches = Searches(
+            _COARSE_SIDE if side is None else min(_COARSE_SIDE, side),
+            side,
+            self.threshold,
+            self.min_face_size,
+        )
         return [_detections(found) for found in searches.run(self._runner(), images_rgb)]
 
 

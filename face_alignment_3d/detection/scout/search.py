@@ -21,6 +21,8 @@ _Floats = npt.NDArray[np.float64]
 #: A photo is searched as if its longer side were at most this many times the shorter one: faces in a strip
 #: are as large as the strip allows, not the smaller the longer it is.
 _LONGEST: Final = 2.0
+#: Height in pixels of the smallest face that the network finds well.
+SMALLEST: Final = 10.0
 #: Intersection over union from which on faces of two searches are one.
 _SAME_FACE: Final = 0.4
 #: A fine search that enlarges the photo by less than this against the coarse one tells nothing new.
@@ -47,6 +49,9 @@ class Searches:
     """The same in the fine one; None for the photo's own size."""
     threshold: float
     """The lowest score of a face."""
+    min_face_size: float | None = None
+    """The smallest face to find, in pixels of the photo: always asks for a fine search, at a scale that shows
+    it."""
     suspicion: float = 0.12
     """The score of a small face in the coarse search from which on the fine one is made."""
     small: float = 26.0
@@ -62,7 +67,7 @@ class Searches:
         """
         scales = [self.scale(image, self.coarse_side) for image in images]
         coarse = _searched(runner, images, scales, min(self.suspicion, self.threshold))
-        fine_scales = [self.scale(image, self.fine_side) for image in images]
+        fine_scales = [self._fine_scale(image) for image in images]
         again = [
             index
             for index, (found, scale, fine_scale) in enumerate(zip(coarse, scales, fine_scales, strict=True))
@@ -86,7 +91,13 @@ class Searches:
         height, width = image.shape[:2]
         return float(min(1.0, side / min(max(height, width), _LONGEST * min(height, width))))
 
+    def _fine_scale(self, image: _Pixels) -> float:
+        scale = self.scale(image, self.fine_side)
+        return scale if self.min_face_size is None else max(scale, SMALLEST / self.min_face_size)
+
     def _is_unfinished(self, found: Found, scale: float) -> bool:
+        if self.min_face_size is not None:
+            return True
         root = np.sqrt(found.boxes.sides.prod(axis=1)) * scale
         suspected = (root < self.small) & (found.scores >= self.suspicion)
         return bool(suspected.any()) or not (found.scores >= self.sure).any()

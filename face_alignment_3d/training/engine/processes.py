@@ -87,7 +87,6 @@ def joined_processes(
     # torch imports it late. A group that is never freed has threads, and those end the process with SIGABRT
     # when the interpreter goes first.
     importlib.import_module("torch.distributed.nn.functional")
-
     torch.distributed.init_process_group(
         "nccl" if chosen.type == "cuda" else "gloo", rank=rank, world_size=count, timeout=_PATIENCE
     )

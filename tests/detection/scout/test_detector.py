@@ -80,6 +80,8 @@ def test_pickles_and_copies_load_anew(weights: Path, graph: Path) -> None:
 def test_what_is_not_meant_is_refused(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="max_side must be None or at least 32"):
         ScoutDetector(weights=weights, max_side=10)
+    with pytest.raises(ValueError, match="min_face_size must be None or at least 5 pixels; got 2"):
+        ScoutDetector(weights=weights, min_face_size=2)
     with pytest.raises(ValueError, match="threshold must lie between 0 and 1"):
         ScoutDetector(weights=weights, threshold=1.0)
     with pytest.raises(BackendError, match="backend must be 'torch' or 'onnx'"):

@@ -76,6 +76,15 @@ def test_a_photo_is_not_enlarged_nor_searched_twice_at_one_size() -> None:
     assert [shape[1:3] for shape in network.seen] == [(96, 128)]
 
 
+def test_a_least_face_decides_the_fine_scale() -> None:
+    """Faces of 8 pixels are shown 10 pixels large, whatever the other sides and what was found before."""
+    large = OrientedBoxes(np.array([[100.0, 80.0]]), np.array([[90.0, 90.0]]), np.zeros(1))
+    network = _Knowing(large, (320, 480), least=5)
+    searches = Searches(coarse_side=256, fine_side=300, threshold=0.3, min_face_size=8)
+    assert len(searches.run(network, [_white(320, 480)])[0].scores) == 1
+    assert [shape[1:3] for shape in network.seen] == [(192, 256), (416, 608)]
+
+
 def test_a_strip_is_searched_by_its_shorter_side() -> None:
     network = _Knowing(OrientedBoxes.upright(np.zeros((0, 4))), (20_000, 800), least=5)
     _SEARCHES.run(network, [_white(20_000, 800)])[0]
