@@ -85,7 +85,7 @@ function eigen(symmetric: number[][]): { values: number[]; vectors: number[][] }
   const a = symmetric.map((row) => [...row]);
   const size = a.length;
   const vectors = a.map((_, i) => a.map((_, j) => Number(i === j)));
-  for (let sweep = 0; sweep < 30; sweep += 1) {
+  for (let sweep = 0; sweep < 12; sweep += 1) {
     for (let p = 0; p < size; p += 1) {
       for (let q = p + 1; q < size; q += 1) {
         if (a[p][q] === 0) continue;

@@ -9,15 +9,16 @@ import { find, isClose, onToggle, shownNow } from "../view/toggles";
 import { Camera } from "./camera";
 import { AlignerWorker } from "./client";
 
-/** Milliseconds between two changes of the numbers: faster, nobody can read them. */
-const PANEL_EVERY = 100;
+/** Milliseconds between two changes of a camera's numbers: faster, nobody can read them. */
+const NUMBERS_EVERY = 200;
 
 const status = find("status");
 const chooser = find<HTMLSelectElement>("face");
 const photo = new PhotoView(find("photo"));
 const scene = FaceScene.open(find("space"));
 let panel: FacePanel;
-let panelAt = -Infinity;
+/** When the numbers were changed last. */
+let numbersAt = -Infinity;
 let names: readonly string[] = [];
 let aligner: AlignerWorker;
 let provider = "";
@@ -61,11 +62,10 @@ function redraw(): void {
   const [shown, chosen] = [shownNow(), faces.find(({ id }) => String(id) === chooser.value) ?? null];
   photo.show({ picture: image, width: image.width, height: image.height, faces }, shown, isClose() ? chosen : null);
   scene?.show(chosen, shown);
-  const now = performance.now();
-  if (camera !== null && now - panelAt < PANEL_EVERY) return;
-  panelAt = now;
-  panel.show(chosen);
+  if (camera === null || areNumbersDue()) panel.show(chosen);
 }
+
+const areNumbersDue = () => performance.now() - numbersAt >= NUMBERS_EVERY;
 
 async function showPhoto(file: Blob): Promise<void> {
   const mine = ++turn;
@@ -99,6 +99,7 @@ async function showCamera(): Promise<void> {
     return;
   }
   find("camera").textContent = "Stop";
+  numbersAt = -Infinity;
   try {
     await follow(camera, () => mine === turn);
   } catch (error) {
@@ -127,7 +128,10 @@ async function follow(source: Camera, isWanted: () => boolean): Promise<void> {
     times.push(now);
     if (times.length > 30) times.shift();
     const rate = times.length < 2 ? 0 : ((times.length - 1) * 1000) / (now - times[0]);
-    say(`${rate.toFixed(1)} frames a second, ${(now - time).toFixed(0)} ms behind the camera (${provider})`, "camera");
+    if (areNumbersDue()) {
+      numbersAt = now;
+      say(`${rate.toFixed(1)} frames a second, ${(now - time).toFixed(0)} ms behind the camera (${provider})`, "camera");
+    }
     Object.assign(document.body.dataset, { rate: rate.toFixed(2), took: took.toFixed(1), late: (now - time).toFixed(1) });
   }
   (await asked.answer).image.close();
