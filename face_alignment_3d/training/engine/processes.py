@@ -7,6 +7,7 @@ writes.
 
 import contextlib
 import datetime
+import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,8 +86,7 @@ def joined_processes(
     # Its functions keep the group of the moment of this import as a default argument, for ever, and some of
     # torch imports it late. A group that is never freed has threads, and those end the process with SIGABRT
     # when the interpreter goes first.
-    import torch.distributed.nn.functional
-
+    importlib.import_module("torch.distributed.nn.functional")
     torch.distributed.init_process_group(
         "nccl" if chosen.type == "cuda" else "gloo", rank=rank, world_size=count, timeout=_PATIENCE
     )
