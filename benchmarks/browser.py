@@ -35,7 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_camera(Path(folder) / "camera.mjpeg")
         script = WEB / "test" / "speed.mjs"
-        command = ["node", script, chromium, WEB / "dist", folder, str(args.seconds)]
+        command: list[str | Path] = ["node", script, chromium, WEB / "dist", folder, str(args.seconds)]
         command += [] if args.threads is None else [str(args.threads)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -31,7 +31,7 @@ def main() -> None:
         page, picture = Path(temporary) / "view.html", Path(temporary) / "astronaut.png"
         photo_page(faces, photo).write(page)
         write_png(picture, photo)
-        script = ["node", WEB / "test" / "screenshot.mjs", chromium]
+        script: list[str | Path] = ["node", WEB / "test" / "screenshot.mjs", chromium]
         subprocess.run([*script, folder / "view.png", page], check=True)
         subprocess.run([*script, folder / "web.png", WEB / "dist", picture], check=True)
 
