@@ -1,7 +1,7 @@
 """Frames a second of the page in web/dist: python benchmarks/browser.py [--seconds 20] [--threads 2]
 
-Headless Chromium shows the page with a fake camera of 640 x 480 pixels, a moving portrait, and WebAssembly.
-The 3D view is drawn in software. Needs Chromium, node, and `npm ci` and `npm run build` in web/.
+Headless Chromium shows the page with a fake camera of 640 x 480 pixels, a moving portrait, and WebAssembly;
+the 3D view is drawn in software. Needs Chromium, node, and `npm ci` and `npm run build` in web/.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_camera(Path(folder) / "camera.mjpeg")
         script = WEB / "test" / "speed.mjs"
-        command: list[str | Path] = ["node", script, chromium, WEB / "dist", folder, str(args.seconds)]
+        command = ["node", str(script), chromium, str(WEB / "dist"), folder, str(args.seconds)]
         command += [] if args.threads is None else [str(args.threads)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:

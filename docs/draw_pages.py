@@ -31,9 +31,9 @@ def main() -> None:
         page, picture = Path(temporary) / "view.html", Path(temporary) / "astronaut.png"
         photo_page(faces, photo).write(page)
         write_png(picture, photo)
-        script: list[str | Path] = ["node", WEB / "test" / "screenshot.mjs", chromium]
-        subprocess.run([*script, folder / "view.png", page], check=True)
-        subprocess.run([*script, folder / "web.png", WEB / "dist", picture], check=True)
+        script = ["node", str(WEB / "test" / "screenshot.mjs"), chromium]
+        subprocess.run([*script, str(folder / "view.png"), str(page)], check=True)
+        subprocess.run([*script, str(folder / "web.png"), str(WEB / "dist"), str(picture)], check=True)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def test_the_lowest_versions_are_the_declared_ones() -> None:
         assert version == declared[name] or version.startswith(f"{declared[name]}."), name
 
 
-@pytest.mark.parametrize("extra", ["video", "osc"])
+@pytest.mark.parametrize("extra", ["video", "osc", "batch", "ray"])
 def test_the_torch_free_extras_are_the_same(extra: str) -> None:
     extras = [_project(folder)["optional-dependencies"][extra] for folder in (".", "torchfree")]
     assert extras[0] == extras[1]

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("face_alignment_3d", "tests", "benchmarks", "docs", "examples")
 
-_QUESTION = re.compile(r"(What|Whether|How|Who|Whom|Whose|Which|Where|When|Why)\b")
+_WORDS = "what|whether|how|who|whom|whose|which|where|when|why"
+_QUESTION = re.compile(rf"({_WORDS})\b|(at|by|from|in|of|to) ({_WORDS})\b", re.IGNORECASE)
 
 
 def _docstrings(source: str) -> Iterator[tuple[int, str]]:

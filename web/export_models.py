@@ -1,8 +1,8 @@
 """The networks for the browser: python export_models.py WEIGHTS FOLDER
 
 WEIGHTS is a name in the manifest or a .safetensors file. The cascade's graph stores weights in 16 bits and
-computes in 32. The detector's are small and stay as they are: its choice between candidates hangs on the last
-digits.
+computes in 32. The detector's are small and stay as they are: its choice between candidates depends on the
+last digits.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""An aligner as a step of somebody's own Ray pipeline."""
+"""An aligner as a step of a Ray pipeline of the user's."""
 
 from collections.abc import Mapping
 from typing import Any, Final

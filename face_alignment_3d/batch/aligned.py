@@ -1,4 +1,4 @@
-"""Images -> faces, such that one bad image does not spoil the others."""
+"""Images -> faces, such that the failure of one image does not affect the others."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from face_alignment_3d.face import Face3D
 def faces_of_each(
     aligner: BatchAligner, images: Sequence[npt.NDArray[np.uint8] | Exception]
 ) -> list[list[Face3D] | Exception]:
-    """The faces of each RGB image (H, W, 3), or what it failed with; for an exception the same exception.
+    """The faces of each RGB image (H, W, 3), or its exception; an exception as input is returned.
 
     All images go to the aligner together, and one by one where that fails: out of memory, or by a fault of
     ours.

@@ -57,13 +57,18 @@ class AlignerOptions:
     weights: str = "lite"
     backend: "BackendName" = "auto"
     device: str = "auto"
-    """ "auto" and "cuda" share several GPUs out among the processes."""
+    """With torch, "auto" and "cuda" share several GPUs out among the processes of a machine."""
     detector: "DetectorName" = "mtcnn"
     min_confidence: float = MIN_CONFIDENCE
     min_face: int | None = None
     """With the detector "mtcnn": find faces down to so many pixels."""
     blendshapes: bool = False
     offline: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Paths are made absolute, since other processes may have other working folders."""
+        if Path(self.weights).suffix in (".safetensors", ".onnx"):
+            object.__setattr__(self, "weights", str(Path(self.weights).expanduser().absolute()))
 
     def identity(self) -> dict[str, Any]:
         """See :class:`AlignerSource`. Device and threads are not part of it: they change last digits only.
@@ -130,7 +135,7 @@ class AlignerOptions:
     def _weights_file(self) -> Path:
         if not self.weights.endswith(".onnx"):
             return resolve_weights(self.weights, offline=self.offline)
-        path = Path(self.weights).expanduser()
+        path = Path(self.weights)
         if not os.path.isfile(path):  # noqa: PTH113
             raise WeightsError(
                 f"there is no weight file {path}; check the path, or pass a name of the manifest"

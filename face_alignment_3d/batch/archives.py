@@ -35,7 +35,7 @@ class Member:
 
 
 def is_archive(path: str) -> bool:
-    """By its name."""
+    """True if the name is that of an archive."""
     return path.lower().endswith(ARCHIVE_ENDINGS)
 
 
@@ -47,7 +47,7 @@ def tar_compression(path: str) -> str | None:
 
 
 def members_of(path: str, file: IO[bytes]) -> tuple[list[Member], str | None]:
-    """The files in an archive that is open for reading (a tar: after decompression), and what is wrong.
+    """The files in an archive that is open for reading (a tar: after decompression), and its damage.
 
     Of several members of one name the last counts, as when unpacking. What can be read of an archive that
     breaks off is there. The problem is None where there is none.

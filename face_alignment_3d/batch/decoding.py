@@ -31,16 +31,16 @@ _BYTES_AHEAD: Final = 1 << 27
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """A picture, a frame of a video, or why there is none."""
+    """A picture, a frame of a video, or the error that prevented it."""
 
     key: str
-    """The item's; of a frame ``<video>#<index>``."""
+    """The item's key; for a frame ``<video>#<index>``."""
     content: npt.NDArray[np.uint8] | Exception
-    """RGB (H, W, 3), upright; or what it failed with."""
+    """RGB (H, W, 3), upright; or the exception of reading it."""
     frame: int | None = None
-    """Of a video: the index."""
+    """The index of a video's frame; None for a photo."""
     time: float | None = None
-    """Of a video: the time stamp in seconds."""
+    """The time stamp of a video's frame in seconds; None for a photo."""
 
     @property
     def size(self) -> tuple[int, int]:

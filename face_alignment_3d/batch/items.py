@@ -1,4 +1,4 @@
-"""One thing of a source that is to be aligned: where it lies."""
+"""One item of a source, a picture or a video, and its place."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -38,17 +38,17 @@ class Item:
 
     @property
     def is_video(self) -> bool:
-        """By its name."""
+        """True if the name is that of a video."""
         return is_video(self.key)
 
 
 def is_picture(name: str) -> bool:
-    """By its name."""
+    """True if the name is that of a picture."""
     return name.lower().endswith(PICTURE_ENDINGS) and not _is_hidden(name)
 
 
 def is_video(name: str) -> bool:
-    """By its name."""
+    """True if the name is that of a video."""
     return name.lower().endswith(_VIDEOS) and not _is_hidden(name)
 
 

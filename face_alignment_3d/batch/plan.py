@@ -1,4 +1,4 @@
-"""The plan of a batch: which items make up which task. Written once, so that a resumed run has the same."""
+"""The plan of a batch: the items of each task. Written once, so that a resumed run has the same tasks."""
 
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -32,7 +32,7 @@ _SCHEMA: Final = pa.schema(
 
 
 class PlanSize(NamedTuple):
-    """Of how much a plan consists."""
+    """The size of a plan."""
 
     tasks: int
     task_size: int

@@ -1,4 +1,4 @@
-"""Tasks on the processes of one machine, some of which may die."""
+"""Running tasks in processes of one machine, some of which may die."""
 
 import multiprocessing
 import signal
@@ -23,7 +23,7 @@ _PATIENCE: Final = 10.0
 
 
 class _StoppedError(Exception):
-    """The parent has no more use for what this process does."""
+    """The parent no longer needs the results of this process."""
 
 
 @dataclass
@@ -124,7 +124,7 @@ class _Pool:
                 raise error
 
     def _mourn(self, index: int, child: _Child) -> Iterator[Event]:
-        """Puts another process in the place of one that died, and its task back."""
+        """Replaces a process that died, and puts its task back."""
         child.process.join()
         child.pipe.close()
         how = _cause(child.process.exitcode)
@@ -148,7 +148,7 @@ def _cause(code: int | None) -> str:
 
 
 def _work(job: BatchJob, threads: int, index: int, pipe: Connection) -> None:
-    """The life of a process: tasks until the pipe is closed."""
+    """The main loop of a process: does tasks until the pipe is closed."""
     # Ctrl-C goes to all processes of a terminal; the parent decides.
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
@@ -171,7 +171,7 @@ def _work(job: BatchJob, threads: int, index: int, pipe: Connection) -> None:
 
 
 def _say(pipe: Connection, what: str, value: object) -> None:
-    """Raises _StoppedError where nobody listens any more."""
+    """Sends an event; raises _StoppedError when the parent has closed the pipe."""
     try:
         pipe.send((what, value))
     except OSError as error:

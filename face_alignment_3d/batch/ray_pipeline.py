@@ -1,5 +1,6 @@
 """Tasks on a Ray cluster: a pool of actors with an aligner each."""
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -58,8 +59,10 @@ def run_on_ray(
             raise BatchError(f"cannot reach a Ray cluster at {options.address}: {error}") from error
     most = _most_actors(ray.cluster_resources(), options)
     size = min(len(tasks), most if actors is None else actors)
-    context = ray.data.DataContext.get_current()
+    context, logger = ray.data.DataContext.get_current(), logging.getLogger("ray.data")
     bars, context.enable_progress_bars = context.enable_progress_bars, False
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         data = ray.data.from_items(
             [{"task": task} for task in tasks], override_num_blocks=min(len(tasks), _MOST_BLOCKS)
@@ -84,6 +87,7 @@ def run_on_ray(
         raise BatchError(f"the cluster gave up: {error}") from error
     finally:
         context.enable_progress_bars = bars
+        logger.setLevel(level)
 
 
 class _TaskActor:

@@ -1,4 +1,4 @@
-"""A batch from its source to its tables: planned, or gone on with."""
+"""A batch from its source to its tables: planned anew, or resumed."""
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence

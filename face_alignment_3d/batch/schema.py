@@ -1,4 +1,4 @@
-"""The tables of a batch: what their columns are, and how faces become rows."""
+"""The tables of a batch: their columns, and the conversion of faces to rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,10 @@ from face_alignment_3d.version import __version__
 BATCH_SCHEMA: Final = "face-alignment-3d/batch/1"
 
 
-def _floats(count: int) -> pa.DataType:
-    return pa.list_(pa.field("element", pa.float32()), count)  # As Parquet calls it, and gives it back.
+def _floats(count: int | None = None) -> pa.DataType:
+    """Lists of ``count`` floats; of any number where one may be null: older pyarrow cannot write others."""
+    element = pa.field("element", pa.float32())  # As Parquet calls it, and gives it back.
+    return pa.list_(element) if count is None else pa.list_(element, count)
 
 
 #: Columns about the run, in every row of the faces, so that tables of several runs can be put together.
@@ -34,14 +36,14 @@ _FACE: Final = [
     pa.field("certainty", pa.float32(), nullable=False),
     pa.field("landmarks", _floats(3 * NUM_LANDMARKS), nullable=False),
     pa.field("confidence", _floats(NUM_LANDMARKS), nullable=False),
-    pa.field("visibility", _floats(NUM_LANDMARKS)),
+    pa.field("visibility", _floats()),
     pa.field("yaw", pa.float32()),
     pa.field("pitch", pa.float32()),
     pa.field("roll", pa.float32()),
-    pa.field("quaternion", _floats(4)),
+    pa.field("quaternion", _floats()),
     pa.field("scale", pa.float32()),
-    pa.field("translation", _floats(3)),
-    pa.field("blendshapes", _floats(len(BLENDSHAPES))),
+    pa.field("translation", _floats()),
+    pa.field("blendshapes", _floats()),
 ]
 
 _METADATA: Final[Mapping[str, str]] = {

@@ -57,7 +57,7 @@ class Shard:
         mark_done(self._destination, self._task, self.counts, sizes)
 
     def add(self, image: DecodedImage, outcome: Sequence[Face3D] | Exception) -> None:
-        """An image, with its faces or what it failed with."""
+        """Adds an image, with its faces or the exception that it failed with."""
         if isinstance(outcome, Exception):
             self.add_failure(image.key, outcome)
             return
@@ -68,7 +68,7 @@ class Shard:
         self.counts += TaskCounts(1, len(outcome), int(not outcome))
 
     def add_failure(self, key: str, error: Exception) -> None:
-        """An image that failed, with what was raised."""
+        """Adds an image that failed, with its exception."""
         reason = str(error) or type(error).__name__
         reason = reason.encode("utf-8", "backslashreplace").decode("utf-8")
         self._append("failures", [{"image": key, "error": type(error).__name__, "reason": reason}])

@@ -1,4 +1,4 @@
-"""The pictures and videos that a path or a url of fsspec's means."""
+"""The pictures and videos of a source, which is a path or a url of fsspec's."""
 
 import os
 from collections.abc import Iterator

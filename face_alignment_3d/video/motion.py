@@ -21,7 +21,7 @@ _OUTLIER: Final = 3.0
 _SHARED_VARIANCE: Final = 0.3
 #: The share of the differences that the level is above.
 _QUANTILE: Final = 0.7
-#: By how many e-foldings a second a level follows; in the first frames faster, as their count allows.
+#: The rate in e-foldings a second at which a level adapts; faster in the first frames.
 _FOLLOWING_RATE: Final = 2.0
 #: The range of noise within a face, as multiples of its median point: beyond are mouths that talk for long.
 _OWN_RANGE: Final = (0.3, 3.0)

@@ -38,7 +38,7 @@ class Smoothing:
     common_min_cutoff: float = 0.5
     """Cut-off for the motion of the whole face while it is at rest."""
     common_beta: float = 30.0
-    """By how much that cut-off rises for each face size a second."""
+    """The rise of that cut-off for each face size a second."""
     common_velocity_cutoff: float = 2.0
     """Cut-off for the velocity of the face."""
     steady_speed: float = 0.03

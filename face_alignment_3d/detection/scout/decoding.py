@@ -1,4 +1,4 @@
-"""From what the scout's network says to turned boxes with scores."""
+"""Decoding the output of the scout's network to turned boxes with scores."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ _MOST_LOG_SIDE: Final = 5.0
 def decoded(
     output: npt.NDArray[np.floating], cells: npt.NDArray[np.float64], *, threshold: float
 ) -> tuple[OrientedBoxes, npt.NDArray[np.float64]]:
-    """The faces that the output (N, 7) says of ``cells`` (N, 3), see :mod:`.layout`; best first.
+    """The faces in the output (N, 7) of the network for ``cells`` (N, 3), see :mod:`.layout`; best first.
 
     Boxes are in pixels of the network's input, edge coordinates. ``threshold``: the lowest score, in (0, 1).
     """

@@ -77,7 +77,7 @@ def open_runner(
     threads: int | None,
     offline: bool | None,
 ) -> Lazy[Runner]:
-    """The network, loaded when it is first asked for. What can be refused before that is."""
+    """The network, loaded when it is first asked for. Wrong arguments are refused before that."""
     if backend == "onnx":
         from face_alignment_3d.backends.session import require_device, require_graph, require_threads
 

@@ -1,4 +1,4 @@
-"""At which sizes a photo is searched, and what the searches find together."""
+"""The sizes at which a photo is searched, and the merging of what the searches find."""
 
 import math
 from collections.abc import Sequence
@@ -48,11 +48,12 @@ class Searches:
     threshold: float
     """The lowest score of a face."""
     suspicion: float = 0.12
-    """Score of a small face in the coarse search that asks for the fine one."""
+    """The score of a small face in the coarse search from which on the fine one is made."""
     small: float = 26.0
-    """Root of the area of a face, in pixels of the coarse search, below which the fine one may tell more."""
+    """The size of a face (root of its area), in pixels of the coarse search, below which the fine one may be
+    better."""
     sure: float = 0.5
-    """Score of a face in the coarse search without which the fine one is made."""
+    """The score of a face in the coarse search below which the fine one is made."""
 
     def run(self, runner: Runner, images: Sequence[_Pixels]) -> list[Found]:
         """Searches (H, W, 3) RGB photos of any sizes.
@@ -79,7 +80,7 @@ class Searches:
         return [_united(found, self.threshold) for found in both]
 
     def scale(self, image: _Pixels, side: int | None) -> float:
-        """By how much the photo is shrunk for a search; 1 at most."""
+        """The factor by which the photo is shrunk for a search; 1 at most."""
         if side is None:
             return 1.0
         height, width = image.shape[:2]

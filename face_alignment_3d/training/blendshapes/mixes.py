@@ -24,7 +24,7 @@ _RARE: Final = ("cheekPuff", "mouthShrug", "jawForward", "jawLeft", "jawRight")
 _GAZE: Final = "eyeLook"
 _GAZE_ODDS: Final = 0.02
 _GAZE_STRENGTH: Final = 0.5
-#: Of what has two sides: both alike, one alone, or each as it likes.
+#: Shares of expressions with two sides: both alike, one alone, or each side independently.
 _BOTH_ALIKE, _ONE_ALONE = 0.7, 0.15
 
 #: Blendshapes that occur together. Each sample has some strength of the whole and of each part.

@@ -17,14 +17,14 @@ class ScoutConfig:
     size: int = 256
     """Sides of the pictures, pixels."""
     learning_rate: float = 2e-3
-    """At its highest: after a linear warm-up it falls along half a cosine to 1 %."""
+    """The highest learning rate: after a linear warm-up it falls along half a cosine to 1 %."""
     warmup_steps: int = 300
     weight_decay: float = 0.01
     gradient_norm: float = 10.0
     average_decay: float = 0.998
-    """Of the exponential moving average of the weights, which is what is validated and exported."""
+    """The decay of the exponential moving average of the weights, which is validated and exported."""
     precision: Literal["bf16", "fp32"] = "bf16"
-    """Of all but the last twentieth of the steps, which are in fp32."""
+    """The precision of all steps but the last twentieth, which are in fp32."""
     box_weight: float = 1.0
     roll_weight: float = 1.0
     validate_every: int = 2000

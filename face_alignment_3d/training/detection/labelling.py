@@ -1,4 +1,4 @@
-"""Finds out where all faces of the training photos are, from hand-made boxes, landmarks and two networks."""
+"""Labels of all faces in the training photos, from hand-made boxes, landmarks and two networks."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -153,7 +153,7 @@ def label_scenes(
 def _placed(
     image: npt.NDArray[np.uint8], box: npt.NDArray[np.floating], aligner: FaceAligner3D
 ) -> tuple[_Floats, float, float]:
-    """Box, roll and how far that is believed, of a face in a box that may be a little off."""
+    """Box, roll and the roll's weight of a face in a box that may have a small error."""
     if (box[2:] - box[:2]).min() >= _LEAST_TO_ALIGN:
         face = aligner.detect(image, boxes=box[None].astype(np.float32))[0]
         tight = box_around(face.landmarks)[None]
@@ -178,7 +178,7 @@ def _matched_scores(boxes: _Floats, seen: Sequence[Detection]) -> list[float]:
 
 
 def _add_unlabelled(found: _Faces, photo: int, labelled: _Floats, seen: Sequence[Detection]) -> None:
-    """The teacher's faces that no label explains: nothing is learned of those places."""
+    """Adds the teacher's faces that match no label, with weight 0: nothing is learned at those places."""
     for one in seen:
         box = np.asarray(one.box, dtype=np.float64)
         if not len(labelled) or intersection_over_union(box[None], labelled).max() < _SAME:
@@ -194,10 +194,7 @@ def _add_others(
     aligner: FaceAligner3D,
     teacher: CenterFaceDetector,
 ) -> None:
-    """Adds other people's faces in a portrait, as the teacher sees them.
-
-    Doubtful ones are neither learned nor denied.
-    """
+    """Adds other people's faces in a portrait that the teacher finds. Doubtful ones get weight 0."""
     for one in teacher.detect(image):
         box = one.box.astype(np.float64)
         if one.score < _PERHAPS or intersection_over_union(box[None], own.astype(np.float64)).max() > 0.2:

@@ -39,9 +39,10 @@ class LabelledFaces:
     boxes: OrientedBoxes
     """(F,): reference boxes of level heads, in the stored photo's pixels, edge coordinates."""
     roll_weights: npt.NDArray[np.float32]
-    """(F,) in [0, 1]: how far the roll is to be believed."""
+    """(F,) in [0, 1]: the weight of the roll."""
     weights: npt.NDArray[np.float32]
-    """(F,) in [0, 1]: how sure it is that this is a face; 0 where it is to be neither learned nor denied."""
+    """(F,) in [0, 1]: the certainty that this is a face; with 0 the place is trained neither as a face nor as
+    none."""
 
 
 def oriented_box(points: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.float64], float]:

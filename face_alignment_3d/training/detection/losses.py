@@ -32,9 +32,9 @@ class TargetBatch:
 def scout_losses(output: torch.Tensor, cells: torch.Tensor, targets: TargetBatch) -> dict[str, torch.Tensor]:
     """``score``, ``box`` and ``roll`` of outputs (B, N, 7), for ``cells`` (N, 3) as of the layout.
 
-    The score is learned as in Zhang et al., "VarifocalNet" (2021): cells with a face are to say how well
-    their box overlaps it. Boxes are compared in the frame of the level head, by overlap and by the logarithms
-    of sides; rolls as unit vectors, by the square of their difference.
+    The score is learned as in Zhang et al., "VarifocalNet" (2021): the target of a cell with a face is the
+    overlap of its box with the face. Boxes are compared in the frame of the level head, by overlap and by the
+    logarithms of sides; rolls as unit vectors, by the square of their difference.
     """
     positive = targets.weights > 0
     total = targets.weights[positive].sum().clamp(min=1.0)

@@ -23,22 +23,23 @@ class SceneFaces:
 
     boxes: OrientedBoxes
     roll_weights: npt.NDArray[np.float32]
-    """(K,) in [0, 1]: how far the roll is to be believed."""
+    """(K,) in [0, 1]: the weight of the roll."""
     weights: npt.NDArray[np.float32]
-    """(K,) in [0, 1]: how sure it is that this is a face; 0 where it is to be neither learned nor denied."""
+    """(K,) in [0, 1]: the certainty that this is a face; with 0 the place is trained neither as a face nor as
+    none."""
 
     @classmethod
     def none(cls) -> "SceneFaces":
-        """K = 0."""
+        """No faces: K = 0."""
         nothing = np.zeros(0, np.float32)
         return cls(OrientedBoxes.upright(np.zeros((0, 4))), nothing, nothing)
 
     def __len__(self) -> int:
-        """K."""
+        """The number K of faces."""
         return len(self.weights)
 
     def __getitem__(self, which: npt.NDArray[np.generic]) -> "SceneFaces":
-        """Those at these indices, or where this mask is true."""
+        """The faces at these indices, or where this mask is true."""
         return SceneFaces(self.boxes[which], self.roll_weights[which], self.weights[which])
 
 

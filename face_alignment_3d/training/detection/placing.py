@@ -22,7 +22,7 @@ class Placing:
     """Radians, clockwise on screen."""
     mirrored: bool
     origin: tuple[float, float]
-    """Of the photo: where the turn has its center."""
+    """The center of the turn, in the photo."""
     target: tuple[float, float]
     """The place of that point in the picture."""
 

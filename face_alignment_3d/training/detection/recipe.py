@@ -108,7 +108,7 @@ def _export(
 
 
 def _check_run(path: Path, config: ScoutConfig, labels: str) -> None:
-    """Notes what a run is made of in ``path``; refuses a folder that holds another."""
+    """Writes the settings and data of a run to ``path``, or compares them with those there."""
     wanted: dict[str, Any] = json.loads(json.dumps({**config.as_dict(), "labels": labels}))
     if path.exists():
         try:

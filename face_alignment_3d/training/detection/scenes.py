@@ -135,7 +135,7 @@ def _filled(
 
 
 def _angle(turned_share: float, generator: _Generator) -> float:
-    """Radians: mostly a little, else anything."""
+    """A random angle in radians: mostly small, else anything."""
     if generator.random() < turned_share:
         return float(generator.uniform(-math.pi, math.pi))
     return float(generator.normal(0, math.radians(10)))
@@ -198,10 +198,7 @@ def _mask(
 
 
 def _seen(faces: SceneFaces, size: int) -> SceneFaces:
-    """The faces that lie in the picture, at least in part.
-
-    Those that are mostly outside or tiny are neither learned nor denied.
-    """
+    """The faces that lie in the picture, at least in part. Those mostly outside, or tiny, get weight 0."""
     if not len(faces):
         return faces
     around = faces.boxes.around()

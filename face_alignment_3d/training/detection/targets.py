@@ -27,14 +27,14 @@ class Targets:
     """The targets of N cells."""
 
     weights: _Floats
-    """(N,): above 0 for cells that answer for a face, how sure that is; 0 for no face; -1 for what is not
-    learned."""
+    """(N,): above 0, the certainty, for cells that predict a face; 0 for no face; -1 for cells that are not
+    trained."""
     boxes: _Floats
     """(N, 4): center x, y and width, height of the level head, pixels in edge coordinates; 0 without face."""
     rolls: _Floats
     """(N,): radians, clockwise on screen."""
     roll_weights: _Floats
-    """(N,): how far the roll is to be believed."""
+    """(N,): the weight of the roll."""
 
 
 def make_targets(faces: SceneFaces, size: int) -> Targets:

@@ -50,7 +50,7 @@ class ScoutTrainer:
         self._cells = torch.from_numpy(cells(config.size, config.size)).float().to(device)
 
     def resume(self, report: Report) -> None:
-        """Goes to where the checkpoint file is, if there is one.
+        """Continues from the checkpoint file, if there is one.
 
         Raises :class:`DataError` for that of another run.
         """
@@ -122,7 +122,7 @@ class ScoutTrainer:
 
 
 class _Progress:
-    """A line now and then: step, losses, pictures a second, time left."""
+    """Prints a line now and then: step, losses, pictures a second, time left."""
 
     def __init__(self, step: int, config: ScoutConfig, report: Report) -> None:
         self._config, self._report = config, report
@@ -130,7 +130,7 @@ class _Progress:
         self._sums: dict[str, float] = {}
 
     def add(self, losses: Mapping[str, float], step: int) -> None:
-        """Takes in the losses of the step before ``step``."""
+        """Adds the losses of the step before ``step``."""
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         if step % _REPORT_EVERY:

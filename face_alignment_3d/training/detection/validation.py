@@ -1,4 +1,4 @@
-"""A quick look at how well the scout finds faces in photos that it is not trained on."""
+"""A quick validation of the scout, on photos that it is not trained on."""
 
 from pathlib import Path
 from typing import Final

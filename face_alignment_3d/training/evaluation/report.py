@@ -114,7 +114,7 @@ class DetectorReport:
     given_inner_mean: float | None
     """The mean inner error of the same faces from the reference boxes."""
     relative_change: float | None
-    """By how many percent ``errors.inner_mean`` is above ``given_inner_mean``; negative when below."""
+    """The increase of ``errors.inner_mean`` over ``given_inner_mean`` in percent; negative when below."""
     overlap_mean: float | None
     """Mean IoU of the detector's boxes with the reference boxes, in [0, 1]."""
     failures_with_missed: float

@@ -27,7 +27,7 @@ interface ErrorAnswer {
 /** Frames that may be on their way: one is worked on while the next one travels. */
 const ON_THEIR_WAY = 2;
 /** Milliseconds after which an answer is not waited for any more. */
-const PATIENCE = 5000;
+const PATIENCE = 30000;
 
 /** Frames go to the server, their faces come back. */
 export class LiveSocket {
@@ -48,7 +48,7 @@ export class LiveSocket {
     };
   }
 
-  /** Rejects where the server refuses. */
+  /** `onFaces` gets each answer with its frame, whose picture is then the caller's. Rejects where the server refuses. */
   static open(onFaces: (answer: FacesAnswer, frame: SentFrame) => void, onError: (message: string) => void): Promise<LiveSocket> {
     const address = new URL("live", location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -88,9 +88,10 @@ export class LiveSocket {
 
   private receive(answer: FacesAnswer | ErrorAnswer): void {
     const frame = answer.id === null ? undefined : this.sent.get(answer.id);
+    if (answer.type === "faces" && frame !== undefined) this.sent.delete(answer.id);
+    if (answer.id !== null) this.forget(answer.id);
     if (answer.type === "error") this.onError(answer.message);
     else if (frame !== undefined) this.onFaces(answer, frame);
-    if (answer.id !== null) this.forget(answer.id);
   }
 
   /** Frames up to `id`: those before it were dropped. */

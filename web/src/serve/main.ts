@@ -1,37 +1,26 @@
 /** The page of face-alignment-3d serve: a camera, a photo or a video with its faces, as the server finds them. */
 
-import type { Shown, ShownFace } from "../view/face";
+import type { ShownFace } from "../view/face";
 import { FacePanel } from "../view/panel";
+import { PhotoView, type Photo } from "../view/photo";
 import { FaceScene } from "../view/scene";
+import { find, isClose, onToggle, shownNow } from "../view/toggles";
 import { authorization, isAuthorized, keepToken, takeTokenFromAddress } from "./access";
 import { shownFace, type FaceRow } from "./faces";
 import { nextFrame, sendFrame } from "./frames";
 import { LiveSocket, type FacesAnswer, type SentFrame } from "./live_socket";
 import { Rates } from "./rates";
-import { Stage } from "./stage";
 
-const find = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const chooser = find<HTMLSelectElement>("face");
 const slider = find<HTMLInputElement>("time");
 const video = document.createElement("video");
-const stage = new Stage(find("photo"));
-const scene = openScene();
+const view = new PhotoView(find("photo"));
+const scene = FaceScene.open(find("space"));
 let panel: FacePanel | null = null;
-let faces: ShownFace[] = [];
+let photo: (Photo & { picture: ImageBitmap | null; faces: ShownFace[] }) | null = null;
 /** Which source is shown; work for an earlier one ends. */
 let turn = 0;
 let again: () => void = () => undefined;
-
-function openScene(): FaceScene | null {
-  try {
-    return new FaceScene(find("space"));
-  } catch {
-    const note = document.createElement("p");
-    note.textContent = "This browser has no WebGL, which the 3D view needs.";
-    find("space").append(note);
-    return null;
-  }
-}
 
 function say(text: string, state: string): void {
   find("status").textContent = text;
@@ -42,33 +31,31 @@ function count(number: number): string {
   return number === 1 ? "1 face" : `${number} faces`;
 }
 
-function shown(): Shown {
-  const is = (name: string) => find<HTMLInputElement>(name).checked;
-  return { points: is("points"), lines: is("lines"), axes: is("axes"), numbers: is("numbers") };
-}
-
-/** Shows the faces in numbers and in space. */
-function showFaces(): void {
-  const ids = faces.map((face) => String(face.id)).sort();
+/** Shows `picture`, which is closed when the next one is shown, and its faces. */
+function show(picture: ImageBitmap | null, width: number, height: number, rows: FaceRow[]): void {
+  photo?.picture?.close();
+  const faces = rows.map(shownFace);
+  photo = { picture, width, height, faces };
+  find("hint").hidden = true;
+  const named = rows.find((row) => row.blendshapes !== null)?.blendshapes;
+  if (named && panel === null) panel = new FacePanel(find("panel"), Object.keys(named));
+  const ids = faces.map((face) => String(face.id));
   if (ids.join() !== [...chooser.options].map((option) => option.value).join()) {
     const before = chooser.value;
     chooser.replaceChildren(...ids.map((id) => new Option(`face ${id}`, id)));
-    chooser.value = ids.includes(before) ? before : String(faces[0]?.id ?? "");
+    if (ids.includes(before)) chooser.value = before;
     find("faces").hidden = ids.length < 2;
   }
-  const chosen = faces.find((face) => String(face.id) === chooser.value) ?? null;
-  scene?.show(chosen, shown());
-  panel?.show(chosen);
-  document.body.dataset.faces = String(faces.length);
+  redraw();
+  document.body.dataset.faces = String(ids.length);
 }
 
-function show(picture: ImageBitmap | null, width: number, height: number, rows: FaceRow[]): void {
-  find("hint").hidden = true;
-  faces = rows.map(shownFace);
-  const named = rows.find((row) => row.blendshapes !== null)?.blendshapes;
-  if (named && panel === null) panel = new FacePanel(find("panel"), Object.keys(named));
-  stage.show(picture, width, height, faces, shown());
-  showFaces();
+function redraw(): void {
+  if (photo === null) return;
+  const chosen = photo.faces.find((face) => String(face.id) === chooser.value) ?? null;
+  view.show(photo, shownNow(), isClose() ? chosen : null);
+  scene?.show(chosen, shownNow());
+  panel?.show(chosen);
 }
 
 /** Ends the camera or the video. */
@@ -109,11 +96,10 @@ async function showPhoto(file: File): Promise<void> {
   const answer = await fetch(`align?${query}`, { method: "POST", body: file, headers }).catch(() => null);
   if (answer === null || answer.status === 401) return explain("The photo could not be sent.");
   const result = (await answer.json()) as { width: number; height: number; faces: FaceRow[]; detail?: unknown };
-  if (mine !== turn) return;
+  if (mine !== turn) return picture?.close();
   if (!answer.ok) return say(`${file.name}: ${typeof result.detail === "string" ? result.detail : answer.statusText}`, "error");
   show(picture, result.width, result.height, result.faces);
-  picture?.close();
-  say(`${count(faces.length)} in ${(performance.now() - began).toFixed(0)} ms`, "photo");
+  say(`${count(result.faces.length)} in ${(performance.now() - began).toFixed(0)} ms`, "photo");
 }
 
 async function showCamera(): Promise<void> {
@@ -160,12 +146,12 @@ async function follow(mine: number, state: "camera" | "video"): Promise<void> {
   let answers = 0;
   let failure = "";
   const onFaces = (answer: FacesAnswer, { picture, taken }: SentFrame) => {
-    if (mine !== turn) return;
+    if (mine !== turn) return picture.close();
     failure = "";
     show(picture, answer.width, answer.height, answer.faces);
     rates.add(performance.now() - taken);
     const took = `${rates.duration.toFixed(0)} ms (${answer.milliseconds.worked.toFixed(0)} ms of work)`;
-    say(`${count(faces.length)}, ${rates.rate.toFixed(1)} frames a second, ${took}`, state);
+    say(`${count(answer.faces.length)}, ${rates.rate.toFixed(1)} frames a second, ${took}`, state);
     answers += 1;
     Object.assign(document.body.dataset, { answers, rate: rates.rate.toFixed(2), latency: rates.duration.toFixed(1) });
   };
@@ -204,12 +190,8 @@ function open(file: File | undefined): void {
   void (file.type.startsWith("video/") ? showVideo(file) : showPhoto(file));
 }
 
-for (const name of ["points", "lines", "axes", "numbers", "face"]) {
-  find(name).addEventListener("change", () => {
-    stage.change(shown());
-    showFaces();
-  });
-}
+onToggle(redraw);
+chooser.addEventListener("change", redraw);
 find("reset").addEventListener("click", () => scene?.reset());
 find("camera").addEventListener("click", () => void showCamera());
 const input = find<HTMLInputElement>("file");
