@@ -33,7 +33,7 @@ test: $(INSTALLED)
 
 # What depends on other packages; training is left out. The last results: benchmarks/results/versions.md.
 CORE := tests/backends tests/blendshapes tests/detection tests/export tests/networks tests/onnx_graphs tests/pose \
-	tests/weights $(wildcard tests/test_*.py)
+	tests/video tests/weights $(wildcard tests/test_*.py)
 TOOLS := pytest packaging tomli pygltflib trimesh plyfile pandas
 
 test-lowest:

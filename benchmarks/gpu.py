@@ -1,4 +1,4 @@
-"""Landmarks of batches of photos on a GPU, boxes given: faces a second, and the time of each part.
+"""Batches of photos on a GPU: faces a second with boxes given, the time of each part, and detection.
 
     python benchmarks/gpu.py                        # one or two minutes on a CUDA device
     python benchmarks/gpu.py --profile              # also the operations that take longest
@@ -24,6 +24,7 @@ from face_alignment_3d.backends.device_crops import pack, parts_of, sample
 from face_alignment_3d.backends.protocol import CascadeOutput, Crops, CropSource
 from face_alignment_3d.backends.torch_backend import TorchBackend
 from face_alignment_3d.crop import crop_around
+from face_alignment_3d.detection.mtcnn import MTCNNDetector
 from face_alignment_3d.networks.geometry import CascadeGeometry
 
 #: The astronaut's face in the photo of 512 pixels.
@@ -127,6 +128,22 @@ def measure(device: torch.device, dtype: str, photos: _Photos, boxes: _Boxes, at
         print(f"  {name:<22}{1e6 * each:8.1f} us a face {1 / each:10.0f} faces/s")
 
 
+def measure_detection(device: torch.device, photos: _Photos, at_least: float) -> None:
+    """Prints the time of MTCNN's search, photo by photo and together, and by how much boxes differ."""
+    detector = MTCNNDetector(device=str(device))
+    on_cpu = MTCNNDetector(device="cpu").detect(photos[0])
+    found = detector.detect(photos[0])
+    same = len(found) == len(on_cpu)
+    worst = max((np.abs(a.box - b.box).max() for a, b in zip(found, on_cpu, strict=False)), default=0.0)
+    print(f"  MTCNN: as many candidates as on the CPU: {same}, boxes differ by {worst:.2f} pixels")
+    for name, work in {
+        "MTCNN, one by one": lambda: [detector.detect(photo) for photo in photos],
+        "MTCNN, together": lambda: detector.detect_batch(photos),
+    }.items():
+        each = seconds_of(work, device, at_least=at_least) / len(photos)
+        print(f"  {name:<22}{1e3 * each:8.2f} ms a photo {1 / each:9.0f} photos/s")
+
+
 def profile(device: torch.device, photos: _Photos, boxes: _Boxes) -> None:
     """Prints the operations of one call that take longest on the CPU and on the device."""
     aligner = FaceAligner3D(backend=TorchBackend("lite", device=str(device), device_crops=True))
@@ -160,6 +177,7 @@ def main() -> None:
         for dtype in args.dtypes:
             print(f"  {dtype}")
             measure(device, dtype, photos, boxes, args.seconds)
+        measure_detection(device, photos[:16], args.seconds)
     if args.profile:
         photos, boxes = photos_and_boxes(args.photos, 640)
         profile(device, photos, boxes)

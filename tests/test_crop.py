@@ -1,8 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 
 from face_alignment_3d.crop import Crop, box_around, crop_around, rescale, to_images
 
+_OPENCV = int(cv2.__version__.partition(".")[0])
 SCALES = [0.3, 1.0, 1.7, 2.5, 7.3]
 
 
@@ -91,7 +93,8 @@ def test_sample_puts_a_blob_where_to_crop_says(scale, angle, shift):
     image = _blob(extent, extent, center, std=6 * max(scale, 0.5))
     crop = Crop(*(center + scale * np.array([7.3, -4.6]) + shift), side, size, angle)
     found = _centroid(crop.sample(image))
-    np.testing.assert_allclose(found, crop.to_crop(center), atol=0.02)
+    # OpenCV 4 rounds to a 32nd of a pixel.
+    np.testing.assert_allclose(found, crop.to_crop(center), atol=0.02 if _OPENCV >= 5 else 0.04)
 
 
 @pytest.mark.parametrize("scale", SCALES)

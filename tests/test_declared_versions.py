@@ -17,8 +17,6 @@ else:
 _ROOT = Path(__file__).parent.parent
 #: Packages that are needed for torch alone.
 _FOR_TORCH = {"torch", "torchvision", "facenet-pytorch", "scikit-image"}
-#: Its lowest wheels need another Python than 3.10, or it is a tool that tests use.
-_NOT_IN_LOWEST = {"av"}
 
 
 def _project(folder: str) -> dict[str, Any]:
@@ -51,7 +49,7 @@ def test_the_lowest_versions_are_the_declared_ones() -> None:
     pinned = dict(line.split("==") for line in lines if re.match(r"\w", line))
     pinned["opencv-python"] = pinned.pop("opencv-python-headless")  # The same module without windows.
     declared = _declared()
-    assert set(pinned) == set(declared) - _NOT_IN_LOWEST
+    assert set(pinned) == set(declared)
     for name, version in pinned.items():
         assert version == declared[name] or version.startswith(f"{declared[name]}."), name
 

@@ -13,6 +13,8 @@ from face_alignment_3d.torch_settings import own_loading
 
 #: Opset of the graphs: read by ONNX Runtime from 1.15 on.
 OPSET = 18
+#: Of a dimension that may take any size. Without a bound torch 2.6 takes the example's size for the only one.
+_LARGEST = 2**31 - 1
 
 
 def to_onnx(
@@ -29,12 +31,13 @@ def to_onnx(
     ``dynamic`` names the dimensions of ``example`` that may take any size; each must be larger than 1 there.
     The same module and metadata give the same bytes.
 
-    Raises :class:`BackendError` where the packages that write ONNX are not installed.
+    Raises :class:`BackendError` where the packages that write ONNX are not installed, or write one that takes
+    the sizes of ``example`` alone.
     """
     with optional_import("making an ONNX file"):
         import onnx
-        import onnxscript  # noqa: F401  (torch's exporter needs it, and says so less plainly)
-    dimensions = {index: torch.export.Dim(name) for index, name in dynamic.items()}
+        import onnxscript  # torch's exporter needs it, and says so less plainly.
+    dimensions = {index: torch.export.Dim(name, max=_LARGEST) for index, name in dynamic.items()}
     with own_loading(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of the exporter's own internals; nothing a caller could act on.
         program = torch.onnx.export(
@@ -50,6 +53,13 @@ def to_onnx(
     if program is None:
         raise BackendError("torch's exporter returned no graph; update torch and onnxscript")
     model = program.model_proto
+    shape = model.graph.input[0].type.tensor_type.shape.dim
+    if fixed := [name for index, name in dynamic.items() if not shape[index].dim_param]:
+        # Where torch.export fails, the exporter records the example instead, and says nothing.
+        raise BackendError(
+            f"the exporter of torch {torch.__version__} wrote a graph of one {', '.join(fixed)} only, with "
+            f"onnxscript {onnxscript.__version__}; update torch and onnxscript"
+        )
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, dict(sorted(metadata.items())))
     # Where each node came from in the source: a third of the file, and different on each machine.

@@ -83,7 +83,7 @@ def expected(used: TorchBackend, crops: np.ndarray) -> np.ndarray:
 def _state() -> dict[str, object]:
     return {
         "dtype": torch.get_default_dtype(),
-        "device": torch.get_default_device() if hasattr(torch, "get_default_device") else None,
+        "device": torch.empty(0).device,
         "gradients": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
         "autocast": (torch.is_autocast_cpu_enabled(), torch.get_autocast_cpu_dtype()),
         "determinism": torch.are_deterministic_algorithms_enabled(),

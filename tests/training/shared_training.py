@@ -114,5 +114,12 @@ def main(out):
     return 0
 
 
+def names_of_threads():
+    """Of this process, on Linux."""
+    return [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    code = main(Path(sys.argv[1]))
+    Path(sys.argv[1], f"threads-{os.environ['RANK']}.txt").write_text("\n".join(names_of_threads()))
+    sys.exit(code)

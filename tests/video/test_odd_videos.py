@@ -314,7 +314,7 @@ def test_pixels_that_are_not_square(tmp_path, ending, ratio, shape, rotation):
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.sample_aspect_ratio = Fraction(ratio)
         if rotation:
-            stream.set_display_rotation(rotation, False, False)
+            videos.turn(stream, rotation)
         for index in range(5):
             frame = av.VideoFrame.from_ndarray(picture(index), "rgb24")
             frame.pts, frame.time_base = index, Fraction(1, 25)

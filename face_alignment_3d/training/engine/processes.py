@@ -7,6 +7,7 @@ writes.
 
 import contextlib
 import datetime
+import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -82,6 +83,10 @@ def joined_processes(
         chosen = choose_device(f"cuda:{local}")
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
+    # Its functions keep the group of the moment of this import as a default argument, for ever, and some of
+    # torch imports it late. A group that is never freed has threads, and those end the process with SIGABRT
+    # when the interpreter goes first.
+    importlib.import_module("torch.distributed.nn.functional")
     torch.distributed.init_process_group(
         "nccl" if chosen.type == "cuda" else "gloo", rank=rank, world_size=count, timeout=_PATIENCE
     )

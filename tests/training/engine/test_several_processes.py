@@ -90,3 +90,11 @@ def test_when_one_is_told_to_stop_all_save_and_stop_at_the_same_step(together):
     assert codes == [143, 143], errors
     with safe_open(out / "stopped.safetensors", framework="pt") as file:
         assert file.metadata()["step"] == str(shared_training.STOPPED_AFTER)
+
+
+def test_no_thread_of_the_processes_group_is_left_at_the_end(together):
+    """One that is ends the process with SIGABRT, now and then, when the interpreter goes first."""
+    out, _, errors = together
+    for rank in range(2):
+        assert (out / f"threads-{rank}.txt").exists(), errors
+        assert "gloo" not in (out / f"threads-{rank}.txt").read_text()
