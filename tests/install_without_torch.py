@@ -1,4 +1,5 @@
-"""Installs the distribution without torch into an empty environment and aligns a photo there.
+"""Installs the distribution without torch into an empty environment and aligns a photo there, then again in an
+application that PyInstaller made of it.
 
     make test-torchfree
 
@@ -24,7 +25,7 @@ detector = MTCNNDetector(backend="onnx", graphs=folder)
 aligner = FaceAligner3D(f"{folder}/lite.onnx", detector=detector, blendshapes=True)
 (face,) = aligner.detect(photo)
 assert face.landmarks.shape == (66, 3) and face.blendshapes["jawOpen"] >= 0
-print(face.pose.angles)
+print(face.pose.angles, "frozen" if hasattr(sys, "frozen") else "")
 """
 
 
@@ -56,7 +57,16 @@ def main() -> None:
         refused = subprocess.run(alone, capture_output=True, text=True, cwd=name)
         assert refused.returncode == 2, refused.stderr
         assert "needs torch" in refused.stderr, refused.stderr
+        _freeze(python, folder)
     print("without torch: ok")
+
+
+def _freeze(python: Path, folder: Path) -> None:
+    """The same use of the library in an application, whose own files are all that it can read."""
+    (folder / "application.py").write_text(_USE)
+    _run(python, "-m", "pip", "install", "--quiet", "pyinstaller")
+    _run(python, "-m", "PyInstaller", "--log-level", "WARN", "application.py", cwd=str(folder))
+    _run(folder / "dist" / "application" / "application", folder, folder / "photo.png", cwd=str(folder))
 
 
 if __name__ == "__main__":
