@@ -19,8 +19,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from peers.mediapipe_faces import VERSION, MediaPipe, installed
 from provenance import provenance
 from tqdm import tqdm
@@ -102,7 +104,7 @@ def stated_published(report: PublishedReport, dataset: str) -> dict[str, float]:
 
 
 def default_sets(data: Path, derived_data: Path | None) -> list[str]:
-    """What is at hand, the published benchmarks first."""
+    """The data sets that are available, the published benchmarks first."""
     names = [
         name
         for name, file in ((AFLW2000, "aflw2000_dev.npz"), (MERL_RAV, "aflw_dev.npz"))
@@ -121,7 +123,7 @@ def compare(evaluation: Evaluation, labelled: LabelledSet, mediapipe: MediaPipe)
         images = [labelled.image(index) for index in range(start, stop)]
         in_photos += mediapipe.in_photos(images, boxes[start:stop])
         in_crops += mediapipe.in_crops(images, boxes[start:stop])
-    lines = {
+    lines: dict[str, list[npt.NDArray[np.float32] | None]] = {
         "given boxes": [face.landmarks for face in said.given],
         "own detector": [None if face is None else face.landmarks for face in said.found],
         f"MediaPipe {VERSION}, own detector": in_photos,
@@ -163,7 +165,7 @@ def main() -> None:
     names = args.dataset or default_sets(args.data, args.derived_data)
     command = None if args.without_mediapipe else installed(args.mediapipe_python)
     reports: dict[str, Report] = {}
-    sets: dict[str, object] = {}
+    sets: dict[str, dict[str, Any]] = {}
     metrics: dict[str, float] = {}
     comparisons = []
     for name in names:

@@ -1,4 +1,4 @@
-"""What it costs the CPU to prepare a training batch for a GPU: Python calls, time, and bytes that travel.
+"""The CPU's cost of preparing a training batch for a GPU: Python calls, time, and bytes that travel.
 
     python benchmarks/batch_cost.py
 
@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -50,7 +51,7 @@ def made_up_samples(count: int) -> list[Sample]:
 
 
 def count_calls(work: Callable[[], object]) -> Counter[str]:
-    """How many functions ``work`` calls: "call" those in Python, "c_call" those in C."""
+    """The number of functions that ``work`` calls: "call" for those in Python, "c_call" for those in C."""
     counts: Counter[str] = Counter()
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
@@ -65,7 +66,7 @@ def count_calls(work: Callable[[], object]) -> Counter[str]:
 
 
 def bytes_of(packed: PackedViews) -> int:
-    """What travels to the GPU."""
+    """The number of bytes that are sent to the GPU."""
     total = 0
 
     def add(tensor: torch.Tensor) -> torch.Tensor:
@@ -93,9 +94,9 @@ def main() -> None:
     maker = BatchMaker(pools, geometry, Geometric(), Photometric(), args.batch_size, seed=1)
     maker.packed(0, stored=True)
 
-    counts = sum(
-        (count_calls(lambda s=step: maker.packed(s, stored=True)) for step in range(args.batches)), Counter()
-    )
+    counts: Counter[str] = Counter()
+    for step in range(args.batches):
+        counts += count_calls(partial(maker.packed, step, stored=True))
     sizes = [bytes_of(maker.packed(step, stored=True)[0]) for step in range(args.batches)]
     began = time.thread_time()
     for step in range(args.batches):

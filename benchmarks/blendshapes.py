@@ -1,4 +1,4 @@
-"""How well blendshapes are told, on made faces of known blendshapes and on held-out photos.
+"""The accuracy of blendshapes, on made faces with known blendshapes and on held-out photos.
 
     python benchmarks/blendshapes.py --data DATA [--weights blendshapes] [--landmarks lite] [--noise 0.01]
 

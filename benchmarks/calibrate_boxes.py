@@ -23,8 +23,8 @@ from face_alignment_3d.detection.mtcnn import MTCNNDetector
 from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.detection.protocol import FaceDetector
 from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.data.datasets.photos68 import open_photos68
-from face_alignment_3d.training.data.training_data import HAND_LABELLED
 
 DETECTORS: Final[Mapping[str, Callable[..., FaceDetector]]] = {
     "mtcnn": partial(MTCNNDetector, backend="onnx", any_angle=False),

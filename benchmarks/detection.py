@@ -1,4 +1,4 @@
-"""Which faces are found, at which angle, size and yaw, what else is taken for one, and how long it takes.
+"""The faces found by angle, size and yaw, the false detections, and the time of detection.
 
     python benchmarks/detection.py --data ../shared/data --detectors default mtcnn --photos 40
 
@@ -152,7 +152,8 @@ def measured(aligner: FaceAligner3D, data: Path, count: int, missed: Missed) -> 
     numbers["everyday: false faces per 1,000 photos"] = round(1000 * false / max(1, seen), 1)
     numbers |= _scenes(aligner, data, count, missed)
     for width in WIDTHS:
-        image = cv2.resize(sized(given[0], 200).image, (width, width * 3 // 4), interpolation=cv2.INTER_AREA)
+        photo, size = sized(given[0], 200).image, (width, width * 3 // 4)
+        image = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
         times = []
         for _ in range(7):
             start = time.perf_counter()

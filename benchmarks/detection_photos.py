@@ -14,8 +14,8 @@ from PIL import Image
 from face_alignment_3d.crop import Crop, box_around, rescale
 from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.data.datasets.photos68 import open_photos68
-from face_alignment_3d.training.data.training_data import HAND_LABELLED
 
 #: Photos of ``everyday/`` that show a person, a doll, a mask or a picture of one.
 PEOPLE: Final = Path(__file__).with_name("everyday_people.txt")

@@ -71,9 +71,9 @@ def displaced(photo: Picture, points: Points, displacement: Points) -> Picture:
     xs, ys = np.meshgrid(np.linspace(x0, x1 - 1, _NODES), np.linspace(y0, y1 - 1, _NODES))
     nodes = np.column_stack([xs.ravel(), ys.ravel()])
     field = (_kernel(nodes, centers, size) @ weights).reshape(_NODES, _NODES, 2).astype(np.float32)
-    field = cv2.resize(field, (x1 - x0, y1 - y0), interpolation=cv2.INTER_CUBIC)
+    field = np.asarray(cv2.resize(field, (x1 - x0, y1 - y0), interpolation=cv2.INTER_CUBIC), np.float32)
     columns, rows = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
-    out = photo.copy()
+    out: npt.NDArray[np.uint8] = photo.copy()
     out[y0:y1, x0:x1] = cv2.remap(
         photo, columns + field[..., 0], rows + field[..., 1], interpolation=cv2.INTER_LINEAR
     )

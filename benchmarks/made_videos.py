@@ -26,7 +26,7 @@ Points = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pose2D:
-    """Where the middle of a face is, in pixels, its longer side, and its lean in radians, clockwise."""
+    """The place of a face: its middle in pixels, its longer side, and its lean in radians, clockwise."""
 
     x: float
     y: float
@@ -94,7 +94,7 @@ def pictures(actors: Sequence[MovingPhoto], seconds: float, *, seed: int = 0) ->
             pose = actor.path(index / FPS)
             if pose is not None:
                 _paste(frame, actor.picture(index / FPS), actor.matrix(pose), pose)
-        frame += cv2.randn(np.empty_like(frame), (0, 0, 0), (_NOISE,) * 3)
+        frame += cv2.randn(np.empty_like(frame), np.zeros(3), np.full(3, _NOISE))
         yield np.clip(np.rint(frame), 0, 255).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""How exact head poses and canonical points are, on photos turned by known angles.
+"""The accuracy of head poses and canonical points, on photos turned by known angles.
 
     python benchmarks/pose.py --derived-data DERIVED [--dataset afw] [--weights lite] [--limit N]
 
@@ -45,7 +45,7 @@ def disagreement(canonical: Floats, sources: list[str]) -> Floats:
         of_source.setdefault(source, []).append(index)
     pairs = [pair for group in of_source.values() for pair in combinations(group, 2)]
     first, second = np.array(pairs, np.int64).reshape(-1, 2).T
-    return 100 * np.linalg.norm(canonical[first] - canonical[second], axis=-1).mean(axis=1)
+    return np.asarray(100 * np.linalg.norm(canonical[first] - canonical[second], axis=-1).mean(axis=1))
 
 
 def main() -> None:

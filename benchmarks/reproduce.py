@@ -1,4 +1,4 @@
-"""Whether the documented commands still make what they made for the release, on a fraction of the work.
+"""Checks, on a fraction of the work, that the documented commands still give the release's results.
 
     python benchmarks/reproduce.py --data ../shared/data              # compares with the recorded results
     python benchmarks/reproduce.py --data ../shared/data --record     # records them anew
@@ -73,7 +73,7 @@ def excerpt(points: np.ndarray) -> list[Any]:
 
 
 def differences(found: dict[str, Any], recorded: dict[str, Any]) -> list[str]:
-    """What differs by more than it may, a line each."""
+    """The differences that are larger than allowed, a line each."""
     lines = []
     for name, points in recorded["points"].items():
         now = np.array(found["points"][name])

@@ -1,4 +1,4 @@
-"""How accuracy holds on worse photos: leaning, blurred, small, dark, noisy ones, through the public aligner.
+"""Accuracy on worse photos: leaning, blurred, small, dark, noisy ones, through the public aligner.
 
     python benchmarks/robustness.py --data ../shared/data
 
@@ -51,7 +51,8 @@ def lean(degrees: float) -> Corruption:
 
 def blur(percent: float) -> Corruption:
     def apply(image: Image, points: Points) -> tuple[Image, Points]:
-        return cv2.GaussianBlur(image, (0, 0), percent / 100 * face_side(points)), points
+        blurred = cv2.GaussianBlur(image, (0, 0), percent / 100 * face_side(points))
+        return np.asarray(blurred, np.uint8), points
 
     return Corruption(f"blurred, standard deviation {percent:g} %", apply)
 
@@ -59,7 +60,7 @@ def blur(percent: float) -> Corruption:
 def motion(percent: float) -> Corruption:
     def apply(image: Image, points: Points) -> tuple[Image, Points]:
         length = round(percent / 100 * face_side(points)) // 2 * 2 + 1
-        return cv2.filter2D(image, -1, np.full((1, length), 1 / length)), points
+        return np.asarray(cv2.filter2D(image, -1, np.full((1, length), 1 / length)), np.uint8), points
 
     return Corruption(f"smeared sideways over {percent:g} %", apply)
 
@@ -70,7 +71,9 @@ def shrink(side: int) -> Corruption:
         width, height = (max(1, round(length * factor)) for length in (image.shape[1], image.shape[0]))
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         scales = (width / image.shape[1], height / image.shape[0])
-        return small, np.stack([rescale(points[:, k], scales[k]) for k in (0, 1)], axis=1)
+        return np.asarray(small, np.uint8), np.stack(
+            [rescale(points[:, k], scales[k]) for k in (0, 1)], axis=1
+        )
 
     return Corruption(f"faces of {side} px at most", apply)
 

@@ -35,6 +35,7 @@ from timing.targets import START_BOXES, START_PHOTO, promises, split
 from timing.turns import QUICK, Effort
 
 from face_alignment_3d import FaceAligner3D
+from face_alignment_3d.weights.manifest import load_manifest
 
 RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"
 #: A machine that is busier than this when the run begins is told of.
@@ -54,7 +55,7 @@ def has_cuda() -> bool:
 
 
 def start_cases(present: Sequence[Contender], place: str) -> list[tuple[str, str, Contender]]:
-    """What is measured from the start of a process, at ``place``."""
+    """The cases that are measured from the start of a process, at ``place``."""
     cases = []
     for contender in present:
         if contender.place == place and contender.group in ("ours", "mediapipe"):
@@ -95,6 +96,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--weights", default="lite", help="name of the manifest, or a file")
+    parser.add_argument(
+        "--beside",
+        action="append",
+        metavar="NAME",
+        help="other weights to measure in ONNX Runtime too; may be repeated (nano, where it is released)",
+    )
     parser.add_argument("--only", action="append", choices=GROUPS, help="this contender; may be repeated")
     parser.add_argument("--quick", action="store_true", help="a call or two of each kind, to try the script")
     parser.add_argument("--rounds", type=int, default=Effort.rounds, help="turns of each contender a task")
@@ -132,6 +139,7 @@ def main() -> None:
         cuda=cuda,
         compiled=args.compile_peer,
         mediapipe_python=args.mediapipe_python,
+        beside=args.beside or [name for name in load_manifest() if name == "nano" != args.weights],
     )
     for group, reason in absent.items():
         print(f"{group}: not measured: {reason}")
@@ -198,7 +206,7 @@ def notes_of(
     rates: dict[str, dict[str, float]],
     nearness: Nearness,
 ) -> list[str]:
-    """What a reader has to know to read the tables."""
+    """Notes that readers of the tables need."""
     fastest = ", ".join(f"{max(routines.values()):.0f} with {place}" for place, routines in rates.items())
     notes = [
         f"Floor: {gmac:.2f} GMAC a face at the fastest of four routines, in GMAC/s: {fastest}.",

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,13 @@ from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.markup import GROUPS
 from face_alignment_3d.video import TrackedFace3D, VideoAligner3D
 from face_alignment_3d.video.reader import VideoReader
+from face_alignment_3d.weights.manifest import load_manifest
 
 RESULTS = Path(__file__).resolve().parent / "results" / "video.json"
 WARM_UP = FPS  # Frames that are not timed.
 SIZE = 180.0
 EXPRESSIVE = [*GROUPS["right_eye"], *GROUPS["left_eye"], *GROUPS["outer_lips"], *GROUPS["inner_lips"]]
-#: How videos are followed: as they are by default, with the network at every frame, and with nothing but
+#: Ways of following videos: as they are by default, with the network at every frame, and with nothing but
 #: that.
 WAYS: dict[str, dict[str, Any]] = {
     "network alone": {"alignment_interval": 0.0, "smooth": False},
@@ -49,7 +50,7 @@ SWITCH_DISTANCE = 0.5  # A face belongs to the photo whose points are on average
 Photos = Sequence[tuple[Any, Any]]
 
 
-def wandering(phase: float, x: float, y: float, *, reach: float = 60.0):
+def wandering(phase: float, x: float, y: float, *, reach: float = 60.0) -> Callable[[float], Pose2D | None]:
     """Slow walk around a place, with a lean that comes and goes: a head before a camera."""
 
     def path(t: float) -> Pose2D:
@@ -59,7 +60,9 @@ def wandering(phase: float, x: float, y: float, *, reach: float = 60.0):
     return path
 
 
-def crossing(phase: float, rate: float, y: float, *, hide_at: float, hide_every: float):
+def crossing(
+    phase: float, rate: float, y: float, *, hide_at: float, hide_every: float
+) -> Callable[[float], Pose2D | None]:
     """To and fro over the whole width, behind and before others, and away for a second now and then."""
 
     def path(t: float) -> Pose2D | None:
@@ -157,7 +160,7 @@ def quality(actors: Sequence[MovingPhoto], faces: Sequence[Sequence[TrackedFace3
 
 
 def switches(actors: Sequence[MovingPhoto], faces: Sequence[Sequence[TrackedFace3D]]) -> dict[str, int]:
-    """How often a photo's identity is another than when it was last seen, and how many there were in all."""
+    """The number of changes of a photo's identity since it was last seen, and the number of identities."""
     last: dict[int, int] = {}
     count, seen = 0, 0
     for index, found in enumerate(faces):
@@ -221,6 +224,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with photos68/")
     parser.add_argument("--photos", default="afw", help="which of photos68/; another to try this script")
     parser.add_argument("--weights", default="lite", help="name of the manifest, or a file")
+    parser.add_argument(
+        "--beside",
+        action="append",
+        metavar="NAME",
+        help="other weights to follow one face with; may be repeated (nano, where it is released)",
+    )
     parser.add_argument("--backend", default="auto", choices=("auto", "torch", "onnx"))
     parser.add_argument("--seconds", type=float, default=20.0, help="of the videos that are timed")
     parser.add_argument("--crossing-seconds", type=float, default=60.0)
@@ -232,6 +241,8 @@ def main() -> None:
 
     aligner = FaceAligner3D(args.weights, backend=args.backend, device="cpu")
     photos = load_photos(args.data, 4, name=args.photos)
+    others = args.beside or [name for name in load_manifest() if name == "nano" != args.weights]
+    beside = {name: FaceAligner3D(name, backend=args.backend, device="cpu") for name in others}
     results: dict[str, Any] = {"backend": aligner.backend}
 
     def note(name: str, numbers: dict[str, Any]) -> None:
@@ -259,10 +270,16 @@ def main() -> None:
                     f"{what}, MediaPipe",
                     mediapipe(paths[what], len(casts[what]), python=args.peer_python),
                 )
+            for weights, other in beside.items():
+                for way in ("by default", "network at every frame"):
+                    milliseconds, faces = follow(other, paths[what], **WAYS[way])
+                    found = {**spread(milliseconds), **switches(casts[what], faces)}
+                    note(f"{what}, {weights}, {way}", found)
         for what in ("at rest", "one face", "talking"):
-            for way, options in WAYS.items():
-                _, faces = follow(aligner, paths[what], **options)
-                note(f"quality of {what}, {way}", quality(casts[what], faces))
+            for label, one in {"": aligner, **{f"{name}, ": other for name, other in beside.items()}}.items():
+                for way, options in WAYS.items():
+                    _, faces = follow(one, paths[what], **options)
+                    note(f"quality of {what}, {label}{way}", quality(casts[what], faces))
         cast = four_crossing(photos)
         path = write_video(videos / "crossing.mp4", pictures(cast, args.crossing_seconds))
         note("four crossing and hiding", switches(cast, follow(aligner, path)[1]))

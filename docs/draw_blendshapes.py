@@ -1,4 +1,4 @@
-"""What blendshapes move, drawn for the documentation: python docs/draw_blendshapes.py --data DATA [FILE]"""
+"""Draws the motion of blendshapes for the docs: python docs/draw_blendshapes.py --data DATA [FILE]"""
 
 import argparse
 from pathlib import Path

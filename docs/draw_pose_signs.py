@@ -1,4 +1,4 @@
-"""What yaw, pitch and roll mean, drawn for the documentation: python docs/draw_pose_signs.py [file]"""
+"""Draws the signs of yaw, pitch and roll for the documentation: python docs/draw_pose_signs.py [file]"""
 
 import sys
 from pathlib import Path

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from face_alignment_3d.errors import (
     BackendError,
+    BatchError,
     BoxError,
     DataError,
     DeviceError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlignmentResult",
     "BackendError",
+    "BatchError",
     "BoxError",
     "DataError",
     "Detection",

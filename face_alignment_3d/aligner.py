@@ -12,25 +12,25 @@ import numpy.typing as npt
 from face_alignment_3d.backends.factory import BackendName, DeviceLike, open_backend, own_backend
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator, as_estimator
-from face_alignment_3d.boxes import BoxesLike, detected_boxes, given_boxes
+from face_alignment_3d.boxes import BoxesLike
 from face_alignment_3d.detection.factory import DetectorName, open_detector
 from face_alignment_3d.detection.judging import MIN_CONFIDENCE
-from face_alignment_3d.detection.protocol import FaceDetector, LazyDetector
+from face_alignment_3d.detection.protocol import FaceDetector, LazyDetector, photos_at_a_time
 from face_alignment_3d.face import Face3D
-from face_alignment_3d.face_views import FaceView, FaceViewCrops, face_views, faces_of
+from face_alignment_3d.face_views import FaceView, FaceViewCrops, faces_of
 from face_alignment_3d.image_batches import (
     ImageBatch,
     as_batch,
     as_images,
     boxes_of_batch,
-    naming_image,
     require_at_least_1,
 )
-from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
+from face_alignment_3d.images import ColorOrder, ImageLike
 from face_alignment_3d.judged_faces import judged_faces
-from face_alignment_3d.lazy import Lazy, beside_fork
+from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.markup68 import Markup, in_markup, require_markup
+from face_alignment_3d.photo_views import PhotoViews, views_or_raise
 from face_alignment_3d.streaming import AlignmentResult, AlignmentStream
 
 if TYPE_CHECKING:
@@ -63,9 +63,8 @@ class FaceAligner3D:
     ``torch.compile``. With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all
     physical cores. From two faces a thread on, each thread crops and aligns faces of its own.
 
-    What the detector finds is a candidate; the network judges it. One whose ``Face3D.certainty`` is below
-    ``min_confidence`` is no face; 0 gives all of them, the doubtful ones last. Boxes that are given are not
-    judged.
+    The detector's results are candidates. Those whose ``Face3D.certainty`` is below ``min_confidence`` are
+    dropped; 0 keeps all of them, the doubtful ones last. Boxes that are given are not judged.
 
     ``blendshapes=True`` puts ARKit's blendshapes into each face, as ``Face3D.blendshapes``. A
     :class:`face_alignment_3d.blendshapes.BlendshapeEstimator`, such as one that is calibrated to somebody, is
@@ -78,8 +77,8 @@ class FaceAligner3D:
 
     Raises :class:`WeightsError` for weights that are not there, :class:`DeviceError` for a device that is
     not, :class:`BackendError` when the runtime is not or cannot do what is asked of it, and ValueError for
-    another argument of a wrong type or value. Of weights that are damaged or not what they should be, the
-    first call raises :class:`WeightsError`.
+    another argument of a wrong type or value. The first call raises :class:`WeightsError` for weights that
+    are damaged or not those of a cascade.
     """
 
     def __init__(
@@ -122,7 +121,7 @@ class FaceAligner3D:
 
     @property
     def device(self) -> str:
-        """Where the network runs: "cpu", "cuda:0", ..."""
+        """The device that the network runs on: "cpu", "cuda:0", ..."""
         return self._backend.device
 
     @property
@@ -179,7 +178,7 @@ class FaceAligner3D:
     def detect(
         self, image: ImageLike, *, boxes: BoxesLike | None = None, color: ColorOrder = "rgb"
     ) -> list[Face3D]:
-        """The faces of an image, with everything that is known of them; an empty list when there is none.
+        """The faces of an image, with all that the network and the detector tell; an empty list for none.
 
         ``image`` is whatever :func:`face_alignment_3d.images.as_rgb` reads; ``color`` the channel order of
         arrays. ``boxes`` (F, 4) are x0, y0, x1, y1 in image pixels, tight around each face from the brows to
@@ -190,7 +189,8 @@ class FaceAligner3D:
 
         Raises :class:`ImageError` and :class:`BoxError` for what cannot be read as an image or as boxes.
         """
-        return next(self._align([self._views(as_rgb(image, color=color), boxes)]))
+        (result,) = self._photo_views(color).of([(image, boxes)], keep=True)
+        return next(self._align([views_or_raise(result)]))
 
     def detect_batch(
         self,
@@ -202,7 +202,9 @@ class FaceAligner3D:
     ) -> list[list[Face3D]]:
         """:meth:`detect` of each image, faster: the faces of all images share the runs of the network.
 
-        The images may differ in size and kind. ``boxes`` has an entry for each image: (F, 4), or None to let
+        The images may differ in size and kind. A
+        :class:`face_alignment_3d.detection.protocol.BatchFaceDetector` gets several of a list together.
+        ``boxes`` has an entry for each image: (F, 4), or None to let
         the detector find the faces of that image. ``batch_size`` faces go to the network at a time, and no
         more crops than these are in memory.
 
@@ -211,19 +213,15 @@ class FaceAligner3D:
         require_at_least_1(batch_size=batch_size)
         several = as_batch(images)
         given = boxes_of_batch(boxes, count=len(several))
-        # A crop can wait for its turn where the caller keeps the photo anyhow. Of others, such as files, a
-        # batch of photos would be in memory.
+        # A photo or its crop can wait for its turn where the caller keeps the photo anyhow. Other sequences
+        # may make each photo when it is asked for, in the memory of the last one.
         kept = isinstance(several, (list, tuple, np.ndarray))
-
-        def views() -> Iterator[list[FaceView]]:
-            for index, (image, boxes_of_image) in enumerate(zip(several, given, strict=True)):
-                with naming_image(index):
-                    image_rgb = as_rgb(image, color=color)
-                    of_image = self._views(image_rgb, boxes_of_image)
-                waits = kept and isinstance(image, np.ndarray) and np.may_share_memory(image, image_rgb)
-                yield of_image if waits else [view.sampled() for view in of_image]
-
-        return list(self._align(views(), batch_size))
+        searches = kept and any(boxes is None for boxes in given)
+        detected_together = photos_at_a_time(self.detector) if searches else 1
+        views = self._photo_views(color).in_turn(
+            zip(several, given, strict=True), keep=kept, together=detected_together
+        )
+        return list(self._align(views, batch_size))
 
     def align_many(
         self,
@@ -245,35 +243,32 @@ class FaceAligner3D:
 
         An image that cannot be read, whose boxes are wrong or in which detection fails is reported in
         :attr:`AlignmentResult.error` and the stream goes on. ``boxes`` is as long as ``images``. A detector
-        that cannot be used from several threads needs ``workers=1``.
+        that cannot be used from several threads needs ``workers=1``; one that takes several photos gets up to
+        ``prefetch / workers`` of them.
 
         Both iterables are read in the caller's thread, up to ``prefetch`` images before their result is used;
-        an exception of theirs is raised when the results before it have been given. What cannot be loaded is
-        raised at once.
+        an exception of theirs is raised when the results before it have been given. Weights and detectors
+        that cannot be loaded raise at once.
         """
         several = as_images(images)
         require_at_least_1(batch_size=batch_size, prefetch=prefetch, workers=workers)
         self.load(detector=boxes is None)
         tasks = zip(several, repeat(None)) if boxes is None else zip(several, boxes, strict=True)
+        of_photos = self._photo_views(color)
         stream = AlignmentStream(
-            lambda image, given: [view.sampled() for view in self._views(as_rgb(image, color=color), given)],
-            lambda views: self._align(views, batch_size),
+            lambda photos: of_photos.of(photos, keep=False), lambda views: self._align(views, batch_size)
         )
-        return stream.results(tasks, prefetch=prefetch, workers=workers)
+        detected_together = photos_at_a_time(self.detector) if boxes is None else 1
+        return stream.results(tasks, prefetch=prefetch, workers=workers, at_a_time=detected_together)
 
-    def _views(self, image_rgb: npt.NDArray[np.uint8], boxes: BoxesLike | None) -> list[FaceView]:
-        """Image -> boxes -> the faces as the network is to see them."""
-        if boxes is None:
-            detector = self.detector
-            faces = beside_fork(lambda: detected_boxes(detector, image_rgb))
-        else:
-            faces = given_boxes(boxes)
-        return face_views(image_rgb, faces, self._backend.geometry) if faces else []
+    def _photo_views(self, color: ColorOrder) -> PhotoViews:
+        """Makes the views of the faces in boxes, or of those that the detector finds."""
+        return PhotoViews(lambda: self.detector, lambda: self._backend.geometry, color)
 
     def _align(
         self, images: Iterable[list[FaceView]], batch_size: int = _BATCH_SIZE
     ) -> Iterator[list[Face3D]]:
-        """Candidates -> faces of each image. Views are taken, and their crops made, batch after batch."""
+        """The faces of each image, from its candidates. Views and crops are made batch after batch."""
         return judged_faces(
             images,
             partial(self._look, batch_size=batch_size),
@@ -282,7 +277,7 @@ class FaceAligner3D:
         )
 
     def _look(self, views: list[FaceView], *, batch_size: int) -> list[Face3D]:
-        """Crops -> cascade -> image."""
+        """Runs the network on the crops of ``views``; its landmarks come back in pixels of the images."""
         faces: list[Face3D] = []
         for start in range(0, len(views), batch_size):
             batch = views[start : start + batch_size]
@@ -291,6 +286,7 @@ class FaceAligner3D:
         return faces if estimator is None else [estimator.annotate(face) for face in faces]
 
     def _stacked(self, faces: list[Face3D], markup: Markup) -> npt.NDArray[np.float32]:
-        none = np.zeros((0, NUM_LANDMARKS, 3), dtype=np.float32)
-        landmarks = np.stack([face.landmarks for face in faces]) if faces else none
+        landmarks = np.empty((len(faces), NUM_LANDMARKS, 3), dtype=np.float32)
+        for row, face in zip(landmarks, faces, strict=True):
+            row[:] = face.landmarks
         return np.asarray(in_markup(landmarks, markup), np.float32)

@@ -90,7 +90,7 @@ class Blendshapes(Mapping[str, float]):
 
 
 def require_blendshapes(blendshapes: Mapping[str, float]) -> None:
-    """Raises ValueError unless all names are ARKit's and all values are in [0, 1] or NaN, for not known."""
+    """Raises ValueError unless all names are ARKit's and all values are in [0, 1] or NaN (unknown)."""
     unknown = sorted(set(blendshapes) - set(BLENDSHAPES))
     if unknown:
         raise ValueError(f"blendshapes must have ARKit's names, such as jawOpen; got {', '.join(unknown)}")
@@ -100,6 +100,6 @@ def require_blendshapes(blendshapes: Mapping[str, float]) -> None:
 
 
 def in_order(blendshapes: Mapping[str, float] | None) -> list[float]:
-    """The 52 values in the order of :data:`BLENDSHAPES`; NaN for what is not there."""
+    """The 52 values in the order of :data:`BLENDSHAPES`; NaN for those that ``values`` lacks."""
     known = blendshapes or {}
     return [known.get(name, math.nan) for name in BLENDSHAPES]

@@ -40,9 +40,10 @@ class PartFile:
         self.path = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part")
 
     def finish(self, target: Path | None = None) -> Path:
-        """Makes the written file, which must be closed, the target, which until then is as it was.
+        """Renames the written file, which must be closed, to the target, and returns that.
 
-        Returns the target. ``target``, in the same folder, is for names that are known only at the end.
+        Until then the target is as it was. The argument ``target``, a file in the same folder, is for names
+        that are known only at the end.
         """
         with self.path.open("rb") as handle:
             os.fsync(handle.fileno())

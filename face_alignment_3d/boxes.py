@@ -1,19 +1,21 @@
 """Face boxes: those that a caller gives, and those of a detector."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.detection.protocol import FaceDetector
+from face_alignment_3d.detection.protocol import BatchFaceDetector, FaceDetector
 from face_alignment_3d.errors import BoxError
 from face_alignment_3d.tensors import is_tensor
 
 if TYPE_CHECKING:
     import torch
 
-#: What :func:`as_boxes` takes: (F, 4), or an empty sequence.
+#: The argument of :func:`as_boxes`: (F, 4), or an empty sequence.
 BoxesLike: TypeAlias = Union[
     npt.NDArray[np.generic], "torch.Tensor", Sequence[Sequence[float]], Sequence[npt.NDArray[Any]]
 ]
@@ -24,14 +26,14 @@ _LEAST_SIDE: Final = 2.0
 
 
 class FaceBox(NamedTuple):
-    """Where a face is."""
+    """The placement of one face in an image."""
 
     box: npt.NDArray[np.float32]
     """(4,): x0, y0, x1, y1 in image pixels."""
     score: float | None
     """The detector's, in [0, 1]; None for a box that was given."""
     roll: float
-    """How far the head leans, in radians, clockwise on screen; 0 where that is not known."""
+    """In-plane lean of the head in radians, clockwise on screen; 0 where it is not known."""
 
 
 def given_boxes(boxes: BoxesLike) -> list[FaceBox]:
@@ -39,12 +41,43 @@ def given_boxes(boxes: BoxesLike) -> list[FaceBox]:
     return [FaceBox(box, None, 0.0) for box in as_boxes(boxes)]
 
 
-def detected_boxes(detector: FaceDetector, image_rgb: npt.NDArray[np.uint8]) -> list[FaceBox]:
-    """The faces that ``detector`` finds in an image (H, W, 3), the largest box first.
+def detected_boxes(
+    detector: FaceDetector, images_rgb: Sequence[npt.NDArray[np.uint8]]
+) -> list[list[FaceBox] | Exception]:
+    """The faces that ``detector`` finds in each image (H, W, 3), the largest box first, or its exception.
 
-    Raises :class:`BoxError` when it returns something else than detections, or detections without a box.
+    That is a :class:`BoxError` where the detector returned anything but detections with boxes.
+    A :class:`.detection.protocol.BatchFaceDetector` gets several images together, and each alone where that
+    fails, so that an image does not fail for another.
     """
-    found = detector.detect(image_rgb)
+    if len(images_rgb) > 1 and isinstance(detector, BatchFaceDetector):
+        try:
+            together = detector.detect_batch(images_rgb)
+        except Exception:  # Of one image, it may be, or of too many together.
+            together = None
+        if together is not None:
+            if len(together) != len(images_rgb):
+                wrong = BoxError(
+                    "detect_batch of a detector must return a list of detections for each image; got "
+                    f"{len(together)} for {len(images_rgb)} images"
+                )
+                return [wrong] * len(images_rgb)
+            return [_result_of(partial(_face_boxes, found)) for found in together]
+    return [_result_of(partial(_of_one, detector, image)) for image in images_rgb]
+
+
+def _of_one(detector: FaceDetector, image_rgb: npt.NDArray[np.uint8]) -> list[FaceBox]:
+    return _face_boxes(detector.detect(image_rgb))
+
+
+def _result_of(work: Callable[[], list[FaceBox]]) -> list[FaceBox] | Exception:
+    try:
+        return work()
+    except Exception as error:
+        return error
+
+
+def _face_boxes(found: object) -> list[FaceBox]:
     if isinstance(found, np.ndarray) or not isinstance(found, Sequence):
         raise _no_detections(type(found).__name__)
     for each in found:
@@ -77,22 +110,30 @@ def as_boxes(boxes: BoxesLike) -> npt.NDArray[np.float32]:
         raise BoxError(f"{_EXPECTED}; got {array.shape}{hint}")
     if array.dtype.kind not in "iuf":
         raise BoxError(f"{_EXPECTED}, as numbers; got dtype {array.dtype}")
-    with np.errstate(over="ignore"):  # What float32 cannot hold becomes infinite, and is refused below.
+    if array.dtype == np.float32:
         result = array.astype(np.float32)
+    else:
+        with np.errstate(over="ignore"):  # Numbers beyond float32 become infinite, and are refused below.
+            result = array.astype(np.float32)
     for index, (x0, y0, x1, y1) in enumerate(result.tolist()):
-        if not np.isfinite(result[index]).all():
-            raise BoxError(f"{_EXPECTED}, all finite; box {index} is {[x0, y0, x1, y1]}")
-        if x1 <= x0 or y1 <= y0:
-            raise BoxError(
-                f"{_EXPECTED}, with x1 > x0 and y1 > y0; box {index} is {[x0, y0, x1, y1]}. "
-                "If these are x, y, width, height, pass (x, y, x + width, y + height)"
-            )
-        if max(x1 - x0, y1 - y0) < _LEAST_SIDE:
-            raise BoxError(
-                f"{_EXPECTED}; box {index} is {[x0, y0, x1, y1]}, less than {_LEAST_SIDE:g} pixels. If these "
-                "are fractions of the image, in [0, 1], multiply x by its width and y by its height"
-            )
+        if not (x1 > x0 and y1 > y0 and _LEAST_SIDE <= max(x1 - x0, y1 - y0) < math.inf):
+            raise _no_box(index, [x0, y0, x1, y1])
     return result
+
+
+def _no_box(index: int, box: list[float]) -> BoxError:
+    x0, y0, x1, y1 = box
+    if not all(map(math.isfinite, box)):
+        return BoxError(f"{_EXPECTED}, all finite; box {index} is {box}")
+    if x1 <= x0 or y1 <= y0:
+        return BoxError(
+            f"{_EXPECTED}, with x1 > x0 and y1 > y0; box {index} is {box}. "
+            "If these are x, y, width, height, pass (x, y, x + width, y + height)"
+        )
+    return BoxError(
+        f"{_EXPECTED}; box {index} is {box}, less than {_LEAST_SIDE:g} pixels. If these "
+        "are fractions of the image, in [0, 1], multiply x by its width and y by its height"
+    )
 
 
 def _no_detections(got: str) -> BoxError:

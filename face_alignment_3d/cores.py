@@ -1,4 +1,4 @@
-"""How many cores there are to work on."""
+"""The number of CPU cores that are available."""
 
 import math
 import os
@@ -25,12 +25,11 @@ def usable_cores(topology: Path = _TOPOLOGY) -> int:
 
 
 def fair_threads(threads: int, *, load: Path = _LOAD, tasks: Path = _TASKS) -> int:
-    """How many of ``threads`` get a core beside what other processes run at this moment; at least 1.
+    """The number of ``threads``, at least 1, that find a free core beside other processes at this moment.
 
-    Threads of one computation wait for each other, mostly by spinning. Where they are more than the cores
-    that the system has for them, most of their time goes into waiting for one that has none, and one thread
-    is done sooner. ``load`` and ``tasks`` are Linux's files of running threads, of the system and of this
-    process; elsewhere all threads are taken.
+    Threads of one computation wait for each other, mostly by spinning. With more threads than free cores most
+    of their time is spent waiting, and a single thread finishes sooner. ``load`` and ``tasks`` are Linux's
+    files of running threads, of the system and of this process; elsewhere ``threads`` is returned unchanged.
     """
     cores = os.cpu_count() or 1
     try:
@@ -46,7 +45,7 @@ def fair_threads(threads: int, *, load: Path = _LOAD, tasks: Path = _TASKS) -> i
 
 
 def cpu_quota(processes: Path = _PROCESS_CGROUPS, root: Path = _CGROUP_ROOT) -> int | None:
-    """CPUs' worth of time that the cgroups of this process allow, rounded up; None without a limit.
+    """The CPU time that the cgroups of this process allow, in CPUs, rounded up; None without a limit.
 
     ``processes`` is Linux's list of them, ``root`` where they are mounted. The tightest limit of a group and
     those above it counts.
@@ -84,7 +83,7 @@ def _quota_v1(folder: Path) -> list[float]:
 
 
 def _quota(quota: str = "", period: str = "") -> list[float]:
-    """One number, or none where the words are no limit ("max", "-1") or are missing."""
+    """A list of the one limit in CPUs; empty where the words are no limit ("max", "-1") or are missing."""
     if not (quota.isdigit() and period.isdigit() and int(quota) and int(period)):
         return []
     return [int(quota) / int(period)]

@@ -5,6 +5,7 @@ heatmaps alike, so a change of resolution by ``scale`` takes ``x`` to ``(x + 0.5
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -89,7 +90,7 @@ class Crop:
         return np.asarray(sampled, dtype=np.uint8)
 
     def cut(self, image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
-        """What :meth:`sample` interpolates: a part of the image, and the (2, 3) matrix from the crop to it.
+        """The part of the image that :meth:`sample` interpolates, and the (2, 3) matrix from the crop to it.
 
         The part (h, w, 3) is a view of the image, or its means over blocks where the crop shrinks it by 2 or
         more.
@@ -111,7 +112,7 @@ class Crop:
         return part, np.array(matrix)
 
     def _span(self, row: tuple[float, float, float], margin: int, extent: int) -> tuple[int, int]:
-        """What the window and a margin take of an axis of the image: start and stop, one pixel at least."""
+        """The pixels of one axis that the window and a margin cover: start and stop, one at least."""
         a, b, offset = row
         last = self.size - 1
         corners = (offset, a * last + offset, b * last + offset, a * last + b * last + offset)
@@ -136,6 +137,22 @@ def crop_around(box: npt.NDArray[np.floating], *, size: int, crop_scale: float, 
     """The square around a face box (x0, y0, x1, y1): same center, its longer side times ``crop_scale``."""
     x0, y0, x1, y1 = (float(v) for v in box)
     return Crop((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) * crop_scale, size, angle)
+
+
+def to_image_matrices(crops: "Sequence[Crop]") -> npt.NDArray[np.float64]:
+    """(B, 2, 3) affine matrices from pixels of B crops to those of their images."""
+    return np.array([crop._to_image_rows() for crop in crops]).reshape(-1, 2, 3)
+
+
+def to_images(crops: "Sequence[Crop]", points_crop: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """:meth:`Crop.to_image` of the points (B, N, 3) of B crops."""
+    matrices = to_image_matrices(crops)
+    points = np.empty(points_crop.shape)
+    np.matmul(points_crop[..., :2], matrices[:, :, :2].transpose(0, 2, 1), out=points[..., :2])
+    points[..., :2] += matrices[:, None, :, 2]
+    scales = np.array([crop.scale for crop in crops])
+    np.multiply(points_crop[..., 2], scales[:, None], out=points[..., 2])
+    return points
 
 
 def box_around(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Choosing where the networks run."""
+"""The choice of a torch device."""
 
 import torch
 

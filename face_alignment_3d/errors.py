@@ -42,3 +42,7 @@ class DataError(FaceAlignmentError):
 
 class VideoError(FaceAlignmentError):
     """A video cannot be read or written."""
+
+
+class BatchError(FaceAlignmentError):
+    """The source or the destination of a batch cannot be used, or one of its tasks cannot be finished."""

@@ -1,4 +1,4 @@
-"""What the aligner knows about one face."""
+"""The result of the aligner for one face."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,8 +35,8 @@ class Face3D:
     Points may lie outside the image when the face is cut off."""
 
     confidence: npt.NDArray[np.float32]
-    """(66,) in [0, 1]: how far the two stages of the cascade agree on the point, and how sharp its heatmap
-    is. Low values go with large errors; MODEL_CARD.md has the measured relation."""
+    """(66,) in [0, 1]: the agreement of the two stages of the cascade on the point, and the sharpness of its
+    heatmap. Low values go with large errors; MODEL_CARD.md has the measured relation."""
 
     box: npt.NDArray[np.float32]
     """(4,): x0, y0, x1, y1 of the box that the landmarks were computed from."""
@@ -47,8 +47,8 @@ class Face3D:
 
     visibility: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
     """(66,) in [0, 1]: the probability that the point can be seen, neither behind the head itself nor behind
-    something else; from :data:`VISIBLE_FROM` on it is taken to be visible. Hidden points are placed where
-    they are all the same. None when the weights do not tell."""
+    something else; from :data:`VISIBLE_FROM` on it is taken to be visible. Points that are not visible
+    have a position too. None when the weights do not predict visibility."""
 
     image_size: tuple[int, int] | None = field(default=None, kw_only=True)
     """(height, width) of the image, in pixels; None when it is not known."""
@@ -60,8 +60,10 @@ class Face3D:
 
     @cached_property
     def certainty(self) -> float:
-        """How certain it is that this is a face: the mean :attr:`confidence`, and up to 0.14 less or 0.09
-        more for the detector's score. From about 0.3 on it is one; a sharp upright face has 0.6 and more.
+        """The certainty that this is a face: the mean :attr:`confidence`, corrected by the detector's score.
+
+        The score subtracts up to 0.14 or adds up to 0.09. Faces have about 0.3 and more, sharp upright ones
+        0.6 and more.
         """
         mean = float(self.confidence.mean())
         return mean if self.score is None else certainty_of(mean, self.score)
@@ -87,7 +89,7 @@ class Face3D:
 
     @cached_property
     def measures(self) -> FaceMeasures:
-        """How open eyes and mouth are, and how far apart the eyes."""
+        """Openness of the eyes and the mouth, and the distance between the eyes."""
         return measure_face(self.landmarks)
 
     def perspective_pose(

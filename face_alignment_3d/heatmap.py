@@ -24,8 +24,11 @@ def render_gaussians(points_heatmap: torch.Tensor, *, size: tuple[int, int], std
 
 def render_disks(points_heatmap: torch.Tensor, *, size: tuple[int, int], radius: float) -> torch.Tensor:
     """Binary maps: 1 in cells whose center is within ``radius`` of the point (paper, section 3.1), else 0."""
-    peak_one = render_gaussians(points_heatmap, size=size, std=1.0)
-    return (peak_one >= math.exp(-0.5 * radius**2)).to(points_heatmap.dtype)
+    height, width = size
+    steps = torch.arange(max(size), dtype=points_heatmap.dtype, device=points_heatmap.device)
+    squares = (steps - points_heatmap[..., None]) ** 2
+    left = radius**2 - squares[..., 1, :height, None]
+    return (squares[..., 0, None, :width] <= left).to(points_heatmap.dtype)
 
 
 def normalize(heatmaps: torch.Tensor) -> torch.Tensor:
@@ -64,16 +67,17 @@ def keep_peak(heatmaps: torch.Tensor, *, radius: float) -> torch.Tensor:
 
 
 class Window(NamedTuple):
-    """The k x k cells around each point, by address: to look at these few is far cheaper than at all."""
+    """The k x k cells around each point, by address, so that only these are read."""
 
     address: torch.Tensor
-    """(B, N, k * k) int64: where the cells are in maps flattened to (B, N, height * width)."""
+    """(B, N, k * k) int64: the cells' indices in maps flattened to (B, N, height * width)."""
     offsets_x: torch.Tensor
-    """(B, N, 1, k): cell minus point; infinite for cells beyond the map, whose addresses are others'."""
+    """(B, N, 1, k): cell minus point; infinite for cells beyond the map, whose addresses belong to other
+    cells."""
     offsets_y: torch.Tensor
     """(B, N, k, 1)"""
     radius: float
-    """All cells within it are among them."""
+    """All cells within this distance of the point are in the window."""
 
     def cells(self, maps: torch.Tensor) -> torch.Tensor:
         """The values of the cells in maps (B, N, height, width): (B, N, k, k)."""
@@ -83,11 +87,10 @@ class Window(NamedTuple):
 
 
 def window(points_heatmap: torch.Tensor, *, size: tuple[int, int], radius: float) -> Window:
-    """All cells within ``radius`` of points (B, N, 2), at least 1, and as many beyond as make it square.
+    """The windows around points (B, N, 2) that contain all cells within ``radius``, at least 1.
 
-    ``size`` is (height, width) of the maps.
-
-    Raises ValueError for a smaller radius, with which the four cells around a point may not be among them.
+    ``size`` is (height, width) of the maps. Raises ValueError for a smaller radius, with which the four cells
+    around a point may not be among them.
     """
     if radius < 1:
         raise ValueError(f"radius must be at least 1 cell; got {radius}")

@@ -1,4 +1,4 @@
-"""Several images: which values are some, how many go together, and which of them an error is about."""
+"""Batches of images: checking that a value is one, dealing out results, and naming an image in errors."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence, Sized
@@ -70,13 +70,13 @@ def boxes_of_batch(boxes: Sequence[BoxesLike | None] | None, *, count: int) -> S
 
 
 def dealt(items: Iterable[_Item], counts: Iterable[int]) -> list[list[_Item]]:
-    """The first ``counts[0]`` items, the next ``counts[1]``, and so on."""
+    """Splits ``items`` into lists of ``counts[0]``, ``counts[1]``, ... consecutive ones."""
     remaining = iter(items)
     return [list(islice(remaining, count)) for count in counts]
 
 
 def require_at_least_1(**values: int) -> None:
-    """Raises ValueError, which says the name, for anything but whole numbers from 1 on."""
+    """Raises ValueError, which names the argument, for anything but whole numbers of at least 1."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
             raise ValueError(f"{name} must be a whole number; got {value!r}")
@@ -86,7 +86,7 @@ def require_at_least_1(**values: int) -> None:
 
 @contextmanager
 def naming_image(index: int) -> Iterator[None]:
-    """Says in errors which image of a batch they are about."""
+    """Adds the index of the image to the errors that are raised inside."""
     try:
         yield
     except (ImageError, BoxError) as error:

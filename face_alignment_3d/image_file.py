@@ -1,5 +1,6 @@
 """Opening a picture file, with errors that say what is wrong with it."""
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -14,6 +15,12 @@ from face_alignment_3d.optional import is_installed
 
 #: Endings of what iPhones write, which Pillow reads with the package pillow-heif only.
 _HEIC: Final = (".heic", ".heif", ".hif")
+
+#: Endings of names, in lower case, by which searches take files for pictures.
+PICTURE_ENDINGS: Final = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"),
+    *(".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".heic", ".heif"),
+)
 
 #: Letters of a path that a message shows. Base64 text that is given in place of a path may have millions.
 _SHOWN: Final = 200
@@ -32,16 +39,29 @@ def open_image_file(file: str | os.PathLike[str]) -> Iterator[Image.Image]:
     path = os.fsdecode(file)
     shown = path if len(path) <= _SHOWN else f"{path[:_SHOWN]}... ({len(path)} letters)"
     _require_file(path, shown)
+    with _explained(shown), _open(path, name=path) as image:
+        yield image
+
+
+@contextmanager
+def open_image_bytes(content: bytes, name: str) -> Iterator[Image.Image]:
+    """:func:`open_image_file` for a file that has been read already; errors call it ``name``."""
+    with _explained(name), _open(io.BytesIO(content), name=name) as image:
+        yield image
+
+
+@contextmanager
+def _explained(shown: str) -> Iterator[None]:
+    """Turns what Pillow raises into :class:`ImageError`."""
     try:
-        with _open(path) as image:
-            yield image
+        yield
     except ImageError as error:
         raise ImageError(f"{shown}: {error}") from error
     except PermissionError as error:
         raise _not_allowed(shown) from error
     except UnidentifiedImageError as error:
         remedy = "convert it to one, or register a Pillow plugin for its format"
-        if path.lower().endswith(_HEIC):
+        if shown.lower().endswith(_HEIC):
             remedy = "for HEIC: pip install 'face-alignment-3d[heic]'"
         raise ImageError(
             f"{shown} is not a picture that Pillow can read (JPEG, PNG, WebP, TIFF, BMP, ...); {remedy}"
@@ -87,14 +107,14 @@ def _not_allowed(shown: str) -> ImageError:
     return ImageError(f"not allowed to read {shown}; check its permissions and those of its folder")
 
 
-def _open(path: str) -> Image.Image:
+def _open(file: str | io.BytesIO, *, name: str) -> Image.Image:
     """Uses pillow-heif without registering it with Pillow for the whole process."""
     try:
-        return Image.open(path)
+        return Image.open(file)
     except UnidentifiedImageError:
-        if not path.lower().endswith(_HEIC) or not is_installed("pillow_heif"):
+        if not name.lower().endswith(_HEIC) or not is_installed("pillow_heif"):
             raise
         from pillow_heif import HeifImageFile
 
-        opened: Image.Image = HeifImageFile(path)
+        opened: Image.Image = HeifImageFile(file)
         return opened

@@ -81,6 +81,8 @@ def as_rgb(image: ImageLike, *, color: ColorOrder = "rgb") -> npt.NDArray[np.uin
     """
     if color not in ("rgb", "bgr"):
         raise ImageError(f"color must be 'rgb' or 'bgr'; got {color!r}")
+    if isinstance(image, np.ndarray):
+        return _from_array(np.asarray(image), color)
     if isinstance(image, (str, os.PathLike)):
         with open_image_file(image) as picture:
             return _from_pillow(picture)
@@ -91,8 +93,6 @@ def as_rgb(image: ImageLike, *, color: ColorOrder = "rgb") -> npt.NDArray[np.uin
             raise
         except Exception as error:  # A lazily opened picture is decoded only here: see open_image_file.
             raise ImageError(f"cannot decode the PIL image: {error}; open it again and check it") from error
-    if isinstance(image, np.ndarray):
-        return _from_array(np.asarray(image), color)
     if is_tensor(image):
         return _from_tensor(image, color)
     hint = ""
@@ -159,6 +159,8 @@ def _from_tensor(tensor: "torch.Tensor", color: ColorOrder) -> npt.NDArray[np.ui
 
 def _from_array(array: npt.NDArray[np.generic], color: ColorOrder) -> npt.NDArray[np.uint8]:
     shape = array.shape
+    if array.dtype == np.uint8 and array.ndim == 3 and shape[2] == 3 and array.size and color == "rgb":
+        return np.ascontiguousarray(array)  # As it mostly is.
     if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
         hint = ""
         if array.ndim == 4:

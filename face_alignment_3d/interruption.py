@@ -17,7 +17,7 @@ class StopRequests:
 
     def __init__(self) -> None:
         self.received = 0
-        """The signal's number; 0 while there was none."""
+        """The signal's number; 0 while there has been none."""
         self._previous: dict[int, object] = {}
 
     def __enter__(self) -> "StopRequests":

@@ -1,6 +1,7 @@
-"""The candidates of several images -> their faces, with the network as the judge."""
+"""Finds the faces among the candidates of several images, with the landmark network as the judge."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -19,34 +20,42 @@ def judged_faces(
 ) -> Iterator[list[Face3D]]:
     """The faces of each image, given the views of its candidates, or of the caller's boxes.
 
-    ``look`` is the network; it sees the likeliest candidates of images that have ``batch_size`` of these
-    or more together, then what is left to look at: see :mod:`face_alignment_3d.detection.judging`, also for
-    the order of the faces and for ``min_confidence``. A caller's boxes are not judged.
+    ``look`` runs the network. It first sees the likeliest candidates, of several images until there are
+    ``batch_size`` of them, then those of the others that may still be faces;
+    :mod:`face_alignment_3d.detection.judging` has the rules, the order of the faces and ``min_confidence``. A
+    caller's boxes are not judged.
     """
     for group in _groups(images, batch_size):
-        firsts = [_first(views) for views in group]
-        faces = dealt(look([v[i] for v, of in zip(group, firsts, strict=True) for i in of]), map(len, firsts))
-        seconds = [
-            second_looks(_boxes(views), first, np.array([face.confidence.mean() for face in seen]))
-            if _are_candidates(views)
-            else first[:0]
-            for views, first, seen in zip(group, firsts, faces, strict=True)
+        likeliest = [views if first is None else [views[i] for i in first] for views, first in group]
+        faces = dealt(look(list(chain(*likeliest))), map(len, likeliest))
+        others = [
+            []
+            if first is None
+            else [views[i] for i in second_looks(_boxes(views), first, _mean_confidence(seen))]
+            for (views, first), seen in zip(group, faces, strict=True)
         ]
-        more = dealt(
-            look([v[i] for v, of in zip(group, seconds, strict=True) for i in of]), map(len, seconds)
-        )
-        for views, seen, seen_later in zip(group, faces, more, strict=True):
-            yield _judged([*seen, *seen_later], min_confidence) if _are_candidates(views) else seen
-        del group, views  # Their crops need not outlive them while the next ones are made.
+        more = dealt(look(list(chain(*others))), map(len, others))
+        are_given = [first is None for _, first in group]
+        del group, likeliest, others  # Their crops need not outlive them while the next ones are made.
+        for is_given, seen, seen_later in zip(are_given, faces, more, strict=True):
+            yield seen if is_given else _judged([*seen, *seen_later], min_confidence)
 
 
-def _groups(images: Iterable[list[FaceView]], batch_size: int) -> Iterator[list[list[FaceView]]]:
-    """Images that have at least ``batch_size`` views to look at first together; fewer in the last group."""
-    group: list[list[FaceView]] = []
+def _groups(
+    images: Iterable[list[FaceView]], batch_size: int
+) -> Iterator[list[tuple[list[FaceView], npt.NDArray[np.int64] | None]]]:
+    """Images that have at least ``batch_size`` views to look at first together; fewer in the last group.
+
+    Each comes with the indices of these views; None for boxes of the caller's, which are all looked at.
+    """
+    group: list[tuple[list[FaceView], npt.NDArray[np.int64] | None]] = []
     count = 0
     for views in images:
-        group.append(views)
-        count += len(_first(views))
+        scores = [view.face.score for view in views]
+        is_given = not scores or scores[0] is None
+        first = None if is_given else first_looks(_boxes(views), np.array(scores, dtype=np.float64))
+        group.append((views, first))
+        count += len(views if first is None else first)
         del views
         if count >= batch_size:
             yield group
@@ -55,24 +64,17 @@ def _groups(images: Iterable[list[FaceView]], batch_size: int) -> Iterator[list[
         yield group
 
 
-def _first(views: list[FaceView]) -> npt.NDArray[np.int64]:
-    if not _are_candidates(views):
-        return np.arange(len(views), dtype=np.int64)
-    return first_looks(_boxes(views), np.array([view.face.score for view in views], dtype=np.float64))
-
-
 def _judged(faces: list[Face3D], min_confidence: float) -> list[Face3D]:
     boxes = (
         box_around(np.stack([face.landmarks for face in faces])) if faces else np.zeros((0, 4), np.float32)
     )
-    confidence = np.array([face.confidence.mean() for face in faces], dtype=np.float64)
+    confidence = _mean_confidence(faces)
     certainty = np.array([face.certainty for face in faces], dtype=np.float64)
     return [faces[index] for index in faces_among(boxes, confidence, certainty, min_confidence)]
 
 
-def _are_candidates(views: list[FaceView]) -> bool:
-    """True for a detector's views, False for those of boxes that the caller gave."""
-    return bool(views) and views[0].face.score is not None
+def _mean_confidence(faces: list[Face3D]) -> npt.NDArray[np.float64]:
+    return np.array([face.confidence.mean() for face in faces], dtype=np.float64)
 
 
 def _boxes(views: list[FaceView]) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Values that are made at their first use, and what becomes of them in a fork and in a copy."""
+"""Values that are made at their first use, and made anew in copies and, if need be, in forks."""
 
 import os
 from collections.abc import Callable
@@ -14,10 +14,10 @@ _IMPORTED_IN: Final = os.getpid()
 
 
 class Lazy(Generic[_Value]):
-    """What ``make`` returns: made by the first call, whichever thread it comes from, and kept.
+    """The value that ``make`` returns; the first call makes it, from whichever thread, and it is kept.
 
     A fork keeps it as well, unless ``survives_fork`` is False: then the child makes its own. Pickles and deep
-    copies hold ``make`` alone, which must allow that, so that the copy makes its own. An exception of
+    copies hold ``make`` alone, which must be picklable, so that the copy makes its own. An exception of
     ``make`` is raised, and the next call tries again.
     """
 
@@ -69,8 +69,9 @@ if hasattr(os, "register_at_fork"):  # Not on Windows, which cannot fork.
 def beside_fork(work: Callable[[], _Value]) -> _Value:
     """``work()``, called from a new thread where this is the main thread of a process that was forked.
 
-    A thread for which OpenMP has started helpers, as torch lets it, waits for them forever in a fork, where
-    they do not exist. A new thread gets new ones. Elsewhere this is a plain call.
+    torch lets OpenMP start helper threads for a thread. In a fork they do not exist, and a thread that had
+    them waits for them forever; a new thread gets new ones. In a process that was not forked this is a plain
+    call.
     """
     if os.getpid() == _IMPORTED_IN or current_thread() is not main_thread():
         return work()

@@ -1,4 +1,4 @@
-"""Modules that are not installed everywhere."""
+"""Importing modules that may not be installed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +15,15 @@ _REQUIREMENTS: Final = {
     **dict.fromkeys(("onnxruntime", "onnx", "onnxscript"), f"{_PACKAGE}[onnx]"),
     "av": f"{_PACKAGE}[video]",
     "pythonosc": f"{_PACKAGE}[osc]",
+    **dict.fromkeys(("pyarrow", "fsspec"), f"{_PACKAGE}[batch]"),
+    "ray": f"{_PACKAGE}[ray]",
     "tensorboard": f"{_PACKAGE}[train]",
+    **dict.fromkeys(("fastapi", "uvicorn", "websockets", "prometheus_client"), f"{_PACKAGE}[serve]"),
 }
 
 
 def is_installed(module: str) -> bool:
-    """True if ``module`` can be found, which is not imported for that."""
+    """True if ``module`` can be found; it is not imported."""
     try:
         return find_spec(module) is not None
     except (
@@ -32,10 +35,10 @@ def is_installed(module: str) -> bool:
 
 @contextmanager
 def optional_import(purpose: str) -> Iterator[None]:
-    """For importing a module that may be missing, or a module of this library that imports one.
+    """For ``with`` blocks that import a module which may be missing.
 
-    Raises :class:`BackendError` for one that is missing, or cannot be loaded: that ``purpose`` needs it, and
-    what to install. Other errors pass.
+    Raises :class:`BackendError` where the module is missing or cannot be loaded; its message says that
+    ``purpose`` needs it and what to install. Other errors pass.
     """
     try:
         yield

@@ -35,7 +35,7 @@ def overlapped(
 
 
 class _Queue(Generic[_Item, _Result]):
-    """What is in work, oldest first."""
+    """The items in work, oldest first."""
 
     def __init__(self, source: Iterator[_Item], work: Callable[[_Item], _Result], most: int) -> None:
         self.failure: Exception | None = None

@@ -9,6 +9,6 @@ if TYPE_CHECKING:
 
 
 def is_tensor(value: Any) -> "TypeIs[torch.Tensor]":
-    """Whether ``value`` is a ``torch.Tensor``. Where torch was never imported nothing can be one."""
+    """True if ``value`` is a ``torch.Tensor``. As long as torch is not imported nothing can be one."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)

@@ -1,4 +1,4 @@
-"""Keeping what a program has set in torch away from this library's networks, and leaving it set."""
+"""Keeping the program's global torch settings away from this library's networks, and unchanged."""
 
 import functools
 from collections.abc import Iterator
@@ -11,10 +11,11 @@ from face_alignment_3d.cores import fair_threads, usable_cores
 
 @contextmanager
 def own_loading() -> Iterator[None]:
-    """For building and loading networks, on the CPU: another default device, inference mode (whose tensors
-    serve nowhere else), gradients and autocast of the caller do not reach them.
+    """For building and loading networks on the CPU, unaffected by the caller's torch settings.
 
-    A default type other than float32 does: what is built needs ``.float()``, before weights are loaded.
+    The caller's default device, inference mode (whose tensors can be used nowhere else), gradient mode and
+    autocast have no effect. A default type other than float32 does have one: networks need ``.float()``
+    before weights are loaded.
     """
     with torch.device("cpu"), torch.inference_mode(False), torch.no_grad(), own_precision("cpu"):
         yield
@@ -22,14 +23,14 @@ def own_loading() -> Iterator[None]:
 
 @contextmanager
 def own_inference(device_type: str, dtype: torch.dtype = torch.float32) -> Iterator[None]:
-    """For running a network, convolutions in ``dtype``; on the CPU with :func:`considerate_threads`."""
+    """For running a network, with convolutions in ``dtype``; on the CPU with :func:`considerate_threads`."""
     threads = considerate_threads() if device_type == "cpu" else nullcontext()
     with torch.inference_mode(), own_precision(device_type, dtype), threads:
         yield
 
 
 def own_precision(device_type: str, dtype: torch.dtype = torch.float32) -> AbstractContextManager[object]:
-    """Autocast to ``dtype`` on that kind of device, none for float32, whatever the caller has set."""
+    """Autocast to ``dtype`` on that kind of device, none for float32; the caller's autocast has no effect."""
     mixed = dtype != torch.float32
     try:
         return torch.autocast(device_type, dtype if mixed else torch.bfloat16, enabled=mixed)
@@ -39,10 +40,10 @@ def own_precision(device_type: str, dtype: torch.dtype = torch.float32) -> Abstr
 
 @contextmanager
 def considerate_threads() -> Iterator[None]:
-    """Fewer threads of torch inside where the process may not use, or would not get, as many cores.
+    """Limits torch's threads inside to the cores that the process may use and would get.
 
-    The caller's number is back afterwards, and it is never raised. torch itself knows nothing of a
-    container's limit of CPU time, nor of what other processes run.
+    The caller's number is restored afterwards, and it is never raised. torch itself considers neither a
+    container's limit of CPU time nor the load of other processes.
     """
     threads = torch.get_num_threads()
     fewer = fair_threads(min(threads, _cores()))
@@ -58,5 +59,5 @@ def considerate_threads() -> Iterator[None]:
 
 @functools.cache
 def _cores() -> int:
-    """Counted once: it takes a while, and changes hardly ever."""
+    """The usable cores, counted once: counting takes a while, and the number hardly ever changes."""
     return usable_cores()

@@ -11,8 +11,8 @@ import pytest
 WEB = Path(__file__).parent.parent / "web"
 
 
-def run_in_chromium(script: str, *arguments: object, timeout: float = 180) -> dict[str, Any]:
-    """What ``web/test/<script>`` saw; skips the test where there is no browser to run it in."""
+def run_in_chromium(script: str, *arguments: object, timeout: float = 900) -> dict[str, Any]:
+    """The output of ``web/test/<script>``; skips the test where there is no browser to run it in."""
     chromium, node = find_chromium(), shutil.which("node")
     done = subprocess.run(
         [str(node), str(WEB / "test" / script), chromium, *map(str, arguments)],

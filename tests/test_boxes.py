@@ -1,4 +1,4 @@
-"""What is taken as face boxes, and what is said of the rest."""
+"""The values that are accepted as face boxes, and the errors for others."""
 
 import numpy as np
 import pytest
@@ -85,7 +85,10 @@ class _Detector:
 
 
 def _detected(found: object) -> list:  # type: ignore[type-arg]
-    return detected_boxes(_Detector(found), np.zeros((9, 9, 3), np.uint8))  # type: ignore[arg-type]
+    (faces,) = detected_boxes(_Detector(found), [np.zeros((9, 9, 3), np.uint8)])  # type: ignore[arg-type]
+    if isinstance(faces, Exception):
+        raise faces
+    return faces
 
 
 def test_given_boxes_keep_their_order() -> None:

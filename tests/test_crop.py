@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from face_alignment_3d.crop import Crop, box_around, crop_around, rescale
+from face_alignment_3d.crop import Crop, box_around, crop_around, rescale, to_images
 
 _OPENCV = int(cv2.__version__.partition(".")[0])
 SCALES = [0.3, 1.0, 1.7, 2.5, 7.3]
@@ -41,6 +41,16 @@ def test_to_image_and_to_crop_are_inverse(angle):
     np.testing.assert_allclose(crop.to_image(crop.to_crop(points)), points, atol=1e-6)
     np.testing.assert_allclose(crop.to_crop(crop.to_image(points)), points, atol=1e-6)
     np.testing.assert_allclose(crop.to_image(crop.to_crop(points[..., :2])), points[..., :2], atol=1e-6)
+
+
+def test_points_of_many_crops_are_those_of_each():
+    random = np.random.default_rng(0)
+    crops = [Crop(*random.normal(100, 80, 2), 50 + 40 * i, 128, 0.7 * i) for i in range(5)]
+    points = random.normal(60, 50, (5, 66, 3)).astype(np.float32)
+    expected = [crop.to_image(each) for crop, each in zip(crops, points, strict=True)]
+    np.testing.assert_allclose(to_images(crops, points), expected, atol=1e-9)
+    np.testing.assert_allclose(to_images(crops[:1], points[:1]), expected[:1], atol=1e-9)
+    assert to_images([], np.zeros((0, 66, 3))).shape == (0, 66, 3)
 
 
 def test_z_scales_as_x_and_y_do():

@@ -15,7 +15,7 @@ else:
     import tomli as tomllib
 
 _ROOT = Path(__file__).parent.parent
-#: What the package needs for torch alone.
+#: Packages that are needed for torch alone.
 _FOR_TORCH = {"torch", "torchvision", "facenet-pytorch", "scikit-image"}
 
 
@@ -54,10 +54,15 @@ def test_the_lowest_versions_are_the_declared_ones() -> None:
         assert version == declared[name] or version.startswith(f"{declared[name]}."), name
 
 
-@pytest.mark.parametrize("extra", ["video", "osc"])
+@pytest.mark.parametrize("extra", ["video", "osc", "batch", "ray"])
 def test_the_torch_free_extras_are_the_same(extra: str) -> None:
     extras = [_project(folder)["optional-dependencies"][extra] for folder in (".", "torchfree")]
     assert extras[0] == extras[1]
+
+
+def test_the_torch_free_server_needs_the_same_but_what_makes_graphs() -> None:
+    full, without = (_project(folder)["optional-dependencies"]["serve"] for folder in (".", "torchfree"))
+    assert full == [*without, *_project(".")["optional-dependencies"]["onnx"]]
 
 
 def test_the_torch_free_distribution_needs_the_same_but_torch() -> None:

@@ -1,4 +1,4 @@
-"""Where the networks run."""
+"""The choice of a device."""
 
 import pytest
 import torch

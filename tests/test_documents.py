@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "MODEL_CARD.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = "face-alignment-3d"
 
-#: What a word in a synopsis stands for.
+#: Words in a synopsis -> values that they stand for.
 _VALUES = {"FORMAT": "json", "HOST:PORT": "127.0.0.1:39539", "SECONDS": "1", "N": "1", "NAME": "lite"}
 
 
@@ -107,6 +108,10 @@ def test_commands_are_ones_that_there_are(line: str) -> None:
             assert (
                 script in json.loads((ROOT / "web" / "package.json").read_text(encoding="utf-8"))["scripts"]
             )
+        case ["docker", "build" | "run", *_]:
+            assert (ROOT / "Dockerfile").is_file()
+        case ["curl", "--data-binary", "@photo.jpg", address]:
+            assert urlsplit(address).path == "/align"
         case ["make", *targets]:
             assert set(targets) <= _targets()
         case ["pip", "install", package]:
@@ -124,7 +129,7 @@ def _is_shared_option(option: str) -> bool:
 
 def _require_extra(package: str) -> None:
     extras = re.findall(r"\[(.*)\]", package)
-    name = package.split("[")[0]
+    name = package.split("[", maxsplit=1)[0]
     folder = {COMMAND: ROOT, f"{COMMAND}-onnx": ROOT / "torchfree"}.get(name)
     assert folder is not None, f"there is no distribution {name}"
     declared = (folder / "pyproject.toml").read_text(encoding="utf-8")
@@ -175,12 +180,13 @@ def test_python_blocks_import_what_there_is(text: str) -> None:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder of somebody who reads README: photo.jpg, photos/, holiday/."""
+    """The working folder of somebody who reads the pages: photo.jpg, photos/, holiday/, boxes.csv."""
     astronaut = Image.fromarray(skimage.data.astronaut())
     astronaut.save(tmp_path / "photo.jpg", quality=95)
     for folder in ("photos", "holiday"):
         (tmp_path / folder).mkdir()
         astronaut.resize((256, 256)).save(tmp_path / folder / f"{folder[:3]}.jpg")
+    (tmp_path / "boxes.csv").write_text("photos/pho.jpg,89,44,134,89\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FACE_ALIGNMENT_3D_OFFLINE", "1")
     return tmp_path
@@ -221,24 +227,41 @@ def test_readme_align(
     assert len(json.loads((desk / "out" / "pho.json").read_text())["faces"]) == 1
 
 
-def test_readme_video(desk: Path) -> None:
-    av = pytest.importorskip("av")
-    picture = np.asarray(Image.open("photo.jpg").resize((256, 256)))
-    with av.open("video.mp4", "w") as video:
-        stream = video.add_stream("mpeg4", rate=25)
-        stream.height, stream.width, stream.pix_fmt = 256, 256, "yuv420p"
-        for _ in range(10):
-            video.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        video.mux(stream.encode(None))
-    assert main(_readme_command(f"{COMMAND} video")) == 0
-    assert (desk / "out.mp4").is_file()
-    assert any(path.suffix == ".csv" for path in desk.iterdir())
+#: Commands that need neither data sets, a network nor a camera. Those of `export` are run by their own tests.
+RUNNABLE = sorted(
+    {
+        line.split("  #")[0].strip()
+        for document in DOCUMENTS
+        for line in _command_lines(document)
+        if re.match(rf"{COMMAND} (align|view|info|video|weights list)\b", line) and "[" not in line
+    }
+)
 
 
-@pytest.mark.parametrize("command", ["info", "weights list"])
-def test_readme_facts(desk: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(_readme_command(f"{COMMAND} {command}")) == 0
-    assert "lite" in capsys.readouterr().out
+def test_there_are_commands_to_run() -> None:
+    assert {shlex.split(line)[1] for line in RUNNABLE} == {"align", "view", "info", "video", "weights"}
+
+
+@pytest.mark.parametrize("line", RUNNABLE)
+def test_commands_of_documents_run(desk: Path, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if line.startswith(f"{COMMAND} video"):
+        pytest.importorskip("av")
+        from tests.video.videos import write_video
+
+        small = np.asarray(Image.open("photo.jpg").resize((256, 256)))
+        for name in ("video.mp4", "clip.mp4"):
+            write_video(desk / name, range(0, 400, 40), frames=[small] * 10, height=256, width=256, rate=25)
+    words = []
+    for word in _words(line)[1:]:
+        words += [str(match.relative_to(desk)) for match in desk.glob(word)] if "*" in word else [word]
+    inputs = {path for path in desk.rglob("*") if path.is_file()}
+    assert main(words) == 0
+    if words[0] in ("info", "weights"):
+        assert "lite" in capsys.readouterr().out
+    else:
+        written = {path for path in desk.rglob("*") if path.is_file()} - inputs
+        assert written
+        assert all(path.stat().st_size for path in written)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
@@ -254,6 +277,15 @@ def test_readme_begins_with_make() -> None:
 
 def test_links_in_documents_lead_somewhere() -> None:
     for document in DOCUMENTS:
-        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+        text = document.read_text(encoding="utf-8")
+        for link, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text):
             if "://" not in link:
-                assert (document.parent / link).exists(), f"{document.name} links to {link}"
+                target = document.parent / link if link else document
+                assert target.exists(), f"{document.name} links to {link}"
+                assert not anchor or anchor in _anchors(target), f"{document.name} links to {link}#{anchor}"
+
+
+def _anchors(document: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

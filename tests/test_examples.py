@@ -42,7 +42,7 @@ def _pixels(file: Path) -> np.ndarray:
 
 
 def _is_marked(drawn: np.ndarray) -> bool:
-    """Whether only the astronaut's face differs from the photo."""
+    """True if the picture differs from the photo, but only at the astronaut's face."""
     changed = np.abs(drawn - skimage.data.astronaut()).max(axis=2) > 30
     y, x = np.nonzero(changed)
     return bool(100 < changed.sum() < 20_000 and x.min() > 130 and x.max() < 320 and y.max() < 230)

@@ -1,4 +1,4 @@
-"""What is taken as several images, and what is said of the rest."""
+"""The values that are accepted as several images, and the errors for others."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What stands in place of a picture file gets an ImageError that can be read."""
+"""Files that are no pictures raise an ImageError with a readable message."""
 
 import base64
 import io

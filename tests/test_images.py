@@ -34,7 +34,7 @@ def picture() -> npt.NDArray[np.uint8]:
 
 
 def _stored(upright: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
-    """What a camera writes so that ``orientation`` gives ``upright``, pixel by pixel as EXIF defines it."""
+    """The pixels that a camera stores so that ``orientation`` shows ``upright``, as EXIF defines it."""
     height, width = upright.shape[:2]
     row_side, column_side = _STORED_AS[orientation]
     swapped = row_side in ("left", "right")

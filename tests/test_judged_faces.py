@@ -7,6 +7,7 @@ import pytest
 import skimage.data
 
 from face_alignment_3d import Detection, FaceAligner3D
+from face_alignment_3d.backends.protocol import CropSource
 from face_alignment_3d.boxes import FaceBox
 from face_alignment_3d.crop import Crop
 from face_alignment_3d.face import Face3D
@@ -38,7 +39,8 @@ class Network:
 def view(x: float, score: float | None, side: float = 50) -> FaceView:
     box = np.array([x, 0, x + side, side], np.float32)
     crop = Crop(x, 0, side, 8)
-    return FaceView(FaceBox(box, score, 0.0), crop, (100, 100), lambda: np.zeros((8, 8, 3), np.uint8))
+    source = CropSource(np.zeros((100, 100, 3), np.uint8), crop)
+    return FaceView(FaceBox(box, score, 0.0), crop, (100, 100), source)
 
 
 def found(images: list[list[FaceView]], network: Network, min_confidence: float = 0.25) -> list[list[float]]:

@@ -61,7 +61,7 @@ def test_copies_make_their_own(duplicate: object) -> None:
 
 
 def _in_fork(work: object) -> bytes:
-    """What ``work`` returns in a fork, as text; ends a child that hangs."""
+    """The result of ``work`` in a fork, as text; ends a child that hangs."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""What aligners take of memory, and give back; in processes of their own."""
+"""The memory that aligners take and release, measured in processes of their own."""
 
 import subprocess
 import sys

@@ -1,8 +1,8 @@
-// npm run build [-- WEIGHTS | --keep-models | --viewer FILE]
+// npm run build [-- WEIGHTS | --keep-models | --viewer FILE | --serve FILE]
 //
-// Builds the viewer of the Python package, and in dist/ the page and the module for browsers with the networks of
+// Builds the pages of the Python package's `view` and `serve`, and in dist/ the page and the module for browsers with the networks of
 // WEIGHTS: a name in the manifest or a .safetensors file; "lite" when left out. $PYTHON has the package installed.
-// --keep-models leaves the networks that are in dist/; --viewer builds the viewer alone, into FILE.
+// --keep-models leaves the networks that are in dist/; --viewer and --serve build one page alone, into FILE.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -16,16 +16,24 @@ const keepsModels = process.argv[2] === "--keep-models";
 const weights = (keepsModels ? undefined : process.argv[2]) ?? "lite";
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
 
-async function buildViewer(target) {
-  const script = await build({ ...options, entryPoints: ["src/viewer/main.ts"], format: "iife", write: false });
-  const style = await build({ ...options, entryPoints: ["src/view/style.css"], write: false });
-  const page = await readFile("src/viewer/page.html", "utf8");
-  const filled = page
-    .replace("/*STYLE*/", () => style.outputFiles[0].text.trim())
-    .replace("/*SCRIPT*/", () => script.outputFiles[0].text.trim());
-  await writeFile(target, filled);
-  console.log(`${target}: ${megabytes(filled.length)}`);
+/** A page of src/`folder` in one file; its policy may name its script and its style by their hashes. */
+async function buildPage(folder, style, target) {
+  const bundle = async (entry) => {
+    const built = await build({ ...options, entryPoints: [entry], format: entry.endsWith(".ts") ? "iife" : undefined, write: false });
+    return built.outputFiles[0].text.trim();
+  };
+  const parts = { SCRIPT: await bundle(`src/${folder}/main.ts`), STYLE: await bundle(style) };
+  let page = await readFile(`src/${folder}/page.html`, "utf8");
+  for (const [name, text] of Object.entries(parts)) {
+    const hash = `sha256-${createHash("sha256").update(text).digest("base64")}`;
+    page = page.replace(`/*${name}_HASH*/`, hash).replace(`/*${name}*/`, () => text);
+  }
+  await writeFile(target, page);
+  console.log(`${target}: ${megabytes(page.length)}`);
 }
+
+const buildViewer = (target) => buildPage("viewer", "src/view/style.css", target);
+const buildServePage = (target) => buildPage("serve", "src/serve/style.css", target);
 
 async function buildSite(folder) {
   await mkdir(folder, { recursive: true });
@@ -39,7 +47,7 @@ async function buildSite(folder) {
   }
   await build({
     ...options,
-    entryPoints: { "face-aligner-3d": "src/index.ts", live: "src/live/main.ts", style: "src/view/style.css" },
+    entryPoints: { "face-aligner-3d": "src/index.ts", live: "src/live/main.ts", worker: "src/live/worker.ts", style: "src/view/style.css" },
     outdir: folder,
     format: "esm",
     splitting: true,
@@ -80,7 +88,10 @@ async function filesIn(folder) {
 
 if (process.argv[2] === "--viewer") {
   await buildViewer(process.argv[3]);
+} else if (process.argv[2] === "--serve") {
+  await buildServePage(process.argv[3]);
 } else {
   await buildViewer("../face_alignment_3d/view/page.html");
+  await buildServePage("../face_alignment_3d/serve/page.html");
   await buildSite("dist");
 }

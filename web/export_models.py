@@ -1,18 +1,27 @@
 """The networks for the browser: python export_models.py WEIGHTS FOLDER
 
-WEIGHTS is a name in the manifest or a .safetensors file. Graphs store weights in 16 bits and compute in 32.
+WEIGHTS is a name in the manifest or a .safetensors file. The cascade's graph stores weights in 16 bits and
+computes in 32. The detector's are small and stay as they are: its choice between candidates depends on the
+last digits.
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
-from face_alignment_3d.onnx_graphs.detector_graphs import detector_graphs
 from onnx import TensorProto, helper, numpy_helper
 
+from face_alignment_3d.detection.judging import MIN_CONFIDENCE
+from face_alignment_3d.detection.mtcnn import MTCNN_BOXES, MTCNNDetector
+from face_alignment_3d.detection.mtcnn_graphs import detector_graphs
+from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES
+from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.onnx_graphs.cascade_graph import cascade_graph
+from face_alignment_3d.pose.mean_face import MEAN_FACE, RIGID_WEIGHTS
 from face_alignment_3d.weights.store import resolve_weights
 
 #: Tensors with fewer values stay as they are: they weigh nothing, and biases are worth their bits.
@@ -20,21 +29,46 @@ LEAST_VALUES = 1024
 
 
 def main() -> None:
-    """Writes cascade.onnx, the detector's three graphs and models.json."""
+    """Writes cascade.onnx, the detector's graphs, blendshapes.safetensors and models.json."""
     weights, folder = sys.argv[1], Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     cascade = cascade_graph(resolve_weights(weights))
-    metadata = {entry.key: entry.value for entry in onnx.load_from_string(cascade).metadata_props}
+    (folder / "cascade.onnx").write_bytes(in_half_size(cascade))
+    shutil.copyfile(resolve_weights("blendshapes"), folder / "blendshapes.safetensors")
     info = {
+        "cascade": {"file": "cascade.onnx", "name": Path(weights).stem, **described(cascade)},
+        "detector": write_detector(folder),
+        "blendshapes": {"file": "blendshapes.safetensors"},
+        "min_confidence": MIN_CONFIDENCE,
+        "pose": {"mean_face": MEAN_FACE.tolist(), "weights": RIGID_WEIGHTS.tolist()},
+        "mirror": MIRROR.tolist(),
+    }
+    (folder / "models.json").write_text(json.dumps(info) + "\n", encoding="utf-8")
+
+
+def described(cascade: bytes) -> dict[str, Any]:
+    """What a graph's metadata says that the page needs to know."""
+    metadata = {entry.key: entry.value for entry in onnx.load_from_string(cascade).metadata_props}
+    return {
         "preset": metadata["preset"],
         "input_size": int(metadata["input_size"]),
         "crop_scale": float(metadata["crop_scale"]),
         "weights_sha256": metadata["weights_sha256"],
         "license": metadata.get("license"),
     }
-    for name, graph in {"cascade.onnx": cascade, **detector_graphs()}.items():
-        (folder / name).write_bytes(in_half_size(graph))
-    (folder / "models.json").write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
+
+
+def write_detector(folder: Path) -> dict[str, Any]:
+    """Writes the detector's graphs; what web/src/aligner/detection/mtcnn.ts has to know of it."""
+    for name, graph in detector_graphs().items():
+        (folder / name).write_bytes(graph)
+    boxes = MTCNN_BOXES
+    return {
+        "kind": "mtcnn",
+        "files": dict(GRAPH_FILE_NAMES),
+        "calibration": {"shift": [boxes.shift_x, boxes.shift_y], "scale": [boxes.scale_x, boxes.scale_y]},
+        "threshold": MTCNNDetector().threshold,
+    }
 
 
 def in_half_size(graph: bytes) -> bytes:

@@ -42,7 +42,8 @@ def peer_python(
         _share_packages(interpreter)
     pip = [str(interpreter), "-m", "pip", "--disable-pip-version-check", "--quiet"]
     subprocess.run([*pip, "install", *requirements], check=True, stdout=sys.stderr)
-    if subprocess.run([str(interpreter), "-c", "import cv2"], stderr=subprocess.DEVNULL).returncode:
+    loads = subprocess.run([str(interpreter), "-c", "import cv2"], stderr=subprocess.DEVNULL, check=False)
+    if loads.returncode:
         # OpenCV with windows needs libGL, which a bare server lacks; the headless build is the same module.
         subprocess.run([*pip, "uninstall", "-y", "opencv-contrib-python"], check=True, stdout=sys.stderr)
         headless = ["install", "--force-reinstall", "--no-deps", "opencv-contrib-python-headless<4.12"]

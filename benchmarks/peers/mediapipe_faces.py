@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +71,8 @@ class MediaPipe:
         """(faces, 478, 3) for each RGB image, pixels of it in the library's frame; z as MediaPipe has it."""
         folder = Path(self._folder.name)
         photos, answers = folder / "photos.npz", folder / "answers.npz"
-        np.savez(photos, **{f"photo_{i}": image for i, image in enumerate(images)})
+        arrays: dict[str, Any] = {f"photo_{i}": image for i, image in enumerate(images)}
+        np.savez(photos, **arrays)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"photos": str(photos), "answers": str(answers)}) + "\n")

@@ -1,4 +1,4 @@
-"""What every contender of the speed benchmark runs in its own process: tasks behind JSON lines.
+"""The server that every contender of the speed benchmark runs in its own process: tasks behind JSON lines.
 
 Runs in environments that know nothing of this library: the standard library alone. A line of the standard
 input is one of
@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-#: What a call returns: "faces" found, "parts" {name: milliseconds} of this call, or else of interest.
+#: The result of a call: "faces" found, "parts" {name: milliseconds} of this call, or else of interest.
 Said = dict[str, Any]
 Request = dict[str, Any]
 Task = Callable[[Request], Callable[[], Said]]
@@ -74,7 +74,7 @@ def timed(call: Callable[[], Said], *, untimed: int, calls: int) -> dict[str, An
 
 
 def about(packages: tuple[str, ...]) -> dict[str, Any]:
-    """What this process is and has needed."""
+    """The versions, the memory and the imports of this process."""
     megabytes, torch = peak_megabytes(), "torch" in sys.modules
     # Imported late: it is no part of what the contender needs.
     from importlib import metadata

@@ -1,4 +1,4 @@
-"""How far apart two CPUs are: the time of a byte from one to the other and back.
+"""The distance between two CPUs: the time of a byte from one to the other and back.
 
 Two threads that share the layers of a network hand it over a hundred times a face. On a virtual machine two
 CPUs may be neighbors now and on other chips ten seconds later, which nothing else tells.
@@ -23,7 +23,7 @@ class Nearness:
 
     patience: float
     at_once: float = 10.0
-    measure: Callable[[], float | None] = lambda: round_trip_nanoseconds()
+    measure: Callable[[], float | None] = field(default_factory=lambda: round_trip_nanoseconds)
     pause: Callable[[float], None] = time.sleep
     round_trips_ns: list[float] = field(default_factory=list)
     """Those with which bursts began."""
@@ -49,7 +49,7 @@ class Nearness:
 
     @property
     def far(self) -> int:
-        """How many bursts began with CPUs far from each other all the same."""
+        """The number of bursts that began although the CPUs were far from each other."""
         shortest = self._shortest or 0.0
         return sum(trip > _FAR * shortest for trip in self.round_trips_ns)
 

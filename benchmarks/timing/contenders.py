@@ -1,4 +1,4 @@
-"""Who is measured, and the command that starts each."""
+"""The contenders of the speed benchmark, and the command that starts each."""
 
 import subprocess
 import sys
@@ -35,11 +35,11 @@ class Contender:
     group: str
     label: str
     place: str
-    """Where it runs: "1 thread", "2 threads", "CUDA"."""
+    """The place of its computation: "1 thread", "2 threads", "CUDA"."""
     command: tuple[str, ...]
     tasks: tuple[str, ...]
     threads: int | None
-    """None: as many as it likes."""
+    """The number of threads; None: the contender decides."""
     note: str = ""
     environment: dict[str, str] = field(default_factory=dict, hash=False)
 
@@ -53,16 +53,24 @@ def place_of(threads: int) -> str:
     return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
-def ours(weights: str, threads: Sequence[int], *, cuda: bool) -> Iterator[Contender]:
-    """This library: both runtimes, each number of threads, and CUDA."""
+def ours(
+    weights: str, threads: Sequence[int], *, cuda: bool, beside: Sequence[str] = ()
+) -> Iterator[Contender]:
+    """This library: both runtimes, each number of threads, and CUDA; of the weights ``beside``, ONNX Runtime
+    alone."""
     script = str(_WORKERS / "ours.py")
     tasks = tuple(TASKS)
     for runtime in ("onnx", "torch"):
-        base = (sys.executable, script, "--weights", weights, "--backend", runtime)
+        base: tuple[str, ...] = (sys.executable, script, "--weights", weights, "--backend", runtime)
         for number in threads:
             command = (*base, "--threads", str(number))
             place = place_of(number)
             yield Contender("ours", f"ours, {runtime}", place, command, tasks, number)
+    for name in beside:
+        base = (sys.executable, script, "--weights", name, "--backend", "onnx")
+        for number in threads:
+            command = (*base, "--threads", str(number))
+            yield Contender("ours", f"ours, {name}, onnx", place_of(number), command, tasks, number)
     if cuda:
         base = (sys.executable, script, "--weights", weights, "--backend", "torch", "--device", "cuda")
         for dtype in ("float32", "bfloat16"):
@@ -79,9 +87,9 @@ def mediapipe(threads: Sequence[int], *, python: str) -> Iterator[Contender]:
     for refine in (False, True):
         label = f"MediaPipe {MEDIAPIPE}" + (", refined" if refine else "")
         for number in threads:
-            command = (str(interpreter), str(_WORKERS / "mediapipe_mesh.py"), "--threads", str(number))
-            if refine:
-                command += ("--refine",)
+            script = str(_WORKERS / "mediapipe_mesh.py")
+            refining = ("--refine",) if refine else ()
+            command = (str(interpreter), script, "--threads", str(number), *refining)
             yield Contender("mediapipe", label, place_of(number), command, ("box", *_PHOTOS), number, note)
 
 
@@ -90,10 +98,10 @@ def face_alignment(threads: Sequence[int], *, cuda: bool, compiled: bool) -> Ite
     torch: the same build for both. Raises CalledProcessError where that fails."""
     requirements = [f"face-alignment=={FACE_ALIGNMENT}"]
     interpreter = peer_python(f"face-alignment-{FACE_ALIGNMENT}", requirements, shares_packages=True)
-    base = (str(interpreter), str(_WORKERS / "face_alignment_random.py"))
+    compiling = ("--compile",) if compiled else ()
+    base = (str(interpreter), str(_WORKERS / "face_alignment_random.py"), *compiling)
     environment = {}
     if compiled:
-        base += ("--compile",)
         environment["TORCHINDUCTOR_CACHE_DIR"] = str(CACHE / "compiled")
     note = (
         "random weights in its own classes (4 stacks at 256 px run twice, then depth), since the real ones "
@@ -131,10 +139,11 @@ def invited(
     cuda: bool,
     compiled: bool,
     mediapipe_python: str,
+    beside: Sequence[str] = (),
 ) -> tuple[list[Contender], dict[str, str]]:
-    """The contenders of ``groups``, and of each group that cannot come, why."""
+    """The contenders of ``groups``, and the reason for each group that cannot be measured."""
     makers = {
-        "ours": lambda: ours(weights, threads, cuda=cuda),
+        "ours": lambda: ours(weights, threads, cuda=cuda, beside=beside),
         "mediapipe": lambda: mediapipe(threads, python=mediapipe_python),
         "face-alignment": lambda: face_alignment(threads, cuda=cuda, compiled=compiled),
     }

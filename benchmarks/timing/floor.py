@@ -15,7 +15,7 @@ def gmac_of(weights: str) -> float:
     size = cascade.geometry.input_size
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         cascade(torch.zeros(1, 3, size, size))
-    return counter.get_total_flops() / 2e9
+    return float(counter.get_total_flops()) / 2e9
 
 
 def gmac_per_second(macs: float, milliseconds: float) -> float:

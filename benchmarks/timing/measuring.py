@@ -26,7 +26,7 @@ class Measurement:
     parts: dict[str, Spread] = field(default_factory=dict)
     """Of the same calls, such as "detection"."""
     said: dict[str, object] = field(default_factory=dict)
-    """What the call returned, such as how many "faces" it found."""
+    """The result of the call, such as the number of "faces" found."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Start:
     megabytes: float
     """Largest resident memory after ten more results, median of the processes."""
     torch: bool
-    """Whether the process has imported torch."""
+    """True if the process has imported torch."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What a contender could not do, and what it said."""
+    """A task that a contender could not do, and its message."""
 
     task: str
     contender: str

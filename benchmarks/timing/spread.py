@@ -1,4 +1,4 @@
-"""What is told of repeated measurements."""
+"""The statistics of repeated measurements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the library promises of its speed on two cores, beside what was measured."""
+"""The library's promises of its speed on two cores, beside the measured values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,10 @@ from timing.measuring import Measurement, Start
 #: Starts as tables call them.
 START_BOXES = "start to the first landmarks, box given"
 START_PHOTO = "start to the first landmarks, with detection"
+
+
+#: Nano as a contender.
+NANO = "ours, nano, onnx"
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ def promises(
     for runtime in ("onnx", "torch"):
         share = over(median(runtime, "batch 32"), median(runtime, "batch 1"))
         lines.append(Promise(f"a face of 32 in a batch over one alone, {runtime}", 0.7, "times", share))
+    if (NANO, "crop") in found:
+        lines += _of_nano(measurements, place)
     start = begun.get(("ours, onnx", START_BOXES))
     imported = None if start is None else float(start.torch)
     lines += [
@@ -70,8 +76,30 @@ def promises(
     return lines
 
 
+def _of_nano(measurements: Sequence[Measurement], place: str) -> list[Promise]:
+    medians = {(m.contender, m.task, m.place): m.spread.median for m in measurements}
+
+    def median(contender: str, task: str, where: str) -> float | None:
+        return medians.get((contender, task, where))
+
+    lines = [
+        Promise(f"nano, one face, from its crop, {where}", limit, "ms", median(NANO, "crop", where))
+        for where, limit in (("2 threads", 1.8), ("1 thread", 2.8))
+    ]
+    peers = [
+        value
+        for (contender, task, where), value in medians.items()
+        if contender.startswith("MediaPipe")
+        and "refined" not in contender
+        and (task, where) == ("photo 640", place)
+    ]
+    nano = median(NANO, "photo 640", place)
+    over = nano / peers[0] if nano is not None and peers else None
+    return [*lines, Promise("nano, photo of 640 px, detection included, over MediaPipe", 1.3, "times", over)]
+
+
 def split(measurement: Measurement) -> str:
-    """What detection took, and what is left for crops and landmarks; "" where that is not known."""
+    """The time of detection, and the rest for crops and landmarks; "" where it is not known."""
     detection = measurement.parts.get("detection")
     if detection is None:
         return ""

@@ -12,7 +12,7 @@ _PILOT_CALLS = 5
 
 
 class Timed(Protocol):
-    """What takes turns: a :class:`timing.worker.Worker` whose task is prepared."""
+    """A participant in the turns: a :class:`timing.worker.Worker` whose task is prepared."""
 
     def time(self, calls: int, *, untimed: int = 0) -> tuple[list[float], dict[str, list[float]]]:
         """Milliseconds of each call, and of its parts."""
@@ -21,7 +21,7 @@ class Timed(Protocol):
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured."""
+    """The amount of measuring."""
 
     rounds: int = 20
     seconds: float = 5.0
@@ -48,8 +48,10 @@ class Samples:
 
 
 def schedule(milliseconds: float, effort: Effort) -> list[int]:
-    """How many calls each round makes of something that takes so long: 0 in rounds that are left out, which
-    are spread evenly."""
+    """The number of calls in each round, for calls that take so long.
+
+    Rounds may be left out, with 0 calls; these are spread evenly.
+    """
     wanted = max(effort.least, int(1000 * effort.seconds / max(milliseconds, 1e-3)))
     if wanted >= effort.rounds:
         return [min(wanted // effort.rounds, _LONGEST_BURST)] * effort.rounds

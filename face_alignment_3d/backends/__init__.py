@@ -1,1 +1,1 @@
-"""What runs the cascade: torch, or ONNX Runtime without torch."""
+"""The runtimes of the cascade: torch, and ONNX Runtime without torch."""

@@ -1,4 +1,4 @@
-"""A backend by name. Torch is imported only where it is the one."""
+"""Opens a backend by its name; torch is imported only for the torch backend."""
 
 import os
 from pathlib import Path
@@ -33,8 +33,8 @@ def open_backend(
 
     Arguments are as of :class:`face_alignment_3d.FaceAligner3D`. Raises :class:`BackendError` where the
     runtime is not installed or cannot do what is asked of it, :class:`WeightsError` for weights that are not
-    there, :class:`DeviceError` for a device that is not there and ValueError for ``threads`` that are no
-    number from 1 on.
+    there, :class:`DeviceError` for a device that is not there and ValueError unless ``threads`` is None or a
+    whole number of at least 1.
     """
     if choose(weights, backend) == "torch":
         if threads is not None:
@@ -56,10 +56,10 @@ def open_backend(
 
 
 def own_backend(backend: Backend, *, has_options: bool) -> Backend:
-    """``backend``, made by the caller.
+    """Checks a ``backend`` object that the caller made, and returns it.
 
-    Raises :class:`BackendError` for what is none, and with ``has_options``, where the caller has also given
-    options that are for backends by name.
+    Raises :class:`BackendError` for an object that lacks the methods of a backend, and, with ``has_options``,
+    where the caller has also given options that only backends opened by name take.
     """
     if isinstance(backend, type) or not callable(getattr(backend, "run", None)):
         raise BackendError(

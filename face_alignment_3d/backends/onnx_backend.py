@@ -52,8 +52,8 @@ class OnnxBackend:
     The graph is loaded at the first use; forks, pickles and copies load it anew.
 
     Raises :class:`WeightsError` for a missing file, :class:`DeviceError` for a device that is not there,
-    :class:`BackendError` where ONNX Runtime is not installed and ValueError for ``threads`` that are no
-    number from 1 on; at the first use :class:`WeightsError` for a file that is no such graph.
+    :class:`BackendError` where ONNX Runtime is not installed and ValueError unless ``threads`` is None or a
+    whole number of at least 1; at the first use :class:`WeightsError` for a file that is no such graph.
     """
 
     name: Final = "onnx"
@@ -75,7 +75,7 @@ class OnnxBackend:
 
     @property
     def device(self) -> str:
-        """ "cpu" or "cuda:<index>"."""
+        """The device: "cpu" or "cuda:<index>"."""
         return choose_device(self._device)
 
     @property
@@ -85,16 +85,16 @@ class OnnxBackend:
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the graph says of itself."""
+        """The metadata in the graph's file."""
         return self._sessions().metadata
 
     def run(self, crops: Crops) -> CascadeOutput:
-        """What the cascade says of B RGB crops."""
+        """Runs the cascade on B RGB crops, uint8 (B, S, S, 3)."""
         return self._sessions().run(crops)
 
 
 def _required(weights: str | os.PathLike[str], offline: bool | None) -> str | Path:
-    """The absolute path of a graph that exists, or as of :func:`require_weights`."""
+    """The absolute path of an existing graph; anything else as of :func:`require_weights`."""
     if not isinstance(weights, (str, os.PathLike)) or Path(weights).suffix != ".onnx":
         return require_weights(weights, kind="cascade", offline=offline)
     graph = Path(weights).expanduser().absolute()
@@ -112,8 +112,10 @@ def _open(weights: str | Path, device: str, threads: int | None, offline: bool |
 
 
 class _Sessions:
-    """An open graph: a session whose threads share each run and, from the first large batch on, another one
-    of which each thread makes runs of its own."""
+    """An open graph: a session that runs on all threads, and one in which each thread makes its own runs.
+
+    The second is opened at the first large batch.
+    """
 
     def __init__(self, graph: Path | bytes, *, device: str, threads: int | None) -> None:
         self._session, self._device = open_session(graph, device=device, threads=threads)
@@ -151,7 +153,7 @@ class _Sessions:
         )
 
     def _single_threaded(self) -> "onnxruntime.InferenceSession | None":
-        """The session of which each thread makes runs of its own; None when the file is not what it was."""
+        """The session in which each thread makes runs of its own; None when the file has changed since."""
         with self._opening:
             if self._single is None and _state(self._graph) == self._state:
                 self._single, _ = open_session(self._graph, device="cpu", threads=1)
@@ -166,7 +168,7 @@ def _run(session: "onnxruntime.InferenceSession", crops: npt.NDArray[np.uint8]) 
 
 
 def _state(file: Path | bytes) -> tuple[int, int] | None:
-    """Size and time of a file, which change when it is written anew; None when there is none."""
+    """Size and modification time of a file; None when there is none."""
     if isinstance(file, bytes):
         return len(file), 0
     try:

@@ -1,4 +1,4 @@
-"""Sharing work out over threads of Python, for work that lets go of Python's lock."""
+"""Sharing work out over Python threads, for functions that release the global interpreter lock."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -10,10 +10,11 @@ _Result = TypeVar("_Result")
 
 
 def shared_out(work: Callable[[_Item], _Result], items: Iterable[_Item], *, threads: int) -> list[_Result]:
-    """``work`` of each item, in the order of ``items``; the caller's thread is one of the ``threads``.
+    """The results of ``work`` on each of ``items``, in their order, computed by ``threads`` threads.
 
-    A thread that is done with an item takes the next. The others exist for the length of this call. Once an
-    item fails no other is begun, and its exception is raised when the threads have come to an end.
+    The caller's thread is one of them; the others exist for the length of this call. A thread that is done
+    with an item takes the next. Once an item fails no other is begun, and its exception is raised when all
+    threads have ended.
     """
     # Threads rather than an executor: executors refuse work as soon as the main thread has ended, while
     # threads of an application's own may go on.
@@ -48,7 +49,7 @@ def shared_out(work: Callable[[_Item], _Result], items: Iterable[_Item], *, thre
 
 
 def even_parts(count: int, *, threads: int, most: int) -> list[slice]:
-    """``count`` items, a multiple of ``threads``, in parts that keep each thread as long at work.
+    """Splits ``count`` items, a multiple of ``threads``, into parts that give each thread as much work.
 
     A part has at most ``most`` items; their sizes differ by at most one, and the larger come first.
     """

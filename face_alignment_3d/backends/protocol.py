@@ -1,21 +1,23 @@
-"""What the aligner asks of a runtime."""
+"""The interface between the aligner and a runtime of the cascade."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.crop import Crop
 from face_alignment_3d.networks.geometry import CascadeGeometry
 
 
 class Crops(Protocol):
-    """A batch of RGB crops, uint8 (B, S, S, 3): an array, or what makes the crops when they are asked for.
+    """A batch of RGB crops, uint8 (B, S, S, 3): an array, or an object that makes them on request.
 
     Slices may be asked for by several threads at a time.
     """
 
     def __len__(self) -> int:
-        """B."""
+        """The number B of crops."""
         ...
 
     def __getitem__(self, part: slice, /) -> npt.NDArray[np.uint8]:
@@ -23,15 +25,34 @@ class Crops(Protocol):
         ...
 
 
+class CropSource(NamedTuple):
+    """A photo and the window on it."""
+
+    photo: npt.NDArray[np.uint8]
+    """(H, W, 3) RGB, or a crop that is made already."""
+    crop: Crop
+    """The window on ``photo`` that the crop shows."""
+
+
+@runtime_checkable
+class SourcedCrops(Crops, Protocol):
+    """Crops that a backend may make itself, on its device. Each is then not asked for."""
+
+    @property
+    def sources(self) -> Sequence[CropSource]:
+        """(B,): for :meth:`Crop.sample`, or what is equal to it within rounding."""
+        ...
+
+
 class CascadeOutput(NamedTuple):
-    """Of B crops, float32."""
+    """The cascade's results for B crops, float32."""
 
     points: npt.NDArray[np.float32]
     """(B, N, 3): x, y, z in crop pixels."""
     confidence: npt.NDArray[np.float32]
     """(B, N) in [0, 1]; see :attr:`face_alignment_3d.Face3D.confidence`."""
     visibility: npt.NDArray[np.float32] | None
-    """(B, N) in [0, 1]: the probability that the point can be seen. None when the weights do not tell."""
+    """(B, N) in [0, 1]: the probability that the point can be seen; None when not predicted."""
 
 
 class Backend(Protocol):
@@ -39,12 +60,12 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str:
-        """ "torch", "onnx", or whatever else tells it from others."""
+        """The runtime's name, such as "torch" or "onnx"."""
         ...
 
     @property
     def device(self) -> str:
-        """Where it runs: "cpu", "cuda:0", ..."""
+        """The device that the network runs on: "cpu", "cuda:0", ..."""
         ...
 
     @property
@@ -53,8 +74,5 @@ class Backend(Protocol):
         ...
 
     def run(self, crops: Crops) -> CascadeOutput:
-        """What the cascade says of B >= 1 crops.
-
-        Each crop is asked for once. What asking for it raises is raised here.
-        """
+        """Runs the cascade on B >= 1 crops; each crop is asked for once. Exceptions of ``crops`` pass."""
         ...

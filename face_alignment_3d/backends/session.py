@@ -75,7 +75,7 @@ def require_graph(file: Path) -> None:
 
 
 def require_threads(threads: int | None) -> None:
-    """Raises ValueError unless ``threads`` is None or a whole number from 1 on."""
+    """Raises ValueError unless ``threads`` is None or a whole number of at least 1."""
     if threads is None:
         return
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
@@ -87,7 +87,7 @@ def require_threads(threads: int | None) -> None:
 def require_device(device: str) -> None:
     """Raises as :func:`open_session`, without importing ONNX Runtime unless a GPU is asked for.
 
-    The import starts threads, without which a fork cannot end.
+    Importing it starts threads, and a fork of a process that has them does not end.
     """
     if _kind_and_index(device)[0] == "cuda":
         choose_device(device)
@@ -127,8 +127,11 @@ def _runtime() -> ModuleType:
 
 
 def _keep_after_fork() -> None:
-    """Keeps the parent's sessions from being closed in the child: that would wait forever for their threads,
-    which a fork does not have. (ONNX Runtime's own end, in ``sys.exit``, waits for others all the same.)"""
+    """Keeps the parent's sessions alive in a forked child, where closing them would wait forever.
+
+    Their threads do not exist there. (Calling ``sys.exit`` in the child still waits forever: ONNX Runtime
+    then ends other threads that do not exist either.)
+    """
     for session in _OPEN:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
 

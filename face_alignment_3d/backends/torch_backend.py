@@ -3,7 +3,7 @@
 import functools
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -13,7 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from face_alignment_3d.backends.protocol import CascadeOutput, Crops
+from face_alignment_3d.backends.device_crops import pack, parts_of, sample
+from face_alignment_3d.backends.protocol import CascadeOutput, Crops, CropSource, SourcedCrops
 from face_alignment_3d.devices import choose_device
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.lazy import Lazy, beside_fork
@@ -60,10 +61,13 @@ class TorchBackend:
     Arguments are as of :class:`face_alignment_3d.FaceAligner3D`. ``dtype`` other than "float32" runs
     convolutions and products in 16 bits: about twice as fast on recent CUDA devices; points differ by a
     fraction of a pixel. "float16" needs CUDA; "bfloat16" CUDA or the CPU. ``compile`` hands the network to
-    ``torch.compile``: the first calls then take long, later ones less.
+    ``torch.compile``: the first calls then take long, later ones less. ``device_crops``: crops are sampled on
+    the device, from the parts of the photos that they show, if the caller gives these
+    (:class:`.protocol.SourcedCrops`); None does so on CUDA.
 
-    Weights are loaded at the first use; pickles and copies load them anew. Autocast, gradients, the default
-    type and the default device of the caller do not reach the network, and nothing of torch's is set.
+    Weights are loaded at the first use; pickles and copies load them anew. The caller's autocast, gradient
+    mode, default type and default device have no effect on the network, and no global setting of torch is
+    changed.
 
     Raises :class:`WeightsError`, :class:`DeviceError` and, for a ``dtype`` that is unknown or not for that
     device, :class:`BackendError`; :class:`WeightsError` for a damaged file at the first use.
@@ -78,6 +82,7 @@ class TorchBackend:
         device: str | torch.device = "auto",
         dtype: Precision = "float32",
         compile: bool = False,
+        device_crops: bool | None = None,
         offline: bool | None = None,
     ) -> None:
         if dtype not in _DTYPES:
@@ -89,6 +94,7 @@ class TorchBackend:
             _require_dtype(dtype, choose_device(device))
         self._device = str(device)
         self._compile = compile
+        self._device_crops = device_crops
         required = require_weights(weights, kind="cascade", offline=offline)
         self._network = Lazy(partial(_load, required, self._device, dtype, compile, offline))
 
@@ -103,7 +109,7 @@ class TorchBackend:
         return self._network().geometry
 
     def run(self, crops: Crops) -> CascadeOutput:
-        """What the cascade says of B RGB crops.
+        """Runs the cascade on B RGB crops, uint8 (B, S, S, 3).
 
         Raises :class:`BackendError` in a fork of a process that used a GPU, and where ``torch.compile``
         cannot compile.
@@ -114,25 +120,40 @@ class TorchBackend:
         return beside_fork(lambda: self._run(network, crops))
 
     def _run(self, network: _Network, crops: Crops) -> CascadeOutput:
-        if network.device.type != "cpu":
-            return self._run_part(network, crops[:])
+        kind = network.device.type
+        on_device = kind == "cuda" if self._device_crops is None else self._device_crops
+        if on_device and isinstance(crops, SourcedCrops):
+            return self._run_sources(network, crops.sources)
         # On a CPU more faces at a time are no faster, and the memory that they need is not given back.
-        starts = range(0, len(crops), _MOST_ON_CPU)
-        parts = [self._run_part(network, crops[start : start + _MOST_ON_CPU]) for start in starts]
-        points, confidence, visibility = zip(*parts, strict=True)
-        return CascadeOutput(
-            np.concatenate(points),
-            np.concatenate(confidence),
-            None if visibility[0] is None else np.concatenate(visibility),
-        )
+        most = _MOST_ON_CPU if kind == "cpu" else len(crops)
+        parts = []
+        for start in range(0, len(crops), most):
+            # Bytes go to the device, a quarter of what floats would be.
+            pixels = torch.from_numpy(crops[start : start + most]).to(network.device)
+            parts.append([_array(tensor) for tensor in self._forward(network, pixels)])
+        return _output([np.concatenate(arrays) for arrays in zip(*parts, strict=True)])
 
-    def _run_part(self, network: _Network, crops: npt.NDArray[np.uint8]) -> CascadeOutput:
-        # Permuting (B, S, S, 3) gives (B, 3, S, S) in channels-last order, which is faster on CPUs. Bytes go
-        # to the device, a quarter of what floats would be.
-        pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).to(network.device)
+    def _run_sources(self, network: _Network, sources: Sequence[CropSource]) -> CascadeOutput:
+        parts = []
+        order: list[npt.NDArray[np.int64]] = []
+        done = 0
+        for some, windows in parts_of(sources):
+            # While the device is at work the next part is packed: nothing is waited for until the end.
+            packed = pack(some, windows, pinned=network.device.type == "cuda").to(network.device)
+            with own_inference(network.device.type):
+                pixels = sample(packed)
+            parts.append(self._forward(network, pixels))
+            order.append(done + packed.order)
+            done += len(some)
+        back = np.argsort(np.concatenate(order))
+        return _output([_array(torch.cat(tensors))[back] for tensors in zip(*parts, strict=True)])
+
+    def _forward(self, network: _Network, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Crops (B, S, S, 3) -> points, confidence and, where there is one, visibility."""
         with own_inference(network.device.type, network.dtype):
             try:
-                points, confidence, *visibility = network.forward(pixels)
+                # Permuting gives (B, 3, S, S) in channels-last order, which is faster on CPUs.
+                return network.forward(crops.permute(0, 3, 1, 2))
             except Exception as error:
                 if self._compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                     raise BackendError(
@@ -140,14 +161,16 @@ class TorchBackend:
                         "compiler that it can use, or leave out compile=True"
                     ) from error
                 raise
-        return CascadeOutput(
-            _array(points), _array(confidence), _array(visibility[0]) if visibility else None
-        )
 
 
 def _array(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
     array: npt.NDArray[np.float32] = tensor.float().cpu().numpy()
     return array
+
+
+def _output(arrays: list[npt.NDArray[np.float32]]) -> CascadeOutput:
+    points, confidence, *visibility = arrays
+    return CascadeOutput(points, confidence, visibility[0] if visibility else None)
 
 
 def _require_dtype(dtype: str, device: torch.device) -> None:
@@ -189,7 +212,7 @@ def _load(
 
 
 def _folded(weights: Path) -> Cascade:
-    """On the CPU, channels last."""
+    """The cascade with batch norms folded into convolutions; on the CPU, channels last."""
     # After the strict load: a folded network has other tensors than a weight file.
     cascade = load_cascade(weights)
     fold_batch_norms(cascade)
@@ -198,11 +221,11 @@ def _folded(weights: Path) -> Cascade:
 
 @functools.lru_cache(maxsize=_RECORDINGS)
 def _recorded(weights: Path, sha256: str) -> tuple[_Forward, CascadeGeometry]:
-    """The cascade of a weight file of that SHA-256 in oneDNN's terms and without Python between its
-    operations: for one face a quarter faster. Aligners share it.
+    """The cascade of a weight file, recorded for the CPU: convolutions in oneDNN's layout, no Python between.
 
-    Nothing in it depends on the pixels, or on how many faces there are, but the pixels and faces themselves.
-    Where TorchScript is switched off (PYTORCH_JIT=0), Python stays between them.
+    For one face that is a quarter faster. ``sha256`` is the weight file's; all aligners of these weights
+    share the result. The recording holds for any number of faces. With PYTORCH_JIT=0, which switches
+    TorchScript off, the operations are called from Python.
     """
     cascade = _folded(weights)
     size = cascade.geometry.input_size
@@ -221,7 +244,7 @@ def _recorded(weights: Path, sha256: str) -> tuple[_Forward, CascadeGeometry]:
 
 
 def _to_dtype(part: nn.Module, dtype: torch.dtype) -> None:
-    """Stores the weights of convolutions and products in ``dtype``, so that autocast converts none."""
+    """Stores the weights of convolutions and matrix products in ``dtype``, so that autocast converts none."""
     for module in part.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             module.to(dtype)

@@ -1,4 +1,4 @@
-"""ARKit's blendshapes from 66 landmarks; docs/blendshapes.md has what each is worth."""
+"""ARKit's blendshapes from 66 landmarks; docs/blendshapes.md has the measured quality of each."""
 
 from face_alignment_3d.arkit import NOT_VISIBLE, VISIBLE, Blendshapes
 from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator

@@ -1,4 +1,4 @@
-"""Taking a person's own features for what they are: no expression."""
+"""Calibrated blendshapes: relative to a person's own resting face."""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,12 @@ def predict_calibrated(
     resting: npt.NDArray[np.floating],
     neutral: Floats,
 ) -> Floats:
-    """(N, 66, 3) points of people -> (N, C), not clipped: 0 where they are at rest, and 1 where it was.
+    """(N, 66, 3) points of people -> (N, C) blendshapes, not clipped: 0 for a person's resting face.
 
-    ``resting`` (66, 3) or (N, 66, 3) is what the people look like without expression, ``neutral`` (66, 3) the
-    mean face without one. Points are as the regressor takes them. How people differ from the mean face is
-    taken off their points; what the regressor still says of the mean face is taken off its answer.
+    ``resting`` (66, 3) or (N, 66, 3) are the people's faces without expression, ``neutral`` (66, 3) is the
+    mean face without one. All points are as the regressor takes them. The difference between resting and mean
+    face is subtracted from the points, and the regressor's output for the mean face from its output; the
+    result is rescaled so that 1 is still reached.
     """
     at_rest = regressor.predict(neutral[None])
     raw = regressor.predict(np.asarray(points, np.float64) - (np.asarray(resting, np.float64) - neutral))

@@ -1,4 +1,4 @@
-"""Landmarks in, blendshapes out."""
+"""The blendshapes of a face, estimated from its landmarks."""
 
 import os
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ class BlendshapeEstimator:
 
     ``weights`` is a name in the manifest ("blendshapes" lies inside the package) or the path of a file that
     ``face-alignment-3d train blendshapes`` wrote. ``offline=True`` forbids downloading; None leaves that to
-    the environment. Needs NumPy alone. It never changes, so one may be used from several threads. Weights are
-    loaded at the first use; pickles and copies load them anew.
+    the environment. Needs NumPy alone. It has no state that changes, so it may be used from several threads.
+    Weights are loaded at the first use; pickles and copies load them anew.
 
-    Raises :class:`WeightsError` when the weights cannot be had or are not those of blendshapes, for what lies
-    in a damaged or wrong file at the first use.
+    Raises :class:`WeightsError` when the weights cannot be had or are not those of blendshapes; a damaged or
+    wrong file raises it at the first use.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class BlendshapeEstimator:
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether it knows what somebody's face looks like without expression."""
+        """True for an estimator of one person, made by :meth:`calibrated`."""
         return self._resting is not None
 
     def estimate(self, face: Face3D) -> Blendshapes:
@@ -77,9 +77,10 @@ class BlendshapeEstimator:
     def calibrated(self, neutral: Face3D | Sequence[Face3D]) -> "BlendshapeEstimator":
         """An estimator for one person, who is shown without expression in one or several faces.
 
-        How that face differs from the mean face is then taken off the landmarks, so that it is not taken for
-        an expression: the neutral face gets 0 throughout, and 1 can still be reached. Several frames of it,
-        half a second of video, give a better one than a single frame. This estimator stays as it is.
+        The difference of that face from the mean face is then subtracted from the landmarks, so that it does
+        not count as an expression: the neutral face gets 0 throughout, and 1 can still be reached. Several
+        frames of it, half a second of video, give a better one than a single frame. This estimator stays as
+        it is.
 
         Raises ValueError without a face and :class:`LandmarksError` when one has no pose.
         """
@@ -98,7 +99,7 @@ class BlendshapeEstimator:
 def as_estimator(
     blendshapes: bool | BlendshapeEstimator, *, offline: bool | None
 ) -> BlendshapeEstimator | None:
-    """A new estimator for True, none for False, and an estimator as it is. Raises ValueError for others."""
+    """A new estimator for True, None for False, and an estimator unchanged. Raises ValueError for others."""
     if isinstance(blendshapes, bool):
         return BlendshapeEstimator(offline=offline) if blendshapes else None
     if not hasattr(blendshapes, "annotate"):

@@ -1,4 +1,4 @@
-"""Which blendshape is which on the mirrored face."""
+"""The exchange of left and right blendshapes on a mirrored face."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +10,10 @@ _SIDES: Final = (("Left", "Right"), ("Right", "Left"))
 
 
 def mirrored_name(name: str) -> str:
-    """The blendshape on the other side of the face, or itself: ``eyeBlinkLeft`` -> ``eyeBlinkRight``."""
+    """The name of the same blendshape on the other side of the face: ``eyeBlinkLeft`` -> ``eyeBlinkRight``.
+
+    Blendshapes without sides keep their name.
+    """
     for side, other in _SIDES:
         if name.endswith(side):
             return name.removesuffix(side) + other

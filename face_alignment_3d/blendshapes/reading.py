@@ -1,9 +1,9 @@
-"""From this library's landmarks to the points that ICT-FaceKit would have on the same face.
+"""The points of ICT-FaceKit's markup on a face, from this library's landmarks.
 
-Two things stand between them. Their points lie at slightly other places of a face, which is a constant of
-each point. And the landmark network follows eyelids only part of the way when they close; how far an eye
-is open is therefore read from all that it shows of the eye and the brow, by a linear function that was
-fitted to hand-made labels, and the upper lid put where that says.
+Two differences are corrected. Each point lies at a slightly other place of the face, by a constant offset.
+And the landmark network follows closing eyelids only part of the way; the openness of an eye is therefore
+computed from all points of eye and brow, by a linear function that was fitted to hand-made labels, and the
+upper lid is moved to match it.
 """
 
 from dataclasses import dataclass
@@ -26,14 +26,15 @@ LOOKED_AT: Final = (*range(17, 22), *range(36, 42))
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What was measured of the landmark network on photos. Lengths are canonical units."""
+    """The correction's constants, measured on photos. Lengths are canonical units."""
 
     offset: Floats
     """(66, 3): this library's points minus ICT-FaceKit's, on a face without expression; symmetric."""
     lid_weight: Floats
     """(33,): of the coordinates of the points in :data:`LOOKED_AT`."""
     lid_bias: float
-    """With it, the lids' gap over the eye's width."""
+    """The constant term: ``lid_weight @ coordinates + lid_bias`` is the gap between the lids over the eye's
+    width."""
 
     def read(self, points_canonical: npt.NDArray[np.floating]) -> Floats:
         """(N, 66, 3) canonical points of this library -> (N, 66, 3) as ICT-FaceKit has them."""
@@ -50,7 +51,7 @@ class Reading:
 
 
 def looked_at(points_canonical: Floats) -> Floats:
-    """(N, 66, 3) -> (N, 33): what the right eye's openness is read from."""
+    """(N, 66, 3) -> (N, 33): the coordinates from which the right eye's openness is computed."""
     return points_canonical[:, LOOKED_AT].reshape(len(points_canonical), -1)
 
 

@@ -18,13 +18,13 @@ class Regressor:
     """
 
     mean: Floats
-    """(66, 3): canonical units; taken off the points."""
+    """(66, 3): canonical units; subtracted from the points."""
     spread: Floats
-    """(66, 3): what the points are divided by then."""
+    """(66, 3): the divisor of the points after that."""
     layers: tuple[tuple[Floats, Floats], ...]
     """Weight (out, in) and bias (out,) of each layer; the first takes 198 numbers, the last gives C."""
     mirror: npt.NDArray[np.int64]
-    """(C,): which blendshape is which on the mirrored face."""
+    """(C,): the index of each blendshape's counterpart on the mirrored face."""
 
     def predict(self, points_canonical: npt.NDArray[np.floating]) -> Floats:
         """(N, 66, 3) -> (N, C), neither clipped nor calibrated: about 0 to 1, and somewhat beyond."""

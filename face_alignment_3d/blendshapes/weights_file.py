@@ -1,4 +1,4 @@
-"""Blendshapes to a weight file and back: safetensors, self-describing, strict; without torch."""
+"""Blendshape regressors as weight files: safetensors, self-describing, checked strictly; without torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _WIDTH_OF: Final = "layers.0.bias"
 
 @dataclass(frozen=True, eq=False)
 class BlendshapeModel:
-    """All that estimating blendshapes needs to know."""
+    """A regressor of blendshapes and the face that it takes as neutral."""
 
     reading: Reading
     regressor: Regressor

@@ -146,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
 
 @dataclass
 class _Done:
-    """The state of the work."""
+    """The progress of the work, for the summary at its end."""
 
     tried: int = 0
     failed: int = 0
@@ -156,7 +156,7 @@ class _Done:
     """Photos without a face."""
     written: list[Path] = field(default_factory=list)
     for_tables: "list[PhotoFaces]" = field(default_factory=list)
-    """Kept only where there are tables: of many photos the faces are much."""
+    """The faces of all photos; kept only where tables are written, since they take much memory."""
 
     def add(self, photo: "PhotoFaces", *, keep: bool) -> None:
         self.faces += len(photo.faces)
@@ -190,7 +190,7 @@ def _require_writable(folder: Path) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Equal for two paths of one file, however they are spelled; None where there is none."""
+    """A value that is equal for two paths of one file, in whatever spelling; None where there is no file."""
     try:
         status = os.stat(path)  # noqa: PTH116
     except OSError:
@@ -209,7 +209,7 @@ def _refuse_replacing(targets: Iterable[Path], sources: set[tuple[int, int]]) ->
 def _targets(
     photo: Photo, formats: Sequence[str], args: argparse.Namespace, sources: set[tuple[int, int]]
 ) -> dict[str, Path]:
-    """Kind of result -> its file."""
+    """The kinds of result, each with its file."""
     endings = {kind: PHOTO_FORMATS[kind] for kind in formats if kind in PHOTO_FORMATS}
     if args.draw:
         endings["draw"] = DRAWING_ENDING
@@ -264,7 +264,7 @@ def _write(
 
 
 def _say(text: str) -> None:
-    """A line on stderr, above the progress bar; nobody has to be there to read it."""
+    """Prints a line to stderr, above the progress bar; does not fail when nobody reads stderr."""
     try:
         if sys.stderr is not None:
             tqdm.write(text, file=sys.stderr)

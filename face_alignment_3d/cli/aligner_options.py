@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_aligner_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--blendshapes``, ``--device``, ``--backend``, ``--weights``, ``--offline``, ``--detector``,
-    ``--min-confidence`` and ``--min-face``."""
+    """Adds the options for the runtime, the weights, the detector and blendshapes."""
     parser.add_argument("--blendshapes", action="store_true", help="estimate ARKit's 52 blendshapes as well")
     parser.add_argument(
         "--device", default="auto", help="the device: auto (the default), cpu, cuda, cuda:1, mps"
@@ -31,7 +30,7 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="never download weights")
     parser.add_argument(
         "--detector",
-        choices=["mtcnn", "centerface"],
+        choices=["mtcnn", "scout", "centerface"],
         default="mtcnn",
         help="mtcnn finds heads at any angle, centerface crowds and tiny upright faces (mtcnn)",
     )
@@ -49,10 +48,13 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def make_aligner(args: argparse.Namespace, *, blendshapes: bool = False) -> "FaceAligner3D":
+def make_aligner(
+    args: argparse.Namespace, *, blendshapes: bool = False, threads: int | None = None
+) -> "FaceAligner3D":
     """The aligner that the options of :func:`add_aligner_options` choose.
 
-    ``blendshapes`` estimates them even where nobody asked for them.
+    With ``blendshapes`` the aligner estimates blendshapes even without the option; ``threads`` is as of
+    :class:`face_alignment_3d.FaceAligner3D`.
     """
     from face_alignment_3d import FaceAligner3D
     from face_alignment_3d.detection.judging import MIN_CONFIDENCE
@@ -64,12 +66,16 @@ def make_aligner(args: argparse.Namespace, *, blendshapes: bool = False) -> "Fac
         from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
         detector = MTCNNDetector(
-            backend=choose(args.weights, args.backend), device=args.device, min_face_size=args.min_face
+            backend=choose(args.weights, args.backend),
+            device=args.device,
+            min_face_size=args.min_face,
+            threads=threads,
         )
     aligner = FaceAligner3D(
         args.weights,
         backend=args.backend,
         device=args.device,
+        threads=threads,
         detector=detector,
         min_confidence=MIN_CONFIDENCE if args.min_confidence is None else args.min_confidence,
         blendshapes=args.blendshapes or blendshapes,

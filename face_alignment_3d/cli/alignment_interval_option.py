@@ -1,4 +1,4 @@
-"""The option of how often the network looks at a face that is followed."""
+"""The option for the interval at which the network aligns a tracked face."""
 
 import argparse
 

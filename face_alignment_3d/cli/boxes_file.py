@@ -26,9 +26,9 @@ class BoxesFile:
         """Reads ``file``.
 
         CSV: ``image,x0,y0,x1,y1``, one line a face, with or without that line as header. JSON (ending .json):
-        an object of photo -> [x0, y0, x1, y1] or a list of such. Boxes are in image pixels; a box inside
-        [0, 1] is refused, since it would be a share of the photo's size. Raises :class:`BoxError`, which
-        names the file and the line, for anything else.
+        an object of photo -> [x0, y0, x1, y1] or a list of such. Boxes are in image pixels; a box inside [0,
+        1] is refused, since its numbers must be fractions of the photo's size. Raises :class:`BoxError`,
+        which names the file and the line, for anything else.
         """
         self._file = file
         try:
@@ -114,7 +114,7 @@ _RULE: Final = "x0 < x1 and y0 < y1, in pixels"
 
 
 def _name(path: str | Path) -> str:
-    """The file name, with its letters composed: systems differ in that."""
+    """The file name in Unicode's composed form (NFC): systems differ in the form that they return."""
     return unicodedata.normalize("NFC", Path(path).name)
 
 
@@ -132,7 +132,7 @@ def _is_four_numbers(value: Any) -> bool:
 
 
 def _is_share(box: Sequence[float]) -> bool:
-    """In shares of width and height: of pixels it would be one at most."""
+    """True if the numbers must be fractions of width and height: such a box has one pixel at most."""
     return all(0 <= number <= 1 for number in box)
 
 

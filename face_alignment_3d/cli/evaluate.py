@@ -1,4 +1,4 @@
-"""``face-alignment-3d evaluate``: how accurate weights are on labelled photos."""
+"""``face-alignment-3d evaluate``: measures the accuracy of weights on labelled photos."""
 
 import argparse
 import sys
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _command(args: argparse.Namespace) -> list[str]:
-    """What was asked for, as it can be typed again."""
+    """The command line of this run, as it can be typed again."""
     command = ["face-alignment-3d", "evaluate"]
     for option in ("dataset", "data", "derived_data", "weights", "device", "limit", "output"):
         value = getattr(args, option)

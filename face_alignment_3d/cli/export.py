@@ -9,7 +9,7 @@ from face_alignment_3d.errors import FaceAlignmentError
 if TYPE_CHECKING:
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-_DETECTOR = "mtcnn"
+_DETECTOR, _SCOUT = "mtcnn", "scout"
 
 
 def add_parser(subparsers: "_Subparsers") -> None:
@@ -20,7 +20,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "onnx",
         help="ONNX files, for ONNX Runtime and other runtimes that read them",
         description="Writes the cascade of WEIGHTS as one graph, crops in and landmarks out, or with the "
-        f"name {_DETECTOR} the three graphs of the face detector into a folder. docs/onnx.md has their "
+        f"name {_DETECTOR} the three graphs of that face detector into a folder; {_SCOUT} is the other face "
+        "detector, photos in and faces out. docs/onnx.md has their "
         "inputs and outputs.",
     )
     onnx.add_argument(
@@ -46,13 +47,19 @@ def run(args: argparse.Namespace) -> int:
         files = {args.output / name: content for name, content in detector_graphs().items()}
     else:
         from face_alignment_3d.onnx_graphs.cascade_graph import cascade_graph
+        from face_alignment_3d.weights.safetensors_file import SCOUT_FORMAT, read_metadata
         from face_alignment_3d.weights.store import resolve_weights
 
         # An aligner tells graphs from weights by this ending.
         if args.output.suffix != ".onnx":
             raise FaceAlignmentError(f"expected a file that ends with .onnx; got -o {args.output}")
         path = resolve_weights(args.weights, offline=True if args.offline else None)
-        files = {args.output: cascade_graph(path)}
+        if read_metadata(path).get("format") == SCOUT_FORMAT:
+            from face_alignment_3d.detection.scout.graph import scout_graph
+
+            files = {args.output: scout_graph(path)}
+        else:
+            files = {args.output: cascade_graph(path)}
     _write(files)
     return 0
 

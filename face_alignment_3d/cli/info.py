@@ -89,7 +89,7 @@ def _weights() -> Iterator[tuple[str, str]]:
 
 
 def _speed(weights: str, device: str) -> str:
-    """Through the public API, with the box given, so that the detector's time is not in it."""
+    """Measures the time of one face through the public API, with its box given: without the detector."""
     import numpy as np
 
     from face_alignment_3d import FaceAligner3D

@@ -1,4 +1,4 @@
-"""The parser, and how errors end."""
+"""The parser, and the handling of errors at the end."""
 
 import argparse
 import io
@@ -10,9 +10,11 @@ from typing import Final
 
 from face_alignment_3d.cli import (
     align,
+    batch,
     evaluate,
     export,
     info,
+    serve,
     train,
     train_data,
     video,
@@ -26,14 +28,14 @@ from face_alignment_3d.version import __version__
 
 _SIGPIPE: Final = 13
 
-_COMMANDS = (align, video, view, webcam, train, train_data, evaluate, export, weights, info)
+_COMMANDS = (align, batch, video, view, webcam, serve, train, train_data, evaluate, export, weights, info)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs ``face-alignment-3d`` with ``argv``, by default the process's own; returns the exit code.
 
     0 when all went well, 1 when some of the work failed, 2 when nothing could be done, 130 on Ctrl-C, 141
-    when whoever reads what is printed has gone, as in ``... | head``.
+    when the reader of the output has closed it, as in ``... | head``.
     """
     with _every_letter_printed():
         try:
@@ -72,7 +74,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 @contextmanager
 def _every_letter_printed() -> Iterator[None]:
-    """Letters that the console does not have are printed as escapes."""
+    """Prints characters that the console's encoding lacks as escapes."""
     output = sys.stdout
     if not isinstance(output, io.TextIOWrapper):
         yield
@@ -87,7 +89,7 @@ def _every_letter_printed() -> Iterator[None]:
 
 
 def _print_no_more() -> None:
-    """Python prints what is left when it ends, which must not fail again: it goes to the null device."""
+    """Sends the rest of the output to the null device: printing it when Python ends would fail again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -1,4 +1,4 @@
-"""The photos that the command line names, and a name for the results of each."""
+"""Finding the photos that the command line names, and naming their results."""
 
 import glob
 import os
@@ -11,14 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from face_alignment_3d.errors import ImageError
+from face_alignment_3d.image_file import PICTURE_ENDINGS
 
 #: Ending of our own drawings. Searches leave these files out, so that a second run does not draw on them.
 DRAWING_ENDING: Final = "_landmarks.png"
-
-_SUFFIXES: Final = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"),
-    *(".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".heic", ".heif"),
-)
 
 #: Files of the second face of ``a.png`` and further ones are named after ``a.face1``.
 _FURTHER_FACE: Final = re.compile(r"(.+)\.face[0-9]+")
@@ -30,10 +26,11 @@ class Photo:
 
     path: Path
     name: str
-    """Path below the output folder, without an ending: ``<name>.json``. No two photos share one, nor does a
-    photo have the name of another one's further faces, ``<name>.face1``."""
+    """Path below the output folder, without an ending: ``<name>.json``. No two photos share a name, and none
+    has the name of another photo's further faces, ``<name>.face1``."""
     problem: str | None = None
-    """Why this is no photo: a folder that may not be opened, say. It has no name then."""
+    """The reason why the photo cannot be read, such as a folder that may not be opened; then there is no
+    name."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,9 @@ def find_photos(arguments: Sequence[str]) -> list[Photo]:
     for argument in arguments:
         matches = _expand(argument) if argument else []
         if not matches:
-            raise ImageError(f"no photo in {argument!r}; looked for names ending in {' '.join(_SUFFIXES)}")
+            raise ImageError(
+                f"no photo in {argument!r}; looked for names ending in {' '.join(PICTURE_ENDINGS)}"
+            )
         for match in matches:
             found.setdefault(os.path.realpath(match.path), match)
     named = {real: match.below for real, match in found.items() if match.below is not None}
@@ -109,9 +108,9 @@ def _search(top: Path) -> Iterator[_Found]:
 
 
 def _is_photo(path: Path) -> bool:
-    """By its name. Pipes and devices are none; broken links are, so that reading them says so."""
+    """True if the name is that of a photo. Pipes and devices are none; broken links are and fail later."""
     return (
-        path.suffix.lower() in _SUFFIXES
+        path.suffix.lower() in PICTURE_ENDINGS
         and not path.name.startswith(".")
         and not path.name.endswith(DRAWING_ENDING)
         and (os.path.isfile(path) or path.is_symlink())  # noqa: PTH113
@@ -136,7 +135,7 @@ def _distinct_names(photos: Sequence[tuple[Path, Path]]) -> list[str]:
 
 
 def _clashing(names: Sequence[str]) -> list[int]:
-    """The places of names that another photo has as well, or whose further faces it is named after."""
+    """The indices of names that another photo has too, or that are those of another photo's further faces."""
     keys = [_on_disk(name) for name in names]
     uses = Counter(keys)
     further = [_FURTHER_FACE.fullmatch(key) for key in keys]
@@ -144,5 +143,5 @@ def _clashing(names: Sequence[str]) -> list[int]:
 
 
 def _on_disk(name: str) -> str:
-    """Equal for names that some file systems do not tell apart."""
+    """A form of the name that is equal for names that some file systems treat as the same."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

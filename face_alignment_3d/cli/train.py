@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 import shlex
 import sys
 import time
@@ -9,16 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from face_alignment_3d.cli.train_command import parsed_dataset, reproducing_command
 from face_alignment_3d.cli.train_options import require_fitting_options
 from face_alignment_3d.errors import DataError
 
 if TYPE_CHECKING:
+    from face_alignment_3d.training.detection.config import ScoutConfig
     from face_alignment_3d.training.engine.processes import Processes
     from face_alignment_3d.training.recipes.config import RunConfig
     from face_alignment_3d.weights.manifest import WeightsEntry
 
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-    _Config = TypeVar("_Config", bound=RunConfig)
+    _Config = TypeVar("_Config", bound=RunConfig | ScoutConfig)
 
 _DATASET = "KIND=DIR"
 _STAGES = ("prune", "depth")
@@ -35,7 +38,9 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "the data.",
     )
     parser.add_argument(
-        "preset", choices=["lite", "lite-wide", "base", "paper", "blendshapes"], help="what to train"
+        "preset",
+        choices=["nano", "lite", "lite-wide", "base", "paper", "blendshapes", "scout"],
+        help="what to train",
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="photos68/, faces/ and models/")
     parser.add_argument(
@@ -58,8 +63,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
     parser.add_argument(
         "--stage",
         choices=_STAGES,
-        help="with --start: prune makes lite of lite-wide, depth trains Z and visibility alone; "
-        "docs/training.md describes them",
+        help="with --start: prune makes lite of lite-wide and nano of lite, depth trains Z and visibility "
+        "alone; docs/training.md describes them",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and the result")
     parser.add_argument(
@@ -76,6 +81,19 @@ def add_parser(subparsers: "_Subparsers") -> None:
         type=float,
         metavar="R",
         help="at its highest, not of paper (default: the preset's); larger batches stand larger ones",
+    )
+    parser.add_argument(
+        "--teacher-weight",
+        type=float,
+        metavar="W",
+        help="weight of the predictions of `train-data predict-teacher` in the labels, where a careful hand "
+        "has 1; 0 needs none (default: 1 for nano, else 0)",
+    )
+    parser.add_argument(
+        "--teacher",
+        metavar="NAME|FILE",
+        help="a trained network that sees each crop, in place of predictions made once for each photo: twice "
+        "the cost, for a GPU",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="(default: the preset's)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
@@ -122,6 +140,8 @@ def run(args: argparse.Namespace) -> int:
         return _train_blendshapes(args)
     # The batches are made on threads of their own; OpenCV's would only fight with them and with torch's.
     cv2.setNumThreads(1)
+    if args.preset == "scout":
+        return _train_scout(args)
     train = _train_paper if args.preset == "paper" else _train_joint
     with joined_processes(args.device) as processes:
         report = _print_with_time if processes.is_main else _keep_quiet
@@ -160,30 +180,72 @@ def _train_blendshapes(args: argparse.Namespace) -> int:
     return 0
 
 
+def _train_scout(args: argparse.Namespace) -> int:
+    from face_alignment_3d.devices import choose_device
+    from face_alignment_3d.training.detection.config import ScoutConfig
+    from face_alignment_3d.training.detection.recipe import run_scout_recipe
+    from face_alignment_3d.training.engine.interruption import TrainingStopped
+
+    config = _with_options(ScoutConfig(), args, steps="steps")
+    for name in ("batch_size", "learning_rate"):
+        if (value := getattr(args, name)) is not None:
+            _require_above_0(name, value)
+            config = dataclasses.replace(config, **{name: value})
+    try:
+        entry = run_scout_recipe(
+            config,
+            args.data,
+            args.derived_data,
+            args.out,
+            device=choose_device(args.device),
+            command=reproducing_command(args),
+            report=_print_with_time,
+        )
+    except TrainingStopped as stopped:
+        print(stopped, file=sys.stderr)
+        return stopped.exit_code
+    for name, value in entry.metrics.items():
+        print(f"{name}: {value}")
+    return 0
+
+
+def _require_above_0(name: str, value: float) -> None:
+    if not value > 0:
+        raise DataError(f"expected --{name.replace('_', '-')} above 0; got {value}")
+
+
 def _train_joint(
     args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
 ) -> "WeightsEntry | None":
-    from face_alignment_3d.training.recipes.config import BASE, LITE, STAGES
+    from face_alignment_3d.training.recipes.config import compact_config
     from face_alignment_3d.training.recipes.recipe import run_joint_recipe
+    from face_alignment_3d.weights.store import resolve_weights
 
-    config = BASE if args.preset == "base" else LITE if args.stage is None else STAGES[args.stage]
     config = dataclasses.replace(
-        config, preset=args.preset, reinitialized=tuple(dict.fromkeys(args.reinitialize))
+        compact_config(args.preset, args.stage), reinitialized=tuple(dict.fromkeys(args.reinitialize))
     )
     for name in ("batch_size", "learning_rate"):
         value = getattr(args, name)
         if value is not None:
-            if not value > 0:
-                raise DataError(f"expected --{name.replace('_', '-')} above 0; got {value}")
+            _require_above_0(name, value)
             config = dataclasses.replace(config, **{name: value})
+    if args.teacher_weight is not None:
+        if not 0 <= args.teacher_weight < math.inf:
+            raise DataError(f"expected --teacher-weight of at least 0; got {args.teacher_weight}")
+        config = dataclasses.replace(config, teacher_weight=args.teacher_weight)
+    if args.teacher is not None and config.teacher_weight == 0:
+        raise DataError(
+            "expected --teacher with a --teacher-weight above 0; got 0, with which it says nothing"
+        )
     return run_joint_recipe(
         _with_options(config, args, steps="steps"),
         args.data,
         args.out,
         processes=processes,
-        command=_command(args),
+        command=reproducing_command(args),
         derived_data=args.derived_data,
         start=args.start,
+        teacher=None if args.teacher is None else resolve_weights(args.teacher),
         report=report,
     )
 
@@ -201,58 +263,20 @@ def _train_paper(
         config,
         args.out,
         processes=processes,
-        command=_command(args),
+        command=reproducing_command(args),
         report=report,
         data=args.data,
         derived_data=args.derived_data,
-        datasets=[_dataset(text) for text in args.dataset],
+        datasets=[parsed_dataset(text) for text in args.dataset],
         resnet152=args.resnet152,
         resnet200=args.resnet200,
     )
 
 
-def _dataset(text: str) -> tuple[str, Path]:
-    kind, separator, directory = text.partition("=")
-    if not separator or not directory:
-        raise DataError(f"expected --dataset {_DATASET}, got {text!r}")
-    return kind, Path(directory)
-
-
 def _with_options(config: "_Config", args: argparse.Namespace, *, steps: str) -> "_Config":
-    """The preset's configuration with what the command line says of it."""
+    """The preset's configuration, with the command line's options in it."""
     given = {steps: args.steps, "seed": args.seed, "precision": args.precision}
     return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
-
-
-def _command(args: argparse.Namespace) -> str:
-    """The command that makes the same weights, with a neutral place for the data."""
-    from face_alignment_3d.weights.integrity import sha256_of
-
-    words = ["face-alignment-3d", "train", args.preset]
-    if args.data is not None:
-        words += ["--data", "DATA"]
-    for text in args.dataset:
-        words += ["--dataset", f"{_dataset(text)[0]}=DATASET"]
-    if args.derived_data is not None:
-        words += ["--derived-data", "DERIVED"]
-    if args.start is not None:
-        # By its digest: what a folder is called says nothing of what lies in it.
-        words += ["--start", f"{sha256_of(args.start)[:16]}.safetensors"]
-    for prefix in dict.fromkeys(args.reinitialize):
-        words += ["--reinitialize", prefix]
-    if args.stage is not None:
-        words += ["--stage", args.stage]
-    for name in ("resnet152", "resnet200"):
-        if getattr(args, name) is not None:
-            words += [f"--{name}", f"{name}.safetensors"]
-    if args.end_to_end:
-        words += ["--end-to-end"]
-    words += ["--out", f"runs/{args.preset}"]
-    for name in ("steps", "seed", "precision", "batch_size", "learning_rate"):
-        value = getattr(args, name)
-        if value is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
-    return shlex.join(words)
 
 
 def _print_with_time(line: str) -> None:
@@ -260,4 +284,4 @@ def _print_with_time(line: str) -> None:
 
 
 def _keep_quiet(line: str) -> None:
-    """What the processes say that do not lead."""
+    """Drops the output of all processes but the main one."""

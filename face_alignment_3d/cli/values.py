@@ -1,4 +1,4 @@
-"""Types of the values of options; each says what it expected instead."""
+"""Types of the values of options; each names the expected form in its error."""
 
 import argparse
 import math
@@ -25,6 +25,21 @@ def pixels(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of pixels above 0; got {text!r}")
     return number
+
+
+def number(text: str) -> int:
+    """A whole number above 0."""
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0; got {text!r}")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A number that is 0 or more, such as 0.25."""
+    value = _number(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number, 0 or more; got {text!r}")
+    return value
 
 
 def seconds(text: str) -> float:

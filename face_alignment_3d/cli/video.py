@@ -139,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _targets(args: argparse.Namespace) -> dict[str, Path]:
-    """Kind of result -> its file, or that of the main face."""
+    """The kinds of result, each with its file, or with that of the main face."""
     from face_alignment_3d.export import FRAME_WRITERS
 
     asked = {*args.export, *(kind for kind in _FLAGS if getattr(args, kind))}

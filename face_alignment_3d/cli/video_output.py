@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from face_alignment_3d.markup68 import Markup
     from face_alignment_3d.video.reader import VideoFrame, VideoReader
     from face_alignment_3d.video.tracked_face import TrackedFace3D
+    from face_alignment_3d.video.writer import VideoWriter
 
 
 class VideoOutput:
@@ -46,9 +47,9 @@ class VideoOutput:
         self.failures: list[str] = []
         """Sentences on files that could not be written, or lack something."""
         self.warnings: list[str] = []
-        """Sentences on what differs in the files from what might be expected."""
+        """Sentences on differences between the files and what a user may expect of them."""
         self.frames = 0
-        """How many frames the files have."""
+        """The number of frames in the files."""
         self._size = (height, width)
         self._targets = targets
         self._picture: VideoWriter | None = None
@@ -93,8 +94,9 @@ class VideoOutput:
                 "pixels of each frame, and the new video keeps its size"
             )
         found = FrameFaces(frame.index, frame.time, height, width, faces)
-        if self._picture is not None and not self._try("video", lambda: self._draw(frame, faces)):
-            self._picture.discard()
+        picture = self._picture
+        if picture is not None and not self._try("video", lambda: _draw(picture, frame, faces)):
+            picture.discard()
             self._picture = None
         for kind, writer in list(self._writers.items()):
             if not self._try(kind, lambda writer=writer: writer.add(found)):  # type: ignore[misc]
@@ -107,7 +109,8 @@ class VideoOutput:
     def finish(self, *, complete: bool, stopped: bool) -> list[Path]:
         """Gives the files their names, and returns these.
 
-        ``complete``: these are all frames that the video should have; ``stopped``: it would go on.
+        ``complete``: these are all frames that the video should have; ``stopped``: the user ended the work
+        early.
         """
         written: list[Path] = []
         picture = self._picture
@@ -121,14 +124,8 @@ class VideoOutput:
             raise OSError("; ".join(self.failures))
         return written
 
-    def _draw(self, frame: "VideoFrame", faces: "list[TrackedFace3D]") -> None:
-        from face_alignment_3d.video.overlay import draw_tracked
-
-        assert self._picture is not None
-        self._picture.write(draw_tracked(frame.image_rgb, faces), pts=frame.pts)
-
     def _try(self, kind: str, act: Callable[[], None]) -> bool:
-        """True unless ``act`` fails, which is noted."""
+        """Calls ``act``; False if it fails, which is noted."""
         from face_alignment_3d.errors import VideoError
 
         try:
@@ -138,3 +135,9 @@ class VideoOutput:
             self.failures.append(text if target in text else f"{target} cannot be written: {text}")
             return False
         return True
+
+
+def _draw(picture: "VideoWriter", frame: "VideoFrame", faces: "list[TrackedFace3D]") -> None:
+    from face_alignment_3d.video.overlay import draw_tracked
+
+    picture.write(draw_tracked(frame.image_rgb, faces), pts=frame.pts)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-#: What pages end in.
+#: The ending of pages' file names.
 VIEW_ENDING: Final = "_view.html"
 
 
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _page(args: argparse.Namespace) -> "tuple[ViewPage, str | None]":
-    """The page, and what is wrong with the video."""
+    """The page, and the reader's description of damage in the video."""
     from face_alignment_3d.errors import ImageError
     from face_alignment_3d.export import PhotoFaces
     from face_alignment_3d.images import as_rgb

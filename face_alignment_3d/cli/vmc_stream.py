@@ -38,7 +38,7 @@ def add_vmc_option(parser: argparse.ArgumentParser) -> None:
 class VmcStream:
     """Sends the main face of each frame; a context manager. None as ``to`` sends nothing.
 
-    ``mirrored``: the pictures are mirrored, and the avatar is to turn as the person does all the same.
+    ``mirrored``: the pictures are mirrored; the avatar still turns as the person does.
 
     Raises OSError for a host that is not known, :class:`FaceAlignmentError` where python-osc is missing.
     """
@@ -60,7 +60,7 @@ class VmcStream:
     def send(self, faces: "Sequence[TrackedFace3D]", *, time: float) -> None:
         """Sends the main one of ``faces``, those at ``time`` in seconds.
 
-        Where it does not get out, this says so once and goes on: the network may come back.
+        A network that fails is reported once, and sending goes on: it may come back.
         """
         if self._sender is None:
             return
@@ -79,8 +79,8 @@ class VmcStream:
     def wait_for(self, video_time: float, *, is_stopped: "Callable[[], bool]") -> None:
         """Waits until a video that began with the first call is at ``video_time``, in seconds.
 
-        An avatar is not to move faster than the video. Where the work is slower, there is nothing to wait
-        for.
+        This keeps an avatar from moving faster than the video. Where the work is slower than the video, this
+        returns at once.
         """
         if self._sender is None:
             return
@@ -92,7 +92,7 @@ class VmcStream:
 
 
 class MainFace:
-    """Keeps to one face as long as it is there: the largest when it was chosen.
+    """Chooses the largest face and keeps to it as long as it is there.
 
     Where it is gone for more than a second, the largest of the others takes its place.
     """
@@ -102,7 +102,7 @@ class MainFace:
         self._seen_at = -math.inf
 
     def of(self, faces: "Sequence[TrackedFace3D]", *, time: float) -> "TrackedFace3D | None":
-        """The main one of the faces to be seen at ``time``, in seconds; None while there is none."""
+        """The main face among those at ``time``, in seconds; None while there is none."""
         from face_alignment_3d.video.motion import face_size
 
         kept = next((face for face in faces if face.track_id == self._track_id), None)

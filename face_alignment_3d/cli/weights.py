@@ -91,7 +91,7 @@ def _where(entry: WeightsEntry, manifest: Mapping[str, WeightsEntry]) -> str:
 
 
 def _verify(manifest: Mapping[str, WeightsEntry], names: Sequence[str]) -> int:
-    """A file that is absent is a failure only for weights that were named."""
+    """Verifies weight files; an absent one is a failure only if it was named."""
     status = 0
     for entry in _known(manifest, names or manifest):
         places = candidates(entry, environment=os.environ, cache_dir=cache_directory())
@@ -109,7 +109,7 @@ def _verify(manifest: Mapping[str, WeightsEntry], names: Sequence[str]) -> int:
 def _download(
     manifest: Mapping[str, WeightsEntry], names: Sequence[str], *, every: bool, progress: bool
 ) -> int:
-    """Goes on after a failure, so that one bad file does not keep the others away."""
+    """Downloads each of the weight files; a failure does not keep it from going on with the others."""
     published = [entry.name for entry in manifest.values() if entry.url or entry.embedded]
     status = 0
     for entry in _known(manifest, published if every else names):

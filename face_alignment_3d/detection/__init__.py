@@ -1,1 +1,1 @@
-"""Finding the faces of a photo: a protocol, and one adapter for each detector."""
+"""Finding the faces in a photo: a protocol, and one adapter for each detector."""

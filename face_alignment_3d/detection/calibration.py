@@ -1,4 +1,4 @@
-"""From a detector's idea of a face box to the reference box."""
+"""Conversion of a detector's face boxes to reference boxes."""
 
 from dataclasses import dataclass
 

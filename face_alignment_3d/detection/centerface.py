@@ -41,12 +41,13 @@ _STRIDE: Final = 4
 _MULTIPLE: Final = 64
 """Sides of what the network sees. It needs multiples of 32; coarser steps ask for fewer amounts of memory."""
 _LEAST: Final = 2.0
-"""Pixels of the image: smaller boxes hold no face to align."""
+"""Pixels of the image: smaller boxes contain no face that could be aligned."""
 
 
 class CenterFaceDetector(LazyDetector):
-    """Finds upright faces down to about 8 pixels (a :class:`face_alignment_3d.FaceDetector`); may be used
-    from several threads.
+    """Finds upright faces down to about 8 pixels (a :class:`face_alignment_3d.FaceDetector`).
+
+    It may be used from several threads.
 
     ``max_side``: the photo is reduced until its longer side has at most this many pixels; None searches it
     at full size, with time and memory in proportion to its pixels. ``threshold``: the lowest score, before
@@ -146,7 +147,7 @@ def decoded(
 
 
 def sharpened(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The network's scores -> how sure it is of a face, on the scale of MTCNN's; 0, 0.5 and 1 stay."""
+    """Maps the network's scores to the scale of MTCNN's; 0, 0.5 and 1 stay."""
     yes, no = scores**_SHARPENING, (1 - scores) ** _SHARPENING
     return np.asarray(yes / (yes + no), dtype=np.float64)
 
@@ -169,7 +170,7 @@ def installed_file() -> Path:
 
 
 def any_size(file: Path) -> bytes:
-    """The file's graph, whose input and outputs are declared for one size only, for a photo of any size."""
+    """The graph of the file, changed to take photos of any size: it is declared for one size only."""
     import onnx
 
     model = onnx.load(str(file))

@@ -1,4 +1,4 @@
-"""A detector by name, beside the backend of the landmarks."""
+"""Opens a detector by its name, in the runtime of the landmarks' backend."""
 
 from functools import partial
 from typing import Literal, TypeAlias, get_args
@@ -9,16 +9,17 @@ from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.optional import is_installed
 
 #: The detectors that an aligner makes by itself.
-DetectorName: TypeAlias = Literal["mtcnn", "centerface"]
+DetectorName: TypeAlias = Literal["mtcnn", "scout", "centerface"]
 
 
 def open_detector(
     detector: FaceDetector | DetectorName | None, backend: Backend, *, threads: int | None
 ) -> FaceDetector | Lazy[FaceDetector]:
-    """``detector`` itself, or that of a name, which is made when it is first asked for; None is "mtcnn".
+    """The detector of that name, made when it is first asked for; an object unchanged. None is "mtcnn".
 
-    A detector by name runs on the device of ``backend`` and in its runtime; beside a backend of somebody's
-    own, in a runtime that is installed. Raises ValueError for another name and for what is no detector.
+    A detector by name runs on the device of ``backend`` and in its runtime; beside a backend object of the
+    caller's, in a runtime that is installed. Raises ValueError for another name and for an object that is no
+    detector.
     """
     if detector is None:
         detector = "mtcnn"
@@ -41,6 +42,13 @@ def _make_detector(name: DetectorName, backend: Backend, threads: int | None) ->
         # The device may be one that ONNX Runtime does not have.
         device = backend.device if backend.name == "onnx" else "auto" if "cuda" in backend.device else "cpu"
         return CenterFaceDetector(device=device, threads=threads)
+    if name == "scout":
+        from face_alignment_3d.detection.scout.detector import ScoutDetector
+
+        if backend.name == "onnx" or not is_installed("torch"):
+            device = backend.device if backend.name == "onnx" else "cpu"
+            return ScoutDetector(backend="onnx", device=device, threads=threads)
+        return ScoutDetector(device=backend.device)
     from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
     if backend.name == "onnx" or not is_installed("torch"):

@@ -1,9 +1,9 @@
-"""Which candidates of a detector are faces: the landmark network decides, by its confidence.
+"""Choosing the faces among a detector's candidates, by the confidence of the landmark network.
 
-A detector cannot tell well at which angle a head stands, or fur from a face; the network can, for its two
-stages agree on the landmarks of a face that stands upright in its crop and on hardly anything else. So a
-detector gives candidates freely, at several angles where it is in doubt. The network looks at the likeliest
-of each place first, and at the others of those places where that is no sure face.
+A detector is poor at telling the angle of a head, or a face from fur. The network is good at both: its two
+stages agree on the landmarks of a face that is upright in its crop, and on hardly anything else. So the
+detector returns many candidates, at several angles where it is in doubt. The network first sees the best
+candidate of each place, and then the others of those places where the best one was not certainly a face.
 """
 
 import math
@@ -36,10 +36,11 @@ _Indices = npt.NDArray[np.int64]
 
 
 def certainty_of(confidence: float, score: float) -> float:
-    """How certain it is that a result is a face: the mean ``confidence`` of its landmarks, and a little
-    more or less for a detector's score above or below 0.9 (from -0.14 to +0.09); in [0, 1].
+    """The certainty in [0, 1] that a result is a face, from its landmarks and the detector's score.
 
-    The network is less confident of profiles, of which it sees half the landmarks; a detector is not.
+    It is the mean ``confidence`` of the landmarks, plus up to 0.09 for a detector's score above 0.9 or minus
+    up to 0.14 for one below. The network is less confident of profiles, of which it sees half the landmarks;
+    the detector is not.
     """
     low, high = _SCORES
     clipped = min(max(score, low), high)
@@ -65,8 +66,11 @@ def first_looks(boxes: _Boxes, scores: npt.NDArray[np.floating]) -> _Indices:
 
 
 def second_looks(boxes: _Boxes, looked_at: _Indices, confidence: npt.NDArray[np.floating]) -> _Indices:
-    """Indices of the candidates to look at next, given the mean ``confidence`` (L,) of those at ``looked_at``
-    (L,): all others but those at the place of a sure face."""
+    """Indices of the candidates to look at next, given the results of the first looks.
+
+    ``confidence`` (L,) is the mean confidence of those at ``looked_at`` (L,). All others are returned but
+    those at the place of a sure face.
+    """
     sure = looked_at[confidence >= SURE]
     explained = np.flatnonzero((intersection_over_union(boxes, boxes[sure]) > _SAME_PLACE).any(axis=1))
     return np.setdiff1d(np.arange(len(boxes)), np.concatenate([explained, looked_at]))

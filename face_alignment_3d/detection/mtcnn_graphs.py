@@ -13,8 +13,9 @@ from face_alignment_3d.version import __version__
 
 
 def detector_graphs() -> Mapping[str, bytes]:
-    """File name -> ONNX file, by torch's exporter. Each has one input, RGB ``pixels`` in [0, 255], and two
-    float32 outputs, ``offsets`` and ``scores``:
+    """File name -> ONNX file, by torch's exporter.
+
+    Each has one input, RGB ``pixels`` in [0, 255], and two float32 outputs, ``offsets`` and ``scores``:
 
     - ``mtcnn-proposal.onnx``: (height, width, 3) uint8 -> (4, h, w) and (h, w);
     - ``mtcnn-refinement.onnx``: (batch, 24, 24, 3) float32 -> (batch, 4) and (batch,);

@@ -1,6 +1,6 @@
 """MTCNN's networks in ONNX Runtime; torch is not imported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.session import open_session
-from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES
+from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES, Answer, Look, look_at
 from face_alignment_3d.onnx_graphs.cache import Graph, graph_folder, made_once
 from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION, check_metadata
 
@@ -19,8 +19,10 @@ def graph_files(folder: Path) -> Mapping[str, Path]:
 
 
 class OnnxNetworks:
-    """The three stages (:class:`.mtcnn_stages.Networks`) from the files, by name,
-    or the bytes of these, that ``face-alignment-3d export onnx mtcnn`` writes.
+    """The three stages (:class:`.mtcnn_stages.Networks`) as ONNX graphs.
+
+    ``graphs`` are the paths, by file name, of the files that ``face-alignment-3d export onnx mtcnn`` writes,
+    or their bytes.
 
     Raises :class:`WeightsError` for files that are missing or not such graphs, :class:`DeviceError` and
     :class:`BackendError` as of :func:`face_alignment_3d.backends.session.open_session`.
@@ -56,6 +58,10 @@ class OnnxNetworks:
         """As of the protocol."""
         return self._run("output", crops)
 
+    def look(self, looks: Sequence[Look]) -> list[Answer]:
+        """As of the protocol."""
+        return [look_at(self, each) for each in looks]
+
     def _run(
         self, stage: str, pixels: npt.NDArray[np.generic]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -64,10 +70,7 @@ class OnnxNetworks:
 
 
 def kept_graphs() -> Mapping[str, Graph]:
-    """File name -> ONNX file of each of the networks: the user's cache's, where they are made if need be.
-
-    Raises :class:`BackendError` when they have to be made and torch or a package that writes ONNX is missing.
-    """
+    """File name -> ONNX file of each of the networks, from the user's cache; made where it lacks them."""
     folder = graph_folder() / f"mtcnn-v{GRAPH_VERSION}"
     made: dict[str, bytes] = {}
 

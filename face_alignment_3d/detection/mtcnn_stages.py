@@ -1,4 +1,4 @@
-"""MTCNN's search of one image: three small networks, each with fewer and better candidates than the last.
+"""MTCNN's search of one image: three small networks in turn, each of which drops candidates.
 
 Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks" (2016).
 The networks and their weights are facenet-pytorch's, in torch or as ONNX. The search between them is our own.
@@ -7,8 +7,8 @@ look at each of its candidates turned, too.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -31,27 +31,49 @@ REFINEMENT_SIZE: Final = 24
 OUTPUT_SIZE: Final = 48
 """Side in pixels of what the third network sees."""
 _FIRST_THRESHOLDS: Final = (0.6, 0.7)
-"""Scores that candidates need to pass the first two stages, as published."""
-_SAMPLING: Final = 2
-"""Pixels of the image that each pixel of a candidate is the mean of, in x and in y, where it has so many."""
+"""The scores that a candidate needs to pass the first two stages, as published."""
+SAMPLING: Final = 2
+"""Each pixel of a cut-out candidate is the mean of up to so many image pixels, in x and in y."""
 _MAX_TURNED: Final = 128
-"""Candidates that are looked at turned, best first."""
+"""The number of candidates, best first, that are looked at turned."""
 _WORTH_TURNING: Final = 0.5
-"""Of the second network, in one of the coarse turns, to be looked at in the turns between these."""
+"""The second network's score at a quarter turn from which the turns between are tried too."""
 _BATCHES: Final = (256, 128, 64, 32, 16, 8)
-"""Candidates in one run. Other numbers are made up of these, so that runs need few amounts of memory."""
+"""Sizes of one run's batch. Other numbers are made up of these, so that few amounts of memory are needed."""
 _OF_ONE_FACE: Final = 3
-"""Candidates of one place, at different angles, that are kept: the scores do not tell them apart well."""
+"""The number of candidates kept for one place, at different angles: their scores do not decide well."""
 _SAME_PLACE: Final = 0.4
-"""Intersection over union."""
+"""The intersection over union above which candidates are of the same place."""
+
+_UPRIGHT: Final = ((slice(None), 0),)
+"""All crops as they are."""
 
 _Floats = npt.NDArray[np.float32]
 _Network = Callable[[_Floats], tuple[_Floats, _Floats]]
+#: Offsets (K, 4) and scores (K,) of K candidates.
+Answer: TypeAlias = tuple[_Floats, _Floats]
+#: The candidates of a photo, best first, and their scores (K,).
+Found: TypeAlias = tuple[OrientedBoxes, npt.NDArray[np.float64]]
+
+
+class Look(NamedTuple):
+    """A look of the second or third network at candidates of one photo."""
+
+    octaves: Octaves
+    """Of the photo."""
+    squares: OrientedBoxes
+    """The candidates to cut out, standing upright."""
+    size: int
+    """Side in pixels of what the network sees, which tells which network it is."""
+    turned: "tuple[tuple[npt.NDArray[np.int64] | slice, int], ...]"
+    """Crops to run, one behind the other, each with the quarters by which it is turned counterclockwise."""
 
 
 class Networks(Protocol):
-    """MTCNN's three networks, whatever runs them. Pixels are RGB in [0, 255], offsets in fractions of a
-    box's side for each of its edges, scores in [0, 1]."""
+    """MTCNN's three networks in some runtime.
+
+    Pixels are RGB in [0, 255], offsets in fractions of a box's side for each of its edges, scores in [0, 1].
+    """
 
     def propose(self, level: npt.NDArray[np.uint8]) -> tuple[_Floats, _Floats]:
         """(H, W, 3) pixels, at least 12 x 12 -> offsets (4, h, w), scores (h, w) of each 12 x 12 field."""
@@ -65,6 +87,32 @@ class Networks(Protocol):
         """(K, 48, 48, 3) pixels, K at least 1 -> offsets (K, 4) and scores (K,)."""
         ...
 
+    def look(self, looks: "Sequence[Look]") -> list[Answer]:
+        """The answers of the second and third network, together or one by one (:func:`look_at`)."""
+        ...
+
+
+def search_together(networks: Networks, searches: "Sequence[Generator[Look, Answer, Found]]") -> list[Found]:
+    """The results of searches of several photos, whose looks are taken together."""
+    results: dict[int, Found] = {}
+    waiting: dict[int, Look] = {}
+
+    def go_on(index: int, answer: Answer | None) -> None:
+        try:
+            # The first answer that a generator is sent is None.
+            waiting[index] = searches[index].send(answer)  # type: ignore[arg-type]
+        except StopIteration as end:
+            results[index] = end.value
+
+    for index in range(len(searches)):
+        go_on(index, None)
+    while waiting:
+        indices, looks = list(waiting), list(waiting.values())
+        waiting.clear()
+        for index, answer in zip(indices, networks.look(looks), strict=True):
+            go_on(index, answer)
+    return [results[index] for index in range(len(searches))]
+
 
 def search(
     networks: Networks,
@@ -73,8 +121,8 @@ def search(
     smallest: float,
     last_threshold: float,
     any_angle: bool = True,
-) -> tuple[OrientedBoxes, npt.NDArray[np.float64]]:
-    """The candidates in an (H, W, 3) uint8 image, best first, and their scores (K,).
+) -> Generator[Look, Answer, Found]:
+    """Searches an (H, W, 3) uint8 image; yields looks and is sent the answers.
 
     ``smallest`` is the smallest side of a face in pixels; ``last_threshold`` the score that a face needs in
     the last stage. With ``any_angle`` heads are looked for in steps of 45 degrees, and a face may be given up
@@ -85,30 +133,33 @@ def search(
     candidates = OrientedBoxes.upright(proposed).squared()
     candidates = candidates[candidates.sides[:, 0] > 0]
     if any_angle:
-        refined = _refined_at_any_angle(networks, octaves, candidates)
+        refined = yield from _refined_at_any_angle(octaves, candidates)
     else:
-        offsets, scores = _run(networks.refine, _cut_out(octaves, candidates, REFINEMENT_SIZE))
+        offsets, scores = yield Look(octaves, candidates, REFINEMENT_SIZE, _UPRIGHT)
         refined, _ = _passed(candidates, offsets, scores, threshold=_FIRST_THRESHOLDS[1], overlap=0.6)
     squares = refined.squared()
-    offsets, scores = _run(networks.judge, _cut_out(octaves, squares, OUTPUT_SIZE))
+    offsets, scores = yield Look(octaves, squares, OUTPUT_SIZE, _UPRIGHT)
     found, scores = _passed(squares, offsets, scores, threshold=last_threshold, overlap=_SAME_PLACE)
     kept = few_of_a_place(found.around(), scores, overlap=_SAME_PLACE, most=_OF_ONE_FACE)
     return found[kept], scores[kept].astype(np.float64)
 
 
-def _refined_at_any_angle(networks: Networks, octaves: Octaves, candidates: OrientedBoxes) -> OrientedBoxes:
-    """The second stage: first in quarter turns; between them where one of these looks like a face."""
-    upright = _cut_out(octaves, candidates, REFINEMENT_SIZE)
+def _refined_at_any_angle(
+    octaves: Octaves, candidates: OrientedBoxes
+) -> Generator[Look, Answer, OrientedBoxes]:
+    """The second stage: in quarter turns, and between them where one of these looks like a face."""
     places = candidates.around()
     few = non_maximum_suppression(places, np.linspace(1, 0.5, len(places)), overlap=0.5)[:_MAX_TURNED]
     coarse = joined([candidates, *(candidates[few].turned(turn * math.pi / 2) for turn in (1, 2, 3))])
-    crops = [upright, *(np.rot90(upright[few], turn, axes=(1, 2)) for turn in (1, 2, 3))]
-    offsets, scores = _run(networks.refine, np.concatenate(crops))
+    offsets, scores = yield Look(
+        octaves, candidates, REFINEMENT_SIZE, (*_UPRIGHT, *((few, turn) for turn in (1, 2, 3)))
+    )
     of_few = np.concatenate([scores[few], scores[len(candidates) :]]).reshape(4, len(few))
     worth = few[of_few.max(axis=0) >= _WORTH_TURNING]
-    diagonal = _cut_out(octaves, candidates[worth].turned(math.pi / 4), REFINEMENT_SIZE)
-    crops = [np.rot90(diagonal, turn, axes=(1, 2)) for turn in range(4)]
-    more_offsets, more_scores = _run(networks.refine, np.concatenate(crops))
+    diagonal = candidates[worth].turned(math.pi / 4)
+    more_offsets, more_scores = yield Look(
+        octaves, diagonal, REFINEMENT_SIZE, tuple((slice(None), turn) for turn in range(4))
+    )
     fine = [candidates[worth].turned(turn * math.pi / 2 + math.pi / 4) for turn in range(4)]
     return _passed(
         joined([coarse, *fine]),
@@ -117,6 +168,14 @@ def _refined_at_any_angle(networks: Networks, octaves: Octaves, candidates: Orie
         threshold=_FIRST_THRESHOLDS[1],
         overlap=0.6,
     )[0]
+
+
+def look_at(networks: Networks, look: Look) -> Answer:
+    """The network's answer to one look, with crops made on the CPU."""
+    crops = _cut_out(look.octaves, look.squares, look.size)
+    turned = [np.rot90(crops[which], turn, axes=(1, 2)) for which, turn in look.turned]
+    network = networks.refine if look.size == REFINEMENT_SIZE else networks.judge
+    return _run(network, turned[0] if len(turned) == 1 else np.concatenate(turned))
 
 
 def _run(network: _Network, crops: _Floats) -> tuple[_Floats, _Floats]:
@@ -135,27 +194,32 @@ def _run(network: _Network, crops: _Floats) -> tuple[_Floats, _Floats]:
 
 
 def _cut_out(octaves: Octaves, squares: OrientedBoxes, size: int) -> _Floats:
-    """What stands upright in K squares, (K, size, size, 3); beyond the image there is black.
+    """The contents of K squares, turned upright: (K, size, size, 3); black beyond the image.
 
-    To average all pixels of large squares would take longer than the networks and change nearly nothing.
+    Averaging all pixels of large squares would take longer than the networks and change hardly anything.
     """
     crops = np.empty((len(squares), size, size, 3), dtype=np.float32)
-    samples = _SAMPLING * size
-    for crop, (x, y), side, roll in zip(
-        crops, squares.centers.tolist(), squares.sides[:, 0].tolist(), squares.rolls.tolist(), strict=True
-    ):
-        octave = octave_for(max(1.0, side / samples))
-        smaller = 2.0**octave
-        window = Crop(x / smaller - 0.5, y / smaller - 0.5, side / smaller, samples, roll)
+    for crop, (octave, window) in zip(crops, windows_on(squares, size), strict=True):
         fine = window.sample(octaves[octave])
         crop[...] = cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
     return crops
 
 
+def windows_on(squares: OrientedBoxes, size: int) -> Iterator[tuple[int, Crop]]:
+    """The octave of the image to sample for each of K squares, and the window there, finer than ``size``."""
+    samples = SAMPLING * size
+    for (x, y), side, roll in zip(
+        squares.centers.tolist(), squares.sides[:, 0].tolist(), squares.rolls.tolist(), strict=True
+    ):
+        octave = octave_for(max(1.0, side / samples))
+        smaller = 2.0**octave
+        yield octave, Crop(x / smaller - 0.5, y / smaller - 0.5, side / smaller, samples, roll)
+
+
 def _passed(
     squares: OrientedBoxes, offsets: _Floats, scores: _Floats, *, threshold: float, overlap: float
 ) -> tuple[OrientedBoxes, _Floats]:
-    """What a later stage keeps of its candidates, moved, and the scores; best first.
+    """The candidates that a later stage keeps, with their boxes corrected, and the scores; best first.
 
     Of those at one angle none overlaps a better one by more than ``overlap`` (intersection over union).
     """

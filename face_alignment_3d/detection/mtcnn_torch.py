@@ -1,5 +1,6 @@
 """MTCNN's networks in torch, with the weights that facenet-pytorch's wheel carries."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from face_alignment_3d.detection.mtcnn_device import look_together
+from face_alignment_3d.detection.mtcnn_stages import Answer, Look, look_at
 from face_alignment_3d.optional import optional_import
 from face_alignment_3d.torch_settings import own_inference, own_loading
 
@@ -41,9 +44,11 @@ class CandidateStage(nn.Module):
 class TorchNetworks:
     """The three stages on one device (:class:`.mtcnn_stages.Networks`)."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, device_crops: bool | None = None) -> None:
+        """``device_crops``: candidates are cut out on the device; None does so on CUDA."""
         proposal, refinement, output = load_stages()
         self._device = device
+        self._device_crops = device.type == "cuda" if device_crops is None else device_crops
         self._proposal = proposal.to(device)
         self._refinement = refinement.to(device)
         self._output = output.to(device)
@@ -65,6 +70,13 @@ class TorchNetworks:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """As of the protocol."""
         return self._run(self._output, crops)
+
+    def look(self, looks: Sequence[Look]) -> list[Answer]:
+        """As of the protocol."""
+        if not self._device_crops:
+            return [look_at(self, each) for each in looks]
+        with own_inference(self._device.type):
+            return look_together(self._refinement, self._output, looks, self._device)
 
     def _run(
         self, stage: nn.Module, pixels: npt.NDArray[np.generic]

@@ -1,4 +1,4 @@
-"""An image at half, a quarter, ... of its size, so that coarse looks at it need not read every pixel."""
+"""An image at half, a quarter, ... of its size, so that a coarse search need not read every pixel."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Boxes that are turned about their centers, as candidates of a search at any angle."""
+"""Boxes turned about their centers: candidates of a search at any angle."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class OrientedBoxes:
     sides: _Floats
     """(K, 2): width and height of the box when its content stands upright."""
     rolls: _Floats
-    """(K,): by how much the content leans, in radians, clockwise on screen."""
+    """(K,): the lean of the content in radians, clockwise on screen."""
 
     @classmethod
     def upright(cls, boxes: npt.NDArray[np.floating]) -> "OrientedBoxes":
@@ -48,7 +48,7 @@ class OrientedBoxes:
         return OrientedBoxes(self.centers + in_image, (1 + high - low) * self.sides, self.rolls)
 
     def squared(self) -> "OrientedBoxes":
-        """As large on both sides as on the longer one."""
+        """The boxes as squares whose side is the longer one."""
         return OrientedBoxes(
             self.centers, np.repeat(self.sides.max(axis=1, keepdims=True, initial=0.0), 2, axis=1), self.rolls
         )
@@ -56,8 +56,8 @@ class OrientedBoxes:
     def around(self) -> _Floats:
         """(K, 4): upright boxes x0, y0, x1, y1 around the same faces.
 
-        The bounding box of the ellipse inside each box, for a face is round: the box of the turned corners
-        would be half as large again at 45 degrees.
+        Each is the bounding box of the ellipse inside the turned box, since a face is round: the bounding box
+        of the turned corners would be half as large again at 45 degrees.
         """
         cosine, sine = np.cos(self.rolls)[:, None], np.sin(self.rolls)[:, None]
         half_x, half_y = np.split(self.sides / 2, 2, axis=1)

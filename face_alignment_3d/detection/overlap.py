@@ -1,4 +1,4 @@
-"""How much boxes overlap, and dropping candidates of the same face. Boxes are (F, 4): x0, y0, x1, y1."""
+"""Overlap of boxes, and dropping candidates of the same face. Boxes are (F, 4): x0, y0, x1, y1."""
 
 import cv2
 import numpy as np
@@ -26,8 +26,10 @@ def intersection_over_smaller(
 def few_of_a_place(
     boxes: npt.NDArray[np.floating], scores: npt.NDArray[np.floating], *, overlap: float, most: int
 ) -> npt.NDArray[np.int64]:
-    """Indices of the boxes (F, 4) to keep, best score first: each overlaps fewer than ``most`` better ones
-    by more than ``overlap`` (intersection over union)."""
+    """Indices of the boxes (F, 4) to keep, best score first: at most ``most`` for each place.
+
+    Each overlaps fewer than ``most`` better ones by more than ``overlap`` (intersection over union).
+    """
     near = intersection_over_union(boxes, boxes) > overlap
     kept: list[int] = []
     for index in np.argsort(-scores, kind="stable"):

@@ -1,7 +1,7 @@
 """MTCNN's activations in a form that ONNX Runtime runs several times as fast on CPUs as its own PRelu.
 
-Its fast convolutions keep channels in blocks, and so do pooling, sums and ReLU beside them. PRelu does not:
-besides being slow itself, it makes whole maps be reordered before and after it.
+Its fast convolutions store channels in blocks, as do pooling, sums and ReLU. PRelu does not: it is slow
+itself, and whole maps must be reordered before and after it.
 """
 
 import torch
@@ -51,8 +51,8 @@ class _PReLU(nn.Module):
 class _PooledPReLU(nn.Module):
     """A convolution, PReLU and max pooling, in the order convolution, pooling, PReLU.
 
-    With a slope of at least 0, PReLU never falls and so can be exchanged with taking the largest. With one
-    below 0 it is the larger of x and a x, so these are pooled each by itself; the convolution makes both.
+    A PReLU with a slope of at least 0 is monotonic, so it may be applied after max pooling. With a slope a
+    below 0 it is the larger of x and a x; the convolution computes both, and each is pooled.
     """
 
     def __init__(self, convolution: nn.Conv2d, prelu: nn.PReLU, pool: nn.MaxPool2d) -> None:

@@ -20,17 +20,17 @@ FIELD: Final = 12
 _STRIDE: Final = 2
 """Pixels between two outputs of the first network."""
 _STEP: Final = 0.709
-"""From one scale to the next."""
+"""The ratio of one scale to the one before."""
 _BEYOND: Final = 4
-"""Pixels by which a field may lie outside the picture, where there is black: faces are cut by the border."""
+"""The pixels by which a field may reach beyond the picture, into black, to find faces cut by the border."""
 _LEAST_SIDE: Final = 8
-"""Of a picture; a face that is cut on both sides fills it."""
+"""The least side of a picture; a face that is cut on both sides fills it."""
 _PIECE: Final = 448
-"""Longest side of what lies on a canvas in one piece."""
+"""The longest side of a part of a picture that lies on a canvas in one piece."""
 _CANVAS_WIDTH: Final = 1024
 _MULTIPLE: Final = 64
 _MAX_PROPOSALS: Final = 4096
-"""Kept, best first: bounds time and memory on noise, which looks like faces everywhere."""
+"""The number of squares that are kept, best first: it bounds time and memory on noise, which gives many."""
 
 _Boxes = npt.NDArray[np.float64]
 _Proposal = Callable[[npt.NDArray[np.uint8]], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]

@@ -1,4 +1,4 @@
-"""What the aligner asks of a face detector."""
+"""The interface between the aligner and a face detector."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ class Detection:
     image where the face does."""
 
     score: float
-    """How sure the detector is, in [0, 1]."""
+    """The detector's certainty that this is a face, in [0, 1]."""
 
     roll: float = 0.0
-    """How far the head leans in the image plane, in radians, clockwise on screen; 0 where the detector does
-    not know. A rough value is enough: it levels the crop, so that the network sees the face upright."""
+    """The lean of the head in the image plane in radians, clockwise on screen; 0 where it is not known. A
+    rough value is enough: it levels the crop, so that the network sees the face upright."""
 
 
 @runtime_checkable
 class FaceDetector(Protocol):
     """Anything with this one method can find the faces for :class:`face_alignment_3d.FaceAligner3D`.
 
-    A detector whose boxes are drawn otherwise (with the forehead, say) converts them with a
+    A detector whose boxes have another extent (that include the forehead, for example) converts them with a
     :class:`face_alignment_3d.detection.calibration.BoxCalibration`. One that is used from several threads
     must allow that itself.
     """
@@ -42,8 +42,39 @@ class FaceDetector(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchFaceDetector(FaceDetector, Protocol):
+    """A detector that finds the faces of several photos sooner together than one by one.
+
+    The aligner hands it photos together where it has several; a detector without these two members is asked
+    photo by photo.
+    """
+
+    @property
+    def photos_at_a_time(self) -> int:
+        """The number of photos to hand over together; 1 where nothing is gained, as may be so on a CPU.
+
+        So many decoded photos are in memory at a time; large ones are fewer
+        (:data:`face_alignment_3d.photo_views.MOST_PIXELS`).
+        """
+        ...
+
+    def detect_batch(self, images_rgb: Sequence[npt.NDArray[np.uint8]], /) -> Sequence[Sequence[Detection]]:
+        """:meth:`detect` of each image; sizes may differ.
+
+        There may be more or fewer images than :attr:`photos_at_a_time`, and none. An exception may be due to
+        any image: :meth:`detect` is then called for each.
+        """
+        ...
+
+
+def photos_at_a_time(detector: FaceDetector) -> int:
+    """The number of photos, at least 1, that ``detector`` is to be given together."""
+    return max(1, detector.photos_at_a_time) if isinstance(detector, BatchFaceDetector) else 1
+
+
 class LazyDetector(ABC):
-    """A detector that loads its networks at the first use, unless it is told to before."""
+    """A detector that loads its networks at the first use, or by :meth:`load`."""
 
     @abstractmethod
     def load(self) -> None:

@@ -20,8 +20,9 @@ YUNET_BOXES: Final = CENTERFACE_BOXES
 
 
 class YuNetDetector:
-    """Finds upright faces with ``cv2.FaceDetectorYN`` (a :class:`face_alignment_3d.FaceDetector`); calls from
-    several threads wait for each other.
+    """Finds upright faces with ``cv2.FaceDetectorYN`` (a :class:`face_alignment_3d.FaceDetector`).
+
+    Calls from several threads wait for each other.
 
     ``model`` is the .onnx file. The photo is reduced until its longer side has at most ``max_side`` pixels;
     None searches it at full size. ``threshold``: the lowest score of a face that is returned, in [0, 1].

@@ -107,7 +107,7 @@ def _opacity(face: Face3D) -> npt.NDArray[np.float64]:
 
 
 def _hidden(face: Face3D) -> npt.NDArray[np.bool_]:
-    """(66,): True for landmarks that cannot be seen; all False where nobody knows."""
+    """(66,): True for landmarks that cannot be seen; all False where visibility is not known."""
     if face.visibility is None:
         return np.zeros(len(face.landmarks), np.bool_)
     return np.asarray(face.visibility) < VISIBLE_FROM

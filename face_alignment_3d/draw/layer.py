@@ -1,4 +1,4 @@
-"""An enlarged drawing, averaged down onto a picture: thin lines come out sharp, at sub-pixel places."""
+"""A drawing at several times the size, averaged down onto a picture: sharp thin lines at sub-pixel places."""
 
 import math
 from collections.abc import Sequence

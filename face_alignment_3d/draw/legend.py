@@ -1,4 +1,4 @@
-"""A scale that says what the colors of depth mean."""
+"""A scale that explains the colors of depth."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,7 +19,7 @@ _CAPITAL: Final = (1 / 48, 6.0)
 def draw_depth_legend(picture: npt.NDArray[np.uint8], faces: Sequence[Face3D] = ()) -> None:
     """Draws into the RGB ``picture`` (H, W, 3) a scale of the colors from near to far.
 
-    It stands in the corner where it covers least of ``faces``, and is left out of a picture that is too small
+    It is placed in the corner where it covers least of ``faces``, and left out of a picture that is too small
     for it (about 60 pixels).
     """
     share, least = _CAPITAL

@@ -24,7 +24,7 @@ _FACE_COLUMNS: Final = (
 def write_csv(
     path: str | os.PathLike[str], photos: Iterable[PhotoFaces], *, blendshapes: bool = False
 ) -> None:
-    """Writes one row a face to ``path``, in UTF-8 with a header, whole or not at all.
+    r"""Writes one row a face to ``path``, in UTF-8 with a header, whole or not at all.
 
     Columns: ``image``; ``face``, counted from 0 in each photo; ``score``, empty if the box was the caller's;
     ``x0, y0, x1, y1``, the box; then ``x_0`` to ``x_65``, ``y_...``, ``z_...``, the confidences
@@ -32,7 +32,7 @@ def write_csv(
     ``blendshapes`` adds a column for each of ARKit's blendshapes, under its name, with empty cells for
     what is not known. Photos without a face have no row. Units and signs are those of
     :class:`face_alignment_3d.face.Face3D`. Bytes of a file name that are not UTF-8 are written as escapes,
-    such as ``\\udce9``. Raises OSError when the folder is missing or cannot be written to.
+    such as ``\udce9``. Raises OSError when the folder is missing or cannot be written to.
     """
     with TableFile(path, ["image", "face", *_columns(blendshapes)]) as table:
         for photo in photos:

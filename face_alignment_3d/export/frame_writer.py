@@ -17,7 +17,7 @@ VIDEO_SCHEMA: Final = "face-alignment-3d-video/3"
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Facts on a video that files repeat, and options for their content."""
+    """Facts about a video that files repeat, and options for their content."""
 
     video: str
     """The video's path, or another name for it."""

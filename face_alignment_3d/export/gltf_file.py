@@ -21,7 +21,7 @@ _Float32 = npt.NDArray[np.float32]
 
 # glTF has y up and z towards the viewer.
 _AXES: Final = np.array([1.0, -1.0, -1.0])
-#: How many numbers :func:`head_values` gives.
+#: The number of values that :func:`head_values` returns.
 VALUES: Final = 7 + 3 * len(NAMES)
 _FLOAT, _UINT16 = 5126, 5123
 #: Half the size of the marker at each landmark, meters.
@@ -123,7 +123,7 @@ def write_glb(handle: BinaryIO, times: npt.NDArray[np.floating], values: npt.NDA
 
 
 class _Buffer:
-    """The binary part: its arrays, and what says where in it each one is."""
+    """The binary part of a .glb: its arrays, and the descriptions of their places in it."""
 
     def __init__(self) -> None:
         self.length = 0
@@ -188,14 +188,14 @@ def _animation(
         moved.append((node, "translation", values[:, first : first + 3], "VEC3"))
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
-    for node, path, values, kind in moved:
+    for node, path, column, kind in moved:
         channels.append({"sampler": len(samplers), "target": {"node": node, "path": path}})
-        samplers.append({"input": clock, "output": buffer.add(values, kind), "interpolation": "LINEAR"})
+        samplers.append({"input": clock, "output": buffer.add(column, kind), "interpolation": "LINEAR"})
     return {"name": "face", "samplers": samplers, "channels": channels}
 
 
 def _continuous(quaternions: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """(T, 4) with signs chosen so that each is the nearer of its two forms to the one before."""
+    """(T, 4) quaternions with signs chosen such that each is near the one before."""
     turned = np.sum(quaternions[1:] * quaternions[:-1], axis=1) < 0
     signs = np.cumprod(np.concatenate([[1.0], np.where(turned, -1.0, 1.0)]))
     return np.asarray(quaternions * signs[:, None])

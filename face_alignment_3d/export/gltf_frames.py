@@ -13,8 +13,9 @@ from face_alignment_3d.export.track_files import TrackFiles
 
 
 class GltfFrameWriter:
-    """A .glb a track, as of :func:`face_alignment_3d.export.write_gltf`, animated by the video's time stamps,
-    with a key for each frame in which the face is seen and has a pose.
+    """An animated .glb for each track, as of :func:`face_alignment_3d.export.write_gltf`.
+
+    There is a key for each frame in which the face is seen and has a pose, at the video's time stamp.
 
     Time 0 is that of the video's first frame, so that the tracks of a video go together. The format has times
     in single precision: of frames whose times are equal then, after hours of a fast video, the first counts.

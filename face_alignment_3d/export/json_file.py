@@ -31,10 +31,10 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
     """The photo's faces as what :mod:`json` takes; docs/exports.md describes the schema.
 
     ``landmarks`` are rows [x, y, z] in the order of ``markup.points``, ``box`` is [x0, y0, x1, y1], and
-    ``score`` is null when the box was the caller's; ``pose`` and ``measures`` are null for landmarks
-    without a pose; ``blendshapes`` are null where they were not asked for, and each is null where it is not
-    known; ``visibility`` is null where the weights do not tell. Landmarks, confidence, visibility and box
-    give back the exact float32.
+    ``score`` is null when the box was the caller's; ``pose`` and ``measures`` are null for landmarks without
+    a pose; ``blendshapes`` are null where they were not asked for, and each is null where it is not known;
+    ``visibility`` is null where the weights do not predict it. Reading landmarks, confidence, visibility and
+    box as float32 gives exactly the values written.
     """
     return {
         "schema": SCHEMA,
@@ -47,19 +47,23 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
     }
 
 
-def write_json(path: str | os.PathLike[str], photo: PhotoFaces) -> None:
-    """Writes :func:`to_json` to ``path``, in UTF-8, whole or not at all.
-
-    Bytes of a file name that are not UTF-8 are written as escapes, such as ``\\udce9``, which :mod:`json`
-    reads back. Raises OSError when the folder is missing or cannot be written to.
-    """
+def json_text(photo: PhotoFaces) -> str:
+    """:func:`to_json` as the text of a file, with a line for each face."""
     content = to_json(photo)
     # A face a line: the file can be read by eye and compared line by line, yet stays small.
     faces = ",\n".join("    " + json.dumps(face, allow_nan=False) for face in content.pop("faces"))
     head = json.dumps(content, indent=2, ensure_ascii=False)
     listing = f"[\n{faces}\n  ]" if faces else "[]"
-    text = f'{head[:-2]},\n  "faces": {listing}\n}}\n'
-    write_atomically(Path(path), text.encode("utf-8", "backslashreplace"))
+    return f'{head[:-2]},\n  "faces": {listing}\n}}\n'
+
+
+def write_json(path: str | os.PathLike[str], photo: PhotoFaces) -> None:
+    r"""Writes :func:`to_json` to ``path``, in UTF-8, whole or not at all.
+
+    Bytes of a file name that are not UTF-8 are written as escapes, such as ``\udce9``, which :mod:`json`
+    reads back. Raises OSError when the folder is missing or cannot be written to.
+    """
+    write_atomically(Path(path), json_text(photo).encode("utf-8", "backslashreplace"))
 
 
 class JsonFrameWriter:

@@ -32,7 +32,7 @@ _NOMINAL_RATES: Final = (
     *(24 / 1.001, 24.0, 25.0, 30 / 1.001, 30.0, 48 / 1.001, 48.0, 50.0),
     *(60 / 1.001, 60.0, 90.0, 100.0, 120 / 1.001, 120.0, 240 / 1.001, 240.0),
 )
-#: How far, relatively, an average rate may be from its nominal one.
+#: The largest relative difference of an average rate from its nominal one.
 _RATE_TOLERANCE: Final = 0.005
 #: Seconds by which rounding to milliseconds moves the difference of two time stamps, and share of a frame
 #: that is rounding in any case.
@@ -42,13 +42,15 @@ _FRAME_ROUNDING: Final = 0.02
 
 @dataclass(frozen=True, eq=False)
 class LiveLinkFrame:
-    """One row of the file. Raises ValueError for blendshapes that ARKit does not have or outside [0, 1], and
-    for a time below 0."""
+    """One row of the file.
+
+    Raises ValueError for blendshapes that ARKit does not have or outside [0, 1], and for a time below 0.
+    """
 
     blendshapes: Mapping[str, float] | None = None
-    """ARKit's name -> value in [0, 1]. What is missing or NaN is not known, and written as 0; None: all."""
+    """ARKit's name -> value in [0, 1]. Missing and NaN values are written as 0, and so is all of None."""
     pose: HeadPose | None = None
-    """The head's; None writes 0."""
+    """The head's pose; None writes 0."""
     time: float | None = None
     """Seconds from the start, for ``Timecode``; None counts rows."""
 
@@ -81,8 +83,10 @@ def write_live_link_csv(
 
 
 class LiveLinkFrameWriter:
-    """A table for each track, as of :func:`write_live_link_csv`: a row for each frame in which the face is
-    seen and has a pose. ``Timecode`` counts from the first frame of the video.
+    """A table for each track, as of :func:`write_live_link_csv`.
+
+    It has a row for each frame in which the face is seen and has a pose. ``Timecode`` counts from the first
+    frame of the video.
     """
 
     ENDING: Final = ".livelink.csv"
@@ -139,7 +143,7 @@ def _row(frame: LiveLinkFrame, *, index: int, rate: float) -> list[str]:
 
 
 def _frame_number(seconds: float, rate: float) -> float:
-    """The frames of ``rate`` before ``seconds``; whole where only rounding keeps it from being so."""
+    """The number of frames of ``rate`` before ``seconds``; rounded to a whole number where it is near one."""
     number = seconds * rate
     rounding = min(_STAMP_ROUNDING * rate + _FRAME_ROUNDING, 0.45)
     return float(round(number)) if abs(number - round(number)) <= rounding else number

@@ -1,4 +1,4 @@
-"""What a result file says of one photo."""
+"""The content of a result file for one photo."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class PhotoFaces:
     """The faces of one photo."""
 
     image: str
-    """The photo's path, or whatever else tells it from the others."""
+    """The photo's path, or another name for it."""
     height: int
     """Of the upright photo, in pixels."""
     width: int
@@ -50,7 +50,7 @@ def visibility_cells(face: Face3D) -> list[float | str]:
 
 
 def pose_of(face: Face3D) -> HeadPose | None:
-    """The face's pose; None where the landmarks have none, which must not keep a file from being written."""
+    """The face's pose; None where the landmarks have none, so that the rest can still be written."""
     try:
         return face.pose
     except LandmarksError:

@@ -10,10 +10,10 @@ from face_alignment_3d.atomic import PartFile
 
 
 class TableFile:
-    """Rows under ``columns`` in UTF-8, at ``path`` when :meth:`finish` is called.
+    r"""Rows under ``columns`` in UTF-8, at ``path`` when :meth:`finish` is called.
 
     A context manager that removes an unfinished file. Bytes of a name that are not UTF-8 are written as
-    escapes, such as ``\\udce9``. Raises OSError when the folder is missing or cannot be written to.
+    escapes, such as ``\udce9``. Raises OSError when the folder is missing or cannot be written to.
     """
 
     def __init__(self, path: str | os.PathLike[str], columns: Sequence[str]) -> None:

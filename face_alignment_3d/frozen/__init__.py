@@ -1,8 +1,8 @@
-"""What PyInstaller needs to know to put this library into an application."""
+"""Support for PyInstaller: applications that contain this library find its data files."""
 
 from pathlib import Path
 
 
 def hook_folders() -> list[str]:
-    """Where PyInstaller finds the hook; an entry point of the group ``pyinstaller40``."""
+    """The folders of PyInstaller hooks; an entry point of the group ``pyinstaller40``."""
     return [str(Path(__file__).parent)]

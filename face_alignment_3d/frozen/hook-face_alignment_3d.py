@@ -1,5 +1,7 @@
-"""PyInstaller's hook: embedded weights, their manifest, the default detector's weights, and the modules that
-are imported by name."""
+"""PyInstaller's hook: adds the data files and the modules that are imported by name.
+
+The data files are the embedded weights, their manifest and the default detector's weights.
+"""
 
 from PyInstaller.utils.hooks import can_import_module, collect_data_files, collect_submodules
 

@@ -13,6 +13,7 @@ def conv_norm(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn
 
 
 def conv_norm_relu(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """:func:`conv_norm` and a ReLU."""
     return nn.Sequential(*conv_norm(inputs, outputs, kernel, stride), nn.ReLU(inplace=True))
 
 
@@ -44,6 +45,7 @@ class BasicBlock(nn.Module):
         self.shortcut: nn.Module = nn.Identity() if same else conv_norm(inputs, outputs, 1, stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, inputs, h, w) -> (B, outputs, h / stride, w / stride)."""
         return torch.relu(self.residual(x) + self.shortcut(x))
 
 

@@ -16,7 +16,7 @@ _RGB_STD = (0.229, 0.224, 0.225)
 
 
 class Landmarks2D(NamedTuple):
-    """What the first two parts of the cascade say."""
+    """The results of the first two parts of the cascade."""
 
     detection_logits: torch.Tensor
     """(B, N, h, w)"""
@@ -27,7 +27,7 @@ class Landmarks2D(NamedTuple):
     points: torch.Tensor
     """(B, N, 2): x, y in crop pixels."""
     features: torch.Tensor
-    """(B, F, h, w): what the heatmaps were made of."""
+    """(B, F, h, w): the features from which the heatmaps were computed."""
 
 
 class Cascade(nn.Module):
@@ -58,10 +58,10 @@ class Cascade(nn.Module):
         )
 
     def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """(B, 3, S, S) RGB crops in [0, 255] -> points (B, N, 3) in crop pixels, confidence (B, N) in [0, 1]
-        and, where the cascade has that part, visibility (B, N) in [0, 1].
+        """(B, 3, S, S) RGB crops in [0, 255] -> points, confidence and, where predicted, visibility.
 
-        Raises ValueError for crops of another shape; S is the geometry's ``input_size``.
+        Points are (B, N, 3) in crop pixels, confidence and visibility (B, N) in [0, 1]. Raises ValueError for
+        crops of another shape; S is the geometry's ``input_size``.
         """
         side = self.geometry.input_size
         if crops.ndim != 4 or crops.shape[1:] != (3, side, side):
@@ -96,7 +96,7 @@ class Cascade(nn.Module):
         return Landmarks2D(detection_logits, heatmaps, distribution, points, refined)
 
     def regress_depth(self, image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        """z (B, N) in crop pixels, zero mean, of points (B, N, 2) on a normalized image (B, 3, S, S)."""
+        """The z (B, N), in crop pixels, zero mean, of points (B, N, 2) on a normalized image (B, 3, S, S)."""
         geometry = self.geometry
         gaussians = heatmap.render_gaussians(
             rescale(points, 1 / geometry.depth_stride),
@@ -109,7 +109,7 @@ class Cascade(nn.Module):
     def visibility_logits(self, landmarks_2d: Landmarks2D, z: torch.Tensor) -> torch.Tensor:
         """(B, N) of a cascade that has that part, for ``z`` (B, N) in crop pixels.
 
-        Points are taken as they are: to say what can be seen does not move them.
+        No gradient goes back to the points: learning visibility does not move them.
         """
         if self.visibility is None:
             raise ValueError("this cascade has no part that tells which landmarks can be seen")
@@ -120,9 +120,9 @@ class Cascade(nn.Module):
         return logits.float()
 
     def confidence(self, landmarks_2d: Landmarks2D) -> torch.Tensor:
-        """(B, N) in [0, 1]: how far both stages agree on each point.
+        """(B, N) in [0, 1]: the agreement of both stages on each point.
 
-        The probability that the detection gives the place which the regression chose, times the share of the
+        The detection's probability at the point that the regression chose, times the share of the
         regression's own map within two standard deviations of it.
         """
         geometry = self.geometry

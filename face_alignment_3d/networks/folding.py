@@ -23,10 +23,10 @@ def fold_batch_norms(network: nn.Module) -> None:
     if network.training:
         raise ValueError("batch norms can only be folded in eval mode; call network.eval() first")
     for name, child in list(network.named_children()):
-        if isinstance(child, nn.Sequential):
-            child = _folded_sequence(child)
-            setattr(network, name, child)
-        fold_batch_norms(child)
+        folded = _folded_sequence(child) if isinstance(child, nn.Sequential) else child
+        if folded is not child:
+            setattr(network, name, folded)
+        fold_batch_norms(folded)
     for convolution_name, norm_name in _NAMED_PAIRS:
         convolution, norm = getattr(network, convolution_name, None), getattr(network, norm_name, None)
         if isinstance(convolution, _Convolution) and isinstance(norm, nn.BatchNorm2d):

@@ -28,15 +28,18 @@ class CascadeGeometry:
     regression_std: float
     """Standard deviation of the Gaussians that the regression learns."""
     decoding: Literal["softmax", "peak"]
-    """Whether heatmaps are logits of a distribution, or freely regressed maps, read around their peak."""
+    """"softmax" for heatmaps that are logits of a distribution, "peak" for freely regressed maps that are
+    read around their peak."""
 
     @property
     def heatmap_size(self) -> tuple[int, int]:
+        """Height and width of the heatmaps, in cells."""
         side = self.input_size // self.heatmap_stride
         return side, side
 
     @property
     def depth_size(self) -> tuple[int, int]:
+        """Height and width of the Gaussians that the Z network sees, in cells."""
         side = self.input_size // self.depth_stride
         return side, side
 

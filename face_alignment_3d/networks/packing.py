@@ -16,7 +16,7 @@ _OPERATIONS: Final = ("_convolution_pointwise", "_reorder_convolution_weight")
 
 
 def can_pack() -> bool:
-    """Whether this build of torch has oneDNN, and in it what :func:`pack_convolutions` needs."""
+    """True if this build of torch has oneDNN, with the operations that :func:`pack_convolutions` needs."""
     built_in: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return built_in and all(hasattr(torch.ops.mkldnn, name) for name in _OPERATIONS)
 
@@ -27,8 +27,8 @@ def pack_convolutions(network: nn.Module, example: torch.Tensor) -> None:
     ``example`` is an input of the network like those to come, of one item: weights are laid out for the sizes
     that each convolution sees with it. Other sizes, and any batch, give right results as well.
 
-    The network computes the same function, up to rounding, and does nothing else any more: it cannot be
-    saved, moved, converted or trained, and takes 32-bit tensors on the CPU. So this comes last.
+    The network computes the same function, up to rounding, but can no longer be saved, moved, converted or
+    trained, and takes 32-bit tensors on the CPU only. So this step comes last.
 
     Raises ValueError for a network in training mode and RuntimeError where :func:`can_pack` says no.
     """
@@ -68,9 +68,10 @@ def _replace(network: nn.Module, sizes: dict[nn.Module, list[int]]) -> None:
     before: nn.Module | None = None
     for name, child in list(network.named_children()):
         if isinstance(child, nn.Conv2d) and child in sizes:
-            child = PackedConvolution(child, sizes[child])
-            setattr(network, name, child)
-        elif isinstance(network, nn.Sequential) and isinstance(child, nn.ReLU):
+            before = PackedConvolution(child, sizes[child])
+            setattr(network, name, before)
+            continue
+        if isinstance(network, nn.Sequential) and isinstance(child, nn.ReLU):
             if isinstance(before, PackedConvolution):
                 before.activation = "relu"
                 setattr(network, name, nn.Identity())
@@ -80,7 +81,7 @@ def _replace(network: nn.Module, sizes: dict[nn.Module, list[int]]) -> None:
 
 
 class PackedConvolution(nn.Module):
-    """What a convolution computes for inputs of ``size``, (1, C, height, width), fastest."""
+    """A convolution prepared for inputs of ``size``, (1, C, height, width), for which it is fastest."""
 
     weight: torch.Tensor
     bias: torch.Tensor | None
@@ -101,6 +102,7 @@ class PackedConvolution(nn.Module):
         _operation()  # Made here rather than in the first forward, so that what it warns of comes here.
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, h, w) -> the output of the convolution, and of the ReLU behind it."""
         return _operation()(x, self.weight, self.bias, *self._how, self.activation)
 
 

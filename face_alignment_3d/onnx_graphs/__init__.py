@@ -1,1 +1,1 @@
-"""ONNX graphs of the networks: making them (with torch), naming and finding them (without)."""
+"""ONNX graphs of the networks: making them needs torch; naming and finding them does not."""

@@ -39,7 +39,7 @@ def cascade_graph_file(weights: Path) -> Graph:
 
 
 def graph_folder() -> Path:
-    """Where ONNX files are kept: below ``$FACE_ALIGNMENT_3D_HOME`` if set, else in the user's cache."""
+    """The folder of ONNX files: below ``$FACE_ALIGNMENT_3D_HOME`` if set, else in the user's cache."""
     folder = home_directory(os.environ) or cache_directory()
     if folder is None:
         raise BackendError(
@@ -50,7 +50,7 @@ def graph_folder() -> Path:
 
 
 def made_once(file: Path, make: Callable[[], bytes], *, command: str) -> Graph:
-    """``file``, filled with what ``make`` returns if it is not there yet or not what it was.
+    """``file``, written with the result of ``make`` if it is missing or its content has changed.
 
     Its SHA-256 lies beside it in ``<file>.sha256``; a file that does not agree with it, or has none, is made
     again. Where the folder cannot be written to, a warning says so and the bytes are returned instead.

@@ -25,7 +25,7 @@ VISIBILITY = "visibility"
 
 
 class _CascadeGraph(nn.Module):
-    """What the graph computes: the cascade with the layout and the types of its users."""
+    """The module that becomes the graph: the cascade, with the layout and types of inputs and outputs."""
 
     def __init__(self, cascade: Cascade) -> None:
         super().__init__()
@@ -44,8 +44,8 @@ class _CascadeGraph(nn.Module):
 def cascade_graph(weights: Path) -> bytes:
     """The ONNX file of the cascade in a weight file, as :func:`cascade_to_onnx` writes it.
 
-    The metadata has all that the weight file says of itself (preset, geometry, markup, coordinates), the
-    SHA-256 of that file and the version of the library.
+    The metadata has that of the weight file (preset, geometry, markup, coordinates), the SHA-256 of that file
+    and the version of the library.
 
     Raises :class:`WeightsError` for a weight file that cannot be loaded and :class:`BackendError` where the
     packages that write ONNX are not installed.
@@ -66,7 +66,9 @@ def cascade_graph(weights: Path) -> bytes:
 
 
 def cascade_to_onnx(cascade: Cascade, *, metadata: Mapping[str, str]) -> bytes:
-    """A cascade in eval mode as one graph, by torch's exporter, with 32-bit weights inside. In the graph:
+    """A cascade in eval mode as one graph, by torch's exporter, with 32-bit weights inside.
+
+    Inputs and outputs of the graph:
 
     - input ``crops``: (batch, S, S, 3) uint8 RGB, any batch; S is the geometry's ``input_size``;
     - outputs, float32: ``points`` (batch, N, 2) x, y and ``z`` (batch, N) in crop pixels, ``confidence``

@@ -1,4 +1,4 @@
-"""What the library's ONNX files say of themselves; needs neither torch nor onnx."""
+"""The metadata of the library's ONNX files; needs neither torch nor onnx."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ from face_alignment_3d.errors import WeightsError
 
 CASCADE_FORMAT: Final = "face-alignment-3d onnx cascade"
 DETECTOR_FORMAT: Final = "face-alignment-3d onnx mtcnn"
+SCOUT_FORMAT: Final = "face-alignment-3d onnx scout"
 
 #: Raised when inputs or outputs change, or the graph is written in another way: files of other versions are
 #: refused, and the cache makes new ones.

@@ -13,7 +13,7 @@ _CHANNELS = 1
 
 
 def merge_concatenations(graph: "onnx.GraphProto") -> None:
-    """Lets a concatenation of channels that only feeds another one be part of that, which saves a copy."""
+    """Merges a concatenation of channels that only feeds another one into that, which saves a copy."""
     nodes = {node.output[0]: node for node in graph.node if _joins_channels(node)}
     uses = [name for node in graph.node for name in node.input] + [value.name for value in graph.output]
     inner = {name for name in nodes if uses.count(name) == 1}
@@ -32,7 +32,7 @@ def merge_concatenations(graph: "onnx.GraphProto") -> None:
 
 
 def align_channels(graph: "onnx.GraphProto") -> None:
-    """Gives convolutions of concatenated channels a multiple of 4 of them.
+    """Pads the inputs of convolutions of concatenated channels to a multiple of 4 channels.
 
     The first channels of the last part are repeated, with weights of 0: no value of theirs reaches the
     result, as long as they are finite.

@@ -1,4 +1,4 @@
-"""Where a head is and how it is turned, what a face is without that, and what can be measured on it."""
+"""Head pose, canonical points (landmarks without pose and scale), and measures of a face."""
 
 from face_alignment_3d.pose.camera import Camera
 from face_alignment_3d.pose.head_pose import HeadPose, canonical_points, estimate_pose

@@ -1,4 +1,4 @@
-"""A pinhole camera: what turns camera coordinates into pixels."""
+"""A pinhole camera: maps camera coordinates to pixels."""
 
 import math
 from dataclasses import dataclass, replace
@@ -20,9 +20,9 @@ class Camera:
     fy: float
     """Focal length in pixel heights."""
     cx: float
-    """Where the optical axis meets the image: x in pixels."""
+    """The x of the principal point, in pixels."""
     cy: float
-    """Where the optical axis meets the image: y in pixels."""
+    """The y of the principal point, in pixels."""
     width: int
     """Of the image, pixels."""
     height: int

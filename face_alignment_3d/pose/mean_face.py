@@ -1,4 +1,4 @@
-"""The mean face that poses are measured against, and how far each of its points is to be trusted.
+"""The mean face that poses are measured against, and the weights of its points.
 
 The points are those of ICT-FaceKit's neutral face (Li et al., "Learning Formation of Physically-Based Face
 Attributes", CVPR 2020; MIT license, Copyright (c) 2020 USC Institute for Creative Technologies, in

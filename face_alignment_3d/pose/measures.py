@@ -1,4 +1,4 @@
-"""A few plain numbers of a face: how open its eyes and mouth are, how far apart its eyes."""
+"""Measures of a face: openness of the eyes and the mouth, distance between the eyes."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +19,7 @@ _MOUTH_CORNERS: Final = (48, 54)
 
 @dataclass(frozen=True)
 class FaceMeasures:
-    """Distances are taken in 3D, so that turning the head does not change them."""
+    """Measures of a face. Distances are taken in 3D, so that turning the head does not change them."""
 
     right_eye_openness: float
     """Mean gap between the subject's right lids over the width of that eye: 0 is shut, about 0.3 is open."""

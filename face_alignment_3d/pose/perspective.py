@@ -16,7 +16,7 @@ from face_alignment_3d.pose.rotation import Angles, angles_of, quaternion_of
 #: The mean distance between the pupils of adults.
 MEAN_INTERPUPILLARY_MM: Final = 63.0
 
-#: Which way the axes of camera and head point; see :meth:`PerspectivePose.model_view`.
+#: The directions of the axes of camera and head; see :meth:`PerspectivePose.model_view`.
 Convention: TypeAlias = Literal["opencv", "opengl", "unity"]
 
 # What OpenCV's x, y, z are multiplied by.
@@ -43,14 +43,14 @@ class PerspectivePose:
     """(3,): where the canonical origin, midway between the outer eye corners, lies before the camera; mm."""
 
     millimeters_per_unit: float
-    """How large a canonical unit is, by the assumed distance between the pupils."""
+    """The size of a canonical unit, from the assumed distance between the pupils."""
 
     points_canonical: npt.NDArray[np.float64]
     """(66, 3): the landmarks without pose, scale and perspective; :meth:`project` gives their x, y back. They
     differ from ``Face3D.points_canonical`` by the perspective, the more the nearer the face."""
 
     camera: Camera
-    """What the pose holds for."""
+    """The camera that the pose refers to."""
 
     @property
     def angles(self) -> Angles:
@@ -112,10 +112,10 @@ def solve_perspective(
 ) -> PerspectivePose:
     """The pose before ``camera`` of 66 landmarks (66, 3) in the image frame.
 
-    The mean face is laid over the landmarks as the camera would see it. For a head of its shape x and y
-    decide, and the pose is exact at any distance; the less they fit the mean face, the more z counts, too.
-    Each landmark is then put on the ray that its pixel is seen along, as far out as its z says. They project
-    onto the landmarks exactly.
+    The mean face is fitted to the landmarks as the camera would see it. For a head of the mean face's shape,
+    x and y determine the pose, which is exact at any distance; the worse they fit the mean face, the more z
+    counts, too. Each landmark is then placed on the ray of its pixel at the depth that its z gives, so the
+    points project onto the landmarks exactly.
 
     A photo does not show how large a head is: distances scale with ``interpupillary_mm``, the distance
     between the eyes' centers of the mean face as it lies over this one. A head of another size is as much
@@ -152,7 +152,7 @@ def landmarks_metric(
 
 
 def millimeters_per_unit(interpupillary_mm: float = MEAN_INTERPUPILLARY_MM) -> float:
-    """How large a canonical unit is on a head whose pupils are ``interpupillary_mm`` apart.
+    """The size of a canonical unit on a head whose pupils are ``interpupillary_mm`` apart.
 
     Raises ValueError unless that is a positive distance.
     """
@@ -162,7 +162,7 @@ def millimeters_per_unit(interpupillary_mm: float = MEAN_INTERPUPILLARY_MM) -> f
 
 
 def _eye_distance(points: npt.NDArray[np.float64]) -> float:
-    """Between the centers of the eyes, (66, 3) points."""
+    """The distance between the centers of the eyes of (66, 3) points."""
     right, left = (points[list(GROUPS[f"{side}_eye"])].mean(axis=0) for side in ("right", "left"))
     return float(np.linalg.norm(left - right))
 

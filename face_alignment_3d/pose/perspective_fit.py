@@ -1,4 +1,4 @@
-"""Laying the mean face over landmarks that a camera with perspective saw."""
+"""Fitting the mean face to landmarks under perspective."""
 
 from typing import Final, NamedTuple
 
@@ -12,7 +12,7 @@ from face_alignment_3d.pose.mean_face import MEAN_FACE, RIGID_WEIGHTS
 
 Floats = npt.NDArray[np.float64]
 
-#: How far z of a point lies from the mean face's, in canonical units. On ICT-FaceKit's heads of random
+#: The standard deviation of z from the mean face's, in canonical units. On ICT-FaceKit's heads of random
 #: identity and expression, with noise of 0 or 1.5 % of the face on each point, this gave the least error of
 #: rotation among 0.03, 0.06, 0.1 and 0.2.
 _Z_DEVIATION: Final = 0.03
@@ -22,7 +22,7 @@ _SHARES: Final = RIGID_WEIGHTS / RIGID_WEIGHTS.sum()
 
 
 class PerspectiveFit(NamedTuple):
-    """Where the mean face lies before the camera, in canonical units."""
+    """The pose of the mean face in the camera frame, in canonical units."""
 
     rotation: Floats
     """(3, 3), from the canonical frame to the camera's."""
@@ -33,12 +33,15 @@ class PerspectiveFit(NamedTuple):
 
 
 def fit_perspective(landmarks: Floats, orthographic: HeadPose, camera: Camera) -> PerspectiveFit:
-    """The mean face as ``camera`` would see it most like ``landmarks`` (66, 3).
+    """Fits the mean face, as ``camera`` sees it, to ``landmarks`` (66, 3) in the image frame.
 
     First by x and y alone, which is exact for a head of the mean face's shape at any distance. Then z joins
-    in, which tells how a head of another shape is turned better than x and y do: the less these two fit the
-    mean face, the more z counts. z is that of a scaled orthographic view. Near the camera such a view shows a
-    head turned by some degrees: by those by which it turns the mean face there, which are taken off.
+    in, which shows the turn of a head of another shape better than x and y do: the worse these two fit the
+    mean face, the more z counts.
+
+    z is that of a scaled orthographic view. Near the camera, such a view shows the head turned by some
+    degrees. The same view of the mean face is turned by as much, so that turn is measured there and
+    subtracted.
 
     Raises :class:`LandmarksError` when the face would reach behind the camera.
     """
@@ -90,8 +93,11 @@ def fit_perspective(landmarks: Floats, orthographic: HeadPose, camera: Camera) -
 
 
 def _orthographic_depth(points: Floats, rotation: Floats, camera: Camera) -> tuple[Floats, float]:
-    """The direction (3,), in the camera frame, along which z of a scaled orthographic fit to the pixels of
-    the mean face grows, and its pixels per canonical unit. ``points`` is the mean face before the camera."""
+    """The direction in which z of a scaled orthographic fit to the mean face's pixels grows, and its scale.
+
+    The direction is (3,), in the camera frame; the scale in pixels per canonical unit. ``points`` are the
+    mean face in the camera frame.
+    """
     design = np.column_stack([MEAN_FACE, np.ones(len(MEAN_FACE))])
     affine = np.linalg.lstsq(design, camera.project(points), rcond=None)[0][:3].T
     u, scales, vt = np.linalg.svd(affine, full_matrices=False)

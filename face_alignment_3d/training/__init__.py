@@ -1,1 +1,1 @@
-"""The code that trains the released weights. It imports the library and never copies it."""
+"""The code that trains the released weights. It imports the library, and is never imported by it."""

@@ -1,4 +1,4 @@
-"""Faces in videos and live pictures: stable identities and calm landmarks. docs/video.md is the guide."""
+"""Faces in videos and live pictures: stable identities and smooth landmarks. docs/video.md is the guide."""
 
 from face_alignment_3d.video.alignment import FrameAligner
 from face_alignment_3d.video.config import TrackerConfig

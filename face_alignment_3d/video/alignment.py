@@ -1,4 +1,4 @@
-"""Alignment of faces whose placement is roughly known, heads that lean included."""
+"""Alignment of faces at expected placements, leaning heads included."""
 
 import math
 from collections.abc import Sequence
@@ -50,11 +50,11 @@ class Placement:
     box: npt.NDArray[np.float32]
     """(4,): the box around it, in image pixels."""
     roll: float
-    """How far the head leans, in radians, clockwise on screen."""
+    """The lean of the head in radians, clockwise on screen."""
 
 
 def roll_of(face: Face3D, *, otherwise: float = 0.0) -> float:
-    """How far the head leans, in radians, clockwise on screen; ``otherwise`` where none can tell."""
+    """The lean of the head in radians, clockwise on screen; ``otherwise`` where it cannot be determined."""
     try:
         return math.radians(face.pose.roll)
     except LandmarksError:
@@ -87,7 +87,7 @@ def align_at(
 
 
 def _leveled(placement: Placement) -> tuple[Crop, npt.NDArray[np.float32]]:
-    """A window in which the head is upright, and the face's box in it."""
+    """A window of the image in which the head is upright, and the face's box in it."""
     x0, y0, x1, y1 = (float(v) for v in placement.box)
     side = max(x1 - x0, y1 - y0) * _SURROUNDINGS
     size = max(1, min(math.ceil(side), _LARGEST_COPY))

@@ -50,7 +50,7 @@ def match(costs: Sequence[Sequence[float | None]]) -> list[tuple[int, int]]:
 def tracks_behind_others(
     boxes: Sequence[Box], misfit: Callable[[int], float], config: TrackerConfig
 ) -> list[int]:
-    """The tracks to be lost, since another one is on the same face and fits it better.
+    """The tracks to be marked as lost, since another track is on the same face and fits it better.
 
     Where a face goes behind another, both tracks end on the one in front. ``boxes`` are those of the faces,
     ``misfit`` says how badly a track's own face fits it.
@@ -65,7 +65,7 @@ def tracks_behind_others(
 
 
 def uncross(boxes: Sequence[Box], similarity: Similarity, config: TrackerConfig) -> list[int]:
-    """Each track's face. Faces in each other's way may have been mixed up; similarities tell.
+    """Assigns faces to tracks again, by similarity, where faces that overlap may have been mixed up.
 
     ``boxes`` are those of the faces, of which each track had the one of its own index.
     """
@@ -83,10 +83,10 @@ def uncross(boxes: Sequence[Box], similarity: Similarity, config: TrackerConfig)
 
 @dataclass(frozen=True)
 class DetectionMatch:
-    """Tracked faces and detections, by index."""
+    """The result of matching tracked faces and detections, by index."""
 
     confirmed: list[tuple[int, int]]
-    """(tracked face, detection of it)."""
+    """Pairs (tracked face, detection of it)."""
     unconfirmed: list[int]
     """Tracked faces of doubtful confidence that were not detected."""
     unmatched: list[int]
@@ -117,12 +117,12 @@ def match_detections(
 
 @dataclass(frozen=True)
 class ReturnCandidate:
-    """A lost track that a detection may be of."""
+    """A lost track, as the possible identity of a detection."""
 
     distance: float
-    """Of the detection from where the face may be, in [0, 1]."""
+    """The distance of the detection from where the face may be, in [0, 1]."""
     similarity: float
-    """In [-1, 1]."""
+    """The similarity of the embeddings, in [-1, 1]."""
     lost_for: float
     """Seconds since it was lost."""
     doubted_for: float
@@ -131,10 +131,10 @@ class ReturnCandidate:
 
 @dataclass(frozen=True)
 class Reidentification:
-    """Lost tracks and detections, by index."""
+    """The result of matching lost tracks and detections, by index."""
 
     returned: list[tuple[int, int]]
-    """(lost track, detection of it)."""
+    """Pairs (lost track, detection of it)."""
     waiting: set[int]
     """Detections that are not to be new tracks yet, since they may be of a lost one."""
     doubted: set[int]
@@ -147,10 +147,10 @@ def reidentify(
     num_lost: int,
     config: TrackerConfig,
 ) -> Reidentification:
-    """Lost tracks that detections are of.
+    """Matches detections with the lost tracks that they may be of.
 
-    ``candidates`` are, for each detection, the lost tracks that it may be of; ``covered`` says whether
-    something may be in its way; ``num_lost`` is the number of lost tracks.
+    ``candidates`` are, for each detection, the lost tracks that it may be of; ``covered`` is True for
+    detections that something may partly hide; ``num_lost`` is the number of lost tracks.
     """
     costs: list[list[float | None]] = [[None] * len(candidates) for _ in range(num_lost)]
     waiting: set[int] = set()

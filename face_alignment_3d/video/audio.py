@@ -1,4 +1,4 @@
-"""The audio of one video in another."""
+"""Copying the audio of one video into another."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -26,9 +26,9 @@ class Audio:
 
     ``container_format`` is FFmpeg's name of the output's, ``start`` the seconds that are subtracted from time
     stamps. The video is opened a second time, so that damage in one track does not keep the other back.
-    Nothing that is wrong with audio raises an error: time stamps that do not rise are repaired, codecs and
-    rates that the container does not take are encoded anew, and the rest is left out. :attr:`warnings` has a
-    sentence on each repair and loss.
+    Faults in the audio raise no error: time stamps that do not rise are repaired, codecs and rates that the
+    container does not take are encoded anew, and the rest is left out. :attr:`warnings` has a sentence on
+    each repair and loss.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Audio:
         self._next = next(self._packets, None)
 
     def copy_until(self, time: float) -> None:
-        """Copies what is heard before ``time``, in seconds of the source."""
+        """Copies the audio before ``time``, in seconds of the source."""
         while self._tracks and self._next is not None and _time_of(self._next) < time:
             packet = self._next
             track = self._tracks.get(packet.stream_index)
@@ -83,7 +83,7 @@ class Audio:
             self._input.close()
 
     def _guarded(self, track: "_CopiedTrack | _EncodedTrack", act: Callable[[], None]) -> None:
-        """Where ``act`` fails, the track ends there."""
+        """Calls ``act`` for a track, which ends there if that fails."""
         try:
             act()
         except self._errors as error:
@@ -119,7 +119,7 @@ class Audio:
 
 
 class _Track:
-    """What copied and encoded tracks know."""
+    """The base of copied and encoded tracks."""
 
     def __init__(
         self, stream: "av.AudioStream", output: "av.container.OutputContainer", *, number: int, start: float
@@ -185,7 +185,7 @@ class _EncodedTrack(_Track):
         self._output.mux(self._track.encode(None))
 
     def _follow(self, time: float) -> None:
-        """Samples follow each other; where some are missing, the next ones come at their time."""
+        """Sets time stamps: samples follow each other; after a gap, the next ones come at their own time."""
         expected = max(round(time * self._rate), 0)
         if self._samples is None or expected - self._samples > _GAP * self._rate:
             self._samples = expected
@@ -201,7 +201,7 @@ class _EncodedTrack(_Track):
 
 
 def _can_copy(stream: "av.AudioStream", container_format: str) -> bool:
-    """Tried on a container in memory: some refuse a codec only when they write their header."""
+    """True if the container takes the codec; tried in memory, since some refuse it only with their header."""
     av = import_av()
     trial = av.open(io.BytesIO(), "w", format=container_format)
     try:

@@ -15,24 +15,26 @@ class TrackerConfig:
     """
 
     min_confidence: float = 0.3
-    """A track below this is lost."""
+    """A track with less confidence is lost."""
     min_new_confidence: float = 0.4
-    """A detection below this is none."""
+    """A detection with less confidence is ignored."""
     doubtful_confidence: float = 0.45
-    """A track below this is lost where the detector does not find it as well."""
+    """A track with less confidence is lost unless the detector also finds the face."""
     plain_confidence: float = 0.5
-    """A face below this may be half covered: it is aligned in every frame, and twice when it is new."""
+    """A face with less confidence may be half covered: it is aligned in every frame, and twice when it is
+    new."""
     min_size: float = 10.0
-    """Pixels; a smaller face has nothing in it to track."""
+    """Pixels; a smaller face has too little detail to track."""
     min_visible: float = 0.3
     """The share of a face's box that must be within the frame."""
 
     max_jump: float = 0.6
     """A face this far from its prediction is another one."""
     max_doubtful_jump: float = 0.2
-    """The same for doubtful confidence: the network is between this face and one that has come before it."""
+    """The same for doubtful confidence: the network's result may lie between this face and one that came in
+    front of it."""
     max_unchecked_jump: float = 0.2
-    """One that jumps farther must look the same: it may be one that has come before it at once."""
+    """After a longer jump the face must look the same: another face may suddenly have come in front of it."""
     max_settling: float = 0.08
     """A face that moves farther when it is aligned again was partly another one."""
 
@@ -43,14 +45,14 @@ class TrackerConfig:
     same_detection_overlap: float = 0.3
     """A detection that overlaps with a track by more is of that track."""
     in_the_way_overlap: float = 0.02
-    """Faces that overlap by more are in each other's way."""
+    """Faces that overlap by more may hide each other in part."""
 
     return_distance: float = 0.8
-    """How far from its path a lost face may return at once ..."""
+    """The distance from its path at which a lost face may return at once ..."""
     return_speed: float = 1.5
-    """... and how much farther with each second."""
+    """... and the increase of that distance in each second."""
     return_size_ratio: float = 1.8
-    """How many times larger or smaller it may be then."""
+    """The factor by which the face may then be larger or smaller."""
     return_similarity: float = 0.7
     """The least similarity of a face that returns to plain view."""
     covered_similarity: float = 0.35
@@ -58,15 +60,15 @@ class TrackerConfig:
     cut_similarity: float = 0.85
     """The same of one that goes on after a cut."""
     long_lost_seconds: float = 10.0
-    """A face that was lost for longer can be anywhere ..."""
+    """A face that was lost for longer may return anywhere ..."""
     long_lost_similarity: float = 0.85
-    """... so this is the least similarity when it returns."""
+    """... with at least this similarity."""
     swap_margin: float = 0.15
-    """By how much more a face must be similar to another track than to its own to be given to that one, and a
-    covered one to one lost track than to the others."""
+    """A face is given to another track, and a covered face to one lost track rather than others, only if it
+    is more similar to that one by this margin."""
     undecided_seconds: float = 2.0
-    """How long a face that is found where one was lost, neither similar nor unlike, waits until that is
-    clearer: it may still come out from behind another."""
+    """A detection where a face was lost, neither clearly similar nor clearly different, waits this long for a
+    decision: it may still be coming out from behind another face."""
 
     velocity_memory: float = 0.08
     """Seconds over which velocities are averaged."""
@@ -75,11 +77,11 @@ class TrackerConfig:
     embedding_memory: float = 0.5
     """Seconds over which embeddings are averaged."""
     doubt_memory: float = 1.0
-    """Seconds without a doubt after which the next one begins anew."""
+    """Seconds after which a new doubt no longer continues the last one."""
     flow_weight: float = 0.5
-    """The share of an alignment's difference from optical flow that counts where the two agree."""
+    """The share of an alignment's difference from optical flow that is applied where the two agree."""
     flow_distance: float = 0.015
-    """How far apart they are where they do not."""
+    """The distance between the two from which on they no longer agree."""
     same_box_overlap: float = 0.94
     """A predicted box that overlaps with the last one by more is replaced by it: at rest the network then
     sees the very same window, and the landmarks do not move with it."""

@@ -1,4 +1,4 @@
-"""Opening media files with PyAV, which is installed only where it is wanted, and time stamps that rise."""
+"""Opening media files with PyAV, an optional package, and repairing time stamps that do not rise."""
 
 import os
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ class RisingStamps:
 
     def __init__(self) -> None:
         self.repaired = 0
-        """How many of them did not rise."""
+        """The number of stamps that did not rise."""
         self._last: int | None = None
         self._shift = 0
 

@@ -1,8 +1,8 @@
 """The size of a face, the motion that its points have in common, and how noisy they are.
 
-The common motion is the affine one that fits the points best, but for a few. Noise is measured from motion
-alone: second differences are small for smooth motion and large for noise. Their running quantile, unlike a
-mean, does not depend on how large the largest are, so that a blink or a jerk leaves it as it was.
+The common motion is the affine motion that fits most points best. Noise is measured from motion alone: second
+differences are small for smooth motion and large for noise. Their running quantile, unlike a mean, does not
+depend on the size of the largest ones, so a blink or a jerk does not change it.
 """
 
 import math
@@ -21,7 +21,7 @@ _OUTLIER: Final = 3.0
 _SHARED_VARIANCE: Final = 0.3
 #: The share of the differences that the level is above.
 _QUANTILE: Final = 0.7
-#: By how many e-foldings a second a level follows; in the first frames faster, as their count allows.
+#: The rate in e-foldings a second at which a level adapts; faster in the first frames.
 _FOLLOWING_RATE: Final = 2.0
 #: The range of noise within a face, as multiples of its median point: beyond are mouths that talk for long.
 _OWN_RANGE: Final = (0.3, 3.0)
@@ -41,10 +41,10 @@ def face_size(points: npt.NDArray[np.floating]) -> float:
 class CommonMotion:
     """The affine motions of a face at ``points`` (N, 3), as 4 x 3 numbers.
 
-    The rows are a shift and three ways in which the shape gives, orthonormal under the weights of the points,
-    so that each number is the typical displacement that it stands for, in pixels, along x, y or z. Points
-    weigh by their ``noise`` (N,), and less where they are seen to go their own way in ``moved`` (N, 3), the
-    last frame's displacements: a talking mouth does not move the head.
+    The rows are a shift and three linear deformations of the shape, orthonormal under the weights of the
+    points, so that each number is the typical displacement that it causes, in pixels, along x, y or z. Points
+    with more ``noise`` (N,) weigh less, and so do points that moved differently from the others in ``moved``
+    (N, 3), the last frame's displacements: a talking mouth does not move the head.
     """
 
     def __init__(self, points: Points, noise: Points, moved: Points) -> None:
@@ -64,7 +64,7 @@ class CommonMotion:
             self._solve = np.linalg.solve(weighted @ self._basis + _RIDGE[1] * np.eye(4), weighted)
 
     def fit(self, displacements: Points) -> Points:
-        """Displacements (N, 3) of the points -> the affine motion (4, 3) in them."""
+        """Displacements (N, 3) of the points -> the affine motion (4, 3) that fits them best."""
         return np.asarray(self._solve @ displacements, np.float64)
 
     def displacements(self, motion: Points) -> Points:
@@ -84,7 +84,7 @@ class NoiseLevel:
         self._frames = 0
 
     def update(self, own: Points, common: Points, *, dt: float, size: float) -> None:
-        """Takes in what a frame brought, ``dt`` seconds after the last: steps (N, 3) and (4, 3)."""
+        """Updates the levels from one frame, ``dt`` seconds after the last: steps (N, 3) and (4, 3)."""
         last, self._last = self._last, (dt, own, common)
         if last is None:
             return

@@ -1,8 +1,9 @@
 """Faces propagated by optical flow, for the frames between two alignments by the network.
 
-The points of brows, nose, eyes and mouth are followed by the pyramidal method of Lucas and Kanade. What they
-have in common, as a rigid face seen from afar would move, moves all landmarks. Where that does not explain
-the picture, because a mouth or an eye moves or something comes before the face, the network has to align it.
+The points of brows, nose, eyes and mouth are followed by the pyramidal method of Lucas and Kanade. Their
+common motion, as of a rigid face under scaled orthography, is applied to all landmarks. Where it does not
+explain the picture, because a mouth or an eye moves or something comes in front of the face, the network has
+to align it.
 """
 
 import math
@@ -44,9 +45,9 @@ _FITS: Final = 2
 
 
 class FaceFlow:
-    """One face from an alignment by the network on, which found ``face`` in ``image_rgb`` (H, W, 3).
+    """Follows one face by optical flow, from an alignment that found ``face`` in ``image_rgb`` (H, W, 3).
 
-    ``roll`` is how far the head leans, in radians, clockwise on screen.
+    ``roll`` is the lean of the head in radians, clockwise on screen.
     """
 
     def __init__(self, face: Face3D, image_rgb: npt.NDArray[np.uint8], *, roll: float) -> None:
@@ -60,8 +61,8 @@ class FaceFlow:
     def propagate(self, image_rgb: npt.NDArray[np.uint8], shift: npt.NDArray[np.floating]) -> Face3D | None:
         """The face in the next frame; None when the network has to align it and this object is used up.
 
-        ``shift`` (2,): how far the face has probably moved since the last frame, in pixels. All but the
-        landmarks is as the network had it.
+        ``shift`` (2,): the expected motion of the face since the last frame, in pixels. All fields but the
+        landmarks keep the network's values.
         """
         window = replace(
             self._window,
@@ -93,8 +94,9 @@ class FaceFlow:
 def moved_with(points: Points, inner: Points, *, lost: _Mask) -> Points | None:
     """Landmarks (66, 3), moved as a rigid body by scaled orthography such that inner ones come to ``inner``.
 
-    ``inner`` (49, 2) are x, y of all but the jaw, ``lost`` (49,) those that say nothing. The result has zero
-    mean z, as ``points`` have. None where more than one point contradicts, or the face turned far.
+    ``inner`` (49, 2) are x, y of all but the jaw, ``lost`` (49,) is True for points that were not found. The
+    result has zero mean z, as ``points`` have. None where more than one point does not fit, or the face
+    turned far.
     """
     if np.count_nonzero(lost) > _MAX_OUTLIERS:
         return None

@@ -1,4 +1,4 @@
-"""Tracked faces drawn on a frame, with who they are."""
+"""Drawing tracked faces and their identities on a frame."""
 
 from collections.abc import Sequence
 from typing import Final

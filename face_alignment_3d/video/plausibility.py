@@ -1,4 +1,4 @@
-"""Checks of the network's results: a face is one, it is where it can be, and it stays there."""
+"""Checks of the network's results: each must be a face, at a possible place, and stay there."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,12 @@ Image = npt.NDArray[np.uint8]
 
 
 def confidence_of(face: Face3D) -> float:
-    """The mean over its points, in [0, 1]."""
+    """The mean confidence of the face's points, in [0, 1]."""
     return float(face.confidence.mean())
 
 
 def is_face(face: Face3D, image_rgb: Image, *, min_confidence: float, config: TrackerConfig) -> bool:
-    """True if ``face`` is a face to be seen in ``image_rgb`` (H, W, 3)."""
+    """True if ``face`` is a face that is visible in ``image_rgb`` (H, W, 3)."""
     if not np.isfinite(face.landmarks).all() or confidence_of(face) < min_confidence:
         return False
     box = box_around(face.landmarks)
@@ -34,7 +34,11 @@ def is_face(face: Face3D, image_rgb: Image, *, min_confidence: float, config: Tr
 
 
 def continues(track: Track, face: Face3D, image_rgb: Image, time: float, config: TrackerConfig) -> bool:
-    """True if ``face`` is a face, where that of ``track`` can be by now, and after a jump looks like it."""
+    """True if ``face`` is plausible as the next state of ``track``.
+
+    It must be a face, at a place and of a size that the track's face can have by now; after a long jump it
+    must also look the same.
+    """
     if not is_face(face, image_rgb, min_confidence=config.min_confidence, config=config):
         return False
     is_doubtful = confidence_of(face) < config.doubtful_confidence
@@ -47,7 +51,7 @@ def continues(track: Track, face: Face3D, image_rgb: Image, time: float, config:
 
 
 def return_distance(lost: Track, face: Face3D, time: float, config: TrackerConfig) -> float | None:
-    """How far ``face`` is from where a lost one may be, at most 1; None where it cannot be that one."""
+    """The distance of ``face`` from where a lost one may be, in [0, 1]; None where it cannot be that."""
     reach = config.return_distance + config.return_speed * lost.lost_for(time)
     distance = lost.path_distance(face, time) / reach
     return None if distance > 1 or lost.size_ratio(face) > config.return_size_ratio else distance
@@ -60,10 +64,11 @@ def settled_detections(
     image_rgb: Image,
     config: TrackerConfig,
 ) -> list[tuple[Face3D, bool]]:
-    """The detections that are faces, and True for those that something may be in the way of.
+    """The detections that are faces, each with True if something may partly hide it.
 
-    Where one face is partly behind another, such as one of ``tracked``, the network may see something between
-    the two. Aligned again, from where that seemed to be, it moves on to the one in front.
+    Where one face is partly behind another, such as one of ``tracked``, the network may find landmarks
+    between the two. When it aligns the face again, starting there, it moves on to the face in front: such
+    detections are dropped.
     """
     covered = may_be_covered(detections, tracked, config)
     doubtful = [face for face, is_covered in zip(detections, covered, strict=True) if is_covered]
@@ -85,7 +90,7 @@ def is_settled(face: Face3D, again: Face3D, image_rgb: Image, config: TrackerCon
 
 
 def may_be_covered(faces: Sequence[Face3D], others: Sequence[Face3D], config: TrackerConfig) -> list[bool]:
-    """For each of ``faces``: True if something may be in its way, one of ``others`` or of themselves, say."""
+    """For each of ``faces``: True if one of ``others``, or another of ``faces``, may partly hide it."""
     boxes = [box_around(face.landmarks) for face in [*faces, *others]]
     return [
         confidence_of(face) < config.plain_confidence

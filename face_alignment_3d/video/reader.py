@@ -1,4 +1,4 @@
-"""Reading a video: upright frames with square pixels and time stamps that rise, as far as they go."""
+"""Reading a video: upright frames with square pixels and rising time stamps."""
 
 import os
 from collections.abc import Iterator
@@ -105,15 +105,17 @@ class VideoReader:
 
     @property
     def expected_frames(self) -> int | None:
-        """How many frames are to be shown; None where the video does not say."""
+        """The number of frames to be shown; None where the video does not say."""
         if (indexed := self._indexed_frames()) is not None:
             return indexed
         if self._stream.frames:
             return int(self._stream.frames)
         return None if self.duration is None else max(1, round(self.duration * float(self.rate)))
 
-    def frames(self) -> Iterator[VideoFrame]:
+    def frames(self, *, every: int = 1) -> Iterator[VideoFrame]:
         """All frames that can be read, in order, with time stamps that rise; once for each open video.
+
+        With ``every``, frames 0, ``every``, 2 * ``every`` and so on; others are decoded but not converted.
 
         Frames that an edit list hides are left out, as players do. Time stamps that do not rise are repaired,
         see :class:`RisingStamps`. Parts that cannot be decoded are left out, and :attr:`problem` tells so
@@ -132,8 +134,9 @@ class VideoReader:
             damaged += frame.is_corrupt  # It is shown all the same: most of it is as it should be.
             first = pts if first is None else first
             last = pts
-            image = upright(_square_rgb(frame, self._stream.sample_aspect_ratio), display_matrix(frame))
-            yield VideoFrame(index, pts, float(pts * self.time_base), image)
+            if index % every == 0:
+                image = upright(_square_rgb(frame, self._stream.sample_aspect_ratio), display_matrix(frame))
+                yield VideoFrame(index, pts, float(pts * self.time_base), image)
             index += 1
         if first is None or last is None:
             self.problem = "no frame could be read"
@@ -157,9 +160,7 @@ class VideoReader:
                 self._note_end(packet)
                 continue
             try:
-                for frame in packet.decode():
-                    assert isinstance(frame, video_frame)
-                    yield frame
+                yield from (frame for frame in packet.decode() if isinstance(frame, video_frame))
             except error_type:
                 yield None
 
@@ -179,7 +180,7 @@ class VideoReader:
         return sum(not entry.is_discard for entry in self._stream.index_entries)
 
     def _problem_of(self, frames: int, damaged: int, begin: float, end: float) -> str | None:
-        """``begin`` and ``end``: of the frames that were read, in seconds."""
+        """A sentence on missing frames; ``begin`` and ``end`` are those of the frames read, in seconds."""
         if self._stream.duration is None and self._read_until is not None:
             end = max(end, self._read_until)  # The container's duration is that of its longest stream.
         read, expected = end - begin, self.duration
@@ -211,7 +212,7 @@ def _square_rgb(frame: "av.VideoFrame", pixel_ratio: Fraction | None) -> npt.NDA
 
 
 def upright(image: npt.NDArray[np.uint8], matrix: npt.NDArray[np.int32] | None) -> npt.NDArray[np.uint8]:
-    """``image`` (H, W, C) as its display matrix (3, 3) has it shown: turned by quarters, mirrored, or both.
+    """``image`` (H, W, C) as its display matrix (3, 3) shows it: turned by quarters, mirrored, or both.
 
     A point (x, y) is shown at ``(x, y) @ matrix[:2, :2]``, up to a factor and a shift; x right, y down. The
     nearest of the eight ways is taken; None shows the picture as it is.

@@ -1,4 +1,4 @@
-"""When the network aligns a face and the detector runs; cuts, after which it runs at once."""
+"""The times of alignments and detections, and the detection of cuts, after which both run at once."""
 
 import math
 from typing import Final
@@ -42,7 +42,7 @@ class Schedule:
         return self._alignment_interval > 0
 
     def is_alignment_due(self, aligned_at: float, time: float) -> bool:
-        """True if a face that the network aligned at ``aligned_at`` is to be aligned at ``time``."""
+        """True if a face that the network last aligned at ``aligned_at`` is to be aligned at ``time``."""
         return time - aligned_at >= self._alignment_interval - _ROUNDING
 
     def is_detection_due(self, time: float, *, is_complete: bool) -> bool:
@@ -51,11 +51,11 @@ class Schedule:
         return time - self._detected_at >= interval - _ROUNDING
 
     def note_detection(self, time: float) -> None:
-        """The detector runs at ``time``."""
+        """Notes that the detector runs at ``time``."""
         self._detected_at = time
 
     def request_detection(self) -> None:
-        """From now on a detection is due."""
+        """Makes a detection due at once."""
         self._detected_at = -math.inf
 
 
@@ -67,14 +67,14 @@ def require_positive(**values: float) -> None:
 
 
 class CutDetector:
-    """Compares each frame with the one before. Fast motion may be taken for a cut, so check its results."""
+    """Finds cuts by comparing each frame with the last. Fast motion may look like one: check its results."""
 
     def __init__(self) -> None:
         self._last: npt.NDArray[np.float32] | None = None
         self._usual = 0.0
 
     def update(self, image_rgb: npt.NDArray[np.uint8]) -> bool:
-        """True if the next frame (H, W, 3) shows something else than the last one; False for the first."""
+        """True if the next frame (H, W, 3) differs from the last one as after a cut; False for the first."""
         step = max(1, image_rgb.shape[1] // _READ_WIDTH)
         part = np.ascontiguousarray(image_rgb[::step, ::step])
         small = np.asarray(cv2.resize(part, _SIZE, interpolation=cv2.INTER_AREA), np.float32)

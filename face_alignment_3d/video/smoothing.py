@@ -1,8 +1,8 @@
-"""Calm landmarks without lag: a one-euro filter that knows a face, and how noisy it is.
+"""Smooth landmarks without lag: a one-euro filter with a model of a face's motion and of its noise.
 
 The one-euro filter (Casiez, Roussel and Vogel, "1 EUR Filter", CHI 2012) is a low pass whose cut-off rises
-with speed: calm at rest, quick in motion. Applied to each coordinate alone it has to find a point's speed in
-that point's own noise, which makes it late. Here the motion of a frame is split in two:
+with speed: smooth at rest, quick in motion. Applied to each coordinate alone it has to find a point's speed
+in that point's own noise, which makes it late. Here the motion of a frame is split in two:
 
 - What the points have in common: the affine motion that fits them best. Its velocity is known well enough to
   raise the cut-off, and to carry the estimate forward, which takes away the lag of steady motion.
@@ -38,17 +38,17 @@ class Smoothing:
     common_min_cutoff: float = 0.5
     """Cut-off for the motion of the whole face while it is at rest."""
     common_beta: float = 30.0
-    """By how much that cut-off rises for each face size a second."""
+    """The rise of that cut-off for each face size a second."""
     common_velocity_cutoff: float = 2.0
     """Cut-off for the velocity of the face."""
     steady_speed: float = 0.03
-    """From about this speed on, if noise has less, the face's velocity is trusted to carry it on."""
+    """About the speed from which on the face's velocity, if it has less noise, is used to extrapolate."""
     common_innovation: float = 4.0
     """Innovations of the whole face are let through at once beyond this multiple of its noise ..."""
     common_innovation_floor: float = 0.0015
     """... and this share of its size."""
     common_hold: float = 0.25
-    """Seconds for which a face that moved is let through as if it still did: heads turn back."""
+    """Seconds for which a face that moved is still treated as moving: heads turn back."""
     point_min_cutoff: float = 0.5
     """Cut-off for a point's own motion, within the face, while it is at rest."""
     point_innovation: float = 2.3
@@ -60,9 +60,9 @@ class Smoothing:
     residual_cutoff: float = 3.0
     """Cut-off for the residual, the average of a point's last innovations."""
     point_hold: float = 0.12
-    """Seconds for which a point that moved is let through as if it still did."""
+    """Seconds for which a point that moved is still treated as moving."""
     full_confidence: float = 0.6
-    """Points of at least this confidence count fully; the typical point of a face in plain view has it."""
+    """Points of at least this confidence count fully; most points of a face in plain view have it."""
     min_trust: float = 0.2
     """The share of the cut-off at rest that even a point without confidence keeps."""
     max_gap: float = 0.5
@@ -95,9 +95,9 @@ class LandmarkSmoother:
     ) -> Points:
         """Landmarks (N, 3) in pixels, N >= 4, measured at ``time`` (seconds) -> the estimate of them.
 
-        ``confidence`` is (N,) in [0, 1]. ``propagated``: these are the last landmarks, moved with the face,
-        noise and all; that lasts without being true, and tells nothing new of how noisy they are. The first
-        landmarks, and those after a gap of more than ``max_gap``, pass unchanged.
+        ``confidence`` is (N,) in [0, 1]. ``propagated``: these are the last landmarks moved by optical flow,
+        with the same noise; a lasting innovation then is no motion of the face, and the noise level is not
+        updated. The first landmarks, and those after a gap of more than ``max_gap``, pass unchanged.
 
         Raises :class:`LandmarksError` for another shape or values that are not finite, and ValueError when
         ``time`` is not after that of the last call.
@@ -174,13 +174,13 @@ class _State:
         self.estimate = measured
         self.noise = NoiseLevel(len(measured), size)
         self.velocity: Points = np.zeros((4, 3))
-        """Of the motion that all have in common."""
+        """The velocity of the common motion."""
         self.common_gain: Points = np.zeros((4, 3))
-        """The share of that motion's innovation that is let through for its size, in [0, 1]."""
+        """The share in [0, 1] of the common motion's innovation that passes because it is large."""
         self.residual: Points = np.zeros_like(measured)
         """(N, 3): the innovation of each point within the face, averaged over the last frames."""
         self.point_gain: Points = np.zeros(len(measured))
-        """(N,): the share of these that is let through for its size, in [0, 1]."""
+        """(N,) in [0, 1]: the share of each point's innovation that passes because it is large."""
 
 
 def _share(cutoff_hz: npt.ArrayLike, dt: float) -> Points:

@@ -33,16 +33,17 @@ class Track:
         image_rgb: npt.NDArray[np.uint8],
         *,
         smoothing: Smoothing | None,
+        uses_flow: bool,
         config: TrackerConfig,
     ) -> None:
         self.track_id = track_id
         self.lost_since: float | None = None
-        """When it was lost; None while it is seen."""
+        """The time at which it was lost; None while it is seen."""
         self.aligned_at = time
-        """When the network last aligned it."""
-        self._config = config
+        """The time of the network's last alignment of it."""
+        self._config, self._uses_flow = config, uses_flow
         self._doubt = (time, -math.inf)
-        """When the present doubt began, and when it was last noted."""
+        """The times at which the present doubt began and was last noted."""
         self._flow: FaceFlow | None = None
         self._propagated: Face3D | None = None
         self._smoother = None if smoothing is None else LandmarkSmoother(smoothing)
@@ -58,7 +59,7 @@ class Track:
         return self._face
 
     def predict(self, time: float) -> Placement:
-        """The placement at ``time``, by the way the face moved."""
+        """The expected placement at ``time``, from the face's motion."""
         points = self._points + np.append(self._shift(time), 0.0)
         box = box_around(points)
         if box_overlap(box, self._box) > self._config.same_box_overlap:
@@ -71,9 +72,10 @@ class Track:
         return float(np.linalg.norm(_center(face) - predicted)) / face_size(self._points)
 
     def path_distance(self, face: Face3D, time: float) -> float:
-        """The distance of ``face`` from all places where this one can be without having turned, in its sizes.
+        """The distance of ``face`` from the path on which this one may be, in its sizes.
 
-        It may have stopped since it was lost, gone on as it was, or anything between.
+        It may have stopped when it was lost, gone on as it moved, or anything between; it is assumed not to
+        have turned.
         """
         start = self._points[:, :2].mean(axis=0)
         way = self.predict(time).points[:, :2].mean(axis=0) - start
@@ -82,12 +84,12 @@ class Track:
         return float(np.linalg.norm(offset - along * way)) / face_size(self._points)
 
     def size_ratio(self, face: Face3D) -> float:
-        """How many times larger ``face`` is, or smaller; at least 1."""
+        """The ratio of the sizes of ``face`` and this one, the larger over the smaller."""
         ratio = face_size(face.landmarks) / face_size(self._points)
         return max(ratio, 1 / ratio)
 
     def similarity(self, face: Face3D, image_rgb: npt.NDArray[np.uint8]) -> float:
-        """Of ``face`` in ``image_rgb`` and this one, in [-1, 1]."""
+        """The similarity of ``face`` in ``image_rgb`` and this one, in [-1, 1]."""
         return similarity(
             self._embedding, embed(image_rgb, face.landmarks, roll=roll_of(face, otherwise=self._roll))
         )
@@ -97,19 +99,19 @@ class Track:
         return 0.0 if self.lost_since is None else time - self.lost_since
 
     def doubted_for(self, time: float) -> float:
-        """Seconds for which it has been in doubt, again and again, whether a detection is this face."""
+        """The seconds since the first of the latest doubts whether a detection is this face."""
         since, last = self._doubt
         return time - since if time - last < self._config.doubt_memory else 0.0
 
     def note_doubt(self, time: float) -> None:
-        """It is in doubt now."""
+        """Notes a doubt at ``time`` whether a detection is this face."""
         since, last = self._doubt
         self._doubt = (since if time - last < self._config.doubt_memory else time, time)
 
     def propagate(self, image_rgb: npt.NDArray[np.uint8], time: float) -> Face3D | None:
         """The face as optical flow from the last frame has it; None where the network has to align it.
 
-        To be called for each frame but cuts; where faces are smoothed, for those with an alignment too.
+        Call it for each frame but cuts; where faces are smoothed, also for frames with an alignment.
         """
         self._propagated = None if self._flow is None else self._flow.propagate(image_rgb, self._shift(time))
         return self._propagated
@@ -121,13 +123,12 @@ class Track:
         time: float,
         image_rgb: npt.NDArray[np.uint8] | None,
         detected: bool = False,
-        flow: bool = False,
     ) -> None:
         """Takes in the face of this frame. Without an image motion and embedding are not learned from it.
 
         That is for faces before or behind others, whose landmarks may be partly the other's. ``detected``:
-        ``face`` comes from the detector, not from the prediction. ``flow``: from here on, optical flow may
-        propagate it.
+        ``face`` comes from the detector, not from the prediction. Optical flow may propagate it from here on
+        if the track uses flow and the face is in plain view.
         """
         center, elapsed = self._points[:, :2].mean(axis=0), time - self._time
         returned = self.lost_since is not None
@@ -145,7 +146,9 @@ class Track:
             since_alignment, self.aligned_at = time - self.aligned_at, time
             if image_rgb is not None:
                 self._update_embedding(image_rgb, since_alignment)
-                self._flow = FaceFlow(face, image_rgb, roll=self._roll) if flow else None
+                in_plain_view = float(face.confidence.mean()) >= self._config.plain_confidence
+                uses_flow = self._uses_flow and in_plain_view
+                self._flow = FaceFlow(face, image_rgb, roll=self._roll) if uses_flow else None
         if detected:
             self._score = face.score
         self.lost_since = None
@@ -153,17 +156,17 @@ class Track:
         self._face = self._tracked(face, time, propagated=propagated)
 
     def confirm_detection(self, face: Face3D) -> None:
-        """The detector found it as well, as ``face``."""
+        """Notes that the detector found it as well, as ``face``."""
         self._score = face.score
 
     def mark_lost(self, time: float) -> None:
-        """It is not to be seen at ``time``."""
+        """Notes that it is not seen at ``time``."""
         self._flow = self._propagated = None
         if self.lost_since is None:
             self.lost_since = time
 
     def forget_motion(self) -> None:
-        """After a cut: its motion says nothing any more."""
+        """Forgets its motion, which says nothing after a cut."""
         self._velocity = np.zeros(2)
         if self._smoother is not None:
             self._smoother.reset()
@@ -184,9 +187,9 @@ class Track:
         self._roll = roll_of(face)
 
     def _fused(self, propagated: Face3D, aligned: Face3D) -> Face3D:
-        """``aligned`` with landmarks nearer to where flow had them: the noise of an alignment is then halved.
+        """``aligned`` with its landmarks averaged with those of optical flow, which halves the noise.
 
-        Points that are far apart are the alignment's.
+        Where the two are far apart, the alignment's point is taken.
         """
         apart = aligned.landmarks - propagated.landmarks
         far = self._config.flow_distance * face_size(aligned.landmarks)

@@ -1,4 +1,4 @@
-"""Frames in, faces with identities out."""
+"""The tracker: takes frames, returns faces with identities."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ TrackFaces = list[tuple[Track, Face3D]]
 
 
 class VideoAligner3D:
-    """Follows the faces of one video or camera: stable identities, calm landmarks, any number of faces.
+    """Tracks the faces of one video or camera: stable identities, smooth landmarks, any number of faces.
 
     ``aligner`` does the work on single frames: a :class:`face_alignment_3d.FaceAligner3D`, or anything with
     its ``detect`` and ``detect_batch`` and, if faces are to have blendshapes, its ``blendshape_estimator``.
@@ -95,7 +95,7 @@ class VideoAligner3D:
     def track(
         self, frame: ImageLike, *, time: float | None = None, color: ColorOrder = "rgb"
     ) -> list[TrackedFace3D]:
-        """The faces to be seen in the next frame, by ``track_id``; an empty list when there is none.
+        """The faces that are seen in the next frame, by ``track_id``; an empty list when there is none.
 
         ``frame`` and ``color`` are as of :meth:`face_alignment_3d.FaceAligner3D.detect`. ``time`` is the
         frame's time stamp in seconds, from any origin; None is ``1 / fps`` after the last frame. Rates may
@@ -126,7 +126,15 @@ class VideoAligner3D:
         self._update(followed, returned, image_rgb, time)
         for face in new:
             self._tracks.append(
-                Track(self._next_id, face, time, image_rgb, smoothing=self._smoothing, config=self._config)
+                Track(
+                    self._next_id,
+                    face,
+                    time,
+                    image_rgb,
+                    smoothing=self._smoothing,
+                    uses_flow=self._schedule.uses_flow,
+                    config=self._config,
+                )
             )
             self._next_id += 1
         faces = [track.face for track in self._tracks if track.lost_since is None]
@@ -150,11 +158,12 @@ class VideoAligner3D:
         self._schedule.request_detection()
 
     def _follow(self, image_rgb: Image, time: float, *, use_flow: bool) -> TrackFaces:
-        """The tracked faces that are where they should be; the others are marked as lost."""
+        """The tracked faces that are found where they are expected; the others are marked as lost."""
         tracks = [track for track in self._tracks if track.lost_since is None]
         faces = [self._propagate(track, image_rgb, time) if use_flow else None for track in tracks]
         rest = [track for track, face in zip(tracks, faces, strict=True) if face is None]
-        aligned = iter(align_at(self._aligner, image_rgb, [track.predict(time) for track in rest]))
+        places = [track.predict(time) for track in rest]
+        aligned = iter(align_at(self._aligner, image_rgb, places) if places else [])
         followed: TrackFaces = []
         for track, propagated in zip(tracks, faces, strict=True):
             face = next(aligned) if propagated is None else propagated
@@ -162,10 +171,10 @@ class VideoAligner3D:
                 followed.append((track, face))
             else:
                 self._mark_lost(track, time)
-        return self._without_mistakes(followed, image_rgb, time)
+        return followed if len(self._tracks) < 2 else self._without_mistakes(followed, image_rgb, time)
 
     def _propagate(self, track: Track, image_rgb: Image, time: float) -> Face3D | None:
-        """The face as optical flow has it; None where the network is to align it."""
+        """The face as optical flow finds it; None where the network is to align it."""
         is_due = self._schedule.is_alignment_due(track.aligned_at, time)
         if is_due and self._smoothing is None:
             return None
@@ -176,7 +185,7 @@ class VideoAligner3D:
         return face if is_face(face, image_rgb, min_confidence=least, config=self._config) else None
 
     def _without_mistakes(self, followed: TrackFaces, image_rgb: Image, time: float) -> TrackFaces:
-        """``followed`` with at most one track a face, each the track that the face is most similar to."""
+        """``followed`` with at most one track for each face: the one that it is most similar to."""
 
         def misfit(index: int) -> float:
             track, face = followed[index]
@@ -217,7 +226,7 @@ class VideoAligner3D:
     def _continuing_after_cut(
         self, followed: TrackFaces, detections: Sequence[Face3D], image_rgb: Image
     ) -> TrackFaces:
-        """The faces that go on in spite of what looks like a cut; all others are forgotten."""
+        """The faces that go on although the frame looks like a cut; all others are forgotten."""
         boxes = [face.box for face in detections]
         least = self._config.cut_similarity
         continuing = [
@@ -251,7 +260,7 @@ class VideoAligner3D:
     def _reidentify(
         self, detections: Sequence[tuple[Face3D, bool]], image_rgb: Image, time: float
     ) -> tuple[TrackFaces, list[Face3D]]:
-        """The lost tracks that are back, and the faces that are new."""
+        """Lost tracks that are found again, and new tracks for new faces."""
         lost = [track for track in self._tracks if track.lost_since is not None]
         candidates = [
             {
@@ -277,19 +286,12 @@ class VideoAligner3D:
         seen = [(track, face, False) for track, face in followed]
         seen += [(track, face, True) for track, face in returned]
         boxes = {track.track_id: box_around(face.landmarks) for track, face, _ in seen}
-        for track in self._tracks:
-            boxes.setdefault(track.track_id, track.predict(time).box)
+        boxes |= {t.track_id: t.predict(time).box for t in self._tracks if t.track_id not in boxes}
         for track, face, is_detected in seen:
             own = boxes[track.track_id]
             others = (box for track_id, box in boxes.items() if track_id != track.track_id)
             is_free = all(box_overlap(own, box) < self._config.in_the_way_overlap for box in others)
-            track.update(
-                face,
-                time=time,
-                image_rgb=image_rgb if is_free else None,
-                detected=is_detected,
-                flow=self._schedule.uses_flow and confidence_of(face) >= self._config.plain_confidence,
-            )
+            track.update(face, time=time, image_rgb=image_rgb if is_free else None, detected=is_detected)
 
 
 def _boxes(faces: Iterable[Face3D]) -> list[npt.NDArray[np.float32]]:

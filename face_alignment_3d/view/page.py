@@ -100,7 +100,7 @@ def photo_page(photo: PhotoFaces, image_rgb: npt.NDArray[np.uint8]) -> ViewPage:
 
 
 def _shown(face: Mapping[str, Any], index: int) -> dict[str, Any]:
-    """What the page's script takes of a face in a JSON file (web/src/view/face.ts)."""
+    """The parts of a face in a JSON file that the page's script reads (web/src/view/face.ts)."""
     pose, values, visibility = face["pose"], face["blendshapes"], face.get("visibility")
     return {
         "id": face.get("track_id", index),

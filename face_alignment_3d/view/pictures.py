@@ -1,4 +1,4 @@
-"""Pictures inside a page: small enough together."""
+"""Pictures inside a page, compressed to a limit of their total size."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 _QUALITY: Final = 82
-#: What :func:`within` may reduce the quality to before it makes pictures smaller.
+#: The quality to which :func:`within` goes down before it makes pictures smaller.
 _LOWER_QUALITY: Final = 60
 _LEAST_SIDE: Final = 64
 

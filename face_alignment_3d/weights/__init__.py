@@ -1,1 +1,1 @@
-"""Weight files: what there is (manifest), where it comes from (store, download), what is in it (loading)."""
+"""Weight files: their list (manifest), their places and downloads (store, download), their content."""

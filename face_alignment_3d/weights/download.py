@@ -1,4 +1,4 @@
-"""Fetching one weight file: resumed, retried, verified, and in its place only when it is right."""
+"""Downloading one weight file: resumed, retried, verified, and put in its place only when it is right."""
 
 import os
 import time
@@ -28,7 +28,7 @@ _RETRIED_STATUS: Final = frozenset({408, 425, 429})
 
 @dataclass(frozen=True)
 class FetchPolicy:
-    """How patient a download is. Times are seconds."""
+    """The patience of a download. Times are seconds."""
 
     attempts: int = 5
     """Attempts in a row that bring nothing new, before giving up."""
@@ -82,7 +82,7 @@ def fetch(
 
 @contextmanager
 def _explained(entry: WeightsEntry, destination: Path) -> Iterator[None]:
-    """Turns what can go wrong around a download into errors with a remedy."""
+    """Turns errors that may occur around a download into :class:`WeightsError` with a remedy."""
     folder = destination.parent
     by_hand = (
         f"download {entry.url} by other means into a folder of yours as {entry.file} and set "
@@ -112,7 +112,7 @@ def _explained(entry: WeightsEntry, destination: Path) -> Iterator[None]:
 
 
 def _complete(entry: WeightsEntry, part: Path, policy: FetchPolicy, progress: bool) -> None:
-    """Brings ``part`` to all of the entry's bytes, over as many attempts as the policy allows."""
+    """Downloads the missing bytes of ``part``, in as many attempts as the policy allows."""
     most, failures = _size(part), 0
     while _size(part) != entry.bytes:
         try:
@@ -147,7 +147,7 @@ def _attempt(entry: WeightsEntry, part: Path, policy: FetchPolicy, progress: boo
 
 
 def _check(response: requests.Response, entry: WeightsEntry, part: Path, offset: int) -> bool:
-    """Whether the response continues at ``offset`` (else it starts over); raises when it is of no use."""
+    """True if the response continues at ``offset``, False if it starts over; raises when it is of no use."""
     status = response.status_code
     if status == 416:
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Whether a file on disk is the one that the manifest lists."""
+"""Comparing a file on disk with its entry in the manifest."""
 
 import hashlib
 from pathlib import Path
@@ -34,7 +34,7 @@ def verify(entry: WeightsEntry, path: Path) -> None:
 
 
 def is_intact(entry: WeightsEntry, path: Path) -> bool:
-    """Whether :func:`verify` accepts the file."""
+    """True if :func:`verify` accepts the file."""
     try:
         verify(entry, path)
     except WeightsError:

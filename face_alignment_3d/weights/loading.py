@@ -1,4 +1,4 @@
-"""A cascade to a weight file and back: safetensors, self-describing, strict. Nothing is ever unpickled."""
+"""Cascades as weight files: safetensors, self-describing, checked strictly. Nothing is ever unpickled."""
 
 import math
 from collections.abc import Mapping
@@ -20,6 +20,7 @@ from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.manifest import WeightsEntry
 from face_alignment_3d.weights.safetensors_file import (
     BLENDSHAPES_FORMAT,
+    SCOUT_FORMAT,
     listing,
     merged_metadata,
     read_metadata,
@@ -151,6 +152,11 @@ def _check_metadata(metadata: Mapping[str, str], path: Path) -> str:
             f"{path} holds the weights of blendshapes, which find no landmarks; pass those of a "
             "cascade, such as 'lite', here and these to BlendshapeEstimator"
         )
+    if metadata.get("format") == SCOUT_FORMAT:
+        raise WeightsError(
+            f"{path} holds the weights of the detector, which finds no landmarks; pass those of a cascade, "
+            "such as 'lite', here and these to ScoutDetector"
+        )
     if metadata.get("format") != FORMAT:
         raise WeightsError(
             f"{path} is safetensors, but not of this library: its metadata should have format {FORMAT!r}; it "
@@ -171,7 +177,7 @@ def _check_metadata(metadata: Mapping[str, str], path: Path) -> str:
 
 
 def _crop_scale(metadata: Mapping[str, str], path: Path) -> float:
-    """What the weights were trained at: of the geometry the one field that the network is not built from."""
+    """The crop scale of the training: the one field of the geometry on which the network does not depend."""
     text = metadata.get("crop_scale", "")
     try:
         crop_scale = float(text)

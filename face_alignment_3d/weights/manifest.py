@@ -17,7 +17,7 @@ from face_alignment_3d.errors import WeightsError
 SCHEMA: Final = 2
 _READ: Final = (1, SCHEMA)
 FILE_NAME: Final = "weights_manifest.json"
-KINDS: Final = ("cascade", "blendshapes")
+KINDS: Final = ("cascade", "blendshapes", "scout")
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class WeightsEntry:
     """One released weight file. Every field is checked; a bad one raises :class:`WeightsError`."""
 
     name: str
-    """What users call it: ``FaceAligner3D(weights=name)``."""
+    """The name that users give: ``FaceAligner3D(weights=name)``."""
     kind: str
-    """What it is for: ``"cascade"`` finds landmarks, ``"blendshapes"`` reads blendshapes from them."""
+    """``"cascade"`` for landmarks, ``"blendshapes"`` for blendshapes from these, ``"scout"`` for faces."""
     preset: str | None
-    """The network that a cascade fits, a key of ``networks.presets.PRESETS``; None for the other kind."""
+    """The network that a cascade fits, a key of ``networks.presets.PRESETS``; None for the other kinds."""
     file: str
     """Its file name, without folder."""
     sha256: str
@@ -37,11 +37,11 @@ class WeightsEntry:
     bytes: int
     """Size of the file."""
     url: str | None
-    """Where it can be downloaded, or None when it is not published."""
+    """The address of its download, or None when it is not published."""
     embedded: bool
-    """Whether it is part of the installed package."""
+    """True if it is part of the installed package."""
     input_size: int | None
-    """Height and width of the crop that a cascade takes, in pixels; None for the other kind."""
+    """Height and width of the crop that a cascade takes, in pixels; None for the other kinds."""
     markup: str
     """The landmark scheme, such as ``"3dfaw-66"``."""
     license: str
@@ -49,11 +49,11 @@ class WeightsEntry:
     data: tuple[str, ...]
     """The data sets it was trained on."""
     training_command: str
-    """What makes it again."""
+    """The command that makes it again."""
     seed: int
     """Seed of that training."""
     metrics: Mapping[str, float]
-    """Name -> value of what was measured; the names carry data set and unit."""
+    """Name -> measured value; the names contain data set and unit."""
     date: str
     """Day of the training's end, YYYY-MM-DD."""
 
@@ -63,16 +63,16 @@ class WeightsEntry:
             if not is_valid(value):
                 raise WeightsError(f"weights {self.name!r}: {key!r} must be {expected}; got {value!r}")
         for key in ("preset", "input_size"):
-            if (getattr(self, key) is None) != (self.kind == "blendshapes"):
+            if (getattr(self, key) is None) != (self.kind != "cascade"):
                 raise WeightsError(
-                    f"weights {self.name!r}: {key!r} must be given for a cascade and null for blendshapes; "
+                    f"weights {self.name!r}: {key!r} must be given for a cascade and null for other kinds; "
                     f"got {getattr(self, key)!r} for {self.kind!r}"
                 )
         object.__setattr__(self, "metrics", MappingProxyType(dict(self.metrics)))
 
 
 def manifest_path() -> Path:
-    """Where the manifest lies: inside the installed package, or beside it in a checkout.
+    """The path of the manifest: inside the installed package, or beside it in a checkout.
 
     The repository keeps the file at its top level and the wheel carries it inside the package, so exactly one
     of the two places has it.
@@ -103,7 +103,7 @@ def load_manifest(path: Path | None = None) -> Mapping[str, WeightsEntry]:
 
 
 def with_entry(entries: Mapping[str, WeightsEntry], entry: WeightsEntry) -> Mapping[str, WeightsEntry]:
-    """The entries with ``entry`` added, or put in the place of the one of the same name."""
+    """The entries with ``entry`` added, or in place of the one of the same name."""
     return _unique({**entries, entry.name: entry}.values())
 
 

@@ -1,4 +1,4 @@
-"""Refusing weights that cannot be used before anything is loaded."""
+"""Checking, before anything is loaded, that weights can be used."""
 
 import os
 from pathlib import Path
@@ -9,12 +9,12 @@ from face_alignment_3d.weights.store import Refuse, identify, plan
 
 
 def require_weights(weights: str | os.PathLike[str], *, kind: str, offline: bool | None = None) -> str | Path:
-    """A name of the manifest, or the absolute path of a file that exists, for
-    :func:`~face_alignment_3d.weights.store.resolve_weights` to take later and in any folder.
+    """Checks ``weights`` for a later :func:`~face_alignment_3d.weights.store.resolve_weights`.
 
-    ``kind`` is what they are to be the weights of: "cascade" or "blendshapes". Weights inside the package are
-    not looked for. Raises :class:`WeightsError` for an unknown name, another kind, a missing file, and
-    weights that are not here and cannot be downloaded.
+    Returns a name of the manifest, or the absolute path of a file that exists, which is valid in any working
+    folder. ``kind`` is the expected kind of weights, "cascade", "blendshapes" or "scout". Weights inside the
+    package are not looked for. Raises :class:`WeightsError` for an unknown name, another kind, a missing
+    file, and weights that are not here and cannot be downloaded.
     """
     if not isinstance(weights, (str, os.PathLike)):
         raise WeightsError(f"weights must be a name of the manifest or a path; got {type(weights).__name__}")

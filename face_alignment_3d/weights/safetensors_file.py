@@ -1,6 +1,7 @@
-"""What all weight files have in common: the safetensors container, its header, and what else a file may be.
+"""The common form of all weight files: a safetensors container with metadata in its header.
 
-Nothing is ever unpickled, and nothing here needs torch.
+Files in other formats are recognized for error messages. Nothing is ever unpickled, and nothing here needs
+torch.
 """
 
 import json
@@ -14,12 +15,14 @@ import safetensors
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import WeightsError
 
-#: What a file of blendshapes calls itself, so that whoever expects a cascade can say what it is.
+#: The format name in a file of blendshapes, which loaders of cascades recognize in their error message.
 BLENDSHAPES_FORMAT: Final = "face-alignment-3d blendshapes"
+#: The same of the detector's network.
+SCOUT_FORMAT: Final = "face-alignment-3d scout"
 
 
 def read_metadata(path: Path) -> Mapping[str, str]:
-    """What a weight file says of itself; reads its header only.
+    """The metadata of a weight file; reads its header only.
 
     Raises :class:`WeightsError` when there is no such file or it is not safetensors.
     """
@@ -33,9 +36,9 @@ def read_metadata(path: Path) -> Mapping[str, str]:
 
 
 def merged_metadata(own: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """What the library says of a file, and what its maker adds.
+    """The library's metadata of a file, with those that its maker adds.
 
-    Raises :class:`WeightsError` where both say the same key, and for what is not text.
+    Raises :class:`WeightsError` for a key that both have, and for values that are not text.
     """
     if clashing := sorted(own.keys() & given.keys()):
         raise WeightsError(f"metadata may not set {', '.join(clashing)}: the library writes these itself")
@@ -71,13 +74,13 @@ def _with_sorted_metadata(content: bytes) -> bytes:
 
 
 def listing(names: list[str], most: int = 5) -> str:
-    """The first of the names, and how many more there are."""
+    """The first of the names, and the number of the others."""
     shown = ", ".join(names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def unreadable(path: Path, error: Exception) -> WeightsError:
-    """An error that says what the file looks like instead."""
+    """A :class:`WeightsError` that says what format the file seems to have instead."""
     try:
         with path.open("rb") as handle:
             start = handle.read(64)

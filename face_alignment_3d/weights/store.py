@@ -1,4 +1,4 @@
-"""Where a weight file comes from.
+"""Finding a weight file, or downloading it.
 
 The order: a path that the caller gives; the folder ``$FACE_ALIGNMENT_3D_HOME``; the files inside the
 installed package; the user's cache. What is in none of them is downloaded, into ``$FACE_ALIGNMENT_3D_HOME``
@@ -82,7 +82,7 @@ def plan(
     offline: bool | None = None,
     manifest: Mapping[str, WeightsEntry] | None = None,
 ) -> Decision:
-    """What :func:`resolve_weights` would do, without doing it: looks at the environment and the disk.
+    """The action that :func:`resolve_weights` would take, from the environment and the disk.
 
     Raises :class:`WeightsError` when ``weights`` is neither a known name nor a path.
     """
@@ -137,7 +137,7 @@ def decide(
     offline: bool | None = None,
     embedded_dir: Path = EMBEDDED_DIR,
 ) -> Decision:
-    """Where a weight file is to come from; a function of its arguments alone.
+    """Decides where a weight file comes from; a pure function of its arguments.
 
     ``wanted`` is an entry of the manifest or the caller's own path. ``existing`` maps each candidate that is
     a file to whether it is intact. A damaged file in the cache counts as missing, since the cache is ours to
@@ -166,14 +166,16 @@ def decide(
 
 
 def home_directory(environment: Mapping[str, str]) -> Path | None:
-    """The user's own folder of weight files, ``$FACE_ALIGNMENT_3D_HOME``, if set."""
+    """The user's own folder of weight files, ``$FACE_ALIGNMENT_3D_HOME``; None if that is not set."""
     value = environment.get(HOME_VARIABLE, "")
     return Path(value).expanduser() if value else None
 
 
 def cache_directory() -> Path | None:
-    """The folder of downloaded weight files, where this system keeps caches; None for a user without a home
-    folder."""
+    """The folder of downloaded weight files, in the system's place for caches.
+
+    None for a user without a home folder.
+    """
     try:
         folder = platformdirs.user_cache_path("face-alignment-3d", appauthor=False)
     except RuntimeError:  # Nobody says where home is: neither HOME nor the list of users.

@@ -1,4 +1,4 @@
-"""Both runtimes say what the cascade of the weight file says, unfolded and in torch."""
+"""Both runtimes give the results of the unfolded cascade in torch."""
 
 import os
 from pathlib import Path
@@ -12,6 +12,7 @@ from face_alignment_3d.backends.onnx_backend import OnnxBackend
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.backends.torch_backend import TorchBackend
 from face_alignment_3d.crop import box_around, crop_around
+from face_alignment_3d.onnx_graphs.cascade_graph import cascade_graph
 from face_alignment_3d.weights.loading import load_cascade
 from face_alignment_3d.weights.store import resolve_weights
 
@@ -20,34 +21,40 @@ TOLERANCE = 0.02
 DATA_VARIABLE = "FACE_ALIGNMENT_3D_DATA"
 
 
-@pytest.fixture(scope="module")
-def onnx(lite_graph: Path) -> OnnxBackend:
-    return OnnxBackend(lite_graph, device="cpu", threads=1)
+@pytest.fixture(scope="module", params=["lite", "nano"])
+def weights(request: pytest.FixtureRequest) -> Path:
+    return resolve_weights(request.param)
 
 
 @pytest.fixture(scope="module")
-def torch_backend() -> TorchBackend:
-    return TorchBackend(resolve_weights("lite"), device="cpu")
+def onnx(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> OnnxBackend:
+    graph = tmp_path_factory.mktemp("graph") / f"{weights.stem}.onnx"
+    graph.write_bytes(cascade_graph(weights))
+    return OnnxBackend(graph, device="cpu", threads=1)
 
 
 @pytest.fixture(scope="module")
-def crops() -> np.ndarray:
+def torch_backend(weights: Path) -> TorchBackend:
+    return TorchBackend(weights, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def crops(torch_backend: TorchBackend) -> np.ndarray:
     """Smooth colors, noise, and plain black and white."""
     rng = np.random.default_rng(0)
     coarse = [rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (3, 6, 12, 40, 128)]
-    smooth = [cv2.resize(pixels, (128, 128), interpolation=cv2.INTER_CUBIC) for pixels in coarse]
+    size = (torch_backend.geometry.input_size,) * 2
+    smooth = [cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC) for pixels in coarse]
     return np.stack([*smooth, np.zeros_like(smooth[0]), np.full_like(smooth[0], 255)])
 
 
 @pytest.mark.parametrize("name", ["onnx", "torch_backend"])
 def test_a_backend_says_what_the_weight_file_says(
-    name: str, crops: np.ndarray, request: pytest.FixtureRequest
+    name: str, weights: Path, crops: np.ndarray, request: pytest.FixtureRequest
 ) -> None:
     backend: Backend = request.getfixturevalue(name)
     with torch.inference_mode():
-        points, confidence, seen = load_cascade(resolve_weights("lite"))(
-            torch.from_numpy(crops).permute(0, 3, 1, 2)
-        )
+        points, confidence, seen = load_cascade(weights)(torch.from_numpy(crops).permute(0, 3, 1, 2))
     found, found_confidence, visibility = backend.run(crops)
     assert visibility is not None
     assert found.dtype == found_confidence.dtype == visibility.dtype == np.float32
@@ -71,8 +78,8 @@ def test_both_know_the_same_geometry(onnx: OnnxBackend, torch_backend: TorchBack
     assert (torch_backend.name, torch_backend.device) == ("torch", "cpu")
 
 
-def test_sixteen_bits_stay_near(torch_backend: TorchBackend, crops: np.ndarray) -> None:
-    sixteen = TorchBackend(resolve_weights("lite"), device="cpu", dtype="bfloat16")
+def test_sixteen_bits_stay_near(weights: Path, torch_backend: TorchBackend, crops: np.ndarray) -> None:
+    sixteen = TorchBackend(weights, device="cpu", dtype="bfloat16")
     # Where the crop shows no face the maps are flat and rounding moves their mean: the median says enough.
     difference = np.abs(sixteen.run(crops)[0] - torch_backend.run(crops)[0])
     assert 0 < np.median(difference) < 0.5

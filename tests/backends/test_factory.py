@@ -1,4 +1,4 @@
-"""Which runtime a caller gets, and what each refuses."""
+"""The choice of a runtime, and the arguments that each refuses."""
 
 import sys
 from pathlib import Path

@@ -20,7 +20,7 @@ TOLERANCE = 1e-4
 
 
 class RecordedCrops:
-    """Crops that say which of them were asked for, and by whom; ``meeting`` holds up whoever asks first."""
+    """Crops that record which of them were asked for, by which thread; ``meeting`` delays the first."""
 
     def __init__(
         self, pixels: np.ndarray, *, fails_at: int | None = None, meeting: threading.Barrier | None = None
@@ -71,7 +71,7 @@ def backend(lite_graph: Path) -> OnnxBackend:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
-    """The threads of each session that is opened from now on."""
+    """The numbers of threads of the sessions that are opened from now on."""
     threads_of: list[int | None] = []
 
     def open_session(graph: Path, *, device: str, threads: int | None) -> tuple[object, str]:

@@ -1,4 +1,4 @@
-"""What a program has set in torch neither reaches the network nor is changed by it.
+"""A program's torch settings have no effect on the network, and are not changed by it.
 
 Each setting is tried on a backend that was used before, on one that was made but not used, and on one that is
 made while it is set; and afterwards, without it, on each of them.
@@ -54,9 +54,9 @@ SETTINGS = {
     "default dtype bfloat16": lambda: _default_dtype(torch.bfloat16),
     "device context meta": lambda: torch.device("meta"),
     "default device meta": lambda: _default_device("meta"),
-    "inference mode": lambda: torch.inference_mode(),
-    "no gradients": lambda: torch.no_grad(),
-    "gradients": lambda: torch.enable_grad(),
+    "inference mode": torch.inference_mode,
+    "no gradients": torch.no_grad,
+    "gradients": torch.enable_grad,
     "deterministic algorithms": _deterministic,
     "anomaly detection": lambda: torch.autograd.set_detect_anomaly(True, check_nan=True),
     "no oneDNN": lambda: torch.backends.mkldnn.flags(enabled=False),

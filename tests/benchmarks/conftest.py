@@ -1,4 +1,4 @@
-"""The benchmarks are scripts: their folder, not a package, is where they find each other."""
+"""Puts the benchmarks' folder, which holds scripts and no package, on the import path."""
 
 import sys
 from pathlib import Path

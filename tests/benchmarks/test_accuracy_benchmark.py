@@ -1,4 +1,4 @@
-"""What the accuracy benchmark states in the manifest, and what it compares."""
+"""The accuracy benchmark's entries in the manifest, and its comparisons."""
 
 import accuracy
 import numpy as np

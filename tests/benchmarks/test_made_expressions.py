@@ -1,4 +1,4 @@
-"""Photos that talk: what is at a landmark goes where it is told, and nothing else moves."""
+"""Photos with animated expressions: what surrounds a landmark moves with it, and nothing else does."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""MediaPipe's side of the accuracy benchmark, with a worker that knows where the faces are in its place."""
+"""MediaPipe's side of the accuracy benchmark, with a stand-in worker that knows the faces."""
 
 import json
 import sys

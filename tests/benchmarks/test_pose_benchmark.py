@@ -1,4 +1,4 @@
-"""The numbers of benchmarks/pose.py are of what they say."""
+"""The numbers of benchmarks/pose.py are correct for known angles."""
 
 import numpy as np
 import pytest

@@ -61,6 +61,21 @@ def test_an_import_of_torch_breaks_the_promise():
     assert lines["the same over the floor"] is None
 
 
+def test_promises_of_nano_where_it_was_measured():
+    assert not [line for line in promises(RUN, STARTS, 2.0, "2 threads") if "nano" in line.what]
+    rows = [
+        *RUN,
+        measured("ours, nano, onnx", "crop", 1.5),
+        measured("ours, nano, onnx", "crop", 3.0, place="1 thread"),
+        measured("ours, nano, onnx", "photo 640", 18.0),
+    ]
+    lines = {line.what: line for line in promises(rows, STARTS, 2.0, "2 threads")}
+    assert lines["nano, one face, from its crop, 2 threads"].met is True
+    assert lines["nano, one face, from its crop, 1 thread"].met is False
+    over = lines["nano, photo of 640 px, detection included, over MediaPipe"]
+    assert over.measured == pytest.approx(1.2)
+
+
 def test_the_whole_page():
     page = markdown(
         RUN,

@@ -7,7 +7,7 @@ from timing.turns import Effort, Samples, schedule, take_turns
 
 
 class Clockwork:
-    """Takes as long as it says, without taking it; writes down when it was asked."""
+    """A stand-in worker with given times, which records the order of its calls."""
 
     def __init__(self, name, milliseconds, log):
         self.name, self.milliseconds, self.log = name, milliseconds, log

@@ -135,6 +135,9 @@ def test_every_task_of_ours_is_one_that_the_worker_has():
     contenders = list(ours("lite", (1, 2), cuda=True))
     assert len({c.name for c in contenders}) == len(contenders) == 6
     assert all(set(c.tasks) == set(TASKS) for c in contenders)
+    more = [c for c in ours("lite", (1, 2), cuda=True, beside=["nano"]) if c not in contenders]
+    assert [c.name for c in more] == ["ours, nano, onnx, 1 thread", "ours, nano, onnx, 2 threads"]
+    assert all("nano" in c.command and "lite" not in c.command for c in more)
     source = (WORKERS / "ours.py").read_text()
     assert all(f'"{request_of(task, PHOTOS)[0]}"' in source for task in TASKS)
 

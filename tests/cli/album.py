@@ -1,4 +1,4 @@
-"""Photos for the command line, and what it made of them."""
+"""Photos for tests of the command line, and the results for them."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An aligner that needs no weights, for what the command line does around it."""
+"""An aligner without weights, for tests of the rest of the command line."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from face_alignment_3d.face import Face3D
 
 
 class StubAligner:
-    """One face in the middle of each photo, or one in each box; remembers what it was asked."""
+    """One face in the middle of each photo, or one in each box; records its arguments."""
 
     made: list["StubAligner"]
 

@@ -1,4 +1,4 @@
-"""What ``align`` writes, where, and what it says about failures."""
+"""The files that ``align`` writes, and its messages about failures."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Bad photos, full disks, signals and closed pipes: what ``align`` has done is kept, and it says so truly."""
+"""Bad photos, full disks, signals and closed pipes: ``align`` keeps finished results and tells the rest."""
 
 import io
 import itertools

@@ -1,4 +1,4 @@
-"""Results have names that exist, that are their own, and that are no input's."""
+"""Names of results: possible, distinct, and never that of an input."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The parser, and how errors end: a line on stderr and a code, never a traceback."""
+"""The parser, and errors: a line on stderr and an exit code, never a traceback."""
 
 import argparse
 import subprocess
@@ -18,6 +18,7 @@ COMMANDS = (
     "video",
     "view",
     "webcam",
+    "serve",
     "train",
     "train-data",
     "evaluate",

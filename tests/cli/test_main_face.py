@@ -1,4 +1,4 @@
-"""The face that moves the avatar: one, and the same one as long as it is there."""
+"""The face that moves the avatar: a single one, the same as long as it is there."""
 
 from face_alignment_3d.cli.vmc_stream import MainFace
 from tests.export.tracked_faces import tracked

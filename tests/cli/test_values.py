@@ -1,4 +1,4 @@
-"""What options take, and what they say to the rest."""
+"""The values that options accept, and the messages for others."""
 
 import argparse
 

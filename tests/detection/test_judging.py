@@ -1,4 +1,4 @@
-"""Which candidates are looked at, and which of the results are faces."""
+"""The order in which candidates are looked at, and the choice of faces among the results."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The detector in ONNX Runtime finds what it finds in torch."""
+"""The detector in ONNX Runtime finds the same faces as in torch."""
 
 import copy
 import pickle

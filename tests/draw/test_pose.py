@@ -18,7 +18,7 @@ def _face(yaw: float = 0, pitch: float = 0, roll: float = 0) -> Face3D:
 
 
 def _center(drawn: np.ndarray, channel: int) -> np.ndarray:
-    """Where the axis of the color is, from the eyes' middle: its mean pixel."""
+    """The mean pixel of the axis of that color, relative to the middle between the eyes."""
     other = drawn.astype(int)[:, :, [c for c in range(3) if c != channel]].max(axis=2)
     y, x = np.nonzero(drawn[:, :, channel].astype(int) - other > 60)
     return np.array([x.mean(), y.mean()]) - [200, 180]

@@ -1,4 +1,4 @@
-"""Files hold what is meant whatever photos are called and however numpy prints."""
+"""Files are correct for unusual names of photos and other print settings of numpy."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""The OpenFace-like table, read by pandas, says what the face says before the camera."""
+"""The OpenFace-like table, read by pandas, agrees with the face's perspective pose."""
 
 from pathlib import Path
 

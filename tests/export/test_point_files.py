@@ -1,4 +1,4 @@
-"""NPZ, .pts, OBJ and PLY say to somebody else's reader what the face says."""
+"""NPZ, .pts, OBJ and PLY, read by other libraries, agree with the face."""
 
 from pathlib import Path
 

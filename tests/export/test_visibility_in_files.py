@@ -1,4 +1,4 @@
-"""Files say beside each confidence whether the point can be seen, or that nobody knows."""
+"""Files contain the visibility of each point, or that it is not known."""
 
 import csv
 import json

@@ -12,7 +12,7 @@ from face_alignment_3d.video import TrackedFace3D
 
 
 class Smiling:
-    """Stands for what estimates blendshapes: the smile grows with the head's turn."""
+    """A stand-in for the estimator of blendshapes: the smile grows with the head's turn."""
 
     def annotate(self, face):
         values = np.full(len(BLENDSHAPES), np.nan)

@@ -1,4 +1,4 @@
-"""Photos that may be redistributed, and variants of them, for the test of what the embedded weights say."""
+"""Redistributable photos, and variants of them, for the golden test of the embedded weights."""
 
 import platform
 from typing import NamedTuple
@@ -40,12 +40,12 @@ def cases() -> dict[str, Case]:
 
 
 def this_platform() -> str:
-    """The kind of machine that bits depend on."""
+    """The kind of machine, on which the exact bits of results depend."""
     return f"{platform.system()} {platform.machine()}"
 
 
 def outputs(backend: str, case: Case) -> dict[str, list]:
-    """What the embedded weights say of a case, ready for JSON."""
+    """The results of the embedded weights for a case, ready for JSON."""
     aligner = FaceAligner3D(backend=backend, device="cpu", blendshapes=True, offline=True)
     (face,) = aligner.detect(case.image, boxes=[case.box])
     assert face.blendshapes is not None

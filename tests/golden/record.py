@@ -1,5 +1,5 @@
-"""Records what the embedded weights say: ``python -m tests.golden.record``, after new weights. Look at the
-change of the file before it is kept."""
+"""Records the results of the embedded weights: ``python -m tests.golden.record``, after new weights. Look at
+the change of the file before it is kept."""
 
 import json
 from pathlib import Path

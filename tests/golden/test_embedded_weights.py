@@ -1,4 +1,4 @@
-"""The embedded weights give, in torch and in ONNX Runtime, what was recorded when they were released."""
+"""The embedded weights give the recorded results, in torch and in ONNX Runtime."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_what_was_recorded_is_found(name, backend):
 
 
 def test_a_mirrored_photo_has_mirrored_points():
-    """What was recorded is not only steady but right: mirror images agree to a hundredth of the face."""
+    """Recorded points of mirror images agree to a hundredth of the face: they are right, not only stable."""
     from face_alignment_3d.markup import MIRROR
 
     plain, mirrored = (np.array(RECORDED["cases"][name]["landmarks"]) for name in ("astronaut", "mirrored"))

@@ -6,7 +6,7 @@ from face_alignment_3d.networks.cascade import Landmarks2D
 from face_alignment_3d.networks.presets import PRESETS
 
 N = 66
-SMALL = ["lite", "base"]
+SMALL = ["nano", "lite", "base"]
 
 
 @pytest.fixture(scope="module", params=SMALL)
@@ -46,7 +46,7 @@ def _meta(name):
 
 
 def test_preset_names():
-    assert list(PRESETS) == ["lite", "lite-wide", "base", "paper"]
+    assert list(PRESETS) == ["nano", "lite", "lite-wide", "base", "paper"]
 
 
 def test_presets_cannot_be_changed():
@@ -55,12 +55,17 @@ def test_presets_cannot_be_changed():
 
 
 @pytest.mark.parametrize(
-    ("name", "gmac", "megabytes"), [("lite", 0.35, 8), ("lite-wide", 0.5, 12), ("base", 2.4, 22)]
+    ("name", "gmac", "megabytes"),
+    [("nano", 0.13, 2), ("lite", 0.35, 8), ("lite-wide", 0.5, 12), ("base", 2.4, 22)],
 )
 def test_budgets(name, gmac, megabytes):
     cascade = _meta(name)
     assert _gmac(cascade) <= gmac
     assert _megabytes_fp16(cascade) <= megabytes
+
+
+def test_nano_has_few_parameters():
+    assert sum(parameter.numel() for parameter in _meta("nano").parameters()) <= 0.8e6
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

@@ -1,4 +1,4 @@
-"""The file that ``export onnx`` writes: what is in it and what it says of itself."""
+"""The content and the metadata of the file that ``export onnx`` writes."""
 
 from collections import Counter
 from pathlib import Path

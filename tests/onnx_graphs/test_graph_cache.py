@@ -1,4 +1,4 @@
-"""Graphs are made once, whole, and under a name that is theirs alone."""
+"""Graphs are made once, written whole, and named after their weights."""
 
 import errno
 import os

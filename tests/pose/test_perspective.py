@@ -24,7 +24,7 @@ def _pose(camera: Camera = _CAMERA) -> PerspectivePose:
 
 
 def _pinhole(points: npt.NDArray[np.float64], camera: Camera = _CAMERA) -> npt.NDArray[np.float64]:
-    """What a camera without distortion makes of points before it."""
+    """The pixels of points in front of a camera without distortion."""
     x, y, z = points.T
     return np.column_stack([camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy])
 

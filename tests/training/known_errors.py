@@ -97,7 +97,7 @@ class KnownAligner:
         return [elsewhere, self._face(number, error, inside)]
 
     def _change(self, number, box):
-        """How far a box is from the reference box, as a fraction of its sides."""
+        """The difference of a box from the reference box, as a fraction of its sides."""
         box, reference = np.asarray(box, np.float64), self.boxes[number]
         sides, reference_sides = box[2:] - box[:2], reference[2:] - reference[:2]
         shift = (box[:2] + box[2:] - reference[:2] - reference[2:]) / 2 / reference_sides

@@ -1,4 +1,4 @@
-"""What each process does in ``test_several_processes.py``, which starts this file as torchrun would."""
+"""The work of each process in ``test_several_processes.py``, which starts this file as torchrun would."""
 
 import os
 import signal

@@ -37,7 +37,7 @@ def small_cascade(*, blocks: tuple[int, int, int, int] = (1, 1, 1, 1), deconvolu
 
 
 def wide_cascade() -> Cascade:
-    """What :func:`small_cascade` can be cut from."""
+    """A cascade from which :func:`small_cascade` can be pruned."""
     return small_cascade(blocks=(1, 1, 2, 2), deconvolution=4)
 
 

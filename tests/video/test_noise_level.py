@@ -27,8 +27,8 @@ def test_the_level_is_that_of_steps_whatever_the_speed_and_the_rate(speed):
     for steps in (np.full(400, 1 / 60), np.random.default_rng(1).uniform(0.01, 0.06, 400)):
         times = np.cumsum(steps)
         noise = _levels(own + speed * times[:, None, None], common + speed * times[:, None, None], times)
-        steps = np.linalg.norm(np.diff(own, axis=0), axis=-1)
-        assert np.median(noise.own) == pytest.approx(np.quantile(steps, 0.7), rel=0.15)
+        moves = np.linalg.norm(np.diff(own, axis=0), axis=-1)
+        assert np.median(noise.own) == pytest.approx(np.quantile(moves, 0.7), rel=0.15)
         assert np.median(noise.common) == pytest.approx(
             np.quantile(np.abs(np.diff(common, axis=0)), 0.7), rel=0.25
         )

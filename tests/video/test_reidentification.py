@@ -1,4 +1,4 @@
-"""What tells two faces apart: similarity under other light, behind something, and of others."""
+"""Similarity of one face under other light and behind something, and of two faces."""
 
 import cv2
 import numpy as np

@@ -67,7 +67,7 @@ def _rms(error):
 
 
 def _jitter(points, truth):
-    """How far points move from frame to frame without reason."""
+    """The motion of points from frame to frame that has no cause in the face."""
     return _rms(np.diff(points - truth, axis=0))
 
 

@@ -183,7 +183,23 @@ def _heard(ear, datagrams):
     return [{timed.message.address: timed.message.params for timed in p.messages} for p in packets]
 
 
-def test_a_video_is_streamed_at_its_own_speed(one_face, tmp_path, listener, capsys):
+class _Clock:
+    """Time that passes only in sleep."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def test_a_video_is_streamed_at_its_own_speed(one_face, tmp_path, listener, capsys, monkeypatch):
+    clock = _Clock()
+    monkeypatch.setattr("face_alignment_3d.cli.vmc_stream.time", clock)
+    monkeypatch.setattr("face_alignment_3d.export.vmc.time", clock)
     write_video(tmp_path / "clip.mp4", TIMES)
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     assert main(["video", "clip.mp4", "--vmc", address]) == 0
@@ -191,7 +207,7 @@ def test_a_video_is_streamed_at_its_own_speed(one_face, tmp_path, listener, caps
     assert _names(tmp_path) == {"clip.mp4"}
     heard = _heard(listener, 8)
     sent = np.array([frame["/VMC/Ext/T"][0] for frame in heard])
-    assert (sent - sent[0] > np.array(TIMES) / 1000 - 0.002).all()
+    np.testing.assert_allclose(sent - sent[0], np.array(TIMES) / 1000, atol=0.001)
     for frame in heard:
         assert frame["/VMC/Ext/Bone/Pos"][:4] == ["Head", 0, 0, 0]
         np.testing.assert_allclose(frame["/VMC/Ext/Bone/Pos"][4:], [0, 0, 0, 1], atol=0.02)

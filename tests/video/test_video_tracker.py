@@ -151,7 +151,7 @@ def test_a_second_of_occlusion():
 
 
 class _Drawn(Scene):
-    """Where a box is beside the face that it shows, the network gets only most of the way to it."""
+    """An aligner that finds drawn faces; from a box beside a face it gets only most of the way to it."""
 
     def _in_box(self, box):
         face = super()._in_box(box)
@@ -396,7 +396,7 @@ def test_queries_of_a_track_do_not_change_it():
     scene = Scene([Actor(lambda t: (200 + 50 * t, 180), look=1)])
     image = scene.frame(0.0)
     (face,) = scene.detect(image)
-    track = Track(0, face, 0.0, image, smoothing=None, config=TrackerConfig())
+    track = Track(0, face, 0.0, image, smoothing=None, uses_flow=True, config=TrackerConfig())
     track.mark_lost(0.1)
     before = dict(vars(track))
     for _ in range(2):

@@ -42,15 +42,17 @@ def write_video(
     frames=None,
     rate=30,
     reordered=True,
+    crf=10,
 ):
     """A video with :func:`picture` at each of ``times_ms``.
 
     Players turn it by ``rotation``, counter-clockwise, in degrees, and then mirror it from side to side and
     upside down as ``flips`` say. ``reordered``: frames are stored in another order than they are shown in.
+    ``crf`` is H.264's constant rate factor: 10 is nearly lossless, 30 coarse.
     """
     container = av.open(str(path), "w", options=options or {})
     stream = container.add_stream(
-        "libx264", rate=rate, options={"crf": "10", "g": "10", **({} if reordered else {"bf": "0"})}
+        "libx264", rate=rate, options={"crf": str(crf), "g": "10", **({} if reordered else {"bf": "0"})}
     )
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.codec_context.time_base = Fraction(1, 1000)
@@ -87,7 +89,7 @@ def read_pictures(path):
 
 
 def audio_seconds(path):
-    """How long the audio of the video is, and its loudness; None without audio."""
+    """The length of the video's audio, and its loudness; None without audio."""
     with av.open(str(path)) as container:
         if not container.streams.audio:
             return None

@@ -15,7 +15,7 @@ from tests.view import shown_faces
 
 
 class Visit:
-    """What a browser saw of a page, with its screenshots."""
+    """A page's state in a browser, with screenshots."""
 
     def __init__(self, page: Path, folder: Path) -> None:
         self._folder = folder

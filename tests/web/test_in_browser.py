@@ -15,9 +15,12 @@ import skimage.data
 from PIL import Image
 
 from face_alignment_3d import FaceAligner3D
+from face_alignment_3d.arkit import VISIBLE
+from face_alignment_3d.blendshapes import BlendshapeEstimator
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.markup import NAMES
+from face_alignment_3d.pose import estimate_pose
 from face_alignment_3d.video.motion import face_size
 from tests.browser import WEB, find_chromium, run_in_chromium
 
@@ -52,7 +55,7 @@ class Comparison:
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     dist, folder = _dist(), tmp_path_factory.mktemp("photos")
     info = json.loads((dist / "models" / "models.json").read_text(encoding="utf-8"))
-    aligner = FaceAligner3D(info["preset"], backend="onnx", offline=True)
+    aligner = FaceAligner3D(info["cascade"]["name"], backend="onnx", blendshapes=True, offline=True)
     given, found, listed = [], [], []
     for name, photo in _photos():
         Image.fromarray(photo).save(folder / name)
@@ -62,7 +65,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
         given.append(aligner.detect(photo, boxes=[box]))
         listed.append({"file": f"/{name}", "boxes": [box]})
     (folder / "photos.json").write_text(json.dumps(listed), encoding="utf-8")
-    seen = run_in_chromium("align.mjs", dist, folder, "wasm", timeout=600)
+    seen = run_in_chromium("align.mjs", dist, folder, "wasm")
     milliseconds = np.array(seen["times"])
     best = 1000 / milliseconds.min()
     print(f"{1000 / np.median(milliseconds):.1f} fps at the median, {best:.1f} at best")  # noqa: T201
@@ -76,6 +79,9 @@ def _compare(expected: list[Face3D], faces: list[dict[str, Any]], *, pixels: flo
         assert difference[:, :2].max() < pixels
         assert difference[:, 2].max() < depth * face_size(face.landmarks)
         np.testing.assert_allclose(here["confidence"], face.confidence, atol=0.03)
+        assert face.visibility is not None
+        np.testing.assert_allclose(here["visibility"], face.visibility, atol=0.03)
+        assert here["certainty"] == pytest.approx(face.certainty, abs=0.01)
 
 
 def test_landmarks_in_given_boxes(comparison: Comparison) -> None:
@@ -89,6 +95,24 @@ def test_landmarks_of_found_faces(comparison: Comparison) -> None:
         for face, here in zip(expected, result["found"], strict=True):
             np.testing.assert_allclose(here["box"], face.box, atol=0.2)
             assert here["score"] == pytest.approx(face.score, abs=0.01)
+
+
+def test_poses_and_blendshapes_of_the_same_landmarks(comparison: Comparison) -> None:
+    estimator = BlendshapeEstimator()
+    for result in comparison.seen["results"]:
+        for here in result["given"] + result["found"]:
+            landmarks = np.array(here["landmarks"], np.float32)
+            pose = estimate_pose(landmarks)
+            for name in ("yaw", "pitch", "roll", "scale"):
+                assert here["pose"][name] == pytest.approx(getattr(pose, name), abs=0.002)
+            np.testing.assert_allclose(here["pose"]["rotation"], pose.rotation, atol=1e-5)
+            np.testing.assert_allclose(here["pose"]["translation"], pose.translation, atol=1e-3)
+            expected = estimator.estimate(
+                Face3D(landmarks, np.ones(66, np.float32), np.zeros(4, np.float32), None)
+            )
+            assert list(here["blendshapes"]) == list(VISIBLE)
+            for name, value in here["blendshapes"].items():
+                assert value == pytest.approx(expected[name], abs=1e-3)
 
 
 def test_names_and_errors(comparison: Comparison) -> None:
@@ -108,10 +132,17 @@ def test_the_page_with_a_photo_a_camera_and_no_network(tmp_path: Path) -> None:
             frame = io.BytesIO()
             Image.fromarray(np.roll(photo, shift, axis=1)).save(frame, "JPEG", quality=90)
             film.write(frame.getvalue())
-    seen = run_in_chromium("live_page.mjs", dist, tmp_path, timeout=600)
+    seen = run_in_chromium("live_page.mjs", dist, tmp_path)
     assert seen["complaints"] == []
     assert all(request.startswith(seen["origin"]) for request in seen["requests"])
     assert seen["photo"]["faces"] == "1"
+    for shown in (seen["photo"], seen["camera"]):
+        yaw, pitch, roll = (float(number.rstrip("°")) for number in shown["pose"])
+        assert abs(yaw) < 30
+        assert abs(pitch) < 30
+        assert abs(roll) < 10
+        assert list(shown["bars"]) == list(VISIBLE)
+        assert shown["bars"]["mouthSmileLeft"] > 0.2
     assert "cannot be read as a picture" in seen["error"]
     assert seen["camera"]["state"] == "camera"
     assert seen["camera"]["faces"] == "1"

@@ -157,7 +157,7 @@ def test_manifests_of_schema_1_knew_only_cascades(tmp_path, make_entry):
 def test_blendshapes_have_no_network_to_name(make_entry):
     entry = make_entry(kind="blendshapes", preset=None, input_size=None)
     assert entry.preset is None
-    with pytest.raises(WeightsError, match="null for blendshapes; got 'lite'"):
+    with pytest.raises(WeightsError, match="null for other kinds; got 'lite'"):
         make_entry(kind="blendshapes", input_size=None)
     with pytest.raises(WeightsError, match=r"'input_size' must be given for a cascade .*; got None"):
         make_entry(input_size=None)

@@ -14,18 +14,22 @@ try {
   const seen = await withPage({ executable, args, offline: false, size: { width: 1000, height: 600 } }, async (page) => {
     const state = async (name) => {
       const wanted = (n) => document.body.dataset.state === n;
-      await page.waitForFunction(wanted, name, { timeout: 120000 }).catch(async () => {
+      await page.waitForFunction(wanted, name).catch(async () => {
         throw new Error(`never ${name}: ${await text()}`);
       });
     };
     const text = () => page.locator("#status").textContent();
+    const numbers = async () => ({
+      pose: await page.locator(".pose dd").allTextContents(),
+      bars: await page.locator(".bar").evaluateAll((rows) => Object.fromEntries(rows.map((row) => [row.dataset.name, Number(row.querySelector("b").textContent)]))),
+    });
     const shot = (name) => page.screenshot({ path: `${folder}/${name}.png` });
     await page.goto(`${server.address}/`);
     await state("ready");
     const ready = await text();
     await page.locator("#file").setInputFiles(`${folder}/photo.png`);
     await state("photo");
-    const photo = { text: await text(), faces: await page.evaluate(() => document.body.dataset.faces) };
+    const photo = { text: await text(), faces: await page.evaluate(() => document.body.dataset.faces), ...(await numbers()) };
     await shot("photo-page");
     await page.locator("#file").setInputFiles(`${folder}/no-photo.png`);
     await state("error");
@@ -33,12 +37,12 @@ try {
     await page.locator("#camera").click();
     await state("camera");
     await page.waitForTimeout(6000);
-    const camera = { text: await text(), ...(await page.evaluate(() => ({ ...document.body.dataset }))) };
+    const camera = { text: await text(), ...(await page.evaluate(() => ({ ...document.body.dataset }))), ...(await numbers()) };
     await shot("camera-page");
     await page.locator("#camera").click();
     await state("ready");
     await page.evaluate(() => navigator.serviceWorker.ready);
-    await page.waitForFunction(() => navigator.serviceWorker.controller !== null, null, { timeout: 30000 });
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     server.close();
     closed = true;
     await page.reload();

@@ -49,7 +49,7 @@ const seen = await withPage({ executable, size: { width: 1000, height: 480 } }, 
       await page.waitForTimeout(100);
       frames.push(Number(await page.evaluate(() => document.body.dataset.frame)));
     }
-    await page.waitForFunction(() => document.getElementById("play").textContent === "Play", null, { timeout: 20000 });
+    await page.waitForFunction(() => document.getElementById("play").textContent === "Play");
     frames.push(Number(await page.evaluate(() => document.body.dataset.frame)));
     await shot("ended");
     await page.locator("#time").fill("1");

@@ -3,12 +3,17 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from face_alignment_3d.cli.train_data import fuse_labels, synthesize_views
+from face_alignment_3d.cli.train_data import (
+    fuse_labels,
+    label_detections,
+    predict_teacher,
+    synthesize_views,
+)
 
 if TYPE_CHECKING:
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-_COMMANDS = (fuse_labels, synthesize_views)
+_COMMANDS = (fuse_labels, synthesize_views, predict_teacher, label_detections)
 
 
 def add_parser(subparsers: "_Subparsers") -> None:

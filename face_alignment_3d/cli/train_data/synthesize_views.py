@@ -65,9 +65,8 @@ def run(args: argparse.Namespace) -> int:
     from face_alignment_3d.training.data.subsample import subsample
     from face_alignment_3d.training.novel_views.head_model import load_head_model
     from face_alignment_3d.training.novel_views.poses import EVALUATION, TRAINING, TRAINING_SINGLE
-    from face_alignment_3d.training.novel_views.sheet import views_sheet
     from face_alignment_3d.training.novel_views.sources import open_sources
-    from face_alignment_3d.training.novel_views.views import make_views
+    from face_alignment_3d.training.novel_views.views import make_views, views_sheet
 
     numbers = {"--count": args.count, "--face-size": args.face_size, "--limit": args.limit}
     for name, value in numbers.items():

@@ -7,7 +7,7 @@ from face_alignment_3d.networks.blocks import conv_norm_relu, residual_stage
 
 
 class ShapePrior(nn.Module):
-    """z from nothing but x and y: what the shape of a face, its expression and pose imply.
+    """Predicts z from x and y alone, as the shape of faces, expressions and poses imply it.
 
     Works on points that are centered and divided by their spread, so it does not depend on place and size,
     and it can be trained on labels without photos, over more poses than there are photos.
@@ -58,7 +58,7 @@ class CompactDepth(nn.Module):
     def forward(self, image: torch.Tensor, heatmaps: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         """(B, 3, S, S) image, (B, N, S/4, S/4) Gaussians, (B, N, 2) points -> z (B, N).
 
-        Points and z are in crop pixels; where z is 0 means nothing.
+        Points and z are in crop pixels; the origin of z is arbitrary.
         """
         seen = self.trunk(torch.cat([self.stem(image), heatmaps], dim=1)).mean(dim=(2, 3))
         z, hidden, spread = self.prior(points)

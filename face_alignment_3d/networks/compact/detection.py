@@ -22,7 +22,7 @@ class DetectionWidths:
 
 
 class CompactDetection(nn.Module):
-    """Finds roughly where each landmark is, and makes the features that the regression refines it with.
+    """Finds the rough place of each landmark, and computes the features with which the regression refines it.
 
     The paper's plan (section 3.1) at a quarter of the resolution: a residual encoder whose last stage keeps
     its stride at 1, then deconvolutions and a 1 x 1 convolution to N maps.

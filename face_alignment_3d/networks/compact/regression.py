@@ -31,6 +31,7 @@ class Hourglass(nn.Module):
         self.fuse = conv_norm_relu(2 * here, here, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, h, w) -> the same shape; h and w are divisible by 2 to the power of the levels."""
         lower = self.up(self.inner(self.down(x)))
         fused: torch.Tensor = self.fuse(torch.cat([x, lower], dim=1))
         return fused
@@ -51,10 +52,10 @@ class CompactRegression(nn.Module):
     def forward(
         self, detection_logits: torch.Tensor, features: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, N, h, w) detection logits and (B, F, h, w) features -> heatmap logits (B, N, h, w) and the
-        features (B, channels[0], h, w) that they are made of.
+        """(B, N, h, w) detection logits and (B, F, h, w) features -> heatmap logits and their features.
 
-        The softmax over each map is the distribution of the landmark's position.
+        Logits are (B, N, h, w), the features that they are made of (B, channels[0], h, w). The softmax over
+        each map is the distribution of the landmark's position.
         """
         stacked = torch.cat([torch.sigmoid(detection_logits), features], dim=1)
         refined = self.leave(self.hourglass(self.enter(stacked)))

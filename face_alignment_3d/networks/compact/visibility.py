@@ -1,4 +1,4 @@
-"""Which landmarks can be seen: from the features where each lies, and from the pose that all of them show."""
+"""Predicts the visibility of landmarks, from the features at each and from the pose that they show."""
 
 import torch
 from torch import nn
@@ -7,9 +7,9 @@ from torch import nn
 class CompactVisibility(nn.Module):
     """A logit for each landmark; its sigmoid is the probability that the landmark can be seen.
 
-    What hides a point is of two kinds. Something in front of it, such as a hand, shows in the features around
-    the point, which are averaged over the landmark's own distribution. The head itself, once it turns, shows
-    in where all landmarks lie.
+    A point may be hidden by two things. Something in front of it, such as a hand, shows in the features
+    around the point, which are averaged over the landmark's own distribution. The head itself, when it turns,
+    shows in the positions of all landmarks.
     """
 
     def __init__(self, landmarks: int, *, features: int, local: int, shape: int) -> None:

@@ -28,6 +28,7 @@ class Bottleneck(nn.Module):
             )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, inputs, h, w) -> (B, outputs, h / stride, w / stride)."""
         residual = torch.relu_(self.bn1(self.conv1(x)))
         residual = torch.relu_(self.bn2(self.conv2(residual)))
         return torch.relu_(self.bn3(self.conv3(residual)) + self.downsample(x))
@@ -62,6 +63,7 @@ class PreActivationBottleneck(nn.Module):
             self.projection = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, inputs, h, w) -> (B, outputs, h / stride, w / stride)."""
         active = self.preactivation(x)
         shortcut = x if self.projection is None else self.projection(active)
         return cast(torch.Tensor, self.residual(active) + shortcut)

@@ -43,7 +43,7 @@ class ResNet152Trunk(nn.Module):
 
 
 class PaperDetection(nn.Module):
-    """Says for each pixel of the crop and each landmark whether the landmark lies near.
+    """Predicts for each pixel of the crop and each landmark whether the landmark lies near.
 
     Fixed by the paper (section 3.1): ResNet-152, no average pool, no fully connected layer, stride 1 in the
     5th block, then a deconvolution and a fully convolutional layer that gives N maps; new layers start at

@@ -1,4 +1,4 @@
-"""How the layers of the paper's networks start when no trained weights are loaded (paper, section 4)."""
+"""Initialization of the layers of the paper's networks without trained weights (paper, section 4)."""
 
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ def he_(network: nn.Module) -> None:
 
 
 def zeros_(layer: nn.Conv2d) -> None:
-    """Makes a layer put out zero, whatever it sees, until it has learned something."""
+    """Makes a layer output zero for every input, until it is trained."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -35,6 +35,7 @@ class DeconvolutionHourglass(nn.Module):
         self.deconvolution = nn.ConvTranspose2d(_CHANNELS, _CHANNELS, 4, stride=2, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, 256, h, w) -> the same shape."""
         lower = self.up(self.inner(self.down(self.pool(x))))
         fused: torch.Tensor = self.deconvolution(lower) + self.skip(x)
         return fused
@@ -76,10 +77,10 @@ class PaperRegression(nn.Module):
     def forward(
         self, detection_logits: torch.Tensor, features: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, N, S, S) detection logits and (B, F, S/4, S/4) features -> (B, N, S, S) heatmaps, and the
-        features (B, 256, S/4, S/4) that they are made of.
+        """(B, N, S, S) detection logits and (B, F, S/4, S/4) features -> heatmaps and their features.
 
-        S is a multiple of 64. Trained against Gaussians of peak 1; values may be negative.
+        Heatmaps are (B, N, S, S), the features that they are made of (B, 256, S/4, S/4). S is a multiple of
+        64. Trained against Gaussians of peak 1; values may be negative.
         """
         maps = self.enter_maps(torch.sigmoid(detection_logits))
         deep = self.hourglass(self.enter(torch.cat([maps, features], dim=1)))

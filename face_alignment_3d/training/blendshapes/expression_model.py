@@ -33,8 +33,8 @@ class ExpressionModel:
     identity: Floats
     """(K, 66, 3): for coefficients that are independent and standard normal."""
     shapes: Floats
-    """(52, 66, 3): what each of ARKit's blendshapes does at 1, in ARKit's order; zero where the model lacks
-    it."""
+    """(52, 66, 3): the displacement by each of ARKit's blendshapes at 1, in ARKit's order; zero where the
+    model lacks it."""
 
     def faces(self, identity: Floats, blendshapes: Floats) -> Floats:
         """(N, K) and (N, 52) -> (N, 66, 3), in inter-ocular distances of each identity."""
@@ -46,7 +46,7 @@ class ExpressionModel:
 
 
 def arkit_name(shape: str) -> str | None:
-    """What ARKit calls a shape of ICT-FaceKit: ``eyeBlink_L`` is ``eyeBlinkLeft``; None where it has none.
+    """ARKit's name of a shape of ICT-FaceKit: ``eyeBlink_L`` is ``eyeBlinkLeft``; None where it has none.
 
     Both mean the subject's left, also in ``jawLeft`` and ``mouthLeft``.
     """

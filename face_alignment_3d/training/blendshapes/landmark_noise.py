@@ -1,4 +1,4 @@
-"""How landmarks err: each for itself, and neighbors together."""
+"""Models of landmark errors: independent for each point, and smooth over neighboring points."""
 
 from typing import Final
 
@@ -12,23 +12,23 @@ Floats = npt.NDArray[np.float64]
 
 #: Over this distance, in inter-ocular distances, neighbors err alike.
 _REACH: Final = 0.25
-#: How much more than the others some points err: the network is least certain of where along its line a jaw
+#: The relative errors of the points: the network is least certain of where along its line a jaw
 #: point lies and of how high brows are; and depth is harder than place.
 _GROUP_FACTORS: Final = {"jaw": 2.5, "right_brow": 1.5, "left_brow": 1.5}
 _DEPTH_FACTOR: Final = 1.5
-#: Where along a lid its points lie is less certain than how far the lids are apart.
+#: The places of points along a lid are less certain than the distance between the lids.
 _LIDS: Final = (37, 38, 40, 41, 43, 44, 46, 47)
 _ALONG_LID_FACTOR: Final = 2.0
 
 
 def white_noise(count: int, rng: np.random.Generator, *, deviation: float) -> Floats:
-    """(N, 66, 3): independent errors of one standard deviation for every coordinate."""
+    """(N, 66, 3): independent errors with the same standard deviation in every coordinate."""
     noise: Floats = deviation * rng.standard_normal((count, NUM_LANDMARKS, 3))
     return noise
 
 
 def realistic_noise(count: int, rng: np.random.Generator, *, largest: float) -> Floats:
-    """(N, 66, 3): of each face's own size, from 0 to ``largest``, partly white and partly smooth."""
+    """(N, 66, 3): partly white, partly smooth errors; each face's level is from 0 to ``largest``."""
     size = rng.uniform(0.0, largest, (count, 1, 1))
     smooth_share = rng.random((count, 1, 1))
     drawn = rng.standard_normal((NUM_LANDMARKS, count * 3))

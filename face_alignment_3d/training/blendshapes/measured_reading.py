@@ -1,4 +1,4 @@
-"""Measuring on photos how the landmark network's points differ from ICT-FaceKit's."""
+"""Measuring on photos the differences between the landmark network's points and ICT-FaceKit's."""
 
 from typing import Final
 
@@ -29,7 +29,7 @@ _FEWEST_SHUT: Final = 8
 
 
 def measure_reading(photos: PhotoLandmarks, neutral: Floats) -> Reading:
-    """From photos and the canonical points (66, 3) of ICT-FaceKit's mean face.
+    """Measures the :class:`Reading` from photos and the canonical points (66, 3) of ICT-FaceKit's mean face.
 
     Raises :class:`DataError` when there are too few faces in front view, with closed lips or with shut eyes.
     """
@@ -50,7 +50,7 @@ def measure_reading(photos: PhotoLandmarks, neutral: Floats) -> Reading:
 
 
 def _lid_reading(eyes: Floats, openness: Floats) -> tuple[Floats, float]:
-    """Weight (33,) and bias of the lids' gap, by ridge regression, stretched so that shut eyes are shut."""
+    """Weight (33,) and bias of the lids' gap: ridge regression, scaled so that shut eyes have a gap of 0."""
     is_shut = openness < SHUT_EYE
     if is_shut.sum() < _FEWEST_SHUT:
         raise DataError(f"expected {_FEWEST_SHUT} shut eyes among the hand-made labels; got {is_shut.sum()}")

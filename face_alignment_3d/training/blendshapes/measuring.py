@@ -1,4 +1,4 @@
-"""What a regressor is worth: on faces whose blendshapes are known, and on photos."""
+"""Measuring a regressor: on faces whose blendshapes are known, and on photos."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -26,12 +26,12 @@ _CLOSED_LIPS: Final = 0.03
 
 @dataclass(frozen=True)
 class Worth:
-    """How well one blendshape is told from unseen faces."""
+    """The measured quality of one blendshape on unseen faces."""
 
     name: str
     visible: bool
     correlation: float
-    """Pearson's, with the true value; 0 for one that never moves."""
+    """Pearson's correlation with the true value; 0 for an output that never changes."""
     mean_absolute_error: float
 
 
@@ -42,7 +42,7 @@ def worth_on_faces(
     names: tuple[str, ...] = BLENDSHAPES,
     neutral: Floats | None = None,
 ) -> tuple[Worth, ...]:
-    """Of each of the blendshapes ``names`` that ``regressor`` gives.
+    """The quality of each of the blendshapes ``names`` that ``regressor`` gives.
 
     With the mean face ``neutral`` (66, 3), after calibration with ten frames of each face at rest.
     """
@@ -76,7 +76,7 @@ def summary(worths: tuple[Worth, ...]) -> dict[str, float]:
 
 
 def worth_on_photos(reading: Reading, regressor: Regressor, photos: PhotoLandmarks) -> dict[str, float]:
-    """How the blendshapes of photos agree with what the hand-made points show.
+    """The agreement of the blendshapes of photos with openness measured on the hand-made points.
 
     ``regressor`` gives the visible blendshapes. Eyes are counted one by one.
     """
@@ -119,7 +119,7 @@ def _ranks(values: Floats) -> Floats:
 
 
 def _odds(more: Floats, less: Floats) -> float:
-    """How often one of ``more`` is above one of ``less``, percent."""
+    """The percentage of pairs in which a value of ``more`` is above one of ``less``."""
     if not len(more) or not len(less):
         return np.nan
     return float(100 * (more[:, None] > less[None]).mean())

@@ -1,4 +1,4 @@
-"""Which expressions people make: random mixes of ARKit's blendshapes."""
+"""Random mixes of ARKit's blendshapes, like the expressions that people make."""
 
 from typing import Final
 
@@ -12,10 +12,10 @@ Floats = npt.NDArray[np.float64]
 
 _POSITION: Final = {name: index for index, name in enumerate(BLENDSHAPES)}
 
-#: How the samples divide into faces without expression, with one blendshape (or one on both sides), with a
+#: The shares of samples that are faces without expression, with one blendshape (or one on both sides), with a
 #: whole expression out of :data:`_EXPRESSIONS`; the rest are random mixes.
 _NEUTRAL, _SINGLE, _WHOLE = 0.1, 0.2, 0.2
-#: How often a blendshape takes part in a random mix; several times less often for what people rarely do.
+#: The relative frequency of a blendshape in random mixes; several times lower for rare ones.
 _ODDS: Final = 0.12
 _RARE_ODDS: Final = 0.04
 _RARE: Final = ("cheekPuff", "mouthShrug", "jawForward", "jawLeft", "jawRight")
@@ -24,10 +24,10 @@ _RARE: Final = ("cheekPuff", "mouthShrug", "jawForward", "jawLeft", "jawRight")
 _GAZE: Final = "eyeLook"
 _GAZE_ODDS: Final = 0.02
 _GAZE_STRENGTH: Final = 0.5
-#: Of what has two sides: both alike, one alone, or each as it likes.
+#: Shares of expressions with two sides: both alike, one alone, or each side independently.
 _BOTH_ALIKE, _ONE_ALONE = 0.7, 0.15
 
-#: What is seen together. Each sample has some strength of the whole and of each part.
+#: Blendshapes that occur together. Each sample has some strength of the whole and of each part.
 _EXPRESSIONS: Final = (
     {"mouthSmile": 1.0, "cheekSquint": 0.5, "mouthDimple": 0.3},
     {
@@ -46,7 +46,7 @@ _EXPRESSIONS: Final = (
     {"mouthRollLower": 1.0, "mouthRollUpper": 1.0, "mouthPress": 0.5},
 )
 
-#: What a face does not do at the same time: muscles that pull against one another.
+#: Blendshapes that exclude each other: muscles that pull against one another.
 _EXCLUSIVE: Final = (
     *(("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("mouthFunnel", "mouthPucker")),
     *(("eyeBlink", "eyeWide"), ("eyeSquint", "eyeWide"), ("browDown", "browOuterUp")),
@@ -89,7 +89,7 @@ def sample_mixes(count: int, rng: np.random.Generator) -> Floats:
 
 
 def _close_lips(mixes: Floats, rng: np.random.Generator) -> None:
-    """mouthClose brings the lips together while the jaw is down, so it needs jawOpen and is at most that."""
+    """Limits mouthClose, which brings the lips together while the jaw is down, to at most jawOpen."""
     jaw, close = _POSITION["jawOpen"], _POSITION["mouthClose"]
     closing = mixes[:, close] > 0
     alone = closing & (mixes[:, jaw] == 0)
@@ -104,7 +104,7 @@ def _odds_of(unit: str) -> float:
 
 
 def _units() -> list[str]:
-    """What is drawn at once: a blendshape without sides, or the common name of two."""
+    """The units that are drawn together: a blendshape without sides, or the common name of two."""
     units = []
     for name in BLENDSHAPES:
         stem = name.removesuffix("Left").removesuffix("Right")
@@ -120,7 +120,7 @@ def _whole_expressions(units: list[str]) -> Floats:
 
 
 def _sides(count: int, rng: np.random.Generator) -> Floats:
-    """(N, 2): what the left and the right side have of an expression."""
+    """(N, 2): the strength of an expression on the left and the right side."""
     sides = rng.random((count, 2))
     kind = rng.random(count)
     sides[kind < _BOTH_ALIKE] = 1.0
@@ -132,7 +132,7 @@ def _sides(count: int, rng: np.random.Generator) -> Floats:
 
 
 def _exclude(mixes: Floats, rng: np.random.Generator) -> None:
-    """Of each pair that cannot be, leaves one."""
+    """Sets one of each pair of expressions that exclude each other to 0."""
     for first, second in _EXCLUSIVE:
         for i, j in _same_side(first, second):
             both = (mixes[:, i] > 0) & (mixes[:, j] > 0)

@@ -1,4 +1,4 @@
-"""What the landmark network says of photos that people have labelled by hand."""
+"""The landmark network's points on photos that people have labelled by hand."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ class PhotoLandmarks:
 
 @dataclass(frozen=True, eq=False)
 class Photos:
-    """The hand-labelled photos, divided as they are for the training of the landmark network."""
+    """The hand-labelled photos, split as for the training of the landmark network."""
 
     training: PhotoLandmarks
     held_out: PhotoLandmarks

@@ -110,7 +110,7 @@ def run_blendshape_recipe(
 def train(
     model: ExpressionModel, photos: Photos, config: BlendshapeConfig, *, report: Report
 ) -> tuple[BlendshapeModel, tuple[Worth, ...]]:
-    """The weights, and what each of the 52 blendshapes is worth on unseen faces with 1 % noise."""
+    """The trained weights, and the quality of each of the 52 blendshapes on unseen faces with 1 % noise."""
     resting = model.faces(np.zeros((1, len(model.identity))), np.zeros((1, len(BLENDSHAPES))))
     neutral = canonical_points(resting)[0]
     reading = measure_reading(photos.training, neutral)
@@ -123,7 +123,7 @@ def train(
 
 
 def table(worths: tuple[Worth, ...]) -> str:
-    """Markdown, a line for each blendshape that the model has."""
+    """A Markdown table with a line for each blendshape that the model has."""
     lines = ["| blendshape | given | correlation | mean absolute error |", "|---|---|---|---|"]
     for worth in worths:
         if worth.name != "tongueOut":
@@ -135,7 +135,7 @@ def table(worths: tuple[Worth, ...]) -> str:
 
 
 def _visible_part(regressor: Regressor) -> Regressor:
-    """Without the outputs that nobody is given."""
+    """The regressor without the outputs that the library does not return."""
     kept = [BLENDSHAPES.index(name) for name in VISIBLE]
     weight, bias = regressor.layers[-1]
     layers = (*regressor.layers[:-1], (weight[kept], bias[kept]))

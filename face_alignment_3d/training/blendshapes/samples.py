@@ -29,7 +29,7 @@ RESTING_FRAMES: Final = 10
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """N faces."""
+    """N faces with known blendshapes."""
 
     points: npt.NDArray[np.float32]
     """(N, 66, 3): canonical, of landmarks that were posed and perturbed."""
@@ -40,7 +40,7 @@ class Faces:
 
 
 def training_faces(model: ExpressionModel, count: int, rng: np.random.Generator) -> Faces:
-    """Faces as the regressor is to learn them: all identities, noise of 0 to 2 %."""
+    """Faces for training: all identities, with noise of 0 to 2 %."""
 
     def noise(count: int) -> Floats:
         return realistic_noise(count, rng, largest=_LARGEST_NOISE)
@@ -49,7 +49,7 @@ def training_faces(model: ExpressionModel, count: int, rng: np.random.Generator)
 
 
 def unseen_faces(model: ExpressionModel, count: int, rng: np.random.Generator, *, noise: float) -> Faces:
-    """Faces to measure with: identities as they are, white noise of one standard deviation.
+    """Faces for measuring: unchanged identities, white noise of one standard deviation.
 
     ``noise`` is in inter-ocular distances, for each of x, y and z.
     """
@@ -87,7 +87,7 @@ def _faces(
 
 
 def _posed(faces: Floats, rng: np.random.Generator) -> Floats:
-    """As in a photo: the way back to canonical points is part of what is learned."""
+    """The points after posing, noise and the way back to canonical points, as from a photo."""
     turns = rng.uniform(-1.0, 1.0, (len(faces), 3)) * _TURNS
     rotations = np.stack([rotation_by(*turn) for turn in turns])
     size = rng.uniform(30.0, 400.0, (len(faces), 1, 1))

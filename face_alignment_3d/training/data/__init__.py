@@ -1,1 +1,1 @@
-"""Samples, what a run reads them from, and how crops of them vary."""
+"""Samples, the folders that they are read from, and the variation of their crops."""

@@ -1,4 +1,4 @@
-"""From samples to what the network sees: random crops whose labels turn, scale and mirror with them.
+"""Random crops of samples for training; labels are turned, scaled and mirrored with them.
 
 :func:`draw_variations` draws all that is random about a batch, as arrays; :func:`varied_views` places the
 crops and works out their labels. :func:`show` makes the pixels with OpenCV, a crop at a time;
@@ -29,7 +29,7 @@ from face_alignment_3d.training.data.sample import Sample
 
 
 class Placements(NamedTuple):
-    """Where B crops lie, relative to the exact crops around their faces."""
+    """The places of B crops, relative to the exact crops around their faces."""
 
     angle: npt.NDArray[np.float64]
     """(B,) radians that the photo is turned by."""
@@ -44,7 +44,7 @@ class CropVariation(Protocol):
 
     @property
     def mirror(self) -> bool:
-        """Whether half of the crops are mirrored."""
+        """True if half of the crops are mirrored."""
 
     def draw(self, count: int, generator: np.random.Generator) -> Placements:
         """``count`` placements."""
@@ -52,7 +52,7 @@ class CropVariation(Protocol):
 
 @dataclass(frozen=True)
 class Geometric:
-    """How crops vary. Fractions are of the face box's longer side."""
+    """The random variation of crops. Fractions are of the face box's longer side."""
 
     shift: float = 0.06
     """Standard deviation of the box's offset in x and in y."""
@@ -61,12 +61,13 @@ class Geometric:
     roll: float = 18.0
     """Standard deviation of the in-plane rotation, degrees."""
     wide_roll: float = 100.0
-    """Some heads lie on their side: this share of crops turns uniformly up to so many degrees."""
+    """A share of crops, ``wide_roll_share``, turns uniformly by up to this many degrees to either side
+    instead, as some heads lie on their side."""
     wide_roll_share: float = 0.12
     mirror: bool = True
 
     def draw(self, count: int, generator: np.random.Generator) -> Placements:
-        """Shift, scale and roll as a detector and a head bring them about."""
+        """Shift, scale and roll, distributed like a detector's errors and the leans of heads."""
         wide = generator.random(count) < self.wide_roll_share
         degrees = np.where(
             wide,
@@ -80,17 +81,17 @@ class Geometric:
 
 @dataclass(frozen=True, eq=False)
 class Variations:
-    """All that is drawn about B crops, whatever samples they will be of."""
+    """All random choices for B crops, whatever their samples."""
 
     placements: Placements
     replicate: Bools
-    """(B,): whether the photo's edge pixels go on beyond it; otherwise it is black there."""
+    """(B,): True if the photo's edge pixels are repeated beyond it; otherwise it is black there."""
     mirrored: Bools
     """(B,)"""
     perturbations: Perturbations
 
     def part(self, chosen: slice) -> "Variations":
-        """Those of some of the crops."""
+        """The variations of the crops at these indices."""
         return Variations(
             Placements(*(values[chosen] for values in self.placements)),
             self.replicate[chosen],
@@ -116,7 +117,7 @@ class Labels(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """B crops of samples, not yet made."""
+    """B crops of samples, whose pixels are not made yet."""
 
     samples: Sequence[Sample]
     size: int
@@ -151,7 +152,7 @@ def draw_variations(
     geometric: CropVariation,
     photometric: Photometric,
 ) -> Variations:
-    """Draws how ``count`` crops of ``size`` x ``size`` pixels vary; no sample or pixel is looked at."""
+    """Draws the variations of ``count`` crops of ``size`` x ``size`` pixels, independent of any sample."""
     return Variations(
         geometric.draw(count, generator),
         generator.random(count) >= 0.5,
@@ -161,7 +162,7 @@ def draw_variations(
 
 
 def varied_views(samples: Sequence[Sample], variations: Variations, *, size: int, crop_scale: float) -> Views:
-    """The crops of B >= 1 samples that ``variations`` asks for, and their labels."""
+    """The views of B >= 1 samples with ``variations``, and their labels."""
     points = np.stack([sample.points for sample in samples]).astype(np.float64)
     angle, shift, scale = variations.placements
     center, side = _squares(points, angle, shift)
@@ -183,7 +184,7 @@ def varied_views(samples: Sequence[Sample], variations: Variations, *, size: int
 
 
 def show(views: Views, index: int) -> Pixels:
-    """(S, S, 3): what view ``index`` looks like."""
+    """(S, S, 3): the pixels of view ``index``."""
     variations = views.variations
     border = cv2.BORDER_REPLICATE if variations.replicate[index] else cv2.BORDER_CONSTANT
     pixels = views.crop(index).sample(views.samples[index].image, border=border)
@@ -201,7 +202,7 @@ def upright_crop(
     shift: tuple[float, float] = (0.0, 0.0),
     scale: float = 1.0,
 ) -> Crop:
-    """The crop that a detector would ask for around these points, were the photo turned by ``angle`` radians.
+    """The crop of a detector around these points, in the photo turned by ``angle`` radians.
 
     ``shift`` (in fractions of the box's side) and ``scale`` are the detector's error.
     """
@@ -213,7 +214,7 @@ def upright_crop(
 
 
 def mirror_points(points: npt.NDArray[np.float32], *, width: int) -> npt.NDArray[np.float32]:
-    """Points (..., 66, 2 or 3) as the mirror image of a picture of ``width`` px has them; its own inverse."""
+    """Points (..., 66, 2 or 3) of a picture of ``width`` px, mirrored; the function is its own inverse."""
     mirrored: npt.NDArray[np.float32] = points[..., MIRROR, :]
     mirrored[..., 0] = width - 1 - mirrored[..., 0]
     return mirrored
@@ -254,7 +255,7 @@ def _mirrored(labels: Labels, mirrored: Bools, size: int) -> Labels:
 
 
 def _hidden(labels: Labels, drawn: Perturbations) -> Labels:
-    """What a patch covers is known not to be visible."""
+    """Marks landmarks under a patch as known not to be visible."""
     hidden = covered(labels.points[..., :2], drawn)
     return labels._replace(
         visible=np.where(hidden, np.float32(0), labels.visible),

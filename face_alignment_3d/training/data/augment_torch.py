@@ -1,6 +1,6 @@
 """Makes the crops of a batch as tensor operations, on the device where the photos are.
 
-:class:`PhotoStore` keeps photos on a device, one behind the other. :func:`pack` is what is left for the CPU:
+:class:`PhotoStore` keeps photos on a device, one behind the other. :func:`pack` is the work left for the CPU:
 a few numbers for each crop. :func:`render` warps and perturbs. Within rounding the crops are those of
 :func:`face_alignment_3d.training.data.augment.show`.
 """
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from face_alignment_3d.crop_windows import windows_of
 from face_alignment_3d.training.data.augment import Views
 from face_alignment_3d.training.data.photometric_torch import (
     PackedPerturbations,
@@ -43,7 +44,7 @@ class PhotoStore:
         return cls(torch.from_numpy(pixels), torch.from_numpy(starts), torch.from_numpy(sizes))
 
     def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> "PhotoStore":
-        """With ``move`` applied to every tensor."""
+        """The store with ``move`` applied to every tensor."""
         return PhotoStore(move(self.pixels), move(self.starts), move(self.sizes))
 
     def to(self, device: torch.device) -> "PhotoStore":
@@ -53,27 +54,27 @@ class PhotoStore:
 
 @dataclass(frozen=True, eq=False)
 class PackedViews:
-    """The views of a batch as tensors: all that has to travel to a device that has the photos."""
+    """The views of a batch as tensors: all data that go to a device that has the photos."""
 
     size: int
     """Height and width S of the crops."""
     photo: torch.Tensor
-    """(B,) int64: which of the store's photos each view is of."""
+    """(B,) int64: the index of each view's photo in the store."""
     blocks: tuple[tuple[int, torch.Tensor], ...]
     """Views that shrink their photo by 2 or more take means over blocks of pixels first. Each side of blocks
     that there is, with the indices (n,) of the views that have it."""
     starts: torch.Tensor
-    """(B, 2) int64: x and y of the photo's pixel where the first block begins; 0, 0 for blocks of 1."""
+    """(B, 2) int64: x and y of the photo's pixel where the first block begins."""
     matrices: torch.Tensor
     """(B, 2, 3) float: from pixels (x, y) of the crops, which may be mirrored, to blocks."""
     replicate: torch.Tensor
-    """(B,) bool: whether edge pixels go on beyond the photo; else it is black there."""
+    """(B,) bool: True if edge pixels are repeated beyond the photo; else it is black there."""
     perturbations: PackedPerturbations
     labels: tuple[torch.Tensor, ...]
     """Those of :class:`face_alignment_3d.training.data.augment.Labels`, in that order."""
 
     def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> "PackedViews":
-        """With ``move`` applied to every tensor."""
+        """The views with ``move`` applied to every tensor."""
         return PackedViews(
             self.size,
             move(self.photo),
@@ -97,26 +98,17 @@ class PackedViews:
 def pack(views: Views, photo: npt.NDArray[np.int64]) -> PackedViews:
     """The views, of the photos (B,) of a store, as tensors on the CPU."""
     variations = views.variations
-    matrices = views.to_photos()
     extents = np.array([sample.image.shape[1::-1] for sample in views.samples])
-    # As Crop.cut: no block need be larger than the photo, however large the window.
-    blocks = np.clip((views.side / views.size).astype(np.int64), 1, extents.max(axis=1))
-    last = views.size - 1
-    across, down, offset = np.moveaxis(matrices, 2, 0)
-    corners = np.stack([0 * across, across * last, down * last, (across + down) * last]) + offset
-    starts = np.floor(corners.min(axis=0)).astype(np.int64) - 2 * blocks[:, None]
-    starts = np.where(blocks[:, None] > 1, np.clip(starts, 0, extents - 1), 0)
-    matrices[:, :, 2] += 0.5 - starts
-    matrices /= blocks[:, None, None]
-    matrices[:, :, 2] -= 0.5
+    windows = windows_of(views.to_photos(), views.side / views.size, extents, size=views.size)
+    blocks, matrices = windows.blocks, windows.matrices
     mirrored = variations.mirrored
-    matrices[mirrored, :, 2] += last * matrices[mirrored, :, 0]
+    matrices[mirrored, :, 2] += (views.size - 1) * matrices[mirrored, :, 0]
     matrices[mirrored, :, 0] *= -1
     return PackedViews(
         views.size,
         torch.from_numpy(photo),
         tuple((int(b), torch.from_numpy(np.flatnonzero(blocks == b))) for b in np.unique(blocks)),
-        torch.from_numpy(starts),
+        torch.from_numpy(windows.parts[:, :2].copy()),
         torch.from_numpy(matrices.astype(np.float32)),
         torch.from_numpy(variations.replicate),
         pack_perturbations(variations.perturbations),

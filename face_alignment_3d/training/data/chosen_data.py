@@ -1,9 +1,8 @@
-"""Data sets that a user names, as what a run trains on and is validated with."""
+"""Training and validation data from data sets that a user names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
@@ -19,32 +18,10 @@ from face_alignment_3d.training.recipes.config import RunConfig
 _MOST_HELD_OUT = 200
 
 
-@dataclass(frozen=True, eq=False)
-class ChosenSamples(Sequence[Sample]):
-    """Some of a sequence's samples, each read when it is asked for."""
-
-    samples: Sequence[Sample]
-    indices: Sequence[int]
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Sample]: ...
-
-    def __getitem__(self, index: int | slice) -> Sample | Sequence[Sample]:
-        if isinstance(index, slice):
-            return ChosenSamples(self.samples, self.indices[index])
-        return self.samples[self.indices[index]]
-
-
 def load_chosen_data(
     datasets: Sequence[tuple[str, Path]], config: RunConfig, *, models: Path | None = None
 ) -> tuple[list[Pool], dict[str, list[Sample]]]:
-    """What to train on, every face as often as any other, and the held-out samples of each set.
+    """The training data, with the same frequency for every face, and the held-out samples of each set.
 
     ``datasets`` are kinds (of :data:`face_alignment_3d.training.data.datasets.kinds.KINDS`) with their
     folders. Every ``config.holdout_every``-th face of a set is held out; at most 200 of them, which are read
@@ -56,19 +33,18 @@ def load_chosen_data(
     """
     lifts = any(kind in KINDS_TO_LIFT for kind, _ in datasets)
     model = load_face_model(models) if lifts and models is not None else None
-    chosen: list[ChosenSamples] = []
+    chosen: list[SamplesOnDemand] = []
     validation: dict[str, list[Sample]] = {}
     digests: list[dict[str, str]] = []
     for kind, directory in datasets:
         dataset = open_dataset(kind, directory, model=model)
         samples = SamplesOnDemand(dataset, config.face_size)
         digests.append({f"{kind}={directory.name}": inspect_dataset(dataset)})
-        every = range(len(samples))
-        training = [index for index in every if index % config.holdout_every]
+        held_out = range(0, len(samples), config.holdout_every)
+        training = [index for index in range(len(samples)) if index not in held_out]
         if not training:
             raise DataError(f"expected faces to train on in {directory}, got {len(samples)} in all")
-        chosen.append(ChosenSamples(samples, training))
-        held_out = every[:: config.holdout_every]
+        chosen.append(replace(samples, indices=training))
         some = held_out[:: max(1, -(-len(held_out) // _MOST_HELD_OUT))]
         validation.setdefault(kind, []).extend(samples[index] for index in some)
     whole = sum(len(samples) for samples in chosen)

@@ -1,4 +1,4 @@
-"""How the paper's crops vary."""
+"""The variation of crops in the paper."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class UniformVariation:
     """Uniform rotation, scale and extension (paper, section 4), crops centered on the face box."""
 
     roll: float = 35.0
-    """At most so many degrees either way."""
+    """The largest turn to either side, degrees."""
     scale: tuple[float, float] = (0.85, 1.15)
     """Least and largest factor of the face's size in the crop."""
     extension: tuple[float, float] = (1.20 / 1.25, 1.0)

@@ -1,4 +1,4 @@
-"""A look at every face of a data set before a run: are its labels a face's, and which files is it made of."""
+"""Checking every face of a data set before a run, and identifying the files that it consists of."""
 
 import hashlib
 from collections.abc import Sequence

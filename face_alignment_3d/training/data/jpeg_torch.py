@@ -1,4 +1,4 @@
-"""What saving as JPEG does to pixels, as tensor operations: no bytes are made.
+"""The loss of JPEG compression as tensor operations: no bytes are made.
 
 The loss of JPEG lies in halving the resolution of the two color differences and in rounding the cosine
 coefficients of 8 x 8 blocks; both are carried out here as the baseline codec does, in float.
@@ -61,13 +61,13 @@ def jpeg(images: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
 
 
 def _quality_factor(qualities: torch.Tensor) -> torch.Tensor:
-    """Percent that the tables are scaled by, as in the Independent JPEG Group's codec."""
+    """The percentage by which the tables are scaled, as in the Independent JPEG Group's codec."""
     coarse = (5000 / qualities).floor()
     return torch.where(qualities < 50, coarse, 200 - 2 * qualities)
 
 
 def _table(rows: tuple[tuple[int, ...], ...], factor: torch.Tensor) -> torch.Tensor:
-    """(B, 8, 8)"""
+    """(B, 8, 8): the quantization table for each quality."""
     base = torch.tensor(rows, dtype=factor.dtype, device=factor.device)
     return ((base * factor[:, None, None] + 50) / 100).floor().clamp(1, 255)
 

@@ -1,4 +1,4 @@
-"""Boxes that are a little wrong, as those of any detector are."""
+"""Face boxes with small errors, like those of any detector."""
 
 import math
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Perturbation:
         return np.concatenate([center - half, center + half]).astype(np.float32)
 
 
-#: What an evaluation tries: each kind at 5, 10 and 20 %.
+#: The perturbations of an evaluation: each kind at 5, 10 and 20 %.
 PERTURBATIONS: Final = tuple(
     Perturbation(kind, level)
     for kind in ("shift", "enlarge", "shrink", "shift and scale")

@@ -1,4 +1,4 @@
-"""Perturbations of pixels that leave the landmarks where they are: what may happen, and what was drawn.
+"""Random perturbations of pixels that leave the landmarks where they are.
 
 Everything random about a batch is drawn here, as arrays, and nothing is done to pixels. The drawn numbers are
 carried out by :mod:`face_alignment_3d.training.data.photometric_opencv`, a crop at a time on the CPU, or by
@@ -18,7 +18,7 @@ Bools = npt.NDArray[np.bool_]
 
 #: Patches that a crop may have.
 MOST_PATCHES: Final = 2
-#: What a patch shows: one color, noise, or the mirrored crop, rolled.
+#: The contents of a patch: one color, noise, or the mirrored crop, rolled.
 COLOR, NOISE, COPY = 0, 1, 2
 _SEEDS: Final = 2**32
 
@@ -39,7 +39,7 @@ class Photometric:
 
 @dataclass(frozen=True, eq=False)
 class Perturbations:
-    """What happens to each of B crops of S x S pixels, in the order of the fields; 0 is nothing."""
+    """The perturbations of B crops of S x S pixels, in the order of the fields; 0 is none."""
 
     low_resolution: Ints
     """(B,): side in pixels to which the crop is shrunk before it is enlarged again."""
@@ -69,7 +69,7 @@ class Perturbations:
     light_angle: Floats
     """(B,) radians."""
     recolored: Bools
-    """(B,): whether gamma, contrast, brightness and tints are applied, then saturation."""
+    """(B,): True if gamma, contrast, brightness and tints are applied, then saturation."""
     gamma: Floats
     contrast: Floats
     brightness: Floats
@@ -86,7 +86,7 @@ class Perturbations:
     """(B,): the quality that the crop is compressed with."""
 
     def part(self, chosen: slice) -> "Perturbations":
-        """Those of some of the crops."""
+        """The perturbations of the crops at these indices."""
         arrays: dict[str, Any] = {name: values[chosen] for name, values in vars(self).items()}
         return Perturbations(**arrays)
 
@@ -94,7 +94,7 @@ class Perturbations:
 def draw_perturbations(
     count: int, size: int, generator: np.random.Generator, chances: Photometric
 ) -> Perturbations:
-    """Draws what happens to ``count`` crops of ``size`` x ``size`` pixels; it depends on no pixel."""
+    """Draws the perturbations of ``count`` crops of ``size`` x ``size`` pixels, independent of any pixel."""
 
     def happens(chance: float) -> Bools:
         return generator.random(count) < chance
@@ -144,7 +144,7 @@ def draw_perturbations(
 
 
 def covered(points: npt.NDArray[np.floating], drawn: Perturbations) -> Bools:
-    """(B, N): which of the points (B, N, 2), in crop pixels, lie under one of their crop's patches."""
+    """(B, N): True for points (B, N, 2), in crop pixels, that lie under one of their crop's patches."""
     hidden = np.zeros(points.shape[:2], dtype=bool)
     for slot in range(MOST_PATCHES):
         top, left, height, width = drawn.patch_place[:, slot].T[..., None]
@@ -160,7 +160,7 @@ def covered(points: npt.NDArray[np.floating], drawn: Perturbations) -> Bools:
 
 
 def recolor_table(drawn: Perturbations, index: int) -> Pixels:
-    """(256, 3): what becomes of each level of each channel of crop ``index``, before saturation."""
+    """(256, 3): the new value of each level of each channel of crop ``index``, before saturation."""
     levels = np.arange(256, dtype=np.float32) / 255
     curve = (levels ** drawn.gamma[index] - np.float32(0.5)) * drawn.contrast[index]
     curve += np.float32(0.5) + drawn.brightness[index]

@@ -12,7 +12,7 @@ from face_alignment_3d.training.data.pixel_noise import normal_noise, uniform_no
 
 
 def perturb(crop: Pixels, drawn: Perturbations, index: int) -> Pixels:
-    """An (S, S, 3) RGB crop with what was drawn for crop ``index``; the one given is left as it is."""
+    """Applies the perturbations of crop ``index`` to an (S, S, 3) RGB crop; returns a new array."""
     if drawn.low_resolution[index]:
         crop = _low_resolution(crop, int(drawn.low_resolution[index]))
     if drawn.blur_std[index]:

@@ -27,7 +27,7 @@ Tensors = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True, eq=False)
 class PackedPerturbations:
-    """The :class:`Perturbations` of a batch as tensors, and which crops drew each."""
+    """The :class:`Perturbations` of a batch as tensors, and the indices of the crops that each is for."""
 
     values: Tensors
     """The fields, (B, ...) each, and ``motion_kernel`` (crops with motion, 9, 9)."""
@@ -35,7 +35,7 @@ class PackedPerturbations:
     """Name of a perturbation -> indices (n,) of the crops that drew it."""
 
     def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> "PackedPerturbations":
-        """With ``move`` applied to every tensor."""
+        """The perturbations with ``move`` applied to every tensor."""
         return PackedPerturbations(
             {name: move(tensor) for name, tensor in self.values.items()},
             {name: move(tensor) for name, tensor in self.chosen.items()},
@@ -43,7 +43,7 @@ class PackedPerturbations:
 
 
 def pack_perturbations(drawn: Perturbations) -> PackedPerturbations:
-    """What :func:`perturb_batch` takes, on the CPU."""
+    """The arguments of :func:`perturb_batch` as tensors, on the CPU."""
     chosen = {
         "low_resolution": drawn.low_resolution > 0,
         "blur": drawn.blur_std > 0,
@@ -70,7 +70,7 @@ def pack_perturbations(drawn: Perturbations) -> PackedPerturbations:
 
 
 def perturb_batch(crops: torch.Tensor, drawn: PackedPerturbations) -> torch.Tensor:
-    """(B, 3, S, S) float RGB crops and what was drawn for each -> the crops, perturbed.
+    """Applies its perturbations to each of (B, 3, S, S) float RGB crops.
 
     Pixels are whole numbers in [0, 255], before and after.
     """
@@ -126,7 +126,7 @@ def _clip(values: torch.Tensor) -> torch.Tensor:
 
 
 def _column(values: torch.Tensor) -> torch.Tensor:
-    """(B, 1, 1, 1)"""
+    """Reshapes (B,) to (B, 1, 1, 1)."""
     return values[:, None, None, None]
 
 
@@ -226,7 +226,7 @@ def _recolor(crops: torch.Tensor, drawn: Tensors) -> torch.Tensor:
 
 
 def _gray(crops: torch.Tensor) -> torch.Tensor:
-    """(B, 1, S, S)"""
+    """(B, 3, S, S) RGB -> (B, 1, S, S) luminance."""
     red, green, blue = (weight * crops[:, i : i + 1] for i, weight in enumerate(_GRAY))
     return (red + green + blue).round()
 

@@ -1,4 +1,4 @@
-"""What every data set yields."""
+"""One labelled face in one photo: the element of every data set."""
 
 from dataclasses import dataclass, field
 
@@ -23,10 +23,10 @@ class Sample:
     points: npt.NDArray[np.float32]
     """(66, 3) in pixels of ``image``; z has zero mean."""
     weight_xy: npt.NDArray[np.float32]
-    """(66,): how far x and y are to be believed; 1 is a careful hand, 0 is unknown."""
+    """(66,): the weight of x and y; 1 is a careful hand, 0 is unknown."""
     weight_z: npt.NDArray[np.float32]
-    """(66,): the same for z."""
+    """(66,): the weight of z, likewise."""
     visible: npt.NDArray[np.float32] = field(default_factory=_unknown)
-    """(66,): 1 for a landmark that can be seen, 0 for one that something hides, be it the head itself."""
+    """(66,): 1 for a landmark that can be seen, 0 for one that something hides, the head itself included."""
     weight_visible: npt.NDArray[np.float32] = field(default_factory=_unknown)
-    """(66,): how far that is known; 0 where nobody has looked."""
+    """(66,): the weight of ``visible``; 0 where it is not known."""

@@ -1,4 +1,4 @@
-"""Some of many, evenly spread."""
+"""Choosing some of many items, evenly spread."""
 
 import numpy as np
 import numpy.typing as npt

@@ -30,15 +30,15 @@ _Made = TypeVar("_Made")
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Samples, the share of a batch that comes from them, and how often each is drawn."""
+    """Samples, the share of a batch that comes from them, and the relative frequency of each."""
 
     samples: Sequence[Sample]
     share: float
     sampling_weights: npt.NDArray[np.float64]
     """(len(samples),), sum 1."""
     digests: Mapping[str, str] | None = None
-    """SHA-256 of the data that the samples are read from, by the name of their set; None has it taken of the
-    samples themselves."""
+    """SHA-256 of the data that the samples are read from, by the name of their set; None: computed from the
+    samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +72,11 @@ class BatchMaker:
     geometric: CropVariation
     photometric: Photometric
     batch_size: int
-    """Of the whole batch."""
+    """The size of the whole batch, over all processes."""
     seed: int
     part: slice | None = None
-    """What is made of it; None for all. All is drawn, so that the parts of several processes fit together."""
+    """The part of the batch that is made; None for all. All is drawn, so that the parts of several processes
+    fit together."""
 
     def batch(self, step: int) -> Batch:
         """The batch of ``step``, made on the CPU."""
@@ -84,7 +85,7 @@ class BatchMaker:
         return Batch(crops.permute(0, 3, 1, 2), *(torch.from_numpy(array) for array in views.labels))
 
     def packed(self, step: int, *, stored: bool) -> tuple[PackedViews, PhotoStore | None]:
-        """The same batch, to be rendered: from the store of :meth:`photo_store` or its own photos."""
+        """The same batch, packed for rendering, with indices into :meth:`photo_store` or its own photos."""
         views, photo = self.views(step)
         if stored:
             return pack(views, photo), None
@@ -98,7 +99,7 @@ class BatchMaker:
         return PhotoStore.of([sample.image for pool in self.pools for sample in pool.samples])
 
     def views(self, step: int) -> tuple[Views, npt.NDArray[np.int64]]:
-        """What the batch of ``step`` shows, a function of the seed and the step; and of which photos (B,)."""
+        """The views of the batch of ``step``, and their photos' indices (B,); functions of seed and step."""
         generator = np.random.default_rng([self.seed, step])
         shares = np.array([pool.share for pool in self.pools])
         chosen = generator.choice(len(self.pools), size=self.batch_size, p=shares / shares.sum())

@@ -10,22 +10,19 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import nn
 
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.networks.cascade import Cascade
 
 Tensors = dict[str, torch.Tensor]
 
 
 def save_checkpoint(
-    path: Path, *, step: int, cascade: Cascade, average: Cascade, optimizer: torch.optim.Optimizer
+    path: Path, *, step: int, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Writes all that the steps after ``step`` depend on.
-
-    A kill leaves the old file or the new one, never half.
-    """
-    tensors = {f"cascade.{name}": tensor for name, tensor in cascade.state_dict().items()}
+    """Writes all that the steps after ``step`` depend on, whole or not at all."""
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
@@ -34,7 +31,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, *, cascade: Cascade, average: Cascade, optimizer: torch.optim.Optimizer
+    path: Path, *, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> int:
     """Restores what :func:`save_checkpoint` wrote and returns the step.
 
@@ -44,7 +41,7 @@ def load_checkpoint(
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
             step = int(json.loads((file.metadata() or {})["step"]))
-        cascade.load_state_dict(_below(tensors, "cascade."))
+        network.load_state_dict(_below(tensors, "network."))
         average.load_state_dict(_below(tensors, "average."))
         _restore(optimizer, _below(tensors, "optimizer."), fresh=step == 0)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -61,7 +58,7 @@ def _below(tensors: Tensors, prefix: str) -> Tensors:
 
 
 def _restore(optimizer: torch.optim.Optimizer, tensors: Tensors, *, fresh: bool) -> None:
-    """Takes in ``<index>.<name>`` tensors; ``fresh`` says that no step was made yet, so there may be none."""
+    """Loads ``<index>.<name>`` tensors; with ``fresh`` no step has been made yet, so there may be none."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, Tensors] = {}
     for key, tensor in tensors.items():
@@ -71,10 +68,10 @@ def _restore(optimizer: torch.optim.Optimizer, tensors: Tensors, *, fresh: bool)
             raise ValueError(
                 f"an optimizer state {key} of shape {tuple(tensor.shape)} that fits no parameter"
             )
-        if tensor.shape == parameter.shape:
-            # Laid out in memory as its parameter is, for the file does not keep strides.
-            tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
-        state.setdefault(int(index), {})[name] = tensor
+        # Laid out in memory as its parameter is, for the file does not keep strides.
+        same = tensor.shape == parameter.shape
+        laid_out = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor) if same else tensor
+        state.setdefault(int(index), {})[name] = laid_out
     if len(state) != len(parameters) and not (fresh and not state):
         raise ValueError(f"optimizer states of {len(state)} of {len(parameters)} parameters")
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

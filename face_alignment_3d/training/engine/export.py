@@ -1,4 +1,4 @@
-"""From a finished run to a file that users load, and the manifest entry that goes with it."""
+"""Exporting a finished run as a weight file with its manifest entry."""
 
 import datetime
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
 #: The photos decide the terms of the weights, whatever the code's license.
 LICENSE = "non-commercial research (terms of the training photos; see MODEL_CARD.md)"
 
-#: What every run on the photos of the data folder learns from, a line for each set.
+#: The training data of every run on the photos of the data folder, a line for each set.
 DATA = (
     "HELEN train (870 photos, 300-W annotation)",
     "LFPW train (805 photos, 300-W annotation)",

@@ -17,26 +17,26 @@ import torch.distributed
 from face_alignment_3d.devices import choose_device
 from face_alignment_3d.errors import DeviceError
 
-#: How long a process waits for another: process 0 labels and validates while the rest do nothing.
+#: The time that a process waits for another: process 0 labels and validates while the rest do nothing.
 _PATIENCE = datetime.timedelta(hours=3)
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process's place among those of a run."""
+    """The place of this process among those of a run."""
 
     device: torch.device
-    """What this process computes on."""
+    """The device that this process computes on."""
     rank: int = 0
     count: int = 1
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that writes and reports."""
+        """True for the process that writes and reports."""
         return self.rank == 0
 
     def shard(self, size: int) -> slice:
-        """This process's part of ``size`` things that are shared out evenly, in order.
+        """This process's part of ``size`` items that are shared out evenly, in order.
 
         Raises :class:`DeviceError` when they cannot be.
         """
@@ -58,7 +58,7 @@ class Processes:
         return agreed
 
     def barrier(self) -> None:
-        """Returns when every process has called this."""
+        """Waits until every process has called this."""
         self.all_reduce_max([0.0])
 
 

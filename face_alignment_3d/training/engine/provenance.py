@@ -1,4 +1,4 @@
-"""What measured numbers belong to: command, date, machine, versions and weights."""
+"""The provenance of measured numbers: command, date, machine, versions and weights."""
 
 import datetime
 import os
@@ -18,7 +18,7 @@ from face_alignment_3d.weights.store import resolve_weights
 
 
 def provenance(command: Sequence[str], weights: str | os.PathLike[str]) -> dict[str, Any]:
-    """As what :mod:`json` takes; ``command`` is what repeats the measurement, ``weights`` a name or a path.
+    """A dict for :mod:`json`; ``command`` repeats the measurement, ``weights`` is a name or a path.
 
     Raises :class:`face_alignment_3d.errors.WeightsError` when the weights cannot be had.
     """

@@ -1,4 +1,4 @@
-"""One folder, one run: notes of the configuration and of the data that a run was started with."""
+"""Checks that a folder holds one run only, by files with its configuration and its data."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from face_alignment_3d.training.data.inspection import digests_by_set
 from face_alignment_3d.training.engine.batches import Pool
 from face_alignment_3d.training.recipes.config import RunConfig
 
-#: What may change between a stop and a resume: nothing that the weights so far were made with.
+#: Settings that may change between a stop and a resume: none that the weights depend on so far.
 _FREE_TO_CHANGE: Final = ("steps", "validate_every", "checkpoint_seconds", "full_precision_from")
 
 
 def check_run_folder(out: Path, config: RunConfig) -> None:
-    """Notes the configuration in ``out/config.json``; refuses a folder that holds a run of another.
+    """Writes the configuration to ``out/config.json``, or compares it with that of the run there.
 
     A setting that an older version did not know counts as having had its default. Stages may be appended.
 
@@ -46,7 +46,7 @@ def check_run_folder(out: Path, config: RunConfig) -> None:
 
 
 def check_run_data(out: Path, digests: Mapping[str, str]) -> None:
-    """Notes in ``out/data.json`` which data a run has read, by name; refuses to go on with others.
+    """Writes the digests of a run's data to ``out/data.json``, or compares them with those there.
 
     Raises :class:`DataError`, which names the sets that differ, are new or are no longer there.
     """
@@ -69,7 +69,7 @@ def check_run_data(out: Path, digests: Mapping[str, str]) -> None:
 
 
 def data_digests(pools: Sequence[Pool]) -> dict[str, str]:
-    """SHA-256 of what ``pools`` are made of, by the names of the sets."""
+    """SHA-256 of the data of ``pools``, by the names of the sets."""
     digests: dict[str, str] = {}
     for pool in pools:
         for name, digest in (pool.digests or digests_by_set(pool.samples)).items():
@@ -79,13 +79,13 @@ def data_digests(pools: Sequence[Pool]) -> dict[str, str]:
 
 
 def _plain(config: RunConfig) -> dict[str, Any]:
-    """As JSON has it: tuples are lists."""
+    """The value as JSON returns it: tuples become lists."""
     plain: dict[str, Any] = json.loads(json.dumps(config.as_dict()))
     return plain
 
 
 def _completed(found: Any, defaults: Any) -> Any:
-    """``found`` with what it lacks from ``defaults``, and so for the mappings inside."""
+    """``found`` with missing keys from ``defaults``, in nested mappings too."""
     if not isinstance(found, dict) or not isinstance(defaults, dict):
         return found
     return {**defaults, **{key: _completed(value, defaults.get(key)) for key, value in found.items()}}

@@ -1,4 +1,4 @@
-"""Batch norm over the batches of all processes, so that several compute what one would."""
+"""Batch norm over the batches of all processes, so that several compute the same as one."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ class SynchronizedBatchNorm(nn.BatchNorm2d):
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """The sum is a function of every process's values, so the gradient is summed over processes too."""
+    """Sums over processes, in both directions: each process's loss depends on the values of all."""
 
     @staticmethod
     def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from face_alignment_3d.optional import is_installed
 
 
 def tensorboard_is_installed() -> bool:
-    """Whether :class:`TensorBoardLogger` can write anything."""
+    """True if :class:`TensorBoardLogger` can write anything."""
     return is_installed("tensorboard")
 
 
@@ -16,7 +16,7 @@ class TensorBoardLogger:
     """Writes numbers by step into a folder that TensorBoard reads; does nothing without that package."""
 
     def __init__(self, folder: Path | None, *, first_step: int) -> None:
-        """``folder`` None logs nothing; what was logged there from ``first_step`` on before is hidden."""
+        """``folder`` None logs nothing; earlier entries there from ``first_step`` on are hidden."""
         self._writer: Any = None
         if folder is not None and tensorboard_is_installed():
             # Imported late: it takes a second, and is an option.

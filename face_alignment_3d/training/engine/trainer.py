@@ -35,16 +35,16 @@ _REPORT_EVERY = 50
 
 @dataclass(frozen=True, eq=False)
 class TrainingPlan:
-    """How a cascade is trained, but for the samples.
+    """The settings of a training loop, without the samples.
 
-    What step k does is a function of the plan, of k and of the batch of step k, so a resumed run goes on as
-    if never stopped.
+    The result of step k is a function of the plan, of k and of the batch of step k, so a resumed run goes on
+    as if never stopped.
     """
 
     seed: int
     steps: int
     batch_size: int
-    """Of all processes together."""
+    """The size of the whole batch, over all processes."""
     objective: Objective
     weights: Mapping[str, float]
     """The factor of each loss of the objective in the sum that is minimized."""
@@ -55,7 +55,7 @@ class TrainingPlan:
     rate: Callable[[int], float]
     """The learning rate of a step."""
     gradient_norm: float
-    """Longer gradients, over all parameters, are shortened to this length."""
+    """Gradients with a larger norm, over all parameters, are scaled down to this one."""
     average_decay: float
     """Of the exponential moving average of the weights; 0 for the weights themselves."""
     half_until: int
@@ -89,18 +89,19 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
+        """True if all steps of the plan are made."""
         return self.step >= self.plan.steps
 
     def resume(self, report: Report) -> None:
-        """Goes to where the checkpoint file is, if there is one.
+        """Continues from the checkpoint file, if there is one.
 
         Raises :class:`DataError` if it is another run's, or if the processes do not all find the same.
         """
         if self._checkpoint.exists():
             self.step = load_checkpoint(
                 self._checkpoint,
-                cascade=self.cascade,
-                average=self.average.cascade,
+                network=self.cascade,
+                average=self.average.network,
                 optimizer=self.optimizer,
             )
             report(f"resumed at step {self.step} from {self._checkpoint}")
@@ -117,8 +118,8 @@ class Trainer:
             save_checkpoint(
                 self._checkpoint,
                 step=self.step,
-                cascade=self.cascade,
-                average=self.average.cascade,
+                network=self.cascade,
+                average=self.average.network,
                 optimizer=self.optimizer,
             )
         self._processes.barrier()
@@ -156,7 +157,7 @@ class Trainer:
                 if wish.save:
                     self.save()
                 if is_main and validation and self.step % self.plan.validate_every == 0:
-                    errors = validate(self.average.cascade, validation, bf16=False)
+                    errors = validate(self.average.network, validation, bf16=False)
                     report("  ".join(f"{name} {value:.2f} %" for name, value in errors.items()))
                     events.add(self.step, {f"validation/{name}": value for name, value in errors.items()})
             self.save()
@@ -209,7 +210,10 @@ class Trainer:
         }
 
     def _agree(self, requests: StopRequests, *, broken: bool) -> "_Agreed":
-        """One exchange a step: no process may stop, save or give up while another waits for its gradients."""
+        """Exchanges values between processes, once a step.
+
+        No process may stop, save or give up while another waits for its gradients.
+        """
         due = time.monotonic() - self._saved_at > self.plan.checkpoint_seconds
         stop, any_broken, any_due = self._processes.all_reduce_max([requests.received, broken, due])
         return _Agreed(int(stop), bool(any_broken), bool(any_due))
@@ -217,13 +221,13 @@ class Trainer:
 
 class _Agreed(NamedTuple):
     stop: int
-    """The signal that asks for it; 0 for none."""
+    """The signal that asks the run to stop; 0 for none."""
     broken: bool
     save: bool
 
 
 class _Losses(nn.Module):
-    """A batch's losses as a module's output: what averages gradients over processes hooks into that."""
+    """The losses of a batch as a module's output: averaging gradients over processes needs a module."""
 
     def __init__(self, cascade: Cascade, objective: Objective) -> None:
         super().__init__()
@@ -235,7 +239,7 @@ class _Losses(nn.Module):
 
 
 class _Progress:
-    """A line now and then: step, losses, samples a second, time left."""
+    """Prints a line now and then: step, losses, samples a second, time left."""
 
     def __init__(self, step: int, plan: TrainingPlan, report: Report) -> None:
         self._plan, self._report = plan, report
@@ -244,7 +248,7 @@ class _Progress:
         self._count = itertools.count(1)
 
     def add(self, step: int, values: Mapping[str, float]) -> dict[str, float]:
-        """Takes in the losses of a step; when a line was due, returns what it says, else nothing."""
+        """Adds the losses of a step; returns their means when a line was due, else an empty dict."""
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         if next(self._count) % _REPORT_EVERY:

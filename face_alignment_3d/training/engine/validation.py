@@ -1,4 +1,4 @@
-"""A quick look at how a run is doing, on samples it does not train on."""
+"""A quick validation of a run, on samples that it does not train on."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,1 +1,1 @@
-"""What weights are worth: predictions against labels, and the report on them."""
+"""The accuracy of weights: predictions, their comparison with labels, and the report."""

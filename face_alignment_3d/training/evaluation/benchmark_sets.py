@@ -34,7 +34,7 @@ from face_alignment_3d.training.evaluation.truth import (
 AFLW2000: Final = "aflw2000"
 #: AFLW's faces of the official test split of Kumar et al., "LUVLi Face Alignment" (CVPR 2020).
 MERL_RAV: Final = "merl-rav"
-#: What `train-data` writes the markup offset of the benchmarks to, below its folder.
+#: The file of the benchmarks' markup offset that `train-data` writes below its folder.
 _FUSED_LABELS: Final = "fused_labels.npz"
 _YAW_NAMES: Final = tuple(f"yaw {low:g}-{high:g}" for low, high in itertools.pairwise(YAW_EDGES_3D))
 _MERL_GROUPS: Final = {
@@ -150,7 +150,7 @@ def _aflw2000_archive(data: Path, derived_data: Path | None) -> LabelledSet:
 def _merl(
     points68: npt.NDArray[np.floating], state68: npt.NDArray[np.integer]
 ) -> tuple[npt.NDArray[np.int64], Floats]:
-    """States (N, 66), and the visible points (N, 66, 2), NaN elsewhere; a face without any is not marked."""
+    """States (N, 66) and visible points (N, 66, 2), NaN elsewhere; unmarked faces have :data:`NOT_MARKED`."""
     state = state68[:, FROM_68].astype(np.int64)
     state[(state == 0).all(axis=1)] = NOT_MARKED
     visible = points68[:, FROM_68].astype(np.float64)
@@ -165,13 +165,13 @@ def _yaw_group(yaw: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
 
 
 def _with_yaw_of(points: npt.NDArray[np.floating], angles: npt.NDArray[np.floating]) -> Floats:
-    """Pitch, yaw, roll (N, 3) with the sign of yaw that the points have, for descriptions of it differ."""
+    """Pitch, yaw, roll (N, 3) with the sign of yaw of the points: descriptions of that sign differ."""
     turned = np.array([estimate_pose(face).yaw for face in points])
     return angles.astype(np.float64) * (1.0, 1.0 if turned @ angles[:, 1] >= 0 else -1.0, 1.0)
 
 
 def _benchmark_offset(derived_data: Path | None) -> Floats | None:
-    """Measured on training faces by `train-data`; None where there is no such file, or none in it."""
+    """The offset that `train-data` measured on training faces; None where there is no such file or offset."""
     path = None if derived_data is None else derived_data / _FUSED_LABELS
     if path is None or not path.is_file():
         return None

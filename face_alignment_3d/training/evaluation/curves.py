@@ -20,7 +20,7 @@ _GRID: Final = (222, 222, 226)
 _THRESHOLD: Final = (150, 150, 158)
 #: RGB, told apart by people who cannot tell red from green too.
 _COLORS: Final = ((0, 90, 180), (220, 110, 0), (0, 140, 110), (170, 60, 140), (90, 180, 230))
-#: What is drawn unless something else is said.
+#: The default label of the axis.
 INNER_ERROR: Final = "mean error of the 49 inner points, % of the outer-eye distance"
 
 
@@ -34,9 +34,9 @@ def draw_error_curves(
     """An RGB picture (560, 860, 3) uint8 of the share of faces below each error, from 0 to ``limit`` percent.
 
     ``curves`` maps a label (ASCII) to the (F,) errors of its faces in percent, infinite for a face that was
-    missed; up to five. ``what`` says below the axis what the errors are. A line marks ``threshold``, and each
-    label says the share of faces up to there; without one it says the mean error. This is how the challenge
-    and Fig. 3 of its winners' paper show errors.
+    missed; up to five. ``what`` is the axis's label. A line marks ``threshold``, and each label says the
+    share of faces up to there; without one it says the mean error. This is how the challenge and Fig. 3 of
+    its winners' paper show errors.
     """
     if not 1 <= len(curves) <= len(_COLORS):
         raise ValueError(f"expected 1 to {len(_COLORS)} curves; got {len(curves)}")

@@ -1,4 +1,4 @@
-"""Evaluation through the public aligner: what a user would get, against the labels of a set."""
+"""Evaluation through the public aligner, as a user calls it, against the labels of a set."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,19 +22,21 @@ _CHUNK: Final = 32
 
 
 class Aligner(Protocol):
-    """What an evaluation asks of an aligner: the one method of :class:`face_alignment_3d.FaceAligner3D`."""
+    """The part of :class:`face_alignment_3d.FaceAligner3D` that an evaluation uses."""
 
     def detect_batch(
         self,
         images: Sequence[npt.NDArray[np.uint8]],
         *,
         boxes: Sequence[npt.NDArray[np.float32] | None] | None = None,
-    ) -> list[list[Face3D]]: ...
+    ) -> list[list[Face3D]]:
+        """The faces of each image."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """All that an aligner said of N photos with one labelled face each."""
+    """The results of an aligner for N photos with one labelled face each."""
 
     given: tuple[Face3D, ...]
     """(N,): from the reference boxes."""
@@ -47,7 +49,7 @@ class Predictions:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The predictions, and what they come to."""
+    """The predictions, and the report on them."""
 
     predictions: Predictions
     report: Report

@@ -17,7 +17,7 @@ from face_alignment_3d.training.evaluation.tables import markdown
 from face_alignment_3d.training.evaluation.truth import LabelledSet
 from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
 
-#: How many of the worst faces are shown.
+#: The number of the worst faces that are shown.
 WORST: Final = 40
 _GTE_LIMIT: Final = 16.0
 _INNER_ERRORS: Final = {
@@ -30,7 +30,7 @@ _INNER_ERRORS: Final = {
 def write_evaluation(
     directory: Path, evaluation: Evaluation, labelled: LabelledSet, provenance: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """Writes what an evaluation says into ``directory``, which is made; returns the names of the files.
+    """Writes an evaluation into ``directory``, which is made; returns the names of the files.
 
     report.json has ``provenance`` (what :mod:`json` takes) and every number; table.md is for a README;
     curve.png has the cumulative inner errors, gte_curve.png those in 3D, where there are labels for it; and

@@ -19,7 +19,7 @@ from face_alignment_3d.pose.similarity import umeyama
 Points = npt.NDArray[np.floating]
 Errors = npt.NDArray[np.float64]
 Axes: TypeAlias = Literal["xyz", "xy", "x", "y", "z"]
-#: What errors are divided by: the distance between the outer eye corners, or the root of a box's area.
+#: The denominator of errors: the distance between the outer eye corners, or the root of a box's area.
 Normalizer: TypeAlias = Literal["eyes_2d", "eyes_3d", "box"]
 
 
@@ -189,7 +189,7 @@ def geodesic_angle(first: Errors, second: Errors) -> Errors:
 
 
 def size_of(truth: Points, normalizer: Normalizer) -> Errors:
-    """(F, 66, D) -> (F,): what errors are divided by, in pixels."""
+    """(F, 66, D) -> (F,): the size that errors are divided by, in pixels."""
     if normalizer == "box":
         return box_size(truth)
     return eye_distance(truth if normalizer == "eyes_3d" else truth[..., :2])

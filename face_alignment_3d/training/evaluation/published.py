@@ -29,9 +29,9 @@ class Grouped:
     """A mean error by group of faces."""
 
     groups: tuple[float | None, ...]
-    """None for a group without a face."""
+    """The mean of each group; None for a group without a face."""
     mean: float | None
-    """Of the groups, each counting the same; None where one is empty."""
+    """The mean of the groups' means; None where a group is empty."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class AngleErrors:
     """Mean absolute errors in degrees, in the order of turns that AFLW2000-3D has."""
 
     faces: int
-    """Without those that have an angle beyond 99 degrees."""
+    """The number of faces; those with an angle beyond 99 degrees are left out."""
     yaw: float
     pitch: float
     roll: float
@@ -54,14 +54,14 @@ class RotationErrors:
     """The mean angle of the rotation between the two."""
     angles: AngleErrors
     pitch_bias: float | None
-    """How much further down faces look than the labels', on average, up to 30 degrees of yaw."""
+    """The mean excess of the pitch over the labels' (faces look further down), up to 30 degrees of yaw."""
     pitch_spread: float | None
     """The standard deviation of the pitch over that of the labels', of the same faces."""
 
 
 @dataclass(frozen=True)
 class PublishedErrors:
-    """One way to get points on the faces of a benchmark, in percent; None where the set has no labels for it.
+    """The errors of one set of predicted points on a benchmark, in percent; None where labels are lacking.
 
     "Over the box" is over the root of the area of the box of the labels, "own box" of the points that can be
     seen.
@@ -89,13 +89,13 @@ class PublishedErrors:
 
 @dataclass(frozen=True)
 class PublishedReport:
-    """A benchmark's protocols."""
+    """The results of a benchmark's own protocols."""
 
     group_names: tuple[str, ...]
     faces: tuple[int, ...]
-    """How many are in each group."""
+    """The number of faces in each group."""
     errors: Mapping[str, PublishedErrors]
-    """By what the column is called: this library's, others' on the same photos, and published numbers."""
+    """Column title -> errors: this library's, others' on the same photos, and published numbers."""
     visibility: VisibilityReport | None
 
 
@@ -103,7 +103,7 @@ def _published(low: float, middle: float, high: float, mean: float) -> Grouped:
     return Grouped((low, middle, high), mean)
 
 
-#: What the authors, or those who compared with them, state for AFLW2000-3D: all 2,000 photos, 68 points.
+#: Numbers of the authors, or of later comparisons, for AFLW2000-3D: all 2,000 photos, 68 points.
 PUBLISHED: Final[Mapping[str, PublishedErrors]] = MappingProxyType(
     {
         "3DDFA (published)": PublishedErrors(nme_2d=Grouped((None, None, None), 5.42)),
@@ -123,7 +123,7 @@ def summarize_published(
     said: npt.NDArray[np.floating],
     source: Literal["visibility", "confidence"],
 ) -> PublishedReport:
-    """The report on (N, 66, 3) ``points`` from the reference boxes, and what was ``said`` of each (N, 66)."""
+    """The report on (N, 66, 3) ``points`` from the reference boxes and their predicted visibility (N, 66)."""
     columns: dict[str, npt.NDArray[np.floating]] = {OURS: points}
     if further.benchmark_offset is not None:
         columns[IN_BENCHMARK_MARKUP] = moved(points, further.benchmark_offset)
@@ -234,8 +234,7 @@ def _angle_errors(rotations: npt.NDArray[np.float64], angles: npt.NDArray[np.flo
 def _angles_near(
     rotations: npt.NDArray[np.float64], angles: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """(N, 3) pitch, yaw, roll as AFLW2000-3D has them: of the two sets that give a rotation the one near
-    ``angles``."""
+    """(N, 3) pitch, yaw, roll in AFLW2000-3D's order: of the two equivalent sets, that near ``angles``."""
     first = Rotation.from_matrix(rotations).as_euler(ANGLE_ORDER, degrees=True) * ANGLE_SIGNS
     second = np.stack([first[:, 0] + 180, 180 - first[:, 1], first[:, 2] + 180], axis=1)
     second = (second + 180) % 360 - 180
@@ -244,6 +243,6 @@ def _angles_near(
 
 
 def _turned(difference: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The absolute difference of two angles in degrees, the shorter way round."""
+    """The absolute difference of two angles in degrees, at most 180."""
     result: npt.NDArray[np.float64] = np.abs((difference + 180) % 360 - 180)
     return result

@@ -1,4 +1,4 @@
-"""The numbers of an evaluation: what each is, and what it is measured in.
+"""The numbers of an evaluation, with their definitions and units.
 
 Errors are percentages. "Inner" ones are the mean error in x, y of the 49 points of brows, nose, eyes and
 mouth, over the distance between the outer eye corners: in 2D for hand-made labels, which have no other, and
@@ -32,7 +32,7 @@ class ErrorSummary:
     failures: float
     """Percentage of the faces with an inner error over 8 %."""
     area_under_curve: float
-    """Of the cumulative curve of inner errors up to 8 %, in percent of the best that can be."""
+    """The area under the cumulative curve of inner errors up to 8 %, in percent of the best possible."""
     all_points_mean: float
     """As ``inner_mean``, over all 66 points."""
     box_mean: float
@@ -50,17 +50,17 @@ class YawGroup:
     errors: ErrorSummary | None
     """From the reference boxes; in a :class:`FoundReport` of the faces found, None without any."""
     gte_xyz: float | None
-    """Mean GTE over x, y, z and the outer-eye distance in 3D; None when there is no z to believe."""
+    """Mean GTE over x, y, z and the outer-eye distance in 3D; None when no z is valid."""
 
 
 @dataclass(frozen=True)
 class YawReport:
-    """How errors grow as heads turn."""
+    """Errors by the yaw of the heads."""
 
     groups: tuple[YawGroup, ...]
     """Groups without a labelled face are left out."""
     beyond: int
-    """Faces that are turned further than the last group reaches."""
+    """The number of faces that are turned further than the last group reaches."""
     box_mean: float | None
     """The mean of the groups' ``box_mean``, in which every group counts the same. None where labels have no z
     (the jaw of a turned head is then not comparable) and where a group is empty."""
@@ -74,7 +74,8 @@ class ThreeDReport:
     """"set": the set's own. "fit": x, y by hand where visible, z and the hidden jaw from a face model fitted
     to them; z is not measured then, and some of its error is the fit's own."""
     faces: int
-    """Those whose labels can be believed; with a fit, where it agrees with the hand-made points."""
+    """The number of faces whose labels are valid; with a fit, those where it agrees with the hand-made
+    points."""
     gte: Mapping[str, Mapping[str, float]]
     """Normalizer ("eyes_3d", "eyes_2d") -> axes -> mean
     :func:`face_alignment_3d.training.evaluation.metrics.gte`."""
@@ -88,7 +89,7 @@ class FoundReport:
     """The errors of an aligner that chooses its faces itself, and may miss some."""
 
     found: float
-    """Percentage of the labelled faces."""
+    """The percentage of the labelled faces that were found."""
     errors: ErrorSummary | None
     """Of the faces found; None when none was."""
     failures_with_missed: float
@@ -104,16 +105,16 @@ class FoundReport:
 
 @dataclass(frozen=True)
 class DetectorReport:
-    """How the aligner's own detector does, and what its boxes cost."""
+    """The results with the aligner's own detector, and the cost in accuracy of its boxes."""
 
     found: float
-    """Percentage of the labelled faces."""
+    """The percentage of the labelled faces that were found."""
     errors: ErrorSummary | None
     """Of the faces that were found; None when none was, as are the three below."""
     given_inner_mean: float | None
     """The mean inner error of the same faces from the reference boxes."""
     relative_change: float | None
-    """By how many percent ``errors.inner_mean`` is above ``given_inner_mean``; negative when below."""
+    """The increase of ``errors.inner_mean`` over ``given_inner_mean`` in percent; negative when below."""
     overlap_mean: float | None
     """Mean IoU of the detector's boxes with the reference boxes, in [0, 1]."""
     failures_with_missed: float
@@ -122,14 +123,14 @@ class DetectorReport:
 
 @dataclass(frozen=True)
 class PerturbedReport:
-    """What one way of perturbing the reference boxes costs."""
+    """The cost in accuracy of one way of perturbing the reference boxes."""
 
     kind: str
     level: float
     inner_mean: float
     failures: float
     relative_change: float
-    """How much larger the mean inner error is than from the exact boxes, percent."""
+    """The increase of the mean inner error over that from the exact boxes, percent."""
 
 
 @dataclass(frozen=True)
@@ -144,18 +145,19 @@ class ConfidenceGroup:
 
 @dataclass(frozen=True)
 class ConfidenceReport:
-    """Whether low confidence goes with large errors: Spearman's rank correlations, given boxes, inner points.
+    """The relation of confidence and error: Spearman's rank correlations from given boxes, inner points.
 
-    At -1 the least confident point has the largest error, and so on down; at 0 confidence says nothing. NaN
-    where it does not vary.
+    At -1 the least confident point has the largest error, and so on down; at 0 confidence and error are
+    unrelated. NaN where confidence does not vary.
     """
 
     points: float
-    """Over all inner points of all faces."""
+    """The correlation over all inner points of all faces."""
     within_point: float
-    """Over all faces for each inner point by itself, averaged: without what its place in the face tells."""
+    """The correlation over all faces for each inner point by itself, averaged: without differences between
+    points."""
     faces: float
-    """Of a face's mean confidence with its inner error."""
+    """The correlation of a face's mean confidence with its inner error."""
     groups: tuple[ConfidenceGroup, ...]
     """From the least confident tenth to the most."""
 
@@ -179,8 +181,8 @@ class Report:
     """The numbers of an evaluation."""
 
     normalizer: str
-    """What inner errors are over: the distance between the outer eye corners, "eyes_2d" or "eyes_3d", or the
-    "box" of the labels."""
+    """The denominator of inner errors: the distance between the outer eye corners, "eyes_2d" or "eyes_3d", or
+    the "box" of the labels."""
     given: ErrorSummary
     """From the reference boxes."""
     detector: DetectorReport
@@ -188,7 +190,7 @@ class Report:
     perturbed: tuple[PerturbedReport, ...]
     confidence: ConfidenceReport
     three_d: ThreeDReport | None
-    """From the reference boxes; None when no face has labels in 3D to be believed."""
+    """From the reference boxes; None when no face has valid labels in 3D."""
     faces: tuple[FaceErrors, ...]
     """In the order of the photos."""
     published: PublishedReport | None = None

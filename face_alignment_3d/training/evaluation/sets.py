@@ -26,7 +26,7 @@ from face_alignment_3d.training.recipes.config import LITE
 HOLDOUT: Final = "holdout"
 #: Sets with hand-made points in 2D.
 DATASETS: Final = (HOLDOUT, "afw", *HAND_LABELLED)
-#: What the name of a set of photos ends with that `train-data synthesize-views` has turned out of plane.
+#: The ending of the names of sets that `train-data synthesize-views` has turned out of plane.
 NOVEL_VIEWS: Final = "-novel-views"
 #: Degrees of |yaw|. Beyond 85 a turned photo shows too little that was in the photo it was made from.
 YAW_EDGES_NOVEL_VIEWS: Final = (0.0, 30.0, 60.0, 85.0)

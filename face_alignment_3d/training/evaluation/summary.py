@@ -1,4 +1,4 @@
-"""What predictions come to: pure functions from predictions and labels to the numbers of a report."""
+"""Summaries of predictions: pure functions from predictions and labels to the numbers of a report."""
 
 import itertools
 import math
@@ -91,7 +91,7 @@ def inner_errors(predicted: metrics.Points, truth: Truth) -> metrics.Errors:
 def _published(
     truth: Truth, further: FurtherLabels, predicted: metrics.Points, given: Sequence[Face3D]
 ) -> PublishedReport:
-    """With weights that say nothing of visibility the confidence stands in for it."""
+    """The published protocols' report; for weights without visibility the confidence is used in its place."""
     visibility = [said for face in given if (said := getattr(face, "visibility", None)) is not None]
     if len(visibility) < len(given):
         confidence = np.stack([face.confidence for face in given])
@@ -226,7 +226,7 @@ def _confidence(
     return ConfidenceReport(
         points=metrics.rank_correlation(said, error),
         within_point=float(np.mean(defined))
-        if (defined := [one for one in within if one == one])
+        if (defined := [one for one in within if not math.isnan(one)])
         else math.nan,
         faces=metrics.rank_correlation(of_face[0], of_face[1]),
         groups=tuple(ConfidenceGroup(float(c[0]), float(c[-1]), float(mean)) for c, mean in groups),
@@ -250,5 +250,5 @@ def _face_by_face(
 
 
 def _change(value: float, reference: float) -> float:
-    """By how many percent ``value`` is larger than ``reference``; NaN from a perfect reference."""
+    """The increase of ``value`` over ``reference`` in percent; NaN where that is 0."""
     return 100 * (value / reference - 1) if reference > 0 else math.nan

@@ -96,13 +96,14 @@ _WHOLE: Final[_Rows] = (
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under titles; the corner says what the table is of."""
+    """Rows of cells under titles; the corner names the table."""
 
     corner: str
     titles: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
 
     def markdown(self) -> str:
+        """The table in Markdown."""
         lines = [_row(self.corner, self.titles), "|" + "---|" * (len(self.titles) + 1)]
         return "\n".join([*lines, *(_row(label, cells) for label, cells in self.rows)])
 
@@ -161,7 +162,7 @@ def _tables(reports: Mapping[str, Report]) -> Iterator[Table]:
 
 
 def _named(label: str, reports: Iterable[Report]) -> str:
-    """The label, saying what all reports have errors over."""
+    """The label, with the denominator of errors that all reports have."""
     over = {report.normalizer for report in reports}
     return label.replace(_EYES, _OVER[over.pop()]) if len(over) == 1 else label
 
@@ -217,13 +218,13 @@ def _by_yaw(start: str, yaw: YawReport) -> Table:
 
 
 def _table(corner: str, titles: Sequence[str], columns: Sequence[object], rows: _Rows) -> Table:
-    """One column a report; rows that no column has a number for are left out."""
+    """A table with a column for each report; rows without any number are left out."""
     made = ((label, tuple(_cell(column, where, form) for column in columns)) for label, where, form in rows)
     return Table(corner, tuple(titles), tuple(row for row in made if any(cell != _ABSENT for cell in row[1])))
 
 
 def _transposed(corner: str, labels: Sequence[str], parts: Sequence[object], columns: _Rows) -> Table:
-    """One row a part."""
+    """A table with a row for each part."""
     rows = tuple(
         (label, tuple(_cell(part, where, form) for _, where, form in columns))
         for label, part in zip(labels, parts, strict=True)

@@ -1,4 +1,4 @@
-"""What the predictions of an evaluation are compared with, whatever the kind of labels a set has."""
+"""The reference of an evaluation, in one form for all kinds of labels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ YAW_EDGES_3D: Final = (0.0, 30.0, 60.0, 90.0)
 #: about y, then by pitch about x, each counted by the right hand in the library's frame, with this sign.
 ANGLE_ORDER: Final = "XYZ"
 ANGLE_SIGNS: Final = (-1.0, -1.0, 1.0)
-#: What MERL-RAV says of a point. :data:`HIDDEN` is behind something and was placed by guess.
+#: MERL-RAV's states of a point. :data:`HIDDEN` is behind something and was placed by guess.
 NOT_MARKED, SELF_OCCLUDED, VISIBLE, HIDDEN = -1, 0, 1, 2
 
 
@@ -31,30 +31,30 @@ class Truth:
 
     names: tuple[str, ...]
     points: npt.NDArray[np.float64]
-    """(N, 66, 2) where people marked the photo, (N, 66, 3) where the labels have a z: what errors in x and y
-    are measured against. NaN where a point was not marked."""
+    """(N, 66, 2) where people marked the photo, (N, 66, 3) where the labels have a z: the reference of errors
+    in x and y. NaN where a point was not marked."""
     points3d: npt.NDArray[np.float64]
-    """(N, 66, 3): what errors in 3D are measured against; ``points`` itself, or a fit to it."""
+    """(N, 66, 3): the reference of errors in 3D; ``points`` itself, or a fit to it."""
     valid: npt.NDArray[np.bool_]
-    """(N,): where ``points3d`` is good enough to compare with."""
+    """(N,): True where ``points3d`` is good enough to compare with."""
     yaw: npt.NDArray[np.float64]
     """(N,) degrees; positive when the nose points to the image's right."""
     yaw_edges: tuple[float, ...]
     """Degrees of |yaw| where a group of faces ends and the next one starts; the last belongs to its group."""
     subjects: tuple[str, ...] | None
-    """(N,): who each photo shows, where a set has several views of one face; else None."""
+    """(N,): the subject of each photo, where a set has several views of one face; else None."""
     boxes: npt.NDArray[np.float32]
     """(N, 4): the reference boxes, x0, y0, x1, y1."""
     normalizer: Normalizer
-    """What errors in x and y are given over: the eye distance that the labels have, or, where faces lack some
-    labels, the box of those they have."""
+    """The denominator of errors in x and y: the eye distance of the labels, or, where faces lack some labels,
+    the box of those they have."""
 
     def __len__(self) -> int:
         return len(self.names)
 
     @property
     def has_depth(self) -> bool:
-        """Whether the labels themselves have a z; otherwise ``points3d`` is a fit to them."""
+        """True if the labels themselves have a z; otherwise ``points3d`` is a fit to them."""
         return bool(self.points.shape[-1] == 3)
 
     def subset(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Truth":
@@ -74,12 +74,12 @@ class Truth:
 
 @dataclass(frozen=True, eq=False)
 class FurtherLabels:
-    """What a published benchmark says of its N faces beside the truth; None where it says nothing."""
+    """The further labels of a published benchmark for its N faces; None where it lacks them."""
 
     group_names: tuple[str, ...]
     """The groups of faces that results on the set are given for."""
     group: npt.NDArray[np.int64]
-    """(N,): which of them each face belongs to; -1 for none."""
+    """(N,): the index of each face's group; -1 for none."""
     reannotated: npt.NDArray[np.float64] | None = None
     """(N, 66, 2): the set's photos, marked once more."""
     angles: npt.NDArray[np.float64] | None = None
@@ -89,14 +89,14 @@ class FurtherLabels:
     state: npt.NDArray[np.int64] | None = None
     """(N, 66): :data:`SELF_OCCLUDED`, :data:`VISIBLE`, :data:`HIDDEN`, or :data:`NOT_MARKED`."""
     peers: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
-    """Of other networks, by what their column is called: (N, 66, 3) points on the same photos."""
+    """Column title -> (N, 66, 3) points of another network on the same photos."""
     benchmark_offset: npt.NDArray[np.float64] | None = None
     """(66, 3): the constant offset from this library's markup to the benchmark's, measured on training faces.
     In the head's frame (x to the subject's left, y down, z into the head) and in units of the face's radius,
     the root mean square distance of the 66 points from their mean."""
 
     def subset(self, indices: npt.NDArray[np.int64]) -> "FurtherLabels":
-        """Those of the faces at ``indices``."""
+        """The labels of the faces at ``indices``."""
 
         def chosen(values: "npt.NDArray[np.float64] | None") -> "npt.NDArray[np.float64] | None":
             return None if values is None else values[indices]
@@ -114,18 +114,18 @@ class FurtherLabels:
 
 @dataclass(frozen=True, eq=False)
 class LabelledSet:
-    """Photos and their truth: what an evaluation runs on."""
+    """Photos and their truth: the input of an evaluation."""
 
     name: str
     truth: Truth
     image: Callable[[int], npt.NDArray[np.uint8]]
     """Reads the photo of an index: (H, W, 3) RGB."""
     digest: str
-    """SHA-256 over the labels and photos of the whole set, so that a report says what it was measured on."""
+    """SHA-256 over the labels and photos of the whole set, which identifies it in a report."""
     further: FurtherLabels | None = None
-    """What the published protocols of the set need besides."""
+    """Labels that only the published protocols of the set use."""
     note: str = ""
-    """A sentence on what the set can and cannot show, for the report."""
+    """A sentence on the limits of the set, for the report."""
 
     def spread(self, limit: int | None) -> "LabelledSet":
         """At most ``limit`` of the photos, evenly spread over the set; all of them for None.
@@ -212,8 +212,10 @@ def truth_of_visible_points(
     yaw: npt.NDArray[np.floating],
     boxes: npt.NDArray[np.floating],
 ) -> Truth:
-    """From hand-made points (N, 66, 2) that are NaN where a point cannot be seen, and boxes (N, 4) around the
-    whole faces. There is nothing to compare z with."""
+    """From hand-made points (N, 66, 2), NaN where a point cannot be seen, and boxes (N, 4).
+
+    The boxes are around the whole faces. There is nothing to compare z with.
+    """
     return Truth(
         names=tuple(names),
         points=points.astype(np.float64),

@@ -1,4 +1,4 @@
-"""How well a network tells the landmarks that can be seen from those that cannot."""
+"""The quality of predicted visibility: telling visible landmarks from hidden ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,31 +17,32 @@ _STATES: Final = MappingProxyType({"visible": VISIBLE, "self-occluded": SELF_OCC
 
 @dataclass(frozen=True)
 class VisibilityBin:
-    """The points of which about the same was said."""
+    """The points with about the same predicted visibility."""
 
     lowest: float
     highest: float
     points: int
     said: float
-    """The mean of what was said."""
+    """The mean predicted visibility."""
     seen: float
-    """The share that people could see, in [0, 1]."""
+    """The share of the points that people could see, in [0, 1]."""
 
 
 @dataclass(frozen=True)
 class VisibilityReport:
-    """How well the points that can be seen are told from those that cannot."""
+    """The quality of one prediction of visibility."""
 
     source: Literal["visibility", "confidence"]
-    """What was said of each point. A confidence is no probability: its ``bins`` need not be calibrated."""
+    """The quantity that is taken as predicted visibility. A confidence is no probability: its ``bins`` need
+    not be calibrated."""
     points: Mapping[str, int]
-    """How many are visible, self-occluded, hidden."""
+    """The numbers of visible, self-occluded and hidden points."""
     auc_self_occluded: float | None
     """The chance that a visible point has a larger value than one that the head itself hides."""
     auc_hidden: float | None
-    """The same of those that something else hides."""
+    """The same for points that something else hides."""
     calibration_error: float | None
-    """Mean difference between what was said and the share seen, over the points in their bins."""
+    """Mean difference between predicted visibility and the share seen, over the points in their bins."""
     bins: tuple[VisibilityBin, ...]
 
 
@@ -50,7 +51,7 @@ def visibility_report(
     state: npt.NDArray[np.int64],
     source: Literal["visibility", "confidence"],
 ) -> VisibilityReport:
-    """From what was said of each point, (N, 66) in [0, 1], and the states that people gave, (N, 66)."""
+    """The report on predicted visibility (N, 66) in [0, 1], given the states that people marked, (N, 66)."""
     values = said.astype(np.float64)
     of = {name: values[state == kind] for name, kind in _STATES.items()}
     marked = np.isin(state, list(_STATES.values()))

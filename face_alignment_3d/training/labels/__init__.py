@@ -1,1 +1,1 @@
-"""Labels: read, lifted to 3D, and joined from networks and teachers."""
+"""Labels: reading them, lifting them to 3D, and fusing those of hands and networks."""

@@ -1,4 +1,4 @@
-"""Where hands and networks agree about a face, and the landmarks that a turned head hides from both."""
+"""The agreement of hands and networks about a face, and the jaw points that a turned head hides."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -18,7 +18,7 @@ FAR_SIDE_YAW: Final = 13.0
 
 @dataclass(frozen=True, eq=False)
 class NetworkPoints:
-    """What a trained network says of N faces, as the mean over several views."""
+    """The predictions of a trained network for N faces, each the mean over several views."""
 
     points: Floats
     """(N, 66, 3) in pixels of the photo."""
@@ -27,7 +27,10 @@ class NetworkPoints:
 
 
 def far_jaw(yaw: Floats) -> Mask:
-    """(N,) degrees -> (N, 17): jaw points that a turned head hides; the outline seen there is the cheek's."""
+    """(N,) yaw in degrees -> (N, 17): True for jaw points on the far side, hidden by the turned head.
+
+    The outline that is visible there is the cheek's.
+    """
     side = np.arange(17)
     # A nose that points to the image's right (positive yaw) hides the subject's left: points 8 to 16.
     hidden: Mask = np.where(yaw[:, None] > 0, side > 7, side < 9) & (np.abs(yaw) > FAR_SIDE_YAW)[:, None]
@@ -35,8 +38,11 @@ def far_jaw(yaw: Floats) -> Mask:
 
 
 def disagreement(faces: FaceSet, network: NetworkPoints, radius: Floats) -> Floats:
-    """(N,): median distance of a network's inner points from each kind of hand-made ones, the largest, in
-    face radii; from 3DDFA_V2's, four fifths of it, where no hand has marked."""
+    """(N,): the disagreement between a network and the other sources, in face radii.
+
+    For each kind of hand-made points, the median distance of the network's inner points from them; the
+    largest of these. Without hand-made points, four fifths of the distance from 3DDFA_V2's.
+    """
     own = network.points[..., :2]
     found = []
     if faces.ibug68 is not None:
@@ -59,7 +65,7 @@ def disagreement(faces: FaceSet, network: NetworkPoints, radius: Floats) -> Floa
 
 
 def median_distance(first: Floats, second: Floats, radius: Floats) -> Floats:
-    """(N,): NaN where a face has no points."""
+    """(N,): the median distance of the points; NaN where a face has none."""
     distance = np.linalg.norm(first - second, axis=-1) / radius[:, None]
     result = np.full(len(first), np.nan)
     some = np.isfinite(distance).any(axis=1)

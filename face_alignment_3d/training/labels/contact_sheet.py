@@ -1,4 +1,4 @@
-"""Many faces on one picture, to look at."""
+"""A picture of many faces with their landmarks, for inspection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ class Tile:
     image: npt.NDArray[np.uint8]
     """(H, W, 3) RGB."""
     face: Face3D | None
-    """What the aligner said, in pixels of ``image``; None when it found nothing."""
+    """The aligner's result, in pixels of ``image``; None when it found nothing."""
     labels: npt.NDArray[np.floating]
     """(66, 2) hand-made points, in the same pixels; they decide which part of the image is shown."""
     caption: str

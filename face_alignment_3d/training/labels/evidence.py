@@ -1,4 +1,4 @@
-"""What one source says of where the points of N faces lie: 2D points with what each may be off by."""
+"""The points that one source has on N faces: 2D points with their standard deviations."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-#: What a point that is not there may be off by.
+#: The standard deviation of a point that is not there.
 ABSENT: Final = np.inf
 
 
@@ -23,7 +23,7 @@ class Evidence:
     kind: str
     """The markup's name, such as ``"ibug"``."""
     points: Floats
-    """(N, K, 2) x, y in pixels of the photo; anything where ``std`` is infinite."""
+    """(N, K, 2) x, y in pixels of the photo; undefined where ``std`` is infinite."""
     std: Floats
     """(N, K): standard deviation along an axis, in face radii; infinite where there is no point."""
     picks: Floats
@@ -31,11 +31,11 @@ class Evidence:
     mirror: npt.NDArray[np.int64]
     """(K,): the point that each is in a mirrored picture."""
     tells_offset: npt.NDArray[np.bool_]
-    """(N, K): the points that the markup's offset is measured on."""
+    """(N, K): True for points that the markup's offset is measured on."""
     registered: bool = True
     """False where the points lie in another frame: the same but for a shift and a scale, which are fitted."""
 
     def present(self) -> npt.NDArray[np.bool_]:
-        """(N, K): where there is a point."""
+        """(N, K): True where there is a point."""
         finite: npt.NDArray[np.bool_] = np.isfinite(self.std)
         return finite

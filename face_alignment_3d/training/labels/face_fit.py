@@ -1,14 +1,14 @@
-"""Fitting the linear face model to everything that is known of a face, all faces at once.
+"""Fitting the linear face model to all evidence on a face, for all faces at once.
 
-Each face has a pose (scaled orthographic) and coefficients. What is minimized is the sum of
+Each face has a pose (scaled orthographic) and coefficients. The fit minimizes the sum of
 
 - the distances to the 2D points of every :class:`.evidence.Evidence`, moved by its markup's offset in the
   head's frame;
-- the distances to 68 points in 3D that another network says (weak: its shape is that of the same model, but
-  it is off as networks are);
+- the distances to 68 points in 3D from another network (with a low weight: its shape is that of the same
+  model, but it has a network's errors);
 - the Gaussian prior of the coefficients.
 
-Distances count as in a pseudo-Huber loss, so that a point which is far off pulls with a constant force.
+Distances count as in a pseudo-Huber loss, so that an outlier pulls with a constant force.
 """
 
 import math
@@ -23,7 +23,7 @@ from face_alignment_3d.pose.similarity import umeyama
 from face_alignment_3d.training.labels.evidence import Evidence, Floats
 from face_alignment_3d.training.labels.face_model import FaceModel, fit_coefficients
 
-#: What a point of the 3D prediction may be off by along an axis, in face radii.
+#: The standard deviation of the 3D prediction's points along an axis, in face radii.
 _PREDICTION_STD: Final = 0.10
 #: Standard deviations of the logarithm of the scale, and of the shift in face radii, of unregistered points.
 _REGISTRATION_STD: Final = 0.04
@@ -56,7 +56,7 @@ class FaceFits:
     def points(self, offset: Floats | None = None) -> Floats:
         """(N, 68, 3): the model's points, or those of a markup that is off by ``offset`` (68, 2).
 
-        z is as the pose has it; its origin means nothing.
+        z follows from the pose; its origin is arbitrary.
         """
         shape = self.shape if offset is None else self.shape + np.pad(offset, ((0, 0), (0, 1)))
         posed: Floats = np.einsum("nij,npj->npi", self.rotation, shape) * self.scale[:, None, None]
@@ -64,7 +64,7 @@ class FaceFits:
         return posed
 
     def in_image(self, offset: Floats) -> Floats:
-        """(N, K, 2): what an offset (K, 2) in the head's frame is in pixels."""
+        """(N, K, 2): an offset (K, 2) in the head's frame, in pixels of each photo."""
         moved: Floats = np.einsum("nij,kj->nki", self.rotation[:, :2, :2], offset) * self.scale[:, None, None]
         return moved
 
@@ -93,7 +93,7 @@ class FaceFits:
 
 
 def predicted_fits(model: FaceModel, predicted: Floats) -> FaceFits:
-    """The fits that a network's 3D points (N, 68, 3) are themselves: where fusing starts."""
+    """The fits that reproduce a network's 3D points (N, 68, 3): the start of fusing."""
     unit = model.radius()
     shapes = model.shapes(fit_coefficients(model, predicted))
     shapes -= model.mean.mean(axis=0)
@@ -117,7 +117,7 @@ def fit_faces(
     *,
     steps: int = 150,
 ) -> FaceFits:
-    """Fits ``model`` to N faces: Adam from where ``predicted`` (N, 68, 3), a network's points, has them.
+    """Fits ``model`` to N faces: Adam, from the fits to ``predicted`` (N, 68, 3), a network's points.
 
     ``offsets`` are (K, 2) for each kind of evidence, in units of the mean face's radius. About 7 seconds for
     3,000 faces on two cores.
@@ -196,7 +196,7 @@ def _fit(
 
 
 class _LatentBasis:
-    """The model's shapes in units of its radius, from coefficients whose prior is a standard normal one."""
+    """The model's shapes in units of its radius, from coefficients with a standard normal prior."""
 
     def __init__(self, model: FaceModel) -> None:
         unit = model.radius()
@@ -207,7 +207,7 @@ class _LatentBasis:
         self._inverse = np.linalg.pinv(self._basis.double().flatten(1).numpy())
 
     def shapes(self, latent: torch.Tensor) -> torch.Tensor:
-        """(N, K) -> (N, 68, 3)"""
+        """Coefficients (N, K) -> shapes (N, 68, 3)."""
         return self._mean + torch.einsum("nk,kpd->npd", latent, self._basis)
 
     def latent_of(self, shapes: Floats) -> Floats:

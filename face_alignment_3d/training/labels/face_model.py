@@ -1,4 +1,4 @@
-"""The linear face model that labels in 3D are made with."""
+"""The linear face model of labels in 3D."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ class FaceModel:
         return float(np.sqrt(np.square(self.mean - self.mean.mean(axis=0)).sum(axis=1).mean()))
 
     def shapes(self, coefficients: Floats) -> Floats:
-        """(N, K) -> (N, 68, 3)"""
+        """Coefficients (N, K) -> shapes (N, 68, 3)."""
         shapes: Floats = self.mean + np.einsum("nk,kpd->npd", coefficients, self.basis)
         return shapes
 

@@ -1,4 +1,4 @@
-"""Fused labels as a file, ``fused_labels.npz``, and what binds them to the photos that they are of."""
+"""Fused labels as a file, ``fused_labels.npz``, with digests of the photos that they belong to."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -47,10 +47,10 @@ class FusedLabels:
     """(66, 3): the face model's vertices, which AFLW2000-3D's labels mark, minus the labels' markup, in the
     frame and unit of ``mean_face``."""
     source: Mapping[str, Any]
-    """What made the labels, ready for JSON."""
+    """The sources of the labels, ready for JSON."""
 
     def of(self, faces: FaceSet) -> Fusion:
-        """The labels of a set whose photos are those that the labels were made of.
+        """The labels of a set, after checking that its photos are those of the labels.
 
         Raises :class:`DataError` where the set is not among them or a photo is another one.
         """
@@ -83,7 +83,7 @@ def bind(
     digests: Mapping[str, Sequence[str]],
     source: Mapping[str, Any],
 ) -> FusedLabels:
-    """Labels with all that a file says of them."""
+    """Labels with the digests and other facts that their file holds."""
     offset = np.pad(fused.offsets["ibug"][FROM_68], ((0, 0), (0, 1)))
     mean = ((model.mean - model.mean.mean(axis=0)) / model.radius())[FROM_68]
     return FusedLabels(

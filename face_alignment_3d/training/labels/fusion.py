@@ -1,9 +1,9 @@
-"""Fusing: 3D labels from hands, a network and the face model, one fit for all that is known of a face.
+"""Fusing: 3D labels from hands, a network and the face model, by one fit to all evidence on a face.
 
-Hands mark x and y of what they see. Their points lie elsewhere than the face model's vertices, by a constant
-of each markup, which a fit that does not know of it takes for pitch. So the fit to all evidence
-(:mod:`.face_fit`) and the measuring of the markups' offsets (:mod:`.markup_offset`) take turns. Labels are in
-iBUG's markup: its hand-made x and y where there are any, the fit moved by iBUG's offset everywhere else.
+Hands mark x and y of visible points. These differ from the face model's vertices by a constant offset of each
+markup, which a fit without it would mistake for pitch. So the fit to all evidence (:mod:`.face_fit`) and the
+measuring of the markups' offsets (:mod:`.markup_offset`) alternate. Labels are in iBUG's markup: its
+hand-made x and y where there are any, the fit moved by iBUG's offset everywhere else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,7 +88,7 @@ def fuse(
 def evaluation_labels(data: Path, faces: FaceSet) -> Fusion:
     """Labels of a hand-labelled set that is not trained on, fused beside those below ``data`` that are.
 
-    The others tell the markup's offset; no network is asked. A quarter of a minute for AFW.
+    The others determine the markup's offset; no network is used. A quarter of a minute for AFW.
     """
     sets = [replace(open_hand_labelled(data, name), name=f"training {name}") for name in HAND_LABELLED]
     return fuse([*sets, faces], {}, load_face_model(data), rounds=2).sets[faces.name]
@@ -97,7 +97,7 @@ def evaluation_labels(data: Path, faces: FaceSet) -> Fusion:
 def _evidence(
     sets: Sequence[FaceSet], network: Mapping[str, NetworkPoints], start: FaceFits
 ) -> list[Evidence]:
-    """Everything in 2D, each kind over the faces of all sets."""
+    """All evidence in 2D, each kind over the faces of all sets."""
     yaw = start.yaw()
     count = sum(len(each) for each in sets)
     starts = np.cumsum([0, *(len(each) for each in sets)])

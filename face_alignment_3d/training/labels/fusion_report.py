@@ -1,4 +1,4 @@
-"""What fusing made of the faces, in numbers and on a picture."""
+"""A report on fused labels, in numbers and as a picture."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -10,12 +10,13 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import FROM_68, INNER
 from face_alignment_3d.training.data.datasets.face_sets import FaceSet
-from face_alignment_3d.training.evaluation.yaw_groups import yaw_groups
 from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
 from face_alignment_3d.training.labels.fused_labels import FusedLabels
 from face_alignment_3d.training.labels.label_composer import Fusion
 
 _QUANTILES: Final = (0.5, 0.9, 0.99)
+#: Lower ends of the groups of faces, degrees of |yaw|; the last group has no upper end.
+_GROUP_STARTS: Final = (0, 15, 30, 45, 60, 75)
 
 
 def fusion_report(labels: FusedLabels, sets: Sequence[FaceSet]) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def _report(fusion: Fusion, faces: FaceSet) -> dict[str, Any]:
     apart = np.linalg.norm(fusion.points[..., :2] - predicted[..., :2], axis=-1) / radius[:, None]
     deeper = np.abs(fusion.points[..., 2] - centered[..., 2]).mean(axis=1) / radius
     used = fusion.weight_z.max(axis=1) > 0
-    groups = {"all": np.ones(len(faces), dtype=bool), **yaw_groups(fusion.yaw)}
+    groups = {"all": np.ones(len(faces), dtype=bool), **_yaw_groups(fusion.yaw)}
     return {
         "faces": len(faces),
         "left out": [faces.files[i].name for i in np.flatnonzero(~used)],
@@ -55,6 +56,16 @@ def _report(fusion: Fusion, faces: FaceSet) -> dict[str, Any]:
     }
 
 
+def _yaw_groups(yaw: npt.NDArray[np.floating]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Label, such as ``"15 to 30"``, -> True for those of the (N,) angles in degrees that belong to it."""
+    turned = np.abs(yaw)
+    ends = (*_GROUP_STARTS[1:], np.inf)
+    return {
+        f"{start} to {end}" if np.isfinite(end) else f"{start} or more": (turned >= start) & (turned < end)
+        for start, end in zip(_GROUP_STARTS, ends, strict=True)
+    }
+
+
 def _quantiles(values: npt.NDArray[np.floating]) -> dict[str, float]:
     return {f"{100 * q:g} %": round(float(np.quantile(values, q)), 3) for q in _QUANTILES}
 
@@ -71,8 +82,11 @@ def fusion_table(report: dict[str, Any]) -> str:
 
 
 def fusion_sheet(labels: FusedLabels, sets: Sequence[FaceSet], *, count: int = 16) -> npt.NDArray[np.uint8]:
-    """``count`` faces of each set from the most left-turned to the most right-turned, then those with the
-    largest residuals that are used: the label as lines, 3DDFA_V2's points as green dots."""
+    """``count`` faces of each set, from the most left-turned to the most right-turned, on one picture.
+
+    As many with the largest residuals that are used come after them. Labels are lines, 3DDFA_V2's points
+    green dots.
+    """
     tiles = []
     for faces in sets:
         fusion = labels.sets[faces.name]

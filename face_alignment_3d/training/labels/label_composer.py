@@ -1,4 +1,4 @@
-"""The labels of one set, put together from hands, a network and the fit of the face model."""
+"""Composing the labels of one set from hands, a network and the fit of the face model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from face_alignment_3d.training.labels.face_fit import FaceFits
 #: The kind of the evidence that is a network's points.
 NETWORK_KIND: Final = "network"
 _INNER_68: Final = slice(17, 68)
-#: What remains between a fit and the hand-made points, in face radii: from the first on a label counts less,
+#: Distances between fit and hand-made points, in face radii: from the first on a label counts less,
 #: from the second on not at all. And the same between a network and 3DDFA_V2 where no hand has marked.
 _RESIDUAL, _MAX_RESIDUAL = 0.11, 0.17
 _APART, _MAX_APART = 0.07, 0.12
@@ -30,24 +30,24 @@ _APART, _MAX_APART = 0.07, 0.12
 
 @dataclass(frozen=True, eq=False)
 class Fusion:
-    """Labels of the faces of one set, and how they came about."""
+    """The labels of the faces of one set, with measures of the fit."""
 
     points: npt.NDArray[np.float32]
     """(N, 66, 3) in pixels of the photo; z has zero mean."""
     weight_xy: npt.NDArray[np.float32]
-    """(N, 66): how far x and y are to be believed; 1 is a careful hand."""
+    """(N, 66): the weight of x and y; 1 is a careful hand."""
     weight_z: npt.NDArray[np.float32]
     """(N, 66)"""
     visible: npt.NDArray[np.float32]
     """(N, 66): 1 where the landmark can be seen."""
     weight_visible: npt.NDArray[np.float32]
-    """(N, 66): 1 where somebody looked, else 0."""
+    """(N, 66): 1 where a person has judged ``visible``, else 0."""
     yaw: npt.NDArray[np.float32]
     """(N,) degrees of the fit."""
     pitch: npt.NDArray[np.float32]
     """(N,) degrees of the fit."""
     residual: npt.NDArray[np.float32]
-    """(N,): what remains between fit and hand, or between network and 3DDFA_V2, in face radii."""
+    """(N,): the remaining distance between fit and hand, or between network and 3DDFA_V2, in face radii."""
 
 
 class LabelComposer:
@@ -100,7 +100,7 @@ class LabelComposer:
             visible[some], looked[some] = (state == SEEN)[some], 1.0
             residual = np.fmax(residual, self._distance_left("merl"))
         if self._network is not None:
-            share = self._share_of_network()
+            share = self._share_of_network(self._network)
             share[marked] = 0.0
             own = np.nan_to_num(self._network)
             xy = share[..., None] * own + (1 - share[..., None]) * xy
@@ -108,7 +108,7 @@ class LabelComposer:
         trust = np.clip((_MAX_RESIDUAL - residual) / (_MAX_RESIDUAL - _RESIDUAL), 0, 1)
         if self._spread is not None and self._network is not None:
             unhanded = ~by_hand
-            weight[unhanded] = self._weight_of_network()[unhanded]
+            weight[unhanded] = self._weight_of_network(self._spread)[unhanded]
             apart = 0.8 * median_distance(
                 self._network[:, FROM_68][:, INNER],
                 self._faces.predicted[:, FROM_68][:, INNER, :2],
@@ -133,7 +133,7 @@ class LabelComposer:
         )
 
     def _from_ibug(self, hand: Floats) -> tuple[Floats, Floats]:
-        """Inner points as the hand has them; the jaw of a turned head half, and its far side all the fit."""
+        """Inner points from the hand; the jaw of a turned head half from the fit, and its far side wholly."""
         xy = self._fit[..., :2].copy()
         xy[:, _INNER_68] = hand[:, _INNER_68]
         far = far_jaw(self._yaw)
@@ -146,7 +146,7 @@ class LabelComposer:
         return xy, weight
 
     def _from_merl(self, state: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
-        """The hand's points in iBUG's markup, with a share of the network where it is near."""
+        """The hand's points in iBUG's markup, averaged with the network's where these are near."""
         evidence = self._evidence["merl"]
         moved = self._fits.in_image(self._ibug - self._offsets["merl"])
         hand = (self._fits.registered(evidence) + moved)[self._chosen]
@@ -165,29 +165,30 @@ class LabelComposer:
         return xy, weight
 
     def _share_of_fit_in_jaw(self) -> Floats:
-        """(N,): rises with the yaw to a half; the outline that a hand marks leaves the jaw line slowly."""
+        """(N,): the weight of the fit in the jaw, which rises with the yaw to a half.
+
+        The outline that a hand marks leaves the jaw line slowly.
+        """
         share: Floats = 0.5 * np.clip((np.abs(self._yaw) - 10) / 15, 0, 1)
         return share
 
-    def _share_of_network(self) -> Floats:
-        """(N, 68): of x and y of faces without 68 hand-made points."""
-        assert self._network is not None
-        known = np.isfinite(self._network[..., 0])
+    def _share_of_network(self, network: Floats) -> Floats:
+        """(N, 68): the network's weight in x and y of faces without 68 hand-made points."""
+        known = np.isfinite(network[..., 0])
         if self._faces.aflw21 is not None:
-            own = NetworkPoints(self._network[:, FROM_68], np.zeros((len(self._faces), NUM_LANDMARKS)))
+            own = NetworkPoints(network[:, FROM_68], np.zeros((len(self._faces), NUM_LANDMARKS)))
             apart = disagreement(self._faces, own, self._radius)
             share = np.repeat(0.5 * np.clip((0.11 - apart) / 0.05, 0, 1)[:, None], 68, axis=1)
-            far = np.linalg.norm(np.nan_to_num(self._network) - self._fit[..., :2], axis=-1)
+            far = np.linalg.norm(np.nan_to_num(network) - self._fit[..., :2], axis=-1)
             known &= far < 0.1 * self._radius[:, None]
         else:
             share = np.repeat(np.clip((65 - np.abs(self._yaw)) / 30, 0.5, 1)[:, None], 68, axis=1)
         share[:, JAW] = 0.0
         return np.where(known, share, 0.0)
 
-    def _weight_of_network(self) -> Floats:
-        """(N, 68): less where its views differ."""
-        assert self._spread is not None
-        weight: Floats = np.clip(0.7 * (1 - 0.6 * np.clip(self._spread / 0.045, 0, 1)), 0.1, 0.7)
+    def _weight_of_network(self, spread: Floats) -> Floats:
+        """(N, 68): the weight of the network's points, which falls with the spread of its views."""
+        weight: Floats = np.clip(0.7 * (1 - 0.6 * np.clip(spread / 0.045, 0, 1)), 0.1, 0.7)
         return weight
 
     def _distance_left(self, kind: str) -> Floats:

@@ -15,15 +15,17 @@ Floats = npt.NDArray[np.float32]
 
 
 class Labels(NamedTuple):
-    """Labels of N faces, in pixels of the stored photos: x right, y down, z away from the camera,
-    centered."""
+    """Labels of N faces, in pixels of the stored photos.
+
+    The frame is x right, y down, z away from the camera, centered.
+    """
 
     points: Floats
     """(N, 66, 3)"""
     weight_xy: Floats
-    """(N, 66): how far x and y are to be believed; 1 is a careful hand, 0 is unknown."""
+    """(N, 66): the weight of x and y; 1 is a careful hand, 0 is unknown."""
     weight_z: Floats
-    """(N, 66): the same for z."""
+    """(N, 66): the weight of z, likewise."""
 
 
 def save_labels(path: Path, labels: Labels) -> None:
@@ -32,7 +34,7 @@ def save_labels(path: Path, labels: Labels) -> None:
 
 
 def load_labels(path: Path, *, count: int, names: Sequence[str] | None = None) -> Labels:
-    """Reads what :func:`save_labels` wrote for ``count`` faces; other arrays in the file do not matter.
+    """Reads what :func:`save_labels` wrote for ``count`` faces; other arrays in the file are ignored.
 
     With ``names`` the file must also hold those, in that order, as pseudo-labels do. Raises
     :class:`DataError` for anything else.

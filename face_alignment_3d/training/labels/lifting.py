@@ -34,8 +34,8 @@ def lift(points68: npt.NDArray[np.floating], model: FaceModel, *, steps: int = 4
     """Fits ``model`` under scaled orthographic projection to 2D points (N, 68, 2), all faces at once.
 
     From several starting yaws, gradient descent (Adam) on pose and coefficients with the model's Gaussian
-    prior; the start that ends with the least loss is kept. The inner points count fully, the jaw little, and
-    the far side's jaw not at all once the head turns.
+    prior; the start that ends with the least loss is kept. Inner points have full weight, the jaw a low one,
+    and the far side's jaw none when the head turns.
     """
     target = torch.from_numpy(np.asarray(points68, dtype=np.float64))
     center = target.mean(dim=1, keepdim=True)

@@ -1,11 +1,11 @@
-"""How far a markup's points lie from the face model's vertices, in the head's frame.
+"""The offset of a markup's points from the face model's vertices, in the head's frame.
 
-A hand or a network that learned from hands marks a brow along its middle, the model along its edge; beside
-the errors the two differ by a constant of each point, fixed to the head. On a head turned by the rotation R
-the constant o (x right, y down) shows in the photo as the upper left 2 x 2 part of R times o, times the scale
-of the face. From many faces with known R it is found by least squares.
+A hand, or a network that learned from hands, marks a brow along its middle, the model along its edge: apart
+from errors, the two differ by a constant offset of each point, fixed to the head. On a head turned by the
+rotation R the offset o (x right, y down) appears in the photo as the upper left 2 x 2 part of R times o,
+times the scale of the face. From many faces with known R it is found by least squares.
 
-A fit without it takes the constant for something that the model has: for pitch and for expression.
+A fit without it would mistake the offset for pitch and expression.
 """
 
 from typing import Final
@@ -25,10 +25,10 @@ _RIDGE: Final = 1e-3
 
 
 def markup_offset(fits: FaceFits, evidence: Evidence) -> Floats:
-    """(K, 2): x, y in units of the mean face's radius; symmetric, for a markup knows no left and right.
+    """(K, 2): x, y in units of the mean face's radius; symmetric, like every markup.
 
-    Least squares with Huber weights over the points of ``evidence`` that tell the offset, so that faces which
-    one of both gets wrong hardly count; 0 for points that no face has.
+    Least squares with Huber weights over the points of ``evidence`` that are marked for it, so that faces
+    with a wrong fit or wrong points hardly count; 0 for points that no face has.
     """
     used = evidence.present() & evidence.tells_offset
     expected = np.einsum("kp,npd->nkd", evidence.picks, fits.points()[..., :2])

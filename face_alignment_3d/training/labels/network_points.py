@@ -1,4 +1,4 @@
-"""What trained networks say of the faces that labels are fused for: the mean over several crops of each.
+"""Predictions of trained networks for the faces of fused labels: the mean over several crops of each.
 
 Predictions are kept on disk in parts, so that a run which was stopped goes on where it was.
 """
@@ -37,12 +37,12 @@ class Network:
 
     name: str
     sha256: str
-    """Of its weight file."""
+    """SHA-256 of its weight file."""
     cascade: Cascade
 
 
 def describe_networks(networks: Sequence[Network], views: Sequence[CropView]) -> dict[str, Any]:
-    """What decides the predictions beside the photos, ready for JSON."""
+    """All that the predictions depend on beside the photos, ready for JSON."""
     return {
         "weights": [{"name": network.name, "sha256": network.sha256} for network in networks],
         "views": [asdict(view) for view in views],
@@ -116,7 +116,7 @@ def _predict(faces: FaceSet, networks: Sequence[Network], views: Sequence[CropVi
 
 
 def _stored(part: Path, shape: tuple[int, ...]) -> Floats | None:
-    """The predictions that an earlier run has made; None where they must be made, for they are broken too."""
+    """The predictions of an earlier run; None where there are none, or broken ones."""
     if not part.exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""3D labels without photos, turned at random: what the shape prior of the Z network learns from."""
+"""3D labels without photos in random poses: training data of the Z network's shape prior."""
 
 import math
 
@@ -14,7 +14,7 @@ _MAX_NOISE = 0.03
 
 
 class RandomPoseLabels:
-    """Label sets brought to the front once, then drawn in random poses, mirrored, with noise in x and y."""
+    """Labels that are turned to the front once, then drawn in random poses, mirrored, with noise."""
 
     def __init__(self, labels66: npt.NDArray[np.floating]) -> None:
         """``labels66``: (N, 66, 3) in the library's frame, in any pose."""

@@ -1,4 +1,4 @@
-"""Several looks at the same faces: crops that differ as a detector's errors and a head's pose make them."""
+"""Several crops of the same faces, which differ like those of a detector with its errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class CropView:
     degrees: float = 0.0
     """In-plane turn of the crop, clockwise as seen on screen."""
     shift: tuple[float, float] = (0.0, 0.0)
-    """Of the box, in fractions of its longer side: right, down."""
+    """Shift of the box, in fractions of its longer side: right, down."""
     scale: float = 1.0
-    """Of the box's side."""
+    """Scale of the box's side."""
 
 
 #: Quick, for labels that are made within a run.
@@ -51,7 +51,7 @@ _MOST_VIEWS: Final = 64
 def ensemble_views(count: int = len(_EIGHT_VIEWS)) -> tuple[CropView, ...]:
     """``count`` views, always the same ones: eight chosen ones, then random ones, every other one mirrored.
 
-    Raises :class:`DataError` unless ``count`` is from 2 to 64: one view agrees with itself whatever it says.
+    Raises :class:`DataError` unless ``count`` is from 2 to 64: a single view has no spread.
     """
     if not 2 <= count <= _MOST_VIEWS:
         raise DataError(f"expected 2 to {_MOST_VIEWS} views, so that they can disagree; got {count}")
@@ -73,7 +73,7 @@ def predict_view(
     *,
     bf16: bool = False,
 ) -> Floats:
-    """What ``cascade`` says of N faces in one view: (N, 66, 3) in the pixels of ``points``.
+    """The predictions of ``cascade`` for N faces in one view: (N, 66, 3) in the pixels of ``points``.
 
     ``points`` (N, 66, 3) say where the faces are; ``images`` are the photos shrunk by ``scales`` (N,) of
     what those pixels refer to.

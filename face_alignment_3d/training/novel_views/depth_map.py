@@ -13,10 +13,10 @@ Map = npt.NDArray[np.float32]
 def head_depth(
     skin: npt.NDArray[np.float32], quads: npt.NDArray[np.int32], *, size: tuple[int, int]
 ) -> tuple[Map, npt.NDArray[np.bool_]]:
-    """Depth (h, w) of the nearest skin, in pixels away from the camera, and where (h, w) the head is.
+    """Depth (h, w) of the nearest skin, in pixels away from the camera, and a mask (h, w) of the head.
 
-    ``skin`` (V, 3) in pixels of the photo. The holes of eyes and mouth are closed, and beside the head
-    the depth of its rim goes on.
+    ``skin`` (V, 3) in pixels of the photo. The holes of eyes and mouth are closed, and the depth of the
+    head's rim is continued beside it.
     """
     corners = skin[quads]
     facing = corners[towards_camera(corners)]
@@ -30,7 +30,7 @@ def head_depth(
 
 
 def towards_camera(corners: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """(Q,): whether quads (Q, 4, 3) show their outer side, so that no hole shows the back of the head."""
+    """(Q,): True for quads (Q, 4, 3) that show their outer side; others would show through holes."""
     across, along = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
     turning: npt.NDArray[np.bool_] = across[:, 0] * along[:, 1] - across[:, 1] * along[:, 0] < 0
     return turning

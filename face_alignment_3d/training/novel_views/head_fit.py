@@ -34,7 +34,7 @@ class HeadFit:
     """(N, 66, 3): what was fitted, in pixels of the photo."""
 
     def skin(self, index: int) -> npt.NDArray[np.float32]:
-        """(V, 3) in pixels of the photo: the fitted head, bent locally so that it runs through the points."""
+        """(V, 3) in pixels of the photo: the fitted head, deformed locally to pass through the points."""
         skin = self._posed(index, self.model.skin(self.coefficients[index]).astype(np.float64))
         anchors = skin[self.model.landmarks]
         reach = _REACH * self.scale[index]

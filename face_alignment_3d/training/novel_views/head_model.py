@@ -1,4 +1,4 @@
-"""ICT-FaceKit: the dense head that gives every pixel of a photo its depth."""
+"""ICT-FaceKit's dense head model, which gives every pixel of a photo its depth."""
 
 import json
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class HeadModel:
     """(66,): the vertex of each point of the markup."""
 
     def skin(self, coefficients: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-        """(K,) -> (V, 3)"""
+        """Coefficients (K,) -> vertices of the skin (V, 3)."""
         skin: npt.NDArray[np.float32] = self.neutral + np.tensordot(
             coefficients.astype(np.float32), self.basis, axes=1
         )

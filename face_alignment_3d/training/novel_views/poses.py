@@ -1,4 +1,4 @@
-"""Which views of a photo are worth making."""
+"""Drawing the poses of novel views."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ class PoseRange:
     """The poses that a view is drawn from. Degrees."""
 
     yaw: tuple[float, float]
-    """|yaw|, evenly."""
+    """|yaw|, uniformly distributed."""
     pitch: float
-    """Standard deviation of what the pitch changes by."""
+    """Standard deviation of the change in pitch."""
     max_pitch: float = 35.0
 
 
-#: What training needs most is what photos have least: from a quarter turn to the full profile, and pitch.
+#: Mostly poses that are rare in photos: from a quarter turn to the full profile, and pitch.
 TRAINING: Sequence[PoseRange] = (
     PoseRange((20.0, 60.0), 12.0),
     PoseRange((40.0, 80.0), 10.0),
@@ -42,8 +42,8 @@ def draw_pose(
 ) -> tuple[float, float, float] | None:
     """Pitch, yaw and roll of a view in the range ``wanted`` of a face that has ``angles``; all in degrees.
 
-    The roll stays. None where the face is turned further than the range, for turning it back would show what
-    the photo does not have.
+    The roll stays. None where the face is turned further than the range: turning it back would show parts
+    that the photo does not have.
     """
     pitch, yaw, roll = angles
     low, high = wanted.yaw

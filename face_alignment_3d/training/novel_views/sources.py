@@ -1,4 +1,4 @@
-"""The faces that views are made of."""
+"""The labelled faces from which novel views are made."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Drawing a grid of points as a surface without gaps: a z-buffer."""
+"""Drawing a grid of points as a surface without gaps, with a z-buffer."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ _SPACING = 0.8
 
 
 class Drawn(NamedTuple):
-    """What a z-buffer shows."""
+    """The contents of a z-buffer."""
 
     depth: Floats
     """(h, w): of the nearest surface; infinity where there is none."""
@@ -26,7 +26,7 @@ def draw(corners: Floats, values: Floats, *, size: tuple[int, int], thickness: f
     """Draws quads with ``corners`` (Q, 4, 3), pixels and depth away from the camera, in (h, w) pixels.
 
     ``values`` (Q, 4, C) are interpolated over each quad. Samples of one pixel that are less than
-    ``thickness`` apart in depth belong to one surface. A quad longer than 24 px is a tear between two
+    ``thickness`` apart in depth belong to one surface. A quad longer than 24 px is a gap between two
     surfaces, and is left out.
     """
     height, width = size
@@ -64,7 +64,7 @@ def _resolve(samples: Floats, size: tuple[int, int], thickness: float) -> Drawn:
 
 
 def _weights(side: int) -> Floats:
-    """(4, side * side): how much each corner of a quad counts in samples spread evenly over it."""
+    """(4, side * side): the weight of each corner of a quad in samples spread evenly over it."""
     steps = (np.arange(side, dtype=np.float32) + 0.5) / side
     u, v = (axis.ravel() for axis in np.meshgrid(steps, steps))
     return np.stack([(1 - u) * (1 - v), u * (1 - v), u * v, (1 - u) * v])

@@ -1,4 +1,4 @@
-"""A photo of a head, seen from another side."""
+"""Turning a photo of a head to another pose."""
 
 from dataclasses import dataclass
 
@@ -19,19 +19,19 @@ _BACK, _STILL = 0.6, 2.6
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A photo with a depth for each pixel; turned as often as one likes."""
+    """A photo with a depth for each pixel, which can be turned any number of times."""
 
     image: Pixels
     """(h, w, 3) RGB."""
     backdrop: Pixels
-    """(h, w, 3): what may be behind the head, made up from around it."""
+    """(h, w, 3): a background behind the head, continued from around it."""
     depth: Map
     """(h, w) pixels away from the camera, relative to ``center``: of the skin, and behind its outline of the
     hair and the back of the head, which no photo shows from the front."""
     follows: Map
-    """(h, w) in [0, 1]: how far a pixel moves with the head; falls to 0 in the background."""
+    """(h, w) in [0, 1]: the share of the head's motion that a pixel follows; falls to 0 in the background."""
     center: Floats
-    """(3,): what the head turns about, pixels."""
+    """(3,): the center of the turn, pixels."""
     half: float
     """Half the head's width, pixels."""
 
@@ -60,9 +60,10 @@ def make_scene(
 
 
 def turn(scene: Scene, points: npt.NDArray[np.floating], rotation: Floats) -> Pixels:
-    """The photo (h, w, 3) after ``rotation`` (3, 3) about the head's center; what was hidden is made up.
+    """The photo (h, w, 3) after ``rotation`` (3, 3) about the head's center; hidden parts are filled in.
 
-    The middle of the ``points`` (N, 3) keeps its place in the photo. :func:`turn_points` says where they are.
+    The middle of the ``points`` (N, 3) keeps its place in the photo. :func:`turn_points` moves points
+    likewise.
     """
     _, shift = _turned(points, scene.center, rotation)
     return _draw(scene, rotation, shift)
@@ -71,7 +72,7 @@ def turn(scene: Scene, points: npt.NDArray[np.floating], rotation: Floats) -> Pi
 def turn_points(
     points: npt.NDArray[np.floating], center: Floats, rotation: Floats
 ) -> npt.NDArray[np.float32]:
-    """Points (N, 3) after ``rotation`` (3, 3) about ``center`` (3,), brought back to where their middle was.
+    """Points (N, 3) after ``rotation`` (3, 3) about ``center`` (3,), shifted such that their middle stays.
 
     x right, y down, z away from the camera, pixels; z comes out with zero mean.
     """

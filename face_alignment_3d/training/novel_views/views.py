@@ -13,7 +13,11 @@ import numpy.typing as npt
 import torch
 
 from face_alignment_3d.atomic import write_atomically
+from face_alignment_3d.crop import box_around
 from face_alignment_3d.errors import DataError
+from face_alignment_3d.face import Face3D
+from face_alignment_3d.training.data.datasets.novel_views import NovelViews
+from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
 from face_alignment_3d.training.labels.face_model import Floats
 from face_alignment_3d.training.labels.lifting import rotation
 from face_alignment_3d.training.novel_views.head_fit import HeadFit, fit_heads
@@ -23,7 +27,7 @@ from face_alignment_3d.training.novel_views.turning import Pixels, make_scene, t
 from face_alignment_3d.training.novel_views.visibility import visible_landmarks
 
 _JPEG_QUALITY = 93
-#: How far the mesh is believed where it hides a landmark, and where it does not: hair and hands may hide it.
+#: The weights of visibility where the mesh hides a landmark, and where it does not: hair and hands may.
 _HIDDEN_WEIGHT, _SEEN_WEIGHT = 0.7, 0.3
 
 
@@ -51,8 +55,8 @@ def make_views(
 ) -> int:
     """Writes a view of each source for each of ``poses`` into ``out``/, and the index ``out``.npz last.
 
-    Returns the number of views. Photos that an earlier call of the same kind left are kept. What is drawn
-    depends on the seed and the source's name alone. Raises :class:`DataError` without sources.
+    Returns the number of views. Photos that an earlier call of the same kind left are kept. The poses drawn
+    depend on the seed and the source's name alone. Raises :class:`DataError` without sources.
     """
     if not sources:
         raise DataError(f"expected faces to turn for {out}; got none")
@@ -93,6 +97,13 @@ class _View:
     points: npt.NDArray[np.float32]
     visible: npt.NDArray[np.float32]
     weight_visible: npt.NDArray[np.float32]
+
+
+def views_sheet(views: NovelViews, *, count: int = 48) -> npt.NDArray[np.uint8]:
+    """``count`` views spread over the set, from the most left-turned to the most right-turned."""
+    order = np.argsort(views.yaw, kind="stable")
+    chosen = order[np.linspace(0, len(order) - 1, min(count, len(order))).astype(np.int64)]
+    return contact_sheet([_tile(views, int(index)) for index in chosen])
 
 
 def _views_of(
@@ -137,3 +148,10 @@ def _draw_missing(source: Source, fit: HeadFit, index: int, views: Sequence[_Vie
         if not done:
             raise DataError(f"expected a JPEG of {view.name}, got none from OpenCV; check its installation")
         write_atomically(out / f"{view.name}.jpg", encoded.tobytes())
+
+
+def _tile(views: NovelViews, index: int) -> Tile:
+    points = views.points[index]
+    face = Face3D(points, np.ones(len(points), dtype=np.float32), box_around(points), 1.0)
+    caption = f"{views.yaw[index]:.0f} / {views.pitch[index]:.0f}  {views.names[index][-18:]}"
+    return Tile(views.image(index), face, points[:, :2], caption)

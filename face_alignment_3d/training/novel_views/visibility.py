@@ -1,4 +1,4 @@
-"""Which landmarks of a head can be seen from a side: those that its own skin does not hide."""
+"""The landmarks of a turned head that its own skin does not hide."""
 
 from typing import Final
 

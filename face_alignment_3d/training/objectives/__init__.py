@@ -1,1 +1,1 @@
-"""What a step minimizes."""
+"""The losses that a training step minimizes."""

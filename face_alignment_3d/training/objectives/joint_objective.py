@@ -22,16 +22,16 @@ class JointObjective:
     """Detection, both losses of the regression, z, and the shape prior inside the Z network."""
 
     parts: Collection[str]
-    """Of ``"detection"``, ``"regression"`` and ``"depth"``: those that learn, whose losses these are."""
+    """The parts that learn, of ``"detection"``, ``"regression"`` and ``"depth"``; the others have no loss."""
     random_pose_labels: RandomPoseLabels
-    """What the shape prior learns from beside the photos."""
+    """The labels from which the shape prior learns, beside the photos."""
     true_points_share: float
-    """Of the samples, those whose true points the Z network sees, with noise."""
+    """The share of the samples in which the Z network sees true points, with noise."""
     prior_batch: int = _PRIOR_BATCH
-    """How many of those a step."""
+    """The number of random poses in a step."""
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
-        """Which samples show the Z network true points, their noise, and poses for the shape prior."""
+        """Draws the samples in which the Z network sees true points, their noise, and poses for the prior."""
         noise = torch.randn((batch_size, NUM_LANDMARKS, 2), generator=generator) * _POINT_NOISE
         sees_truth = torch.rand(batch_size, generator=generator) < self.true_points_share
         prior_points, prior_z = self.random_pose_labels.draw(self.prior_batch, generator)

@@ -1,4 +1,4 @@
-"""What a cascade can be trained for."""
+"""The interface of training objectives."""
 
 from typing import Protocol
 
@@ -18,7 +18,7 @@ class Objective(Protocol):
     """
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
-        """All random numbers of one step, for the whole batch, on the CPU; the processes share them out."""
+        """All random numbers of one step, for the whole batch, on the CPU; the processes divide them."""
 
     def losses(self, cascade: Cascade, batch: Batch, draws: Draws) -> dict[str, torch.Tensor]:
         """The losses by name, unweighted; ``batch`` and ``draws`` lie on the cascade's device."""

@@ -1,4 +1,4 @@
-"""The losses of the paper's recipe: which of them a stage learns from is the stage's choice."""
+"""The losses of the paper's recipe; each stage chooses those that it learns from."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from face_alignment_3d.training.objectives import losses
 from face_alignment_3d.training.objectives.objective import Draws
 
 _TRUE_POINTS_SHARE = 0.5
-"""Of the samples of which the Z network sees true landmarks; of the others it sees the cascade's own."""
+"""The share of the samples in which the Z network sees true landmarks; in the others, the cascade's own."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class PaperObjective:
     """Of ``"detection"``, ``"regression"`` and ``"depth"``; all three at once is training end to end."""
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
-        """Which samples show the Z network their true landmarks."""
+        """Draws the samples in which the Z network sees true landmarks."""
         if "depth" not in self.parts:
             return {}
         return {"sees_truth": torch.rand(batch_size, generator=generator) < _TRUE_POINTS_SHARE}

@@ -1,1 +1,1 @@
-"""A trained cascade, made narrower."""
+"""Pruning a trained cascade to a narrower one."""

@@ -1,4 +1,4 @@
-"""A trained cascade cut down to a narrower one, which then learns on."""
+"""Pruning a trained cascade to a narrower one, which is then trained further."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -14,11 +14,11 @@ _RIDGE = 1e-4
 
 @torch.no_grad()
 def prune(wide: Cascade, narrow: Cascade, batches: Iterable[torch.Tensor]) -> None:
-    """Makes ``narrow``, in place, as near to ``wide`` as can be had without training.
+    """Makes ``narrow``, in place, compute nearly the same as ``wide`` without training.
 
     It takes the tensors of ``wide`` that it has too, by name and shape: blocks that it lacks are left out.
-    Deconvolutions of another kernel are fitted by least squares, each to what that of ``wide`` with its batch
-    norm puts out, in the order of the network, so that a later one makes up for earlier ones.
+    Deconvolutions of another kernel are fitted by least squares, each to the output of that of ``wide`` with
+    its batch norm, in the order of the network, so that later ones compensate for errors of earlier ones.
 
     ``batches`` are crops (B, 3, S, S), RGB in [0, 255], a few hundred in all.
 
@@ -64,7 +64,7 @@ def _upsampling(module: nn.Module | None) -> _Upsampling | None:
 
 
 def _fit(upsampling: _Upsampling, inputs: torch.Tensor, wanted: torch.Tensor) -> None:
-    """Makes the norm put out what comes nearest to ``wanted`` (B, out, 2h, 2w) for (B, in, h, w).
+    """Makes the norm's output nearest to ``wanted`` (B, out, 2h, 2w) for inputs (B, in, h, w).
 
     A kernel of 2 at a stride of 2 is four matrices, one for each of the cells that one becomes, and the four
     share the norm's offset.
@@ -101,7 +101,7 @@ def _fit(upsampling: _Upsampling, inputs: torch.Tensor, wanted: torch.Tensor) ->
 
 
 def _caught(cascade: Cascade, module: nn.Module, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What ``module`` takes and puts out while ``cascade`` sees ``crops``."""
+    """The input and the output of ``module`` while ``cascade`` runs on ``crops``."""
     caught: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def catch(_: nn.Module, given: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:

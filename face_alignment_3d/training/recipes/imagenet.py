@@ -39,7 +39,7 @@ Tensors = dict[str, torch.Tensor]
 
 #: Blocks of the table's third stage that the original ResNet-200 lacks.
 _EXTRA_BLOCKS: Final = ("stages.2.36.", "stages.2.37.")
-#: What a checkpoint may wrap its tensors in.
+#: The keys under which a checkpoint may hold its tensors.
 _WRAPPERS: Final = ("state_dict", "model")
 _COUNTER: Final = "num_batches_tracked"
 
@@ -54,7 +54,7 @@ def load_resnet152(detection: PaperDetection, path: Path) -> None:
 
 
 def load_resnet200(depth: PaperDepth, path: Path) -> None:
-    """Fills ``depth``, but for what is new in it, from an ImageNet ResNet-200 with the names above.
+    """Fills ``depth``, except its new layers, from an ImageNet ResNet-200 with the names above.
 
     New are the stem's filters for the heatmaps and the fully connected layer.
 
@@ -134,7 +134,7 @@ _AROUND_IN_TIMM: Final = {"stem.0": "stem.conv", "stem.1": "stages.0.blocks.0.no
 
 
 def _name_in_timm(name: str) -> str | None:
-    """What timm calls a tensor of :class:`PaperDepth`; None for what only that has."""
+    """The name in timm of a tensor of :class:`PaperDepth`; None for tensors that timm's network lacks."""
     layer, _, tensor = name.rpartition(".")
     block = re.fullmatch(r"stages\.(\d+)\.(\d+)\.(.+)", layer)
     if block is not None:

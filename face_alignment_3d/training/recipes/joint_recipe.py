@@ -15,10 +15,12 @@ from face_alignment_3d.training.engine.trainer import Report, Trainer, TrainingP
 from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
+from face_alignment_3d.training.objectives.taught_objective import TaughtObjective
+from face_alignment_3d.training.pruning.narrow import narrow
 from face_alignment_3d.training.pruning.prune import prune
 from face_alignment_3d.training.recipes.config import TrainingConfig
 
-#: How many batches a pruned cascade is fitted on.
+#: The number of batches that a pruned cascade is fitted on.
 _PRUNING_BATCHES = 16
 
 
@@ -30,11 +32,13 @@ def train_joint(
     processes: Processes,
     report: Report,
     start: Cascade | None = None,
+    teacher: Cascade | None = None,
 ) -> tuple[Cascade, dict[str, float]]:
     """Runs or resumes ``config`` in the folder ``out``; returns the averaged cascade and its validation.
 
-    ``start`` is what to start from, by default random weights: a cascade of the same preset, or of
-    ``config.pruned_from``, which is pruned to it first.
+    ``start`` is the cascade to start from, by default random weights: one of the same preset, or of
+    ``config.pruned_from``, which is pruned first. ``teacher`` sees each crop of the run, and its points count
+    ``config.teacher_weight`` in the labels.
 
     Raises :class:`DataError` when ``out`` holds files of another run, or when the loss is not finite, and
     :class:`TrainingStopped` when the run is asked to stop. Process 0 alone validates; the others return no
@@ -42,6 +46,9 @@ def train_joint(
     """
     out.mkdir(parents=True, exist_ok=True)
     plan = joint_plan(config, RandomPoseLabels(data.shapes))
+    if teacher is not None:
+        seeing = teacher.to(processes.device).to(memory_format=torch.channels_last)
+        plan = replace(plan, objective=TaughtObjective(plan.objective, seeing, config.teacher_weight))
     cascade = starting_cascade(config, start if config.pruned_from is None else None)
 
     pools = data.pools(config)
@@ -60,12 +67,15 @@ def train_joint(
     checkpoint = out / "checkpoint.safetensors"
     if start is not None and config.pruned_from is not None and not checkpoint.exists():
         report(f"pruning {config.pruned_from} to {config.preset}")
-        maker = batches(None)
-        prune(start, cascade, (maker.batch(step).crops for step in range(_PRUNING_BATCHES)))
+        if config.preset == "nano":
+            narrow(start, cascade)
+        else:
+            maker = batches(None)
+            prune(start, cascade, (maker.batch(step).crops for step in range(_PRUNING_BATCHES)))
     trainer = Trainer(cascade, plan, checkpoint, processes=processes)
     trainer.resume(report)
     trainer.until(config.steps, batches(processes.shard(config.batch_size)), data.validation, report)
-    averaged = trainer.average.cascade
+    averaged = trainer.average.network
     return averaged, validate(averaged, data.validation, bf16=False) if processes.is_main else {}
 
 
@@ -95,7 +105,7 @@ def starting_cascade(config: TrainingConfig, start: Cascade | None = None) -> Ca
 
 
 def joint_plan(config: TrainingConfig, random_pose_labels: RandomPoseLabels) -> TrainingPlan:
-    """What the training loop is told."""
+    """The plan of the training loop."""
     return TrainingPlan(
         seed=config.seed,
         steps=config.steps,

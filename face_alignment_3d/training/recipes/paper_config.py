@@ -17,8 +17,10 @@ from face_alignment_3d.training.recipes.config import RunConfig
 
 @dataclass(frozen=True)
 class PaperLossWeights:
-    """Factors of the summed losses; see :mod:`face_alignment_3d.training.objectives.losses` for their
-    units."""
+    """Factors of the summed losses.
+
+    Their units are those of :mod:`face_alignment_3d.training.objectives.losses`.
+    """
 
     detection: float = 1.0
     regression: float = 1.0
@@ -33,7 +35,7 @@ class Stage:
     trained: tuple[str, ...]
     """The parts of the cascade that learn; the rest stays as it is."""
     epochs: float
-    """As many samples are drawn as this times the size of the training set."""
+    """The number of passes: this times the size of the training set is the number of samples drawn."""
     batch_size: int
     first_rate: float
     last_rate: float
@@ -76,7 +78,7 @@ class PaperConfig(RunConfig):
     photometric: Photometric = field(default_factory=lambda: COLOR_JITTER)
     stages: tuple[Stage, ...] = (DETECTION, REGRESSION, JOINT, DEPTH)
     stage_steps: int | None = None
-    """Batches in each stage, in place of its epochs."""
+    """The number of batches in each stage, in place of its epochs."""
     resnet152: str | None = None
     """SHA-256 of the ImageNet weights that part detection starts from; None starts from random ones."""
     resnet200: str | None = None

@@ -42,8 +42,8 @@ def train_paper(
 ) -> tuple[Cascade, dict[str, float]]:
     """Runs or resumes the stages of ``config`` in the folder ``out``; returns the cascade and its validation.
 
-    ``resnet152`` and ``resnet200`` are ImageNet weights, as
-    :mod:`face_alignment_3d.training.recipes.imagenet` says.
+    ``resnet152`` and ``resnet200`` are ImageNet weights in the form of
+    :mod:`face_alignment_3d.training.recipes.imagenet`.
 
     Raises :class:`WeightsError` for ImageNet weights that do not fit, :class:`DataError` when ``out`` holds
     files of another run or when a loss is not finite, and :class:`TrainingStopped` when asked to stop.
@@ -71,7 +71,7 @@ def train_paper(
             )
             # Before the regression has learned there are no points to validate.
             trainer.until(steps, maker, validation if index else {}, report)
-        cascade = trainer.average.cascade
+        cascade = trainer.average.network
     return cascade, validate(cascade, validation, bf16=False) if processes.is_main else {}
 
 
@@ -97,7 +97,7 @@ def _as(kind: type[_Network], part: nn.Module, path: Path) -> _Network:
 
 
 def stage_steps(config: PaperConfig, stage: Stage, pools: Sequence[Pool]) -> int:
-    """Batches in ``stage``: as the configuration says, else as its epochs come to."""
+    """The number of batches in ``stage``: from the configuration, else from its epochs."""
     if config.stage_steps is not None:
         return config.stage_steps
     samples = sum(len(pool.samples) for pool in pools)
@@ -105,7 +105,7 @@ def stage_steps(config: PaperConfig, stage: Stage, pools: Sequence[Pool]) -> int
 
 
 def stage_plan(config: PaperConfig, stage: Stage, *, index: int, steps: int) -> TrainingPlan:
-    """What the training loop is told of the stage that is number ``index``."""
+    """The plan of the training loop for the stage with number ``index``."""
     return TrainingPlan(
         # Of its own for each stage, or all stages would see the same crops.
         seed=config.seed * _MOST_STAGES + index,

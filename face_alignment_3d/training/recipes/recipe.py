@@ -8,7 +8,7 @@ from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.data.chosen_data import load_chosen_data
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.data.training_data import load_training_data
+from face_alignment_3d.training.data.training_data import TrainingData, load_training_data
 from face_alignment_3d.training.engine.batches import Pool
 from face_alignment_3d.training.engine.export import DATA, export_weights
 from face_alignment_3d.training.engine.processes import Processes
@@ -35,22 +35,33 @@ def run_joint_recipe(
     report: Report,
     derived_data: Path,
     start: Path | None = None,
+    teacher: Path | None = None,
 ) -> WeightsEntry | None:
     """Trains a compact preset on the photos below ``data`` and exports into ``out``.
 
-    The same call resumes a run that was stopped. ``command`` is what the manifest will say made the weights.
-    ``derived_data`` is the folder of fused labels and novel views, ``start`` a weight file of the same
-    preset, or of ``config.pruned_from``, to go on from. Returns the manifest's entry, on process 0 alone.
+    The same call resumes a run that was stopped. ``command`` is the command that the manifest names for the
+    weights. ``derived_data`` is the folder of fused labels and novel views, ``start`` a weight file of the
+    same preset, or of ``config.pruned_from``, to go on from, ``teacher`` one of a cascade that sees each crop
+    of the run. Returns the manifest's entry, on process 0 alone.
     """
     if start is not None:
         if not start.is_file():
             raise DataError(f"expected a weight file to start from (--start); there is none at {start}")
         config = dataclasses.replace(config, starts_from=sha256_of(start))
+    before, taught_by = None, None
+    if teacher is not None:
+        taught_by = load_cascade(teacher)
+        if taught_by.visibility is None:
+            raise DataError(f"expected a teacher that tells visibility; {teacher} does not")
+        config = dataclasses.replace(config, teacher=sha256_of(teacher))
     _begin(out, config, processes, report)
     report(f"reading photos below {data}")
-    before = None if start is None else _cascade_to_start_from(start, config)
+    if start is not None:
+        before = _cascade_to_start_from(start, config)
     samples = load_training_data(data, derived_data, config)
-    cascade, errors = train_joint(config, samples, out, start=before, processes=processes, report=report)
+    cascade, errors = train_joint(
+        config, samples, out, start=before, teacher=taught_by, processes=processes, report=report
+    )
     if not processes.is_main:
         return None
     entry = export_weights(
@@ -60,7 +71,7 @@ def run_joint_recipe(
         steps=config.steps,
         command=command,
         errors=errors,
-        data=DATA,
+        data=_described(config, samples),
         starts_from=config.starts_from,
     )
     report(_wrote(out, entry))
@@ -111,6 +122,11 @@ def run_paper_recipe(
     entry = export_weights(cascade, config, out, steps=steps, command=command, errors=errors, data=described)
     report(_wrote(out, entry))
     return entry
+
+
+def _described(config: TrainingConfig, samples: TrainingData) -> tuple[str, ...]:
+    teacher = config.teacher if samples.teacher is None else samples.teacher["weights_sha256"]
+    return DATA if teacher is None else (*DATA, f"what weights {teacher[:16]} say of these photos and views")
 
 
 def _paper_samples(

@@ -39,12 +39,12 @@ def mixes() -> np.ndarray:
 
 
 def _rises(model: ExpressionModel, name: str, points: list[int]) -> float:
-    """How far ``points`` go up, in centimeters."""
+    """The distance by which ``points`` move up, in centimeters."""
     return float(-model.shapes[AT[name], points, 1].mean())
 
 
 def _goes_left(model: ExpressionModel, name: str, points: list[int]) -> float:
-    """How far ``points`` go to the subject's left."""
+    """The distance by which ``points`` move to the subject's left."""
     return float(model.shapes[AT[name], points, 0].mean())
 
 

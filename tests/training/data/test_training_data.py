@@ -7,8 +7,14 @@ from PIL import Image
 from face_alignment_3d.cli import main
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
+from face_alignment_3d.training.data.taught_photos import open_taught_photos
 from face_alignment_3d.training.data.training_data import load_training_data
 from face_alignment_3d.training.labels.fused_labels import load_fused_labels
+from face_alignment_3d.training.labels.teacher_predictions import (
+    FILE_NAME,
+    TeacherPredictions,
+    save_teacher_predictions,
+)
 from face_alignment_3d.training.recipes.config import LITE, Shares
 from tests.training.synthetic_faces import write_data
 
@@ -150,3 +156,35 @@ def test_labels_of_another_number_of_photos_are_refused(folders, tmp_path):
 def test_without_fused_labels_the_command_is_named(folders, tmp_path):
     with pytest.raises(DataError, match=r"fused_labels\.npz"):
         load_training_data(folders[0], tmp_path, CONFIG)
+
+
+def test_a_teacher_moves_what_is_trained_on_and_nothing_that_is_held_out(folders, loaded, tmp_path):
+    photos = open_taught_photos(*folders)
+    for name in ("fused_labels.npz", "novel_views"):
+        (tmp_path / name).symlink_to(folders[1] / name)
+    config = dataclasses.replace(CONFIG, teacher_weight=1.0)
+    with pytest.raises(DataError, match="teacher_predictions"):
+        load_training_data(folders[0], tmp_path, config)
+    told = {
+        name: TeacherPredictions(
+            each.points + np.float32([0.5, 0, 0]),
+            np.full((len(each.points), 66), 0.5, np.float32),
+            each.digest,
+        )
+        for name, each in photos.items()
+    }
+    save_teacher_predictions(tmp_path / FILE_NAME, told, {"weights_sha256": "ab"})
+    taught = load_training_data(folders[0], tmp_path, config)
+    assert taught.teacher == {"weights_sha256": "ab"}
+    assert loaded.teacher is None
+    for kind, group in loaded.groups.items():
+        pairs = list(zip(group.samples, taught.groups[kind].samples, strict=True))
+        assert pairs
+        for before, after in pairs:
+            assert before.name == after.name
+            assert not np.array_equal(after.points, before.points)
+            assert after.weight_visible.min() > 0
+    for kind, samples in loaded.validation.items():
+        for before, after in zip(samples, taught.validation[kind], strict=True):
+            np.testing.assert_array_equal(before.points, after.points)
+            np.testing.assert_array_equal(before.weight_visible, after.weight_visible)

@@ -18,7 +18,7 @@ def _run(seed):
     cascade = seeded_cascade(seed).to(memory_format=torch.channels_last)
     average = seeded_cascade(seed + 100)
     return {
-        "cascade": cascade,
+        "network": cascade,
         "average": average,
         "optimizer": torch.optim.AdamW(cascade.parameters(), lr=1e-3),
     }
@@ -28,7 +28,7 @@ def _advance(run, steps=2):
     optimizer = run["optimizer"]
     generator = torch.Generator().manual_seed(0)
     for _ in range(steps):
-        for parameter in run["cascade"].parameters():
+        for parameter in run["network"].parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             parameter.grad = torch.empty_like(parameter).copy_(noise)
         optimizer.step()
@@ -37,7 +37,7 @@ def _advance(run, steps=2):
 def _states_equal(first, second):
     weights = all(
         torch.equal(tensor, second[part].state_dict()[name])
-        for part in ("cascade", "average")
+        for part in ("network", "average")
         for name, tensor in first[part].state_dict().items()
     )
     states, others = (run["optimizer"].state_dict()["state"] for run in (first, second))
@@ -72,7 +72,7 @@ def test_what_is_restored_lies_in_memory_as_before(saved):
     path, run = saved
     other = _run(2)
     load_checkpoint(path, **other)
-    for first, second in zip(run["cascade"].parameters(), other["cascade"].parameters(), strict=True):
+    for first, second in zip(run["network"].parameters(), other["network"].parameters(), strict=True):
         assert first.stride() == second.stride()
         for key in ("exp_avg", "exp_avg_sq"):
             states = run["optimizer"].state[first][key], other["optimizer"].state[second][key]
@@ -134,7 +134,7 @@ def _spoil(path, damage):
     elif damage == "step is no number":
         metadata = {"step": json.dumps([1])}
     elif damage == "parameter missing":
-        del tensors["cascade.detection.score.weight"]
+        del tensors["network.detection.score.weight"]
     elif damage == "parameter of another shape":
         tensors["average.detection.score.bias"] = torch.zeros(3)
     elif damage == "no optimizer":

@@ -11,7 +11,7 @@ def test_it_follows_by_its_decay():
     averaged = ModelEMA(first, 0.9)
     averaged.update(second, step=10_000)
     old, new = first.state_dict(), second.state_dict()
-    for name, tensor in averaged.cascade.state_dict().items():
+    for name, tensor in averaged.network.state_dict().items():
         if name.endswith("num_batches_tracked"):
             assert tensor == 2
         else:
@@ -23,7 +23,7 @@ def test_the_first_steps_forget_the_start():
     last = seeded_cascade(2)
     for step in range(60):
         averaged.update(last, step)
-    weight = averaged.cascade.detection.score.weight
+    weight = averaged.network.detection.score.weight
     torch.testing.assert_close(weight, last.detection.score.weight, atol=1e-3, rtol=0)
 
 
@@ -32,9 +32,9 @@ def test_what_is_followed_stays_as_it_is():
     before = copy.deepcopy(cascade.state_dict())
     averaged = ModelEMA(cascade, 0.5)
     averaged.update(cascade, 0)
-    averaged.cascade.detection.score.weight.zero_()
+    averaged.network.detection.score.weight.zero_()
     for name, tensor in cascade.state_dict().items():
         assert torch.equal(tensor, before[name])
     assert cascade.training
-    assert not averaged.cascade.training
-    assert not any(p.requires_grad for p in averaged.cascade.parameters())
+    assert not averaged.network.training
+    assert not any(p.requires_grad for p in averaged.network.parameters())

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -24,15 +26,17 @@ def _run(config, folder, *, report=lambda _: None, **options):
     )
 
 
-def test_the_manifest_names_what_was_learned_from(tmp_path, monkeypatch):
+@pytest.mark.parametrize("teacher", [None, {"weights_sha256": "ab" * 32}])
+def test_the_manifest_names_what_was_learned_from(tmp_path, monkeypatch, teacher):
     monkeypatch.setattr(loading, "PRESETS", {"lite": small_cascade})
-    monkeypatch.setattr(recipe, "load_training_data", lambda *_: None)
+    monkeypatch.setattr(recipe, "load_training_data", lambda *_: SimpleNamespace(teacher=teacher))
     monkeypatch.setattr(recipe, "train_joint", lambda *_, **__: (small_cascade(), {"hand/inner": 3.0}))
     said = []
     start = tmp_path / "start.safetensors"
     loading.save_cascade(small_cascade(), start, preset="lite", metadata={})
     entry = _run(LITE, tmp_path, report=said.append, derived_data=tmp_path, start=start)
-    assert entry.data == DATA
+    of_teacher = () if teacher is None else (f"what weights {'ab' * 8} say of these photos and views",)
+    assert entry.data == (*DATA, *of_teacher)
     made = tmp_path / "run" / entry.file
     assert made.stat().st_size == entry.bytes
     assert said[-1].startswith(f"wrote {made} (")

@@ -16,12 +16,12 @@ from face_alignment_3d.training.data.chosen_data import load_chosen_data
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective
 from face_alignment_3d.training.recipes import joint_recipe, paper_recipe, recipe
-from face_alignment_3d.training.recipes.config import BASE, LITE, STAGES
+from face_alignment_3d.training.recipes.config import BASE, LITE, NANO, STAGES
 from face_alignment_3d.training.recipes.paper_config import PAPER
 from face_alignment_3d.weights import loading
 from face_alignment_3d.weights.integrity import sha256_of
 from tests.training.data.test_training_data import write_views
-from tests.training.small_cascade import small_cascade
+from tests.training.small_cascade import seeded_cascade, small_cascade
 from tests.training.small_paper_cascade import small_paper_cascade
 from tests.training.synthetic_faces import picture, posed_faces, write_data
 
@@ -102,6 +102,9 @@ def test_photos_become_the_weights_of_a_compact_preset(tmp_path, capsys, monkeyp
         ("lite", [], LITE),
         ("lite-wide", [], LITE),
         ("base", [], BASE),
+        ("nano", [], NANO),
+        ("nano", ["--stage", "prune"], dataclasses.replace(NANO, pruned_from="lite")),
+        ("nano", ["--stage", "depth"], dataclasses.replace(STAGES["depth"], teacher_weight=1.0)),
         ("lite", ["--stage", "prune"], STAGES["prune"]),
         ("lite-wide", ["--stage", "depth"], STAGES["depth"]),
         (
@@ -130,6 +133,42 @@ def test_a_run_goes_on_from_weights_that_its_command_names_by_digest(
         f"--out runs/{preset} --seed 3",
     ]
     assert named["command"] == " ".join(words)
+
+
+def test_a_teacher_is_distilled(tmp_path, capsys, monkeypatch):
+    presets = {"lite": lambda: seeded_cascade(3), "nano": small_cascade}
+    for module in (joint_recipe, loading):
+        monkeypatch.setattr(module, "PRESETS", presets)
+    teacher = tmp_path / "teacher.safetensors"
+    trained = seeded_cascade(3)
+    trained.geometry = dataclasses.replace(trained.geometry, crop_scale=1.25)
+    loading.save_cascade(trained, teacher, preset="lite", metadata={})
+    data, derived = tmp_path / "data", tmp_path / "derived"
+    write_data(data, hand=2, aflw=3, teachers=4)
+    fuse = ["train-data", "fuse-labels", "--data", data, "--out", derived, "--rounds", "1"]
+    assert main([str(word) for word in fuse]) == 0
+    for name in (*HAND_LABELLED, "pseudo"):
+        write_views(derived, name, ["face_0", "face_1"])
+    train = ["train", "nano", "--data", data, "--derived-data", derived, "--out", tmp_path / "run"]
+    train += ["--start", teacher, "--stage", "prune", "--device", "cpu", "--steps", "1"]
+    assert main([str(word) for word in train]) == 2
+    assert "teacher_predictions.npz" in capsys.readouterr().err
+    predict = ["train-data", "predict-teacher", "--data", data, "--derived-data", derived]
+    predict += ["--weights", teacher, "--views", "2", "--device", "cpu"]
+    assert main([str(word) for word in predict]) == 0
+    assert "17 photos, 2 views each, by teacher.safetensors" in capsys.readouterr().out
+    assert main([str(word) for word in train]) == 0
+    entry = json.loads((tmp_path / "run" / "nano.manifest.json").read_text())["weights"][0]
+    assert entry["data"][-1] == f"what weights {sha256_of(teacher)[:16]} say of these photos and views"
+    assert entry["training_command"].endswith("--stage prune --out runs/nano --steps 1")
+    # The same in the loop needs no predictions.
+    (derived / "teacher_predictions.npz").unlink()
+    train[train.index("--out") + 1] = tmp_path / "looped"
+    assert main([str(word) for word in (*train, "--teacher", teacher)]) == 0
+    looped = json.loads((tmp_path / "looped" / "nano.manifest.json").read_text())["weights"][0]
+    assert looped["data"] == entry["data"]
+    assert f"--teacher {sha256_of(teacher)[:16]}.safetensors" in looped["training_command"]
+    assert looped["sha256"] != entry["sha256"]
 
 
 @pytest.mark.usefixtures("terminal_signals")
@@ -171,7 +210,19 @@ def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, m
         (["base", "--data", "x", "--resnet152", "y", "--dataset", "3dfaw=z"], "--dataset, --resnet152 with"),
         (
             ["lite-wide", "--data", "x", "--derived-data", "y", "--start", "z", "--stage", "prune"],
-            "expected --stage prune with lite, got it with lite-wide",
+            "expected --stage prune with nano or lite, got it with lite-wide",
+        ),
+        (
+            ["paper", "--dataset", "3dfaw=z", "--teacher-weight", "1"],
+            "expected --teacher-weight and --teacher with nano",
+        ),
+        (
+            ["nano", "--data", "x", "--derived-data", "y", "--teacher-weight", "-1"],
+            "expected --teacher-weight of at least 0; got -1",
+        ),
+        (
+            ["lite", "--data", "x", "--derived-data", "y", "--teacher", "lite"],
+            "expected --teacher with a --teacher-weight above 0",
         ),
     ],
 )

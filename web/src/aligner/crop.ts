@@ -1,4 +1,4 @@
-import { blockMean, type RgbImage } from "./image";
+import { blockMean, type Pixels } from "./image";
 
 /** x0, y0, x1, y1 in image pixels; (0, 0) is the center of the top-left pixel. */
 export type Box = [number, number, number, number];
@@ -32,23 +32,51 @@ export class Crop {
     return [this.cosine * x - this.sine * y + this.offset[0], this.sine * x + this.cosine * y + this.offset[1]];
   }
 
-  /** The crop's RGB bytes, bilinear; black beyond the image. Blocks of pixels are averaged first where it shrinks by 2 or more. */
-  sample(image: RgbImage): Uint8Array {
+  /**
+   * Writes the crop's RGB bytes, bilinear, into `result` from `start` on; black beyond the image. Blocks of pixels are
+   * averaged first where it shrinks by 2 or more.
+   */
+  sample(image: Pixels, result: Uint8Array, start = 0): void {
     const block = Math.max(1, Math.min(Math.floor(this.scale), Math.max(image.width, image.height)));
-    const [left, top, part] = this.cut(image, block);
-    const result = new Uint8Array(this.size * this.size * 3);
-    const place = (value: number, start: number) => (value - start + 0.5) / block - 0.5;
-    for (let row = 0, to = 0; row < this.size; row += 1) {
+    const [left, top, part] = block > 1 ? this.reduced(image, block) : [0, 0, image];
+    const [a, b] = [this.cosine / block, this.sine / block];
+    const x0 = (this.offset[0] - left + 0.5) / block - 0.5;
+    const y0 = (this.offset[1] - top + 0.5) / block - 0.5;
+    const { data, width, height, channels } = part;
+    const below = width * channels;
+    for (let row = 0, to = start; row < this.size; row += 1) {
       for (let column = 0; column < this.size; column += 1, to += 3) {
-        const [x, y] = this.toImage(column, row);
-        bilinear(part, place(x, left), place(y, top), result, to);
+        const x = a * column - b * row + x0;
+        const y = b * column + a * row + y0;
+        const [column0, row0] = [Math.floor(x), Math.floor(y)];
+        const [right, down] = [x - column0, y - row0];
+        const [w00, w01, w10, w11] = [(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down];
+        const at = (row0 * width + column0) * channels;
+        if (column0 >= 0 && row0 >= 0 && column0 + 1 < width && row0 + 1 < height) {
+          for (let c = 0, i = at; c < 3; c += 1, i += 1) {
+            result[to + c] =
+              w00 * data[i] + w01 * data[i + channels] + w10 * data[i + below] + w11 * data[i + below + channels] + 0.5;
+          }
+        } else if (column0 < -1 || row0 < -1 || column0 >= width || row0 >= height) {
+          result.fill(0, to, to + 3);
+        } else {
+          const [hasLeft, hasRight] = [column0 >= 0, column0 + 1 < width];
+          const [hasTop, hasBottom] = [row0 >= 0, row0 + 1 < height];
+          for (let c = 0, i = at; c < 3; c += 1, i += 1) {
+            let sum = 0.5;
+            if (hasTop && hasLeft) sum += w00 * data[i];
+            if (hasTop && hasRight) sum += w01 * data[i + channels];
+            if (hasBottom && hasLeft) sum += w10 * data[i + below];
+            if (hasBottom && hasRight) sum += w11 * data[i + below + channels];
+            result[to + c] = sum;
+          }
+        }
       }
     }
-    return result;
   }
 
   /** The part of the image under the crop, averaged over blocks, and its top-left pixel in the image. */
-  private cut(image: RgbImage, block: number): [number, number, RgbImage] {
+  private reduced(image: Pixels, block: number): [number, number, Pixels] {
     const last = this.size - 1;
     const corners = [this.toImage(0, 0), this.toImage(last, 0), this.toImage(0, last), this.toImage(last, last)];
     const span = (axis: 0 | 1, extent: number): [number, number] => {
@@ -59,31 +87,6 @@ export class Crop {
     };
     const [x0, x1] = span(0, image.width);
     const [y0, y1] = span(1, image.height);
-    const part: RgbImage = { data: new Uint8Array((x1 - x0) * (y1 - y0) * 3), width: x1 - x0, height: y1 - y0 };
-    for (let y = y0; y < y1; y += 1) {
-      const from = (y * image.width + x0) * 3;
-      part.data.set(image.data.subarray(from, from + part.width * 3), (y - y0) * part.width * 3);
-    }
-    return [x0, y0, block > 1 ? blockMean(part, block) : part];
-  }
-}
-
-function bilinear(image: RgbImage, x: number, y: number, result: Uint8Array, to: number): void {
-  const [left, top] = [Math.floor(x), Math.floor(y)];
-  if (left < -1 || top < -1 || left >= image.width || top >= image.height) return;
-  const [right, below] = [x - left, y - top];
-  for (let channel = 0; channel < 3; channel += 1) {
-    let sum = 0;
-    for (let j = 0; j < 2; j += 1) {
-      const row = top + j;
-      if (row < 0 || row >= image.height) continue;
-      for (let i = 0; i < 2; i += 1) {
-        const column = left + i;
-        if (column < 0 || column >= image.width) continue;
-        const weight = (i ? right : 1 - right) * (j ? below : 1 - below);
-        sum += weight * image.data[(row * image.width + column) * 3 + channel];
-      }
-    }
-    result[to + channel] = Math.round(sum);
+    return [x0, y0, blockMean(image, block, { x0, y0, x1, y1 })];
   }
 }

@@ -1,97 +1,140 @@
 /** The page that aligns a camera or a photo in the browser. */
 
-import { FaceAligner3D } from "../aligner/aligner";
+import type { TrackedFace } from "../aligner/tracker";
 import type { ShownFace } from "../view/face";
-import { drawFace } from "../view/overlay";
+import { FacePanel } from "../view/panel";
+import { PhotoView } from "../view/photo";
 import { FaceScene } from "../view/scene";
-import { FaceTracker, type TrackedFace } from "./tracker";
+import { find, isClose, onToggle, shownNow } from "../view/toggles";
+import { Camera } from "./camera";
+import { AlignerWorker } from "./client";
 
-const find = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
-const canvas = find<HTMLCanvasElement>("picture");
-const context = canvas.getContext("2d")!;
-const video = document.createElement("video");
+/** Milliseconds between two changes of a camera's numbers: faster, nobody can read them. */
+const NUMBERS_EVERY = 200;
+
 const status = find("status");
-let aligner: FaceAligner3D;
-let scene: FaceScene | null = null;
+const chooser = find<HTMLSelectElement>("face");
+const photo = new PhotoView(find("photo"));
+const scene = FaceScene.open(find("space"));
+let panel: FacePanel;
+/** When the numbers were changed last. */
+let numbersAt = -Infinity;
+let names: readonly string[] = [];
+let aligner: AlignerWorker;
+let provider = "";
+let camera: Camera | null = null;
 /** Which source is shown; work for an earlier one ends. */
 let turn = 0;
+let image: ImageBitmap | null = null;
+let faces: ShownFace[] = [];
 
 function say(text: string, state: string): void {
   status.textContent = text;
   document.body.dataset.state = state;
 }
 
-function draw(image: CanvasImageSource, width: number, height: number, faces: TrackedFace[]): void {
-  canvas.width = width;
-  canvas.height = height;
-  context.drawImage(image, 0, 0, width, height);
-  const is = (name: string) => find<HTMLInputElement>(name).checked;
-  const shown = { points: is("points"), lines: is("lines"), axes: false, numbers: is("numbers") };
-  const all = faces.map((face): ShownFace => ({ ...face, points: face.landmarks, pose: null, blendshapes: null }));
-  for (const face of all) drawFace(context, face, shown, 1);
-  scene?.show(all[0] ?? null, shown);
-  document.body.dataset.faces = String(all.length);
+function shownFace({ landmarks, blendshapes, pose, ...face }: TrackedFace): ShownFace {
+  return {
+    ...face,
+    points: landmarks,
+    pose: pose === null ? null : { ...pose, origin: pose.translation },
+    blendshapes: blendshapes === null ? null : names.map((name) => blendshapes[name]),
+  };
 }
+
+function show(next: ImageBitmap, found: TrackedFace[]): void {
+  if (image !== next) image?.close();
+  image = next;
+  faces = found.map(shownFace);
+  const ids = faces.map(({ id }) => String(id));
+  if (ids.join() !== [...chooser.options].map(({ value }) => value).join()) {
+    const chosen = chooser.value;
+    chooser.replaceChildren(...ids.map((id) => new Option(`face ${id}`, id)));
+    if (ids.includes(chosen)) chooser.value = chosen;
+    find("faces").hidden = ids.length < 2;
+  }
+  redraw();
+  document.body.dataset.faces = String(faces.length);
+}
+
+function redraw(): void {
+  if (image === null) return;
+  const [shown, chosen] = [shownNow(), faces.find(({ id }) => String(id) === chooser.value) ?? null];
+  photo.show({ picture: image, width: image.width, height: image.height, faces }, shown, isClose() ? chosen : null);
+  scene?.show(chosen, shown);
+  if (camera === null || areNumbersDue()) panel.show(chosen);
+}
+
+const areNumbersDue = () => performance.now() - numbersAt >= NUMBERS_EVERY;
 
 async function showPhoto(file: Blob): Promise<void> {
   const mine = ++turn;
   stopCamera();
   say("looking for faces", "busy");
   try {
-    const photo = await createImageBitmap(file);
-    const began = performance.now();
-    const faces = (await aligner.align(photo)).map((face, id) => ({ ...face, id }));
-    const took = performance.now() - began;
-    if (mine !== turn) return;
-    const redraw = () => mine === turn && draw(photo, photo.width, photo.height, faces);
-    for (const name of ["points", "lines", "numbers"]) find(name).onchange = redraw;
-    redraw();
-    const count = faces.length === 1 ? "1 face" : `${faces.length} faces`;
-    say(`${count} in ${took.toFixed(0)} ms (${aligner.provider})`, "photo");
+    const { image: seen, faces: found, took } = await aligner.ask({ kind: "photo", image: await createImageBitmap(file) });
+    if (mine !== turn) return seen.close();
+    show(seen, found);
+    const count = found.length === 1 ? "1 face" : `${found.length} faces`;
+    say(`${count} in ${took.toFixed(0)} ms (${provider})`, "photo");
   } catch (error) {
-    say(`This file cannot be read as a picture: ${(error as Error).message}`, "error");
+    if (mine === turn) say(`This file cannot be read as a picture: ${(error as Error).message}`, "error");
   }
 }
 
 function stopCamera(): void {
-  for (const track of (video.srcObject as MediaStream | null)?.getTracks() ?? []) track.stop();
-  video.srcObject = null;
+  camera?.stop();
+  camera = null;
   find("camera").textContent = "Camera";
 }
 
 async function showCamera(): Promise<void> {
   const mine = ++turn;
-  if (video.srcObject !== null) {
-    stopCamera();
-    say("ready", "ready");
-    return;
-  }
   try {
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, height: { ideal: 480 } } });
-    await video.play();
+    const opened = await Camera.open();
+    if (mine !== turn) return opened.stop();
+    camera = opened;
   } catch (error) {
-    stopCamera();
     say(`There is no camera: ${(error as Error).message}`, "error");
     return;
   }
   find("camera").textContent = "Stop";
-  const tracker = new FaceTracker(aligner);
-  const times: number[] = [];
-  while (mine === turn) {
-    const began = performance.now();
-    const frame = await createImageBitmap(video);
-    const faces = await tracker.track(frame, began);
-    const took = performance.now() - began;
+  numbersAt = -Infinity;
+  try {
+    await follow(camera, () => mine === turn);
+  } catch (error) {
     if (mine !== turn) return;
-    draw(frame, frame.width, frame.height, faces);
-    frame.close();
-    times.push(performance.now());
-    if (times.length > 30) times.shift();
-    const rate = times.length < 2 ? 0 : ((times.length - 1) * 1000) / (times[times.length - 1] - times[0]);
-    say(`${rate.toFixed(1)} frames a second, ${took.toFixed(0)} ms (${aligner.provider})`, "camera");
-    document.body.dataset.rate = rate.toFixed(2);
-    await new Promise(requestAnimationFrame);
+    stopCamera();
+    say(`The camera cannot be followed: ${(error as Error).message}`, "error");
   }
+}
+
+/** While the page draws a frame, the worker is at the next one. */
+async function follow(source: Camera, isWanted: () => boolean): Promise<void> {
+  const times: number[] = [];
+  const ask = async (fresh: boolean) => {
+    const frame = await source.frame();
+    const time = performance.now();
+    return { time, answer: aligner.ask({ kind: "frame", image: frame, time, fresh }) };
+  };
+  let asked = await ask(true);
+  while (isWanted()) {
+    const { time } = asked;
+    const { image: seen, faces: found, took } = await asked.answer;
+    if (!isWanted()) return seen.close();
+    asked = await ask(false);
+    show(seen, found);
+    const now = performance.now();
+    times.push(now);
+    if (times.length > 30) times.shift();
+    const rate = times.length < 2 ? 0 : ((times.length - 1) * 1000) / (now - times[0]);
+    if (areNumbersDue()) {
+      numbersAt = now;
+      say(`${rate.toFixed(1)} frames a second, ${(now - time).toFixed(0)} ms behind the camera (${provider})`, "camera");
+    }
+    Object.assign(document.body.dataset, { rate: rate.toFixed(2), took: took.toFixed(1), late: (now - time).toFixed(1) });
+  }
+  (await asked.answer).image.close();
 }
 
 async function start(): Promise<void> {
@@ -100,29 +143,38 @@ async function start(): Promise<void> {
     await navigator.serviceWorker.register("service-worker.js").catch(() => undefined);
   }
   try {
-    scene = new FaceScene(find("space"));
-  } catch {
-    find("space").append("This browser has no WebGL, which the 3D view needs.");
-  }
-  try {
-    say("loading", "loading");
-    aligner = await FaceAligner3D.load();
+    say("loading the networks", "loading");
+    const opened = await AlignerWorker.open();
+    aligner = opened.aligner;
+    ({ provider, blendshapes: names } = opened.ready);
+    panel = new FacePanel(find("panel"), names);
+    say(`ready: drop a photo or start the camera (${opened.ready.weights}, ${provider})`, "ready");
   } catch (error) {
     say(`The networks cannot be loaded: ${(error as Error).message}`, "error");
     return;
   }
-  find("camera").onclick = () => void showCamera();
+  find("camera").onclick = () => {
+    if (camera === null) return void showCamera();
+    turn += 1;
+    stopCamera();
+    say("ready", "ready");
+  };
   const input = find<HTMLInputElement>("file");
-  input.onchange = () => input.files?.[0] && void showPhoto(input.files[0]);
+  input.onchange = () => {
+    if (input.files?.[0]) void showPhoto(input.files[0]);
+    input.value = "";
+  };
+  find("choose").onclick = () => input.click();
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();
     const file = event.dataTransfer?.files[0];
     if (file !== undefined) void showPhoto(file);
   });
+  onToggle(redraw);
+  chooser.addEventListener("change", redraw);
   find("reset").onclick = () => scene?.reset();
-  for (const id of ["camera", "file"]) find<HTMLInputElement>(id).disabled = false;
-  say(`ready: drop a photo or start the camera (${aligner.preset}, ${aligner.provider})`, "ready");
+  for (const id of ["camera", "choose"]) find<HTMLButtonElement>(id).disabled = false;
 }
 
 void start();

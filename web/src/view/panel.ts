@@ -1,50 +1,63 @@
 import type { ShownFace } from "./face";
 
+const ANGLES = ["yaw", "pitch", "roll"] as const;
+
 /** Pose numbers and blendshape bars beside a face. */
 export class FacePanel {
-  private readonly pose = document.createElement("dl");
-  private readonly bars = document.createElement("div");
-  private readonly meters: HTMLElement[] = [];
+  private readonly bars = element("div", "bars");
+  private readonly numbers = ANGLES.map(() => element("dd"));
+  private meters: { row: HTMLElement; bar: HTMLElement; number: HTMLElement }[] = [];
 
   /** `names` are those of the blendshapes, in the order of their values. */
-  constructor(parent: HTMLElement, private readonly names: readonly string[]) {
-    this.pose.className = "pose";
-    this.bars.className = "bars";
-    parent.append(this.pose, this.bars);
-    for (const name of names) {
-      const row = document.createElement("div");
-      row.className = "bar";
+  constructor(parent: HTMLElement, names: readonly string[]) {
+    const pose = element("dl", "pose");
+    ANGLES.forEach((name, index) => {
+      const term = element("dt");
+      term.textContent = name;
+      this.numbers[index].dataset.name = name;
+      pose.append(term, this.numbers[index]);
+    });
+    parent.append(pose, this.bars);
+    this.meters = names.map((name) => {
+      const [row, title, meter, bar, number] = [element("div", "bar"), element("span"), element("i"), element("u"), element("b")];
       row.dataset.name = name;
-      const [title, meter, number] = ["span", "i", "b"].map((tag) => document.createElement(tag));
       title.textContent = name;
-      meter.append(document.createElement("u"));
+      meter.append(bar);
       row.append(title, meter, number);
       this.bars.append(row);
-      this.meters.push(row);
-    }
+      return { row, bar, number };
+    });
+    this.show(null);
   }
 
   /** Shows a face's numbers, or none. */
   show(face: ShownFace | null): void {
-    const pose = face?.pose ?? null;
-    const numbers = { yaw: pose?.yaw, pitch: pose?.pitch, roll: pose?.roll };
-    this.pose.replaceChildren(
-      ...Object.entries(numbers).flatMap(([name, value]) => {
-        const [term, number] = ["dt", "dd"].map((tag) => document.createElement(tag));
-        term.textContent = name;
-        number.textContent = value === undefined ? "–" : `${value.toFixed(1)}°`;
-        number.dataset.name = name;
-        return [term, number];
-      }),
-    );
+    ANGLES.forEach((name, index) => {
+      const angle = face?.pose?.[name];
+      // An angle of -0.04 is not shown as minus nothing.
+      write(this.numbers[index], angle === undefined ? "–" : `${(Math.round(angle * 10) / 10 + 0).toFixed(1)}°`);
+    });
     const values = face?.blendshapes ?? null;
     this.bars.hidden = values === null;
-    this.names.forEach((_, index) => {
-      const value = values?.[index] ?? null;
-      const row = this.meters[index];
+    if (values === null) return;
+    this.meters.forEach(({ row, bar, number }, index) => {
+      const value = values[index] ?? null;
       row.hidden = value === null;
-      (row.querySelector("u") as HTMLElement).style.width = `${100 * (value ?? 0)}%`;
-      row.querySelector("b")!.textContent = value === null ? "" : value.toFixed(2);
+      const text = value === null ? "" : value.toFixed(2);
+      if (write(number, text)) bar.style.transform = `scaleX(${value ?? 0})`;
     });
   }
+}
+
+/** True where the text was another one before. */
+function write(target: HTMLElement, text: string): boolean {
+  if (target.textContent === text) return false;
+  target.textContent = text;
+  return true;
+}
+
+function element(tag: string, name = ""): HTMLElement {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  return made;
 }

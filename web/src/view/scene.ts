@@ -1,22 +1,7 @@
-import {
-  BufferAttribute,
-  BufferGeometry,
-  CanvasTexture,
-  Color,
-  Group,
-  PerspectiveCamera,
-  Points,
-  PointsMaterial,
-  Scene,
-  Vector2,
-  Vector3,
-  WebGLRenderer,
-} from "three";
+import { Color, PerspectiveCamera, Scene, SRGBColorSpace, Vector2, Vector3, WebGLRenderer } from "three";
 import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
-import { LineMaterial } from "three/examples/jsm/lines/LineMaterial.js";
-import { LineSegments2 } from "three/examples/jsm/lines/LineSegments2.js";
-import { LineSegmentsGeometry } from "three/examples/jsm/lines/LineSegmentsGeometry.js";
-import { NAMES, type Point } from "../markup";
+import { NAMES, SEGMENTS, type Point } from "../markup";
+import { Dots, Lines, sprite } from "./drawables";
 import { faceSize, POSE_AXES, strokesOf, turned, type Shown, type ShownFace } from "./face";
 import { label } from "./overlay";
 
@@ -31,12 +16,18 @@ const NEAR = 12;
 export class FaceScene {
   private readonly renderer: WebGLRenderer;
   private readonly labels = document.createElement("canvas");
+  private hasLabels = false;
   private readonly scene = new Scene();
   private readonly camera = new PerspectiveCamera(20, 1, 0.1, 100);
   private readonly controls: OrbitControls;
-  private readonly content = new Group();
-  private readonly sprites = { disk: sprite(false), ring: sprite(true) };
-  private places: Vector3[] = [];
+  private readonly color = new Color();
+  private readonly lines = new Lines(SEGMENTS.length, 2.5);
+  private readonly axes = new Lines(POSE_AXES.length, 5);
+  /** Those that can be seen, and those that cannot. */
+  private readonly points = [new Dots(NAMES.length, 10, sprite(false)), new Dots(NAMES.length, 14, sprite(true))];
+  private readonly projected = new Vector3();
+  private readonly size = new Vector2();
+  private places: Point[] = [];
   private face: ShownFace | null = null;
   private shown: Shown = { points: true, lines: true, axes: false, numbers: false };
   private pointer: [number, number] | null = null;
@@ -47,7 +38,7 @@ export class FaceScene {
     this.renderer = new WebGLRenderer({ antialias: true });
     this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
     this.scene.background = BACKGROUND;
-    this.scene.add(this.content);
+    this.scene.add(this.lines, this.axes, ...this.points);
     this.labels.className = "labels";
     parent.append(this.renderer.domElement, this.labels);
     this.controls = new OrbitControls(this.camera, this.renderer.domElement);
@@ -64,6 +55,18 @@ export class FaceScene {
     });
     new ResizeObserver(() => this.redraw()).observe(parent);
     this.reset();
+  }
+
+  /** A scene in `parent`; where the browser has no WebGL, null and a note there that says so. */
+  static open(parent: HTMLElement): FaceScene | null {
+    try {
+      return new FaceScene(parent);
+    } catch {
+      const note = document.createElement("p");
+      note.textContent = "This browser has no WebGL, which the 3D view needs.";
+      parent.append(note);
+      return null;
+    }
   }
 
   /** The view as the photo was taken. */
@@ -87,72 +90,53 @@ export class FaceScene {
   show(face: ShownFace | null, shown: Shown): void {
     this.face = face;
     this.shown = { ...shown };
-    this.rebuild();
+    this.update();
     this.redraw();
   }
 
-  private rebuild(): void {
-    for (const child of [...this.content.children] as (Points | LineSegments2)[]) {
-      child.geometry.dispose();
-      (child.material as PointsMaterial | LineMaterial).dispose();
-      this.content.remove(child);
-    }
+  private update(): void {
+    const { face, shown } = this;
     this.places = [];
-    if (this.face === null) return;
-    const strokes = strokesOf(this.face);
+    for (const part of [this.lines, this.axes, ...this.points]) part.visible = false;
+    if (face === null) return;
+    const strokes = strokesOf(face);
     const middle = [0, 1, 2].map((axis) => {
-      const values = this.face!.points.map((point) => point[axis]);
+      const values = face.points.map((point) => point[axis]);
       return (Math.min(...values) + Math.max(...values)) / 2;
     });
-    const scale = SIZE / faceSize(this.face.points);
-    const placed = ([x, y, z]: Point) =>
-      new Vector3((x - middle[0]) * scale, -(y - middle[1]) * scale, -(z - middle[2]) * scale);
-    const all = strokes.points.map(placed);
-    this.places = all.slice(0, this.face.points.length);
-    const shade = (index: number, opacity: number) => {
-      const color = new Color().setRGB(...(strokes.colors[index].map((c) => c / 255) as Point), "srgb");
-      return color.lerp(BACKGROUND, 1 - opacity).toArray();
+    const size = faceSize(face.points);
+    const placed = (point: Point): Point => {
+      const [x, y, z] = point.map((value, axis) => ((value - middle[axis]) * SIZE) / size);
+      return [x, -y, -z];
     };
-    if (this.shown.lines) {
-      const places = strokes.lines.flatMap(({ start, stop }) => [...all[start].toArray(), ...all[stop].toArray()]);
-      const colors = strokes.lines.flatMap(({ start, stop, opacity }) => [
-        ...shade(start, opacity),
-        ...shade(stop, opacity),
-      ]);
-      this.addLines(places, colors, 2.5);
+    const all = strokes.points.map(placed);
+    this.places = all.slice(0, face.points.length);
+    const shade = (index: number, opacity: number) => {
+      const [r, g, b] = strokes.colors[index].map((value) => value / 255);
+      return this.color.setRGB(r, g, b, SRGBColorSpace).lerp(BACKGROUND, 1 - opacity).toArray();
+    };
+    if (shown.lines) {
+      this.lines.set(
+        strokes.lines.flatMap(({ start, stop }) => [...all[start], ...all[stop]]),
+        strokes.lines.flatMap(({ start, stop, opacity }) => [...shade(start, opacity), ...shade(stop, opacity)]),
+      );
     }
-    if (this.shown.axes && this.face.pose !== null) {
-      const { rotation, origin } = this.face.pose;
-      const length = 0.45 * faceSize(this.face.points);
-      const ends = POSE_AXES.map(([axis]) => turned(rotation, axis).map((v, i) => origin[i] + length * v) as Point);
-      const places = ends.flatMap((end) => [...placed(origin).toArray(), ...placed(end).toArray()]);
-      const colors = POSE_AXES.flatMap(([, color]) => [...new Color(color).toArray(), ...new Color(color).toArray()]);
-      this.addLines(places, colors, 5);
+    if (shown.axes && face.pose !== null) {
+      const { rotation, origin } = face.pose;
+      const ends = POSE_AXES.map(([axis]) => turned(rotation, axis).map((v, i) => origin[i] + 0.45 * size * v) as Point);
+      this.axes.set(
+        ends.flatMap((end) => [...placed(origin), ...placed(end)]),
+        POSE_AXES.flatMap(([, color]) => [...this.color.set(color).toArray(), ...this.color.set(color).toArray()]),
+      );
     }
-    if (this.shown.points) {
-      for (const hollow of [false, true]) {
-        const members = this.places.map((_, index) => index).filter((index) => strokes.hidden[index] === hollow);
-        if (members.length === 0) continue;
-        const geometry = new BufferGeometry();
-        const places = members.flatMap((index) => this.places[index].toArray());
-        const colors = members.flatMap((index) => shade(index, strokes.opacity[index]));
-        geometry.setAttribute("position", new BufferAttribute(new Float32Array(places), 3));
-        geometry.setAttribute("color", new BufferAttribute(new Float32Array(colors), 3));
-        const material = new PointsMaterial({
-          size: hollow ? 14 : 10,
-          sizeAttenuation: false,
-          vertexColors: true,
-          map: hollow ? this.sprites.ring : this.sprites.disk,
-          alphaTest: 0.4,
-        });
-        this.content.add(new Points(geometry, material));
-      }
+    if (!shown.points) return;
+    for (const [index, dots] of this.points.entries()) {
+      const members = face.points.map((_, place) => place).filter((place) => strokes.hidden[place] === (index === 1));
+      dots.set(
+        members.flatMap((place) => all[place]),
+        members.flatMap((place) => shade(place, strokes.opacity[place])),
+      );
     }
-  }
-
-  private addLines(places: number[], colors: number[], width: number): void {
-    const geometry = new LineSegmentsGeometry().setPositions(places).setColors(colors);
-    this.content.add(new LineSegments2(geometry, new LineMaterial({ linewidth: width, vertexColors: true })));
   }
 
   private redraw(): void {
@@ -167,7 +151,7 @@ export class FaceScene {
   private draw(): void {
     const [width, height] = [this.parent.clientWidth, this.parent.clientHeight];
     if (width === 0 || height === 0) return;
-    const size = this.renderer.getSize(new Vector2());
+    const size = this.renderer.getSize(this.size);
     if (size.x !== width || size.y !== height) {
       this.renderer.setSize(width, height);
       this.camera.aspect = width / height;
@@ -178,18 +162,21 @@ export class FaceScene {
   }
 
   private drawLabels(width: number, height: number): void {
+    const at = this.places.map((place) => {
+      const { x, y } = this.projected.set(...place).project(this.camera);
+      return [((x + 1) / 2) * width, ((1 - y) / 2) * height];
+    });
+    const found = this.pointer === null ? -1 : nearest(at, this.pointer);
+    this.parent.dataset.hovered = found < 0 ? "" : NAMES[found];
+    const isLabeled = this.places.length > 0 && (this.shown.numbers || found >= 0);
+    if (!isLabeled && !this.hasLabels) return;
+    this.hasLabels = isLabeled;
     const ratio = Math.min(devicePixelRatio, 2);
     this.labels.width = width * ratio;
     this.labels.height = height * ratio;
     const context = this.labels.getContext("2d")!;
     context.scale(ratio, ratio);
-    const at = this.places.map((place) => {
-      const { x, y } = place.clone().project(this.camera);
-      return [((x + 1) / 2) * width, ((1 - y) / 2) * height];
-    });
     if (this.shown.numbers) at.forEach(([x, y], index) => label(context, String(index), x + 5, y - 5, 11));
-    const found = this.pointer === null ? -1 : nearest(at, this.pointer);
-    this.parent.dataset.hovered = found < 0 ? "" : NAMES[found];
     if (found >= 0) label(context, `${found} ${NAMES[found]}`, at[found][0] + 8, at[found][1] - 8, 14);
   }
 }
@@ -199,17 +186,4 @@ export function nearest(places: number[][], pointer: [number, number]): number {
   const distances = places.map(([x, y]) => Math.hypot(x - pointer[0], y - pointer[1]));
   const least = Math.min(...distances);
   return least <= NEAR ? distances.indexOf(least) : -1;
-}
-
-function sprite(hollow: boolean): CanvasTexture {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 64;
-  const context = canvas.getContext("2d")!;
-  context.beginPath();
-  context.arc(32, 32, hollow ? 23 : 30, 0, 2 * Math.PI);
-  context.fillStyle = context.strokeStyle = "white";
-  context.lineWidth = 14;
-  if (hollow) context.stroke();
-  else context.fill();
-  return new CanvasTexture(canvas);
 }

@@ -1,10 +1,10 @@
 /** The page that face-alignment-3d view writes: a photo or a video beside its faces in three dimensions. */
 
-import type { Point } from "../markup";
-import { faceSize, type Shown, type ShownFace } from "../view/face";
-import { drawFace } from "../view/overlay";
+import { faceSize, type ShownFace } from "../view/face";
 import { FacePanel } from "../view/panel";
+import { PhotoView } from "../view/photo";
 import { FaceScene } from "../view/scene";
+import { find, isClose, onToggle, shownNow } from "../view/toggles";
 
 /** What Python writes into the page (face_alignment_3d/view/page.py). */
 interface PageData {
@@ -17,92 +17,49 @@ interface PageData {
 }
 
 const data = JSON.parse(document.getElementById("data")!.textContent!) as PageData;
-const find = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const slider = find<HTMLInputElement>("time");
 const chooser = find<HTMLSelectElement>("face");
 const play = find<HTMLButtonElement>("play");
-const photo = find<HTMLDivElement>("photo");
-const canvas = photo.querySelector("canvas")!;
+const photo = new PhotoView(find("photo"));
 const panel = new FacePanel(find("panel"), data.blendshapes);
+const scene = FaceScene.open(find("space"));
 const pictures = new Map<number, HTMLImageElement>();
 const ids = [...new Set(data.frames.flatMap((frame) => frame.faces.map((face) => face.id)))].sort((a, b) => a - b);
-const scene = openScene();
+/** The last picture that was there: shown while that of a frame is decoded, so that films do not flicker. */
+let latest: HTMLImageElement | null = null;
 let current = 0;
 let playing = false;
 
-function openScene(): FaceScene | null {
-  try {
-    return new FaceScene(find("space"));
-  } catch {
-    const note = document.createElement("p");
-    note.textContent = "This browser has no WebGL, which the 3D view needs.";
-    find("space").append(note);
-    return null;
-  }
-}
-
-function shown(): Shown {
-  const is = (name: string) => find<HTMLInputElement>(name).checked;
-  return { points: is("points"), lines: is("lines"), axes: is("axes"), numbers: is("numbers") };
-}
-
-function picture(index: number): HTMLImageElement | null {
+function load(index: number): HTMLImageElement | null {
   const source = data.frames[index]?.picture ?? null;
   if (source === null) return null;
   let image = pictures.get(index);
   if (image === undefined) {
     image = new Image();
-    image.addEventListener("load", () => index === current && drawPhoto());
+    image.addEventListener("load", () => index === current && show(index));
     image.src = source;
     pictures.set(index, image);
   }
   return image;
 }
 
-function chosenFace(): ShownFace | null {
-  return data.frames[current]?.faces.find((one) => String(one.id) === chooser.value) ?? null;
-}
-
-/** The part of the picture that is shown: x, y, width and height in its pixels. */
-function part(): [number, number, number, number] {
-  const face = chosenFace();
-  if (!find<HTMLInputElement>("close").checked || face === null) return [0, 0, data.width, data.height];
-  const side = 1.9 * faceSize(face.points);
-  const corner = [0, 1].map((axis) => {
-    const values = face.points.map((point) => point[axis]);
-    return (Math.min(...values) + Math.max(...values)) / 2 - side / 2;
-  });
-  return [corner[0], corner[1], side, side];
-}
-
-function drawPhoto(): void {
-  const [left, top, wide, high] = part();
-  const fit = Math.min(photo.clientWidth / wide, photo.clientHeight / high);
-  const ratio = Math.min(devicePixelRatio, 2);
-  const [width, height] = [wide * fit, high * fit];
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
-  canvas.width = Math.max(1, Math.round(width * ratio));
-  canvas.height = Math.max(1, Math.round(height * ratio));
-  const context = canvas.getContext("2d")!;
-  const image = picture(current);
-  context.fillStyle = "#1a1d26";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  const scale = canvas.width / wide;
-  context.translate(-left * scale, -top * scale);
-  if (image?.complete) context.drawImage(image, 0, 0, data.width * scale, data.height * scale);
-  for (const face of data.frames[current]?.faces ?? []) drawFace(context, face, shown(), scale);
+function picture(index: number): HTMLImageElement | null {
+  const image = load(index);
+  if (image === null) return null;
+  if (image.complete) latest = image;
+  return latest;
 }
 
 function show(index: number): void {
   current = index;
   const frame = data.frames[index];
-  const face = chosenFace();
+  const faces = frame?.faces ?? [];
+  const face = faces.find((one) => String(one.id) === chooser.value) ?? null;
   slider.value = String(index);
   find("clock").textContent = `${(frame?.time ?? 0).toFixed(2)} s`;
-  drawPhoto();
-  picture(index + 1);
-  scene?.show(face, shown());
+  photo.show({ picture: picture(index), width: data.width, height: data.height, faces }, shownNow(), isClose() ? face : null);
+  for (const next of [1, 2, 3]) load(index + next);
+  scene?.show(face, shownNow());
   panel.show(face);
   document.body.dataset.frame = String(index);
 }
@@ -141,9 +98,8 @@ slider.addEventListener("input", () => {
 });
 play.addEventListener("click", start);
 find("reset").addEventListener("click", () => scene?.reset());
-for (const name of ["points", "lines", "axes", "numbers", "close", "face"]) {
-  find(name).addEventListener("change", () => show(current));
-}
+onToggle(() => show(current));
+chooser.addEventListener("change", () => show(current));
 addEventListener("keydown", (event) => {
   if (data.frames.length < 2 || event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
   if (event.key === " " && !(event.target instanceof HTMLButtonElement)) start();
@@ -153,7 +109,4 @@ addEventListener("keydown", (event) => {
 const first = data.frames[0]?.faces[0];
 find<HTMLInputElement>("close").checked =
   data.frames.length === 1 && first !== undefined && 4 * faceSize(first.points) < Math.min(data.width, data.height);
-new ResizeObserver(drawPhoto).observe(photo);
 show(0);
-
-export type { PageData, Point };

@@ -63,7 +63,7 @@ class Aflw2000:
         return pose
 
     def sample(self, index: int) -> Sample:
-        """The photo with its labels, all of them fully believed."""
+        """The photo with its labels, all with weight 1."""
         ones = np.ones(NUM_LANDMARKS, dtype=np.float32)
         return Sample(f"aflw2000/{self.names[index]}", self.image(index), self.points(index), ones, ones)
 

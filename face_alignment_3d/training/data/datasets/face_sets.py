@@ -57,7 +57,7 @@ class FaceSet:
     predicted: Floats
     """(N, 68, 3): 3DDFA_V2's points."""
     ibug68: Floats | None = None
-    """(N, 68, 2): hand-made points in iBUG's markup. The jaw is the outline seen."""
+    """(N, 68, 2): hand-made points in iBUG's markup. The jaw is the visible outline."""
     merl68: Floats | None = None
     """(N, 68, 2): hand-made points of MERL-RAV, NaN where there is none; placed up to a scale and a shift."""
     merl_state: npt.NDArray[np.uint8] | None = None
@@ -153,7 +153,7 @@ def open_hand_labelled(data: Path, name: str) -> FaceSet:
 
 
 def open_teacher_labelled(data: Path) -> FaceSet:
-    """The faces that no hand has labelled (``faces/teachers.npz``)."""
+    """The faces without hand-made points (``faces/teachers.npz``)."""
     path = data / "faces" / "teachers.npz"
     arrays = read_arrays(path, ["names", "tddfa68_x32"])
     files = [str(name) for name in arrays["names"]]

@@ -69,7 +69,7 @@ class IbugPhotos(Photos68):
     def sample(self, index: int) -> Sample:
         """The photo with its labels, weighted as :func:`make_samples` does.
 
-        Without lifting, z is not believed at all and the jaw, which may be that of a turned head, half.
+        Without lifting, z has weight 0, and the jaw, which may be that of a turned head, half the weight.
         """
         one = slice(index, index + 1)
         alone = dataclasses.replace(

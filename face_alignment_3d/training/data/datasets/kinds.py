@@ -24,7 +24,7 @@ _OPENERS: Final[Mapping[str, _Opener]] = MappingProxyType(
     }
 )
 
-#: What :func:`open_dataset` calls the kinds that it knows.
+#: The kinds of data sets that :func:`open_dataset` opens.
 KINDS: Final = tuple(_OPENERS)
 
 #: Those without z in their files: a face model gives it, and without one it is not learned from them.

@@ -1,5 +1,7 @@
-"""Photos turned out of plane (``novel_views/<set>/*.jpg`` and ``novel_views/<set>.npz``), with their 3D
-labels."""
+"""Photos turned out of plane, with their 3D labels.
+
+Layout: ``novel_views/<set>/*.jpg`` and ``novel_views/<set>.npz``.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -27,13 +29,13 @@ class NovelViews:
     directory: Path
     names: tuple[str, ...]
     sources: tuple[str, ...]
-    """(V,): the photo that each was made from."""
+    """(V,): the photo from which each was made."""
     points: Floats
     """(V, 66, 3) in pixels of the view; x right, y down, z away from the camera, zero mean."""
     visible: Floats
     """(V, 66): 1 where the head itself does not hide the landmark, else 0."""
     weight_visible: Floats
-    """(V, 66): how far that is known."""
+    """(V, 66): the certainty of ``visible``, in [0, 1]."""
     yaw: Floats
     """(V,) degrees, positive where the nose points to the image's right."""
     pitch: Floats
@@ -43,10 +45,11 @@ class NovelViews:
         return len(self.names)
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) RGB. Raises ImageError, which names the file."""
         return as_rgb(self.directory / f"{self.names[index]}.jpg")
 
     def sample(self, index: int) -> Sample:
-        """View ``index`` as training sees it, all of its points believed."""
+        """View ``index`` as training sees it, all points with weight 1."""
         ones = np.ones(len(self.points[index]), dtype=np.float32)
         name = f"{self.directory.name}/{self.names[index]}"
         return Sample(
@@ -60,7 +63,7 @@ class NovelViews:
         )
 
     def digest(self) -> str:
-        """SHA-256 over names, labels, poses and the photos' bytes: which views a number was measured on."""
+        """SHA-256 over names, labels, poses and the photos' bytes, which identifies the views of a report."""
         digest = hashlib.sha256("\n".join(self.names).encode())
         for array in (self.points, self.yaw, self.pitch, self.roll):
             digest.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
@@ -70,13 +73,15 @@ class NovelViews:
 
 
 def view_source(path: str) -> str:
-    """The name that the views of a photo with this path below its data set go by."""
+    """The name of the views of a photo with this path below its data set."""
     return path.replace("/", "_").rpartition(".")[0]
 
 
 def open_novel_views(derived_data: Path, name: str) -> NovelViews:
-    """Opens ``derived_data/novel_views/<name>.npz`` and checks that its photos are there; else raises
-    DataError."""
+    """Opens ``derived_data/novel_views/<name>.npz`` and checks that its photos are there.
+
+    Raises :class:`DataError` when a file is missing or broken.
+    """
     index = derived_data / "novel_views" / f"{name}.npz"
     directory = derived_data / "novel_views" / name
     arrays = read_arrays(index, _KEYS)

@@ -31,10 +31,11 @@ class Photos68:
     """(N, 68, 2) in pixels of the stored photo."""
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) RGB. Raises ImageError, which names the file."""
         return as_rgb(self.directory / f"{self.names[index]}.jpg")
 
     def usable(self, index: int) -> bool:
-        """Whether the points of a face can be a face's; those of others are not believed."""
+        """True if the points of a face can be a face's; the labels of others have weight 0."""
         return implausible(self.points68[index]) is None
 
 

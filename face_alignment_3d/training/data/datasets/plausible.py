@@ -24,10 +24,10 @@ _LARGEST: Final = 4.0
 def implausible(
     points: npt.NDArray[np.floating], size: tuple[int, int] | None = None
 ) -> tuple[str, npt.NDArray[np.intp]] | None:
-    """Why points (P, 2 or more), in pixels of a photo of ``size`` (height, width), cannot be a face's.
+    """The reason why points cannot be a face's, with the indices of the points concerned; None if they can.
 
-    Returns the reason and the indices of the points that it is about, or None. Without ``size`` only the
-    points among themselves are looked at.
+    Points are (P, 2 or more), in pixels of a photo of ``size`` (height, width). Without ``size`` they are
+    only compared with one another.
     """
     places = np.asarray(points, dtype=np.float64)[:, :2]
     everything = np.arange(len(places))

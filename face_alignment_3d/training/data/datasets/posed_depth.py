@@ -1,4 +1,4 @@
-"""z of points that are projections of the face model's own points, in a pose that is nearly known."""
+"""z for points that are projections of the face model's own points, from a pose that is nearly known."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,8 @@ import numpy as np
 
 from face_alignment_3d.training.labels.face_model import FaceModel, Floats
 
-#: What the points and the model may differ by, over the points' root mean square distance from their center.
+#: The standard deviation between points and model, in units of the points' root mean square distance from
+#: their center.
 _NOISE = 0.02
 
 

@@ -1,4 +1,4 @@
-"""What every data set that can be trained on offers."""
+"""The interface of all data sets for training."""
 
 from pathlib import Path
 from typing import Protocol
@@ -21,20 +21,20 @@ class Dataset(Protocol):
         ...
 
     def __len__(self) -> int:
-        """How many faces there are."""
+        """The number of faces."""
         ...
 
     @property
     def first_line(self) -> int | None:
-        """The line of a label file that has the first point; None where it has no lines."""
+        """The line of a label file that has the first point; None for files without lines."""
         ...
 
     def files(self, index: int) -> tuple[Path, ...]:
-        """What face ``index`` is read from: the file of its points first, the photo last."""
+        """The files of face ``index``: that of its points first, the photo last."""
         ...
 
     def points(self, index: int) -> npt.NDArray[np.floating]:
-        """The points of face ``index`` as far as its files have them: (P, 2 or 3) in pixels of the photo."""
+        """The points of face ``index`` that its files have: (P, 2 or 3) in pixels of the photo."""
         ...
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:

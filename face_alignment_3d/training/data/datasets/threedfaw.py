@@ -39,7 +39,7 @@ class ThreeDFaw:
     split: str
     names: tuple[str, ...]
     z_sign: int
-    """What the files' z is multiplied by to grow away from the camera: 1 or -1, the same for all."""
+    """The factor, 1 or -1, that makes z of the files grow away from the camera; the same for all."""
     photos: tuple[Path, ...]
     labels: tuple[Path, ...]
     first_line: int | None = 1
@@ -62,7 +62,7 @@ class ThreeDFaw:
         return points.astype(np.float32)
 
     def sample(self, index: int) -> Sample:
-        """The photo with its labels, all of them fully believed."""
+        """The photo with its labels, all with weight 1."""
         ones = np.ones(NUM_LANDMARKS, dtype=np.float32)
         name = f"3dfaw/{self.split}/{self.names[index]}"
         return Sample(name, self.image(index), self.points(index), ones, ones)

@@ -90,7 +90,7 @@ class W300LP:
     def sample(self, index: int) -> Sample:
         """The photo with its labels.
 
-        x and y are fully believed; z too, but not at all without a model, nor where the model does not fit.
+        x and y have weight 1, and so has z, but 0 without a model or where the model does not fit.
         """
         points68 = self.points(index)
         points = np.zeros((NUM_LANDMARKS, 3), dtype=np.float32)

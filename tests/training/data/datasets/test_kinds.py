@@ -7,9 +7,8 @@ from scipy.io import savemat
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.datasets.around_face import around_face
 from face_alignment_3d.training.data.datasets.kinds import KINDS, KINDS_TO_LIFT, open_dataset
-from face_alignment_3d.training.data.datasets.on_demand import SamplesOnDemand
+from face_alignment_3d.training.data.datasets.on_demand import SamplesOnDemand, around_face
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.engine.batches import Pool
 from tests.training.synthetic_faces import face_model, picture, posed_faces

@@ -1,0 +1,143 @@
+"""The choice of an aligner, as a value that can be sent to other processes and machines."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.backends.factory import choose
+from face_alignment_3d.cores import usable_cores
+from face_alignment_3d.detection.judging import MIN_CONFIDENCE
+from face_alignment_3d.errors import WeightsError
+from face_alignment_3d.face import Face3D
+from face_alignment_3d.weights.integrity import sha256_of
+from face_alignment_3d.weights.store import resolve_weights
+
+if TYPE_CHECKING:
+    from face_alignment_3d.backends.factory import BackendName
+    from face_alignment_3d.detection.factory import DetectorName
+    from face_alignment_3d.detection.protocol import FaceDetector
+
+
+class BatchAligner(Protocol):
+    """An aligner, as far as a batch needs one; :class:`face_alignment_3d.FaceAligner3D` is one."""
+
+    def detect(self, image: npt.NDArray[np.uint8], /) -> list[Face3D]:
+        """The faces of an RGB image (H, W, 3)."""
+        ...
+
+    def detect_batch(self, images: list[npt.NDArray[np.uint8]], /) -> list[list[Face3D]]:
+        """The faces of several images."""
+        ...
+
+
+class AlignerSource(Protocol):
+    """A maker of aligners, one in each process. It can be pickled."""
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that results depend on, as JSON: ``weights_sha256`` is among it."""
+        ...
+
+    def usual_processes(self) -> int:
+        """The number of processes that keep this machine busy."""
+        ...
+
+    def open(self, *, threads: int, index: int = 0) -> BatchAligner:
+        """The aligner of the ``index``-th process of a machine, ready for work, on ``threads`` threads."""
+        ...
+
+
+@dataclass(frozen=True)
+class AlignerOptions:
+    """The arguments of :class:`face_alignment_3d.FaceAligner3D` that a batch may choose."""
+
+    weights: str = "lite"
+    backend: "BackendName" = "auto"
+    device: str = "auto"
+    """With torch, "auto" and "cuda" share several GPUs out among the processes of a machine."""
+    detector: "DetectorName" = "mtcnn"
+    min_confidence: float = MIN_CONFIDENCE
+    min_face: int | None = None
+    """With the detector "mtcnn": find faces down to so many pixels."""
+    blendshapes: bool = False
+    offline: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Paths are made absolute, since other processes may have other working folders."""
+        if Path(self.weights).suffix in (".safetensors", ".onnx"):
+            object.__setattr__(self, "weights", str(Path(self.weights).expanduser().absolute()))
+
+    def identity(self) -> dict[str, Any]:
+        """See :class:`AlignerSource`. Device and threads are not part of it: they change last digits only.
+
+        Raises :class:`WeightsError` for weights that are not there and cannot be downloaded.
+        """
+        return {
+            "weights": Path(self.weights).name,
+            "weights_sha256": sha256_of(self._weights_file()),
+            "backend": choose(self.weights, self.backend),
+            "detector": self.detector,
+            "min_confidence": self.min_confidence,
+            "min_face": self.min_face,
+            "blendshapes": self.blendshapes,
+        }
+
+    def usual_processes(self) -> int:
+        """One for each GPU that is to be used, else for each core."""
+        if self.device.startswith("cuda:"):
+            return 1
+        if self.device in ("auto", "cuda") and choose(self.weights, self.backend) == "torch":
+            import torch
+
+            return torch.cuda.device_count() or usable_cores()
+        return usable_cores()
+
+    def open(self, *, threads: int, index: int = 0) -> BatchAligner:
+        """See :class:`AlignerSource`. Sets the threads of torch and OpenCV in this process.
+
+        Raises as :class:`face_alignment_3d.FaceAligner3D` and its first call do.
+        """
+        import cv2
+
+        from face_alignment_3d.aligner import FaceAligner3D
+
+        cv2.setNumThreads(threads)
+        backend = choose(self.weights, self.backend)
+        device = self.device
+        if backend == "torch":
+            import torch
+
+            torch.set_num_threads(threads)
+            if device in ("auto", "cuda") and torch.cuda.is_available():
+                device = f"cuda:{index % torch.cuda.device_count()}"
+        threads_of_session = threads if backend == "onnx" else None
+        detector: FaceDetector | DetectorName = self.detector
+        if self.min_face is not None and self.detector == "mtcnn":
+            from face_alignment_3d.detection.mtcnn import MTCNNDetector
+
+            detector = MTCNNDetector(
+                backend=backend, device=device, threads=threads_of_session, min_face_size=self.min_face
+            )
+        return FaceAligner3D(
+            self.weights,
+            backend=backend,
+            device=device,
+            threads=threads_of_session,
+            detector=detector,
+            min_confidence=self.min_confidence,
+            blendshapes=self.blendshapes,
+            offline=self.offline,
+        ).load()
+
+    def _weights_file(self) -> Path:
+        if not self.weights.endswith(".onnx"):
+            return resolve_weights(self.weights, offline=self.offline)
+        path = Path(self.weights)
+        if not os.path.isfile(path):  # noqa: PTH113
+            raise WeightsError(
+                f"there is no weight file {path}; check the path, or pass a name of the manifest"
+            )
+        return path

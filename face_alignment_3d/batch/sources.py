@@ -1,0 +1,142 @@
+"""The pictures and videos of a source, which is a path or a url of fsspec's."""
+
+import os
+from collections.abc import Iterator
+from typing import Any, Final
+
+from fsspec.core import has_magic, url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from face_alignment_3d.batch.archives import is_archive, members_of, tar_compression
+from face_alignment_3d.batch.items import Item, is_picture, is_video
+from face_alignment_3d.errors import BatchError
+from face_alignment_3d.overlapping import overlapped
+
+#: Archives whose members are listed at the same time.
+_LISTED_AT_A_TIME: Final = 8
+
+
+class Source:
+    """The file, the folder (to the bottom) or the glob pattern of ``url``, with archives opened.
+
+    Archives are .zip and .tar, also compressed; the shards of a WebDataset are such. From folders, patterns
+    and archives what is called like a picture is taken, and with ``videos`` what is called like a video; a
+    single file is taken whatever it is called. Links to folders are followed, each folder once.
+
+    Raises :class:`BatchError` where there is no such file or folder, or its protocol is unknown.
+    """
+
+    def __init__(self, url: str, *, videos: bool) -> None:
+        self.url = url
+        try:
+            self._fs, self._path = url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise BatchError(f"cannot open the source {url}: {error}") from error
+        self._is_local = isinstance(self._fs, LocalFileSystem)
+        self._videos = videos
+        self.videos_left_out = 0
+        """Number of videos that were found and not taken; known when :meth:`items` has ended."""
+
+    def items(self) -> Iterator[Item]:
+        """Everything that is to be aligned, in an order that depends on names alone.
+
+        The source is read once, nothing but the members of some archives is kept.
+        """
+        for group in overlapped(
+            self._files(), self._opened, prefetch=2 * _LISTED_AT_A_TIME, workers=_LISTED_AT_A_TIME
+        ):
+            for item, opened in group:
+                if isinstance(opened, Exception):
+                    yield Item(item.key, item.path, item.size, problem=_reason(opened))
+                else:
+                    yield from (found for found in opened if self._is_wanted(found))
+
+    def _is_wanted(self, item: Item) -> bool:
+        if not item.is_video or item.problem is not None or self._videos:
+            return True
+        self.videos_left_out += 1
+        return False
+
+    def _files(self) -> Iterator[Item]:
+        """Files, archives among them, and folders that may not be opened."""
+        path = self._path
+        if self._exists(path):
+            if self._fs.isdir(path):
+                yield from self._below(path.rstrip("/"), path.rstrip("/"), set())
+            else:
+                size = int(self._fs.info(path).get("size") or 0)
+                yield Item(path.rpartition("/")[2], path, size)
+        elif has_magic(path):
+            top = path[: min(path.find(letter) for letter in "*?[" if letter in path)].rpartition("/")[0]
+            found = self._fs.glob(path, detail=True)
+            for name in sorted(found):
+                if found[name]["type"] == "directory":
+                    if "**" not in path:  # With ** the pattern itself goes down the tree.
+                        yield from self._below(name, top, set())
+                elif _is_known(name):
+                    yield Item(_below(name, top), name, int(found[name].get("size") or 0))
+        else:
+            raise BatchError(f"there is no file or folder {self.url}; check its name")
+
+    def _exists(self, path: str) -> bool:
+        try:
+            return bool(self._fs.exists(path))
+        except OSError as error:
+            raise BatchError(f"cannot open the source {self.url}: {error}") from error
+
+    def _below(self, folder: str, top: str, searched: set[str]) -> Iterator[Item]:
+        if self._is_local:
+            real = os.path.realpath(folder)
+            if real in searched:
+                return
+            searched.add(real)
+        try:
+            entries = self._fs.ls(folder, detail=True)
+        except OSError as error:
+            problem = f"cannot open the folder {folder}: {error.strerror or error}; check its permissions"
+            yield Item(_below(folder, top) or folder, folder, 0, problem=problem)
+            return
+        for entry in sorted(entries, key=lambda entry: str(entry["name"])):
+            name = str(entry["name"]).rstrip("/")
+            if name == folder:  # Object stores list a folder's own marker.
+                continue
+            if self._is_folder(entry):
+                yield from self._below(name, top, searched)
+            elif (entry["type"] == "file" or entry.get("islink")) and _is_known(name):
+                yield Item(_below(name, top), name, int(entry.get("size") or 0))
+
+    def _is_folder(self, entry: dict[str, Any]) -> bool:
+        if entry.get("islink") and self._is_local:
+            return os.path.isdir(entry["name"])  # noqa: PTH112
+        return bool(entry["type"] == "directory")
+
+    def _opened(self, item: Item) -> list[Item]:
+        """An archive's members; any other file itself."""
+        if item.problem is not None or not is_archive(item.path):
+            return [item]
+        with self._fs.open(item.path, "rb", compression=tar_compression(item.path)) as file:
+            members, problem = members_of(item.path, file)
+        # The members of a single archive need not be told from those of others.
+        folder = "" if item.path == self._path else f"{item.key}/"
+        opened = [
+            Item(folder + member.name, item.path, member.size, member.name, member.offset)
+            for member in members
+            if is_picture(member.name) or is_video(member.name)
+        ]
+        return opened if problem is None else [*opened, Item(item.key, item.path, item.size, problem=problem)]
+
+
+def _is_known(name: str) -> bool:
+    return is_picture(name) or is_video(name) or (is_archive(name) and not _is_hidden(name))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.rpartition("/")[2].startswith(".")
+
+
+def _below(name: str, top: str) -> str:
+    return name.removeprefix(top).lstrip("/")
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,75 @@
+"""One task of a batch, from its items to its shards: the same on one machine and on a cluster."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final
+
+from face_alignment_3d.batch.aligned import faces_of_each
+from face_alignment_3d.batch.aligner_options import AlignerSource, BatchAligner
+from face_alignment_3d.batch.attempts import FATAL, Attempts
+from face_alignment_3d.batch.decoding import decoded_groups, decoded_one_by_one
+from face_alignment_3d.batch.destination import Destination
+from face_alignment_3d.batch.plan import Plan
+from face_alignment_3d.batch.reading import ItemReader
+from face_alignment_3d.batch.schema import Provenance
+from face_alignment_3d.batch.shard import Shard
+from face_alignment_3d.batch.state import TaskCounts
+from face_alignment_3d.errors import BatchError
+
+#: Threads that fetch files which are not on this machine: most of their time is waiting.
+_FETCHING_THREADS: Final = 8
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """All that a process has to know to work on a batch; it can be pickled."""
+
+    source: str
+    destination: str
+    aligner: AlignerSource
+    provenance: Provenance
+    every: int
+    """Of videos, each so many-th frame is aligned."""
+    run: str
+    """Tells this run from earlier ones with the same destination."""
+
+
+class TaskWorker:
+    """Does tasks, with one aligner, in the process that made it."""
+
+    def __init__(self, job: BatchJob, *, threads: int, index: int = 0) -> None:
+        self._job, self._threads = job, threads
+        self._aligner: BatchAligner = job.aligner.open(threads=threads, index=index)
+        self._destination = Destination(job.destination)
+        self._plan = Plan(self._destination)
+        self._reader = ItemReader(job.source)
+        self._attempts = Attempts(self._destination, job.run)
+
+    def run(self, task: int, *, progress: Callable[[int], None] = lambda _: None) -> TaskCounts:
+        """Aligns the images of a task and writes its shards.
+
+        ``progress`` is called with the number of images after each group; what it raises ends the task, with
+        the tables as they were. Raises OSError where the destination cannot be written to.
+        """
+        items, every = self._plan.items(task), self._job.every
+        care = self._attempts.begin(task)
+        with Shard(self._destination, task, self._job.provenance) as shard:
+            if care is None:
+                threads = max(self._threads, 1 if self._reader.is_local else _FETCHING_THREADS)
+                groups = decoded_groups(items, self._reader, every=every, threads=threads)
+            else:
+                for item in items:
+                    if item.key in care.fatal:
+                        shard.add_failure(item.key, BatchError(FATAL))
+                        progress(1)
+                items = [item for item in items if item.key not in care.fatal]
+                groups = decoded_one_by_one(items, self._reader, every=every, before=care.before)
+            with closing(groups):
+                for group in groups:
+                    faces = faces_of_each(self._aligner, [image.content for image in group])
+                    for image, outcome in zip(group, faces, strict=True):
+                        shard.add(image, outcome)
+                    progress(len(group))
+        self._attempts.end(task)
+        return shard.counts

@@ -1,0 +1,118 @@
+"""The scout as a detector."""
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.detection.protocol import Detection, LazyDetector, check_image
+from face_alignment_3d.detection.scout.layout import MULTIPLE
+from face_alignment_3d.detection.scout.runner import open_runner
+from face_alignment_3d.detection.scout.search import Found, Searches
+from face_alignment_3d.errors import BackendError
+from face_alignment_3d.weights.requirement import require_weights
+
+if TYPE_CHECKING:
+    import torch
+
+_COARSE_SIDE: Final = 256
+_PHOTOS_ON_GPU: Final = 16
+#: Sides in pixels of the photo: smaller boxes hold no face to align.
+_LEAST: Final = 2.0
+
+
+class ScoutDetector(LazyDetector):
+    """A :class:`face_alignment_3d.FaceDetector`: heads at any angle, with a network of the library's own.
+
+    May be used from several threads.
+
+    A photo is searched at 256 pixels first; where small faces are suspected there, or no face is sure, it
+    is searched again at ``max_side``. Boxes need no calibration, and come with the head's roll.
+
+    ``max_side``: longer side of the photo, or twice its shorter one where that is less, in the second search,
+    in pixels; None is the photo's own size, with time and memory in proportion to its pixels. A face must be
+    about 10 pixels high then to be found.
+
+    ``threshold``: the lowest score of a face that is returned, in (0, 1).
+
+    ``backend``: "torch", or "onnx", which is ONNX Runtime and imports no torch, except once, to make the
+    graph, which is then kept in the cache folder. ``graph``: with "onnx", the file that ``face-alignment-3d
+    export onnx scout`` wrote, in place of the cache; ``threads``: with "onnx", how many threads share the
+    work of a CPU. ``device`` as of the aligner. ``weights``: a name of the manifest or a file of the
+    training's; ``offline`` as of the aligner.
+
+    The network is loaded at the first use, or by :meth:`load`; pickles, copies and, with "onnx", forks load
+    it anew.
+
+    Raises :class:`BackendError` where the runtime is not installed, :class:`DeviceError` for a device that is
+    not there and :class:`WeightsError` for weights or a graph that are not there.
+    """
+
+    def __init__(
+        self,
+        *,
+        backend: Literal["torch", "onnx"] = "torch",
+        device: Union[str, "torch.device"] = "cpu",
+        weights: str | os.PathLike[str] = "scout",
+        graph: str | os.PathLike[str] | None = None,
+        threads: int | None = None,
+        max_side: int | None = 640,
+        threshold: float = 0.3,
+        offline: bool | None = None,
+    ) -> None:
+        if max_side is not None and max_side < MULTIPLE:
+            raise ValueError(f"max_side must be None or at least {MULTIPLE} pixels; got {max_side}")
+        if not 0 < threshold < 1:
+            raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
+        if backend not in ("torch", "onnx"):
+            raise BackendError(f"backend must be 'torch' or 'onnx'; got {backend!r}")
+        if backend == "torch" and (graph is not None or threads is not None):
+            raise BackendError("graph and threads are for backend 'onnx'; leave them out with 'torch'")
+        self.max_side = max_side
+        self.threshold = threshold
+        self._photos_at_a_time = _PHOTOS_ON_GPU if "cuda" in str(device) else 1
+        self._runner = open_runner(
+            backend,
+            device=device,
+            weights="scout" if graph is not None else require_weights(weights, kind="scout", offline=offline),
+            graph=None if graph is None else Path(graph).expanduser().absolute(),
+            threads=threads,
+            offline=offline,
+        )
+
+    def load(self) -> None:
+        """Loads the network now. Raises as the first :meth:`detect` would."""
+        self._runner()
+
+    def detect(self, image_rgb: npt.NDArray[np.uint8]) -> list[Detection]:
+        """The faces of an (H, W, 3) uint8 RGB image, surest first; boxes in image pixels, possibly beyond it.
+
+        Raises :class:`face_alignment_3d.ImageError` for any other array.
+        """
+        return self.detect_batch([image_rgb])[0]
+
+    @property
+    def photos_at_a_time(self) -> int:
+        """The number of photos to hand over together: 16 on a GPU, 1 on a CPU, where nothing is gained."""
+        return self._photos_at_a_time
+
+    def detect_batch(self, images_rgb: Sequence[npt.NDArray[np.uint8]], /) -> list[list[Detection]]:
+        """:meth:`detect` of each photo; those that are of one size when they are shrunk share runs."""
+        for image_rgb in images_rgb:
+            check_image(image_rgb)
+        side = self.max_side
+        searches = Searches(_COARSE_SIDE if side is None else min(_COARSE_SIDE, side), side, self.threshold)
+        return [_detections(found) for found in searches.run(self._runner(), images_rgb)]
+
+
+def _detections(found: Found) -> list[Detection]:
+    boxes = found.boxes.around() - 0.5
+    return [
+        Detection(box.astype(np.float32), float(score), math.remainder(float(roll), 2 * math.pi))
+        for box, score, roll in zip(boxes, found.scores, found.boxes.rolls, strict=True)
+        if (box[2:] - box[:2]).min() >= _LEAST
+    ]

@@ -1,0 +1,144 @@
+"""The sizes at which a photo is searched, and the merging of what the searches find."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.detection.oriented_boxes import OrientedBoxes, joined
+from face_alignment_3d.detection.overlap import non_maximum_suppression
+from face_alignment_3d.detection.scout.decoding import decoded
+from face_alignment_3d.detection.scout.layout import MULTIPLE, cells
+from face_alignment_3d.detection.scout.runner import Runner
+
+_Pixels = npt.NDArray[np.uint8]
+_Floats = npt.NDArray[np.float64]
+
+#: A photo is searched as if its longer side were at most this many times the shorter one: faces in a strip
+#: are as large as the strip allows, not the smaller the longer it is.
+_LONGEST: Final = 2.0
+#: Intersection over union from which on faces of two searches are one.
+_SAME_FACE: Final = 0.4
+#: A fine search that enlarges the photo by less than this against the coarse one tells nothing new.
+_FINER: Final = 1.1
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The faces of a photo, best first."""
+
+    boxes: OrientedBoxes
+    """Reference boxes of level heads, in the photo's pixels, edge coordinates."""
+    scores: _Floats
+    """(F,) in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Searches:
+    """The rules: a coarse search, and a fine one where small faces are suspected or none was found."""
+
+    coarse_side: int
+    """The photo's longer side in the coarse search, pixels."""
+    fine_side: int | None
+    """The same in the fine one; None for the photo's own size."""
+    threshold: float
+    """The lowest score of a face."""
+    suspicion: float = 0.12
+    """The score of a small face in the coarse search from which on the fine one is made."""
+    small: float = 26.0
+    """The size of a face (root of its area), in pixels of the coarse search, below which the fine one may be
+    better."""
+    sure: float = 0.5
+    """The score of a face in the coarse search below which the fine one is made."""
+
+    def run(self, runner: Runner, images: Sequence[_Pixels]) -> list[Found]:
+        """Searches (H, W, 3) RGB photos of any sizes.
+
+        Those that have one size when they are shrunk go to the network together.
+        """
+        scales = [self.scale(image, self.coarse_side) for image in images]
+        coarse = _searched(runner, images, scales, min(self.suspicion, self.threshold))
+        fine_scales = [self.scale(image, self.fine_side) for image in images]
+        again = [
+            index
+            for index, (found, scale, fine_scale) in enumerate(zip(coarse, scales, fine_scales, strict=True))
+            if fine_scale > _FINER * scale and self._is_unfinished(found, scale)
+        ]
+        fine = _searched(
+            runner,
+            [images[index] for index in again],
+            [fine_scales[index] for index in again],
+            self.threshold,
+        )
+        both = [[found] for found in coarse]
+        for index, found in zip(again, fine, strict=True):
+            both[index].append(found)
+        return [_united(found, self.threshold) for found in both]
+
+    def scale(self, image: _Pixels, side: int | None) -> float:
+        """The factor by which the photo is shrunk for a search; 1 at most."""
+        if side is None:
+            return 1.0
+        height, width = image.shape[:2]
+        return float(min(1.0, side / min(max(height, width), _LONGEST * min(height, width))))
+
+    def _is_unfinished(self, found: Found, scale: float) -> bool:
+        root = np.sqrt(found.boxes.sides.prod(axis=1)) * scale
+        suspected = (root < self.small) & (found.scores >= self.suspicion)
+        return bool(suspected.any()) or not (found.scores >= self.sure).any()
+
+
+def _searched(
+    runner: Runner, images: Sequence[_Pixels], scales: Sequence[float], threshold: float
+) -> list[Found]:
+    """The faces of each photo, searched at a scale of its own."""
+    shrunk = [_shrunk(image, scale) for image, scale in zip(images, scales, strict=True)]
+    of_size: dict[tuple[int, int], list[int]] = {}
+    for index, picture in enumerate(shrunk):
+        of_size.setdefault((_padded(picture.shape[0]), _padded(picture.shape[1])), []).append(index)
+    found: dict[int, Found] = {}
+    for size, members in of_size.items():
+        canvas = np.zeros((len(members), *size, 3), np.uint8)
+        for place, index in enumerate(members):
+            height, width = shrunk[index].shape[:2]
+            canvas[place, :height, :width] = shrunk[index]
+        grid = cells(*size)
+        for index, output in zip(members, runner.run(canvas), strict=True):
+            boxes, scores = decoded(output, grid, threshold=threshold)
+            found[index] = _in_photo(boxes, scores, shrunk[index].shape, images[index].shape)
+    return [found[index] for index in range(len(images))]
+
+
+def _shrunk(image: _Pixels, scale: float) -> _Pixels:
+    height, width = image.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if size == (width, height):
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _in_photo(boxes: OrientedBoxes, scores: _Floats, shrunk: Sequence[int], photo: Sequence[int]) -> Found:
+    # Width and height may differ by a rounding; sides take the mean of both.
+    scale_x, scale_y = photo[1] / shrunk[1], photo[0] / shrunk[0]
+    return Found(
+        OrientedBoxes(
+            boxes.centers * [scale_x, scale_y], boxes.sides * math.sqrt(scale_x * scale_y), boxes.rolls
+        ),
+        scores,
+    )
+
+
+def _padded(side: int) -> int:
+    return -(-side // MULTIPLE) * MULTIPLE
+
+
+def _united(found: list[Found], threshold: float) -> Found:
+    boxes, scores = joined([one.boxes for one in found]), np.concatenate([one.scores for one in found])
+    above = np.flatnonzero(scores >= threshold)
+    boxes, scores = boxes[above], scores[above]
+    kept = non_maximum_suppression(boxes.around(), scores, overlap=_SAME_FACE)
+    return Found(boxes[kept], scores[kept])

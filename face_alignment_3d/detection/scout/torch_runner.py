@@ -1,0 +1,29 @@
+"""The scout's network in torch."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from face_alignment_3d.detection.scout.weights_file import load_scout
+from face_alignment_3d.networks.folding import fold_batch_norms
+from face_alignment_3d.torch_settings import own_inference, own_loading
+
+
+class TorchRunner:
+    """On one device, batch norms folded (:class:`.runner.Runner`)."""
+
+    def __init__(self, weights: Path, device: torch.device) -> None:
+        """Raises :class:`WeightsError` as :func:`.weights_file.load_scout`."""
+        with own_loading():
+            network = load_scout(weights)
+            fold_batch_norms(network)
+        self._device = device
+        self._network = network.to(device).to(memory_format=torch.channels_last)
+
+    def run(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """As of the protocol."""
+        with own_inference(self._device.type):
+            output = self._network(torch.from_numpy(pictures).to(self._device))
+        return np.asarray(output.cpu().numpy())

@@ -1,0 +1,128 @@
+"""The run that makes the scout's weights, from labels to a weight file. Reads top to bottom."""
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from face_alignment_3d.atomic import write_atomically
+from face_alignment_3d.detection.scout.network import ScoutNetwork
+from face_alignment_3d.detection.scout.weights_file import save_scout
+from face_alignment_3d.errors import DataError
+from face_alignment_3d.markup import MARKUP_NAME
+from face_alignment_3d.training.detection.config import ScoutConfig
+from face_alignment_3d.training.detection.labels import FILE_NAME, load_detection_labels
+from face_alignment_3d.training.detection.photos import ScenePhotos
+from face_alignment_3d.training.detection.trainer import Report, ScoutTrainer
+from face_alignment_3d.training.detection.validation import validate_scout
+from face_alignment_3d.training.engine.export import LICENSE
+from face_alignment_3d.weights.integrity import sha256_of
+from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
+
+NAME: Final = "scout"
+
+#: The data of every run, a line for each set.
+DATA: Final = (
+    "WIDER FACE, a part of its validation photos (731 photos, the boxes of all their faces)",
+    "HELEN train and LFPW train (1,534 photos, 300-W annotation)",
+    "AFLW (16,345 faces) and 5,937 faces of YouTube Faces, UTKFace, All-Age-Faces, StyleGAN2 portraits, "
+    "facial expressions and LFW, pasted into other photos",
+    "326 everyday photos without people, one for each of so many ImageNet classes",
+    "faces that CenterFace (MIT) finds beside the labelled ones, and how `lite` says that heads lean",
+)
+
+#: Settings that may change between a stop and a resume.
+_FREE_TO_CHANGE = ("validate_every", "checkpoint_seconds")
+
+
+def run_scout_recipe(
+    config: ScoutConfig,
+    data: Path,
+    derived_data: Path,
+    out: Path,
+    *,
+    device: torch.device,
+    command: str,
+    report: Report,
+) -> WeightsEntry:
+    """Trains the scout on the photos below ``data`` with the labels in ``derived_data``.
+
+    Writes ``scout.safetensors`` and ``scout.manifest.json`` into ``out`` and returns the manifest's entry,
+    with the results on held-out photos. ``command`` is what it will say made the weights.
+
+    The same call resumes a run that was stopped. Raises :class:`DataError` for data that is missing, when
+    ``out`` holds a run with another configuration or on other labels, and when the loss is not finite; and
+    :class:`TrainingStopped` on SIGTERM or Ctrl-C, after saving.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    _check_run(out / "config.json", config, sha256_of(derived_data / FILE_NAME))
+    report(f"reading photos below {data}")
+    photos = ScenePhotos.read(data, load_detection_labels(derived_data))
+    trainer = ScoutTrainer(config, photos, out / "checkpoint.safetensors", device=device)
+    trainer.resume(report)
+    trainer.run(lambda: validate_scout(trainer.average.network, data), report)
+    network = trainer.average.network
+    entry = _export(network, config, out, command, validate_scout(network, data))
+    report(f"wrote {out / entry.file} ({entry.bytes / 1e6:.2f} MB) and its manifest entry")
+    return entry
+
+
+def _export(
+    network: ScoutNetwork, config: ScoutConfig, out: Path, command: str, measured: dict[str, float]
+) -> WeightsEntry:
+    path = out / f"{NAME}.safetensors"
+    today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
+    save_scout(
+        network,
+        path,
+        metadata={
+            "license": LICENSE,
+            "training_command": command,
+            "seed": str(config.seed),
+            "steps": str(config.steps),
+            "date": today,
+        },
+    )
+    entry = WeightsEntry(
+        name=NAME,
+        kind="scout",
+        preset=None,
+        file=path.name,
+        sha256=sha256_of(path),
+        bytes=path.stat().st_size,
+        url=None,
+        embedded=True,
+        input_size=None,
+        markup=MARKUP_NAME,
+        license=LICENSE,
+        data=DATA,
+        training_command=command,
+        seed=config.seed,
+        metrics={name: round(value, 2) for name, value in measured.items()},
+        date=today,
+    )
+    write_manifest({entry.name: entry}, out / f"{NAME}.manifest.json")
+    return entry
+
+
+def _check_run(path: Path, config: ScoutConfig, labels: str) -> None:
+    """Writes the settings and data of a run to ``path``, or compares them with those there."""
+    wanted: dict[str, Any] = json.loads(json.dumps({**config.as_dict(), "labels": labels}))
+    if path.exists():
+        try:
+            found = dict(json.loads(path.read_text("utf-8")))
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{path} is not JSON ({error}); give another --out or delete it") from error
+        different = sorted(
+            key
+            for key in {*wanted, *found}
+            if key not in _FREE_TO_CHANGE and wanted.get(key) != found.get(key)
+        )
+        if different:
+            raise DataError(
+                f"{path.parent} holds a run with another {', '.join(different)}; resume it with the same "
+                "settings, or give another --out"
+            )
+    write_atomically(path, (json.dumps(wanted, indent=2) + "\n").encode())
