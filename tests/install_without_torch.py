@@ -1,11 +1,12 @@
-"""Installs the distribution without torch into an empty environment and aligns a photo there, then again in an
-application that PyInstaller made of it.
+"""Installs the distribution without torch into an empty environment and aligns a photo there, then again in
+an application that PyInstaller made of it.
 
     make test-torchfree
 
 Needs a package index. The graphs are made by this Python, which has torch.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,8 @@ import venv
 from pathlib import Path
 
 _ROOT = Path(__file__).parent.parent
+# Without it the new environment would find this checkout.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 _USE = """
 import sys
 from importlib.util import find_spec
@@ -30,7 +33,7 @@ print(face.pose.angles, "frozen" if hasattr(sys, "frozen") else "")
 
 
 def _run(*command: "str | Path", cwd: "str | None" = None) -> None:
-    subprocess.run(command, check=True, cwd=cwd)
+    subprocess.run(command, check=True, cwd=cwd, env=_ENVIRONMENT)
 
 
 def main() -> None:

@@ -47,21 +47,30 @@ def implausible(
     if len(hidden):
         x, y = places[hidden[0]]
         return f"are x {x:g}, y {y:g} counted from 0, as some tools write points that are hidden", hidden
-    if side < _SMALLEST:
-        return f"spread over {side:.2g} pixels", everything
     along, across = np.linalg.svd(places - places.mean(axis=0), compute_uv=False)[:2]
-    if across < _LEAST_WIDTH * along:
-        return "lie on a line", everything
-    if size is None:
-        return None
+    problem: str | None = None
+    if side < _SMALLEST:
+        problem = f"spread over {side:.2g} pixels"
+    elif across < _LEAST_WIDTH * along:
+        problem = "lie on a line"
+    elif size is not None:
+        problem = _beside_photo(low, high, size)
+    return None if problem is None else (problem, everything)
+
+
+def _beside_photo(
+    low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], size: tuple[int, int]
+) -> str | None:
+    """What is wrong with where a face from ``low`` to ``high`` lies in its photo."""
+    side = float((high - low).max())
     height, width = size
     if side > _LARGEST * max(height, width):
-        return f"spread over {side:.0f} pixels, in a photo of {width} x {height}", everything
+        return f"spread over {side:.0f} pixels, in a photo of {width} x {height}"
     center = (low + high) / 2
     beyond = np.maximum(-center, center - (width - 1, height - 1)).max()
     if beyond > side / 2:
         x, y = center
-        return f"lie around x {x:.0f}, y {y:.0f}, outside the photo of {width} x {height}", everything
+        return f"lie around x {x:.0f}, y {y:.0f}, outside the photo of {width} x {height}"
     return None
 
 
