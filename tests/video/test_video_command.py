@@ -124,6 +124,7 @@ def test_names_follow_the_video_that_is_asked_for(one_face, tmp_path):
     assert OneFace.options == {
         **{"weights": "lite", "device": "cpu", "backend": "auto"},
         **{"detector": "mtcnn", "min_confidence": MIN_CONFIDENCE, "blendshapes": False, "offline": None},
+        "threads": None,
     }
 
 
@@ -134,7 +135,7 @@ def test_backend_and_smallest_face(one_face, tmp_path, monkeypatch):
     )
     write_video(tmp_path / "clip.mp4", TIMES)
     assert main(["video", "clip.mp4", "--csv", "--backend", "onnx", "--min-face", "17"]) == 0
-    assert made == [{"backend": "onnx", "device": "auto", "min_face_size": 17}]
+    assert made == [{"backend": "onnx", "device": "auto", "min_face_size": 17, "threads": None}]
     assert (OneFace.options["backend"], OneFace.options["detector"]) == ("onnx", "mine")
 
 

@@ -23,7 +23,7 @@ def picture(index, height=HEIGHT, width=WIDTH):
 
 
 def turn(stream, rotation, flip_horizontally=False, flip_vertically=False):
-    """Has players show the video turned and mirrored; skips the test where PyAV cannot write that."""
+    """Has players show the video turned and mirrored; skips the test where PyAV (before 18) cannot."""
     if not hasattr(stream, "set_display_rotation"):
         pytest.skip("this PyAV writes no rotations")
     stream.set_display_rotation(rotation, flip_horizontally, flip_vertically)

@@ -7,17 +7,13 @@ writes.
 
 import contextlib
 import datetime
+import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.distributed
-
-# Its functions keep the group of the moment of this import as a default argument, for ever, and parts of
-# torch import it late. A group that is never freed has threads, which end the process with SIGABRT when the
-# interpreter goes first.
-import torch.distributed.nn.functional
 
 from face_alignment_3d.devices import choose_device
 from face_alignment_3d.errors import DeviceError
@@ -87,6 +83,10 @@ def joined_processes(
         chosen = choose_device(f"cuda:{local}")
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
+    # Its functions keep the group of the moment of this import as a default argument, for ever, and some of
+    # torch imports it late. A group that is never freed has threads, and those end the process with SIGABRT
+    # when the interpreter goes first.
+    importlib.import_module("torch.distributed.nn.functional")
     torch.distributed.init_process_group(
         "nccl" if chosen.type == "cuda" else "gloo", rank=rank, world_size=count, timeout=_PATIENCE
     )
