@@ -16,7 +16,7 @@ help:
 	@echo "make demo   install into $(VENV), align a photo and write the result to $(OUT)"
 	@echo "make test   install into $(VENV) and check everything: ruff, mypy, pytest"
 	@echo "make test-lowest, test-newest   the core of the suite with the lowest versions (OpenCV 4) and the newest (OpenCV 5)"
-	@echo "make test-torchfree   an empty environment, the distribution without torch, and a photo aligned with it"
+	@echo "make test-torchfree   an empty environment, the distribution without torch, a photo aligned with it, and by a PyInstaller application"
 
 # The photo, scikit-image's astronaut (public domain), lies in its wheel, and the weights in ours: --offline proves it.
 demo: $(INSTALLED)

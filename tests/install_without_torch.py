@@ -1,10 +1,12 @@
-"""Installs the distribution without torch into an empty environment and aligns a photo there.
+"""Installs the distribution without torch into an empty environment and aligns a photo there, then again in
+an application that PyInstaller made of it.
 
     make test-torchfree
 
 Needs a package index. The graphs are made by this Python, which has torch.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +14,8 @@ import venv
 from pathlib import Path
 
 _ROOT = Path(__file__).parent.parent
+# Without it the new environment would find this checkout.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 _USE = """
 import sys
 from importlib.util import find_spec
@@ -24,12 +28,12 @@ detector = MTCNNDetector(backend="onnx", graphs=folder)
 aligner = FaceAligner3D(f"{folder}/lite.onnx", detector=detector, blendshapes=True)
 (face,) = aligner.detect(photo)
 assert face.landmarks.shape == (66, 3) and face.blendshapes["jawOpen"] >= 0
-print(face.pose.angles)
+print(face.pose.angles, "frozen" if hasattr(sys, "frozen") else "")
 """
 
 
 def _run(*command: "str | Path", cwd: "str | None" = None) -> None:
-    subprocess.run(command, check=True, cwd=cwd)
+    subprocess.run(command, check=True, cwd=cwd, env=_ENVIRONMENT)
 
 
 def main() -> None:
@@ -56,7 +60,16 @@ def main() -> None:
         refused = subprocess.run(alone, capture_output=True, text=True, cwd=name)
         assert refused.returncode == 2, refused.stderr
         assert "needs torch" in refused.stderr, refused.stderr
+        _freeze(python, folder)
     print("without torch: ok")
+
+
+def _freeze(python: Path, folder: Path) -> None:
+    """The same use of the library in an application, whose own files are all that it can read."""
+    (folder / "application.py").write_text(_USE)
+    _run(python, "-m", "pip", "install", "--quiet", "pyinstaller")
+    _run(python, "-m", "PyInstaller", "--log-level", "WARN", "application.py", cwd=str(folder))
+    _run(folder / "dist" / "application" / "application", folder, folder / "photo.png", cwd=str(folder))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,10 @@ The data files are the embedded weights, their manifest and the default detector
 
 from PyInstaller.utils.hooks import can_import_module, collect_data_files, collect_submodules
 
-datas = collect_data_files("face_alignment_3d")
+from face_alignment_3d.weights.manifest import manifest_path
+
+# In a checkout, which an editable installation is, the manifest lies beside the package.
+datas = [*collect_data_files("face_alignment_3d"), (str(manifest_path()), "face_alignment_3d")]
 if can_import_module("facenet_pytorch"):
     datas += collect_data_files("facenet_pytorch")
 hiddenimports = collect_submodules(

@@ -13,7 +13,7 @@ from face_alignment_3d.torch_settings import own_loading
 
 #: Opset of the graphs: read by ONNX Runtime from 1.15 on.
 OPSET = 18
-#: Of a dimension that may take any size. Without a bound torch 2.6 takes the example's size for the only one.
+#: Of a dimension that may take any size. Without a bound torch 2.6 took the example's size for the only one.
 _LARGEST = 2**31 - 1
 
 

@@ -43,6 +43,11 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         else:
             self.conn.data_to_send()
 
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """The application is done: what is still unread after a while is given up."""
+        super().on_task_complete(task)
+        self.loop.call_later(self.stall_seconds, self.transport.abort)
+
     def _wait_no_more(self) -> None:
         if self._stalled is not None:
             self._stalled.cancel()

@@ -15,6 +15,7 @@ from face_alignment_3d.version import __version__
 
 COMMANDS = (
     "align",
+    "batch",
     "video",
     "view",
     "webcam",

@@ -81,7 +81,7 @@ def test_a_camera_is_mirrored_unless_told_otherwise(seen: dict[str, Any]) -> Non
     assert seen["camera"]["state"] == "camera"
     assert seen["camera"]["faces"] == "1"
     assert float(seen["camera"]["rate"]) > 0
-    assert 0 < float(seen["camera"]["latency"]) < 5000
+    assert float(seen["camera"]["latency"]) > 0
     assert _roll(seen["camera"]["pose"]) == pytest.approx(-_roll(seen["photo"]["pose"]), abs=1.5)
     assert _roll(seen["unmirrored"]) == pytest.approx(_roll(seen["photo"]["pose"]), abs=1.5)
 

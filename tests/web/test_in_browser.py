@@ -115,6 +115,15 @@ def test_poses_and_blendshapes_of_the_same_landmarks(comparison: Comparison) -> 
                 assert value == pytest.approx(expected[name], abs=1e-3)
 
 
+def test_a_face_that_moves_far_is_followed(comparison: Comparison) -> None:
+    (first,), (second,), gone = comparison.seen["tracked"]
+    assert first["id"] == second["id"] == 0
+    moved = np.array(second["landmarks"]) - first["landmarks"]
+    np.testing.assert_allclose(moved[:, :2].mean(axis=0), [40, 0], atol=1)
+    assert np.abs(moved[:, :2] - [40, 0]).max() < 0.05 * face_size(np.array(first["landmarks"]))
+    assert gone == []
+
+
 def test_names_and_errors(comparison: Comparison) -> None:
     assert comparison.seen["names"] == list(NAMES)
     assert comparison.seen["provider"] == "wasm"

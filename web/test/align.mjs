@@ -13,7 +13,7 @@ try {
     await page.goto(`${server.address}/blank.html`);
     return page.evaluate(
       async ({ photos, provider, threads }) => {
-        const { FaceAligner3D, NAMES, boxAround } = await import("/face-aligner-3d.js");
+        const { FaceAligner3D, FaceTracker, NAMES, boxAround } = await import("/face-aligner-3d.js");
         const began = performance.now();
         const aligner = await FaceAligner3D.load({ provider, threads, blendshapes: true });
         const loaded = performance.now() - began;
@@ -31,11 +31,15 @@ try {
           boxes = [boxAround(face.landmarks)];
           times.push(performance.now() - start);
         }
+        const tracker = new FaceTracker(aligner);
+        const moved = new OffscreenCanvas(image.width, image.height);
+        moved.getContext("2d").drawImage(image, 40, 0);
+        const tracked = [await tracker.track(image, 0), await tracker.track(moved, 40), await tracker.track(new ImageData(640, 640), 80)];
         const errors = [];
         for (const bad of [() => aligner.align(image, { boxes: [[1, 2, 0, 3]] }), () => aligner.align(new ImageData(1, 1), { boxes: [[0, 0, NaN, 1]] })]) {
           errors.push(await bad().then(() => null, (error) => `${error.name}: ${error.message}`));
         }
-        return { results, names: NAMES, provider: aligner.provider, loaded, times,
+        return { results, names: NAMES, provider: aligner.provider, loaded, times, tracked,
           threads: crossOriginIsolated ? navigator.hardwareConcurrency : 1, errors };
       },
       { photos, provider, threads: threads === undefined ? undefined : Number(threads) },

@@ -23,6 +23,8 @@ HIDDEN = FACE.copy()
 HIDDEN[:9] = -2.0
 TWO_ALIKE = FACE.copy()
 TWO_ALIKE[60] = TWO_ALIKE[61]
+ONE_HIDDEN = FACE.copy()
+ONE_HIDDEN[60] = -2.0
 
 
 def write(folder, points=FACE, *, seed=0):
@@ -45,6 +47,12 @@ def write(folder, points=FACE, *, seed=0):
         ),
         (np.full((68, 2), -1.0), r"1\.pts, lines 4, .*x -1, y -1"),
         (HIDDEN, r"1\.pts, lines 4, 5, 6, \.\.\. 12; got 9 points that lie on one spot, x -2, y -2"),
+        (
+            ONE_HIDDEN,
+            r"1\.pts, line 64; got 1 points that are x -2, y -2 counted from 0, as some tools write",
+        ),
+        (np.column_stack([np.linspace(50, 200, 68)] * 2), r"1\.pts, .*lie on a line"),
+        (np.column_stack([np.linspace(50, 200, 68), np.full(68, 100.0)]), r"1\.pts, .*lie on a line"),
         (FACE + 5000, r"1\.pts, .*outside the photo of 300 x 300"),
         (FACE - [260, 0], r"1\.pts, .*outside the photo"),
         (FACE * 1e6, r"1\.pts, .*spread over .* pixels, in a photo of 300 x 300"),

@@ -97,7 +97,7 @@ def test_a_run_leaves_a_checkpoint_a_stage_and_returns_the_last(whole_run):
     assert {path.stem for path in out.glob("*.safetensors")} == {stage.name for stage in STAGES}
     last = load_file(out / "end_to_end.safetensors")
     for name, tensor in cascade.state_dict().items():
-        assert torch.equal(tensor, last[f"cascade.{name}"])
+        assert torch.equal(tensor, last[f"network.{name}"])
     assert set(errors) == {f"held out/{error}" for error in ("inner", "failures", "box", "z")}
 
 
@@ -111,7 +111,7 @@ def test_a_stage_moves_what_it_trains_and_nothing_else(whole_run, index):
         before = load_file(out / f"{STAGES[index - 1].name}.safetensors")
     else:
         start = paper_recipe.starting_cascade(CONFIG, resnet152=None, resnet200=None).state_dict()
-        before = {f"cascade.{name}": tensor for name, tensor in start.items()}
+        before = {f"network.{name}": tensor for name, tensor in start.items()}
     for part in PARTS:
         old, new = _part(before, "cascade", part), _part(after, "cascade", part)
         moved = {name for name in old if not torch.equal(old[name], new[name])}
@@ -121,7 +121,7 @@ def test_a_stage_moves_what_it_trains_and_nothing_else(whole_run, index):
         else:
             assert not moved
         average = _part(after, "average", part)
-        assert all(torch.equal(average[name.replace("cascade.", "average.", 1)], new[name]) for name in new)
+        assert all(torch.equal(average[name.replace("network.", "average.", 1)], new[name]) for name in new)
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 8, 11, 13])

@@ -12,6 +12,8 @@ const LOST = 0.3;
 const KNOWN = 0.3;
 /** Of two faces that overlap by more than this, the one that has been followed for longer stays. */
 const SAME_FACE = 0.5;
+/** A face whose box overlaps with where it was by less than this has moved far. */
+const NEAR = 0.7;
 /** Degrees from which on a head that leans is aligned in a leveled crop. */
 const LEVELED_FROM = 20;
 
@@ -38,10 +40,11 @@ export class FaceTracker {
   private async follow(image: ImageLike): Promise<TrackedFace[]> {
     if (this.faces.length === 0) return [];
     const places = this.faces.map(placeOf);
-    const found = await this.aligner.align(image, {
-      boxes: places.map(({ box }) => box),
-      rolls: places.map(({ roll }) => roll),
-    });
+    const found = await this.alignAt(image, places);
+    // The network sees a face that moved far at the border of its crop: it is aligned again, from where it is now.
+    const far = found.map((_, index) => index).filter((index) => hasMoved(found[index], places[index]));
+    const again = await this.alignAt(image, far.map((index) => placeOf(found[index])));
+    far.forEach((index, place) => (found[index] = again[place]));
     const followed: TrackedFace[] = [];
     found.forEach((face, index) => {
       const box = boxAround(face.landmarks);
@@ -49,6 +52,11 @@ export class FaceTracker {
       if (face.certainty >= LOST && !isDouble) followed.push({ ...face, id: this.faces[index].id });
     });
     return followed;
+  }
+
+  private async alignAt(image: ImageLike, places: Place[]): Promise<Face[]> {
+    if (places.length === 0) return [];
+    return this.aligner.align(image, { boxes: places.map(({ box }) => box), rolls: places.map(({ roll }) => roll) });
   }
 
   private async search(image: ImageLike, time: number, followed: TrackedFace[]): Promise<TrackedFace[]> {
@@ -64,8 +72,18 @@ export class FaceTracker {
   }
 }
 
-/** Where to look for a face in the next frame: the box that is tight when its head is leveled, and by how much it leans. */
-export function placeOf({ landmarks, pose }: Face): { box: Box; roll: number } {
+/** A box that is tight when its head is leveled, and by how much the head leans: radians, clockwise on screen. */
+interface Place {
+  box: Box;
+  roll: number;
+}
+
+function hasMoved(face: Face, place: Place): boolean {
+  return face.certainty >= LOST && overlapOf(placeOf(face).box, place.box) < NEAR;
+}
+
+/** Where to look for a face in the next frame. */
+export function placeOf({ landmarks, pose }: Face): Place {
   if (pose === null || Math.abs(pose.roll) <= LEVELED_FROM) return { box: boxAround(landmarks), roll: 0 };
   const roll = (pose.roll * Math.PI) / 180;
   const [cosine, sine] = [Math.cos(roll), Math.sin(roll)];

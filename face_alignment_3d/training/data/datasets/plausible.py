@@ -11,6 +11,10 @@ from face_alignment_3d.errors import DataError
 
 #: So many points on exactly one spot are no face; tools write those that they cannot see to one place.
 _COINCIDENT: Final = 3
+#: Where tools write even a single one: -1, -1, counted from 0 or from 1. No hand clicks exactly there.
+_HIDDEN: Final = (-1.0, -2.0)
+#: How wide points are across the line that fits them best, in shares of how long they are along it.
+_LEAST_WIDTH: Final = 0.02
 #: Pixels; a smaller face has no landmarks.
 _SMALLEST: Final = 2.0
 #: The center of a face may lie outside the photo by half its side; its side may be so many times the photo's.
@@ -39,18 +43,34 @@ def implausible(
             f"lie on one spot, x {x:g}, y {y:g} counted from 0, as some tools write points that are hidden"
         )
         return reason, np.flatnonzero(which.reshape(-1) == most)
+    hidden = np.flatnonzero((places[:, 0] == places[:, 1]) & np.isin(places[:, 0], _HIDDEN))
+    if len(hidden):
+        x, y = places[hidden[0]]
+        return f"are x {x:g}, y {y:g} counted from 0, as some tools write points that are hidden", hidden
+    along, across = np.linalg.svd(places - places.mean(axis=0), compute_uv=False)[:2]
+    problem: str | None = None
     if side < _SMALLEST:
-        return f"spread over {side:.2g} pixels", everything
-    if size is None:
-        return None
+        problem = f"spread over {side:.2g} pixels"
+    elif across < _LEAST_WIDTH * along:
+        problem = "lie on a line"
+    elif size is not None:
+        problem = _beside_photo(low, high, size)
+    return None if problem is None else (problem, everything)
+
+
+def _beside_photo(
+    low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], size: tuple[int, int]
+) -> str | None:
+    """What is wrong with where a face from ``low`` to ``high`` lies in its photo."""
+    side = float((high - low).max())
     height, width = size
     if side > _LARGEST * max(height, width):
-        return f"spread over {side:.0f} pixels, in a photo of {width} x {height}", everything
+        return f"spread over {side:.0f} pixels, in a photo of {width} x {height}"
     center = (low + high) / 2
     beyond = np.maximum(-center, center - (width - 1, height - 1)).max()
     if beyond > side / 2:
         x, y = center
-        return f"lie around x {x:.0f}, y {y:.0f}, outside the photo of {width} x {height}", everything
+        return f"lie around x {x:.0f}, y {y:.0f}, outside the photo of {width} x {height}"
     return None
 
 
