@@ -13,7 +13,7 @@ import resource
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import cv2
 import numpy as np
@@ -34,6 +34,7 @@ from provenance import provenance
 from face_alignment_3d import Face3D, FaceAligner3D
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.detection.centerface import CENTERFACE_BOXES
+from face_alignment_3d.detection.factory import DetectorName
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
 from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.draw import draw_landmarks
@@ -59,7 +60,7 @@ def _aligner(name: str, threads: int) -> FaceAligner3D:
         backend="onnx",
         device="cpu",
         threads=threads,
-        detector="centerface" if name == "centerface" else "mtcnn",
+        detector=None if name == "default" else cast("DetectorName", name),
     )
 
 
@@ -181,7 +182,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument(
-        "--detectors", nargs="+", default=["default"], choices=["default", "mtcnn", "centerface"]
+        "--detectors", nargs="+", default=["default"], choices=["default", "scout", "mtcnn", "centerface"]
     )
     parser.add_argument("--photos", type=int, default=400, help="at most so many of each kind")
     parser.add_argument("--threads", type=int, default=2)

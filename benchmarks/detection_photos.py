@@ -16,9 +16,8 @@ from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.data.datasets.photos68 import open_photos68
+from face_alignment_3d.training.detection.labelling import PEOPLE
 
-#: Photos of ``everyday/`` that show a person, a doll, a mask or a picture of one.
-PEOPLE: Final = Path(__file__).with_name("everyday_people.txt")
 _EVERY: Final = 12
 _WIDER_EVERY: Final = 10
 

@@ -142,7 +142,7 @@ def test_options_reach_the_aligner(album: Path, stub_aligner: Any) -> None:
     assert first.weights == "x.safetensors"
     assert first.options == {
         **{"backend": "auto", "device": "cpu", "detector": "mtcnn"},
-        **{"min_confidence": MIN_CONFIDENCE},
+        **{"min_confidence": MIN_CONFIDENCE, "threads": None},
         **{"blendshapes": False, "offline": None},
     }
     assert second.options["offline"] is True
@@ -160,7 +160,7 @@ def test_min_face_reaches_the_detector(
 
     monkeypatch.setattr("face_alignment_3d.detection.mtcnn.MTCNNDetector", detector)
     assert main(["align", "photos/a.png", "-o", "out", "--min-face", "12", "--device", "cpu"]) == 0
-    assert made == [{"backend": "torch", "device": "cpu", "min_face_size": 12}]
+    assert made == [{"backend": "torch", "device": "cpu", "min_face_size": 12, "threads": None}]
     assert stub_aligner.made[0].options["detector"] == "detector"
 
 

@@ -66,7 +66,7 @@ class ScoutDetector(LazyDetector):
         threads: int | None = None,
         max_side: int | None = 640,
         min_face_size: float | None = None,
-        threshold: float = 0.3,
+        threshold: float = 0.35,
         offline: bool | None = None,
     ) -> None:
         if max_side is not None and max_side < MULTIPLE:

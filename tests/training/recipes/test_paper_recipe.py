@@ -113,7 +113,7 @@ def test_a_stage_moves_what_it_trains_and_nothing_else(whole_run, index):
         start = paper_recipe.starting_cascade(CONFIG, resnet152=None, resnet200=None).state_dict()
         before = {f"network.{name}": tensor for name, tensor in start.items()}
     for part in PARTS:
-        old, new = _part(before, "cascade", part), _part(after, "cascade", part)
+        old, new = _part(before, "network", part), _part(after, "network", part)
         moved = {name for name in old if not torch.equal(old[name], new[name])}
         if part in stage.trained:
             assert any(name.endswith("running_mean") for name in moved)

@@ -11,9 +11,10 @@ from face_alignment_3d.errors import DataError
 
 #: So many points on exactly one spot are no face; tools write those that they cannot see to one place.
 _COINCIDENT: Final = 3
-#: Where tools write even a single one: -1, -1, counted from 0 or from 1. No hand clicks exactly there.
+#: Coordinates that tools write for even a single one: -1, -1, counted from 0 or from 1. No hand clicks
+#: exactly there.
 _HIDDEN: Final = (-1.0, -2.0)
-#: How wide points are across the line that fits them best, in shares of how long they are along it.
+#: Width of points across the line that fits them best, over their length along it.
 _LEAST_WIDTH: Final = 0.02
 #: Pixels; a smaller face has no landmarks.
 _SMALLEST: Final = 2.0
@@ -61,7 +62,7 @@ def implausible(
 def _beside_photo(
     low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], size: tuple[int, int]
 ) -> str | None:
-    """What is wrong with where a face from ``low`` to ``high`` lies in its photo."""
+    """The fault of the place of a face, from ``low`` to ``high``, in its photo; None without one."""
     side = float((high - low).max())
     height, width = size
     if side > _LARGEST * max(height, width):
