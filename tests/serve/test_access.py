@@ -1,11 +1,15 @@
 """Tokens, origins and names."""
 
 import base64
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from starlette.testclient import WebSocketDenialResponse
+from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
 
 from face_alignment_3d.serve import ServerConfig, create_app
 from tests.serve.servers import OneFaceAligner
@@ -20,6 +24,20 @@ def _client(config: ServerConfig, host: str = "127.0.0.1:8000") -> TestClient:
 @pytest.fixture
 def guarded() -> TestClient:
     return _client(ServerConfig(token=_TOKEN))
+
+
+@contextmanager
+def _connected(client: TestClient, url: str, **options: Any) -> Iterator[WebSocketTestSession]:
+    """A connection whose end the server has seen: the test client would cut it short."""
+    with client.websocket_connect(url, **options) as socket:
+        yield socket
+        socket.close()
+        headers = {"Authorization": f"Bearer {_TOKEN}"}
+        deadline = time.monotonic() + 60
+        while not re.search(
+            r"_connections 0\.0$", client.get("/metrics", headers=headers).text, re.MULTILINE
+        ):
+            assert time.monotonic() < deadline
 
 
 def _subprotocols(token: str) -> list[str]:
@@ -79,11 +97,10 @@ def test_a_socket_without_the_token(guarded: TestClient, subprotocols: list[str]
 
 
 def test_a_socket_with_the_token(guarded: TestClient) -> None:
-    with guarded.websocket_connect("ws://127.0.0.1:8000/live", _subprotocols(_TOKEN)) as socket:
+    url = "ws://127.0.0.1:8000/live"
+    with _connected(guarded, url, subprotocols=_subprotocols(_TOKEN)) as socket:
         assert socket.accepted_subprotocol == "face-alignment-3d"
-    with guarded.websocket_connect(
-        "ws://127.0.0.1:8000/live", headers={"Authorization": f"Bearer {_TOKEN}"}
-    ) as socket:
+    with _connected(guarded, url, headers={"Authorization": f"Bearer {_TOKEN}"}) as socket:
         assert socket.accepted_subprotocol is None
 
 
@@ -111,7 +128,7 @@ def test_pages_of_other_servers(host: str, origin: str, allowed: bool) -> None:
     client = _client(ServerConfig(origins=("https://faces.example.com",)), host)
     assert client.get("/health", headers={"Origin": origin}).status_code == (200 if allowed else 403)
     if allowed:
-        with client.websocket_connect(f"ws://{host}/live", headers={"Origin": origin}):
+        with _connected(client, f"ws://{host}/live", headers={"Origin": origin}):
             pass
     else:
         with (
