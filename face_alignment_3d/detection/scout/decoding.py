@@ -22,9 +22,8 @@ def decoded(
 
     Boxes are in pixels of the network's input, edge coordinates. ``threshold``: the lowest score, in (0, 1).
     """
-    said = output[output[:, 0] >= np.log(threshold / (1 - threshold))]
-    of_cell = cells[output[:, 0] >= np.log(threshold / (1 - threshold))]
-    said = said.astype(np.float64)
+    above = output[:, 0] >= np.log(threshold / (1 - threshold))
+    said, of_cell = output[above].astype(np.float64), cells[above]
     scores = 1 / (1 + np.exp(-said[:, 0]))
     stride = of_cell[:, 2:]
     sides = np.exp(np.clip(said[:, 3:5], -_MOST_LOG_SIDE, _MOST_LOG_SIDE)) * UNIT_STRIDES * stride

@@ -1,6 +1,5 @@
 """A whole run, from ICT-FaceKit and photos to a weight file. Reads top to bottom."""
 
-import datetime
 import json
 import math
 from dataclasses import asdict, replace
@@ -17,7 +16,6 @@ from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.blendshapes.mirroring import mirror_permutation
 from face_alignment_3d.blendshapes.regressor import Regressor
 from face_alignment_3d.blendshapes.weights_file import BlendshapeModel, save_blendshape_model
-from face_alignment_3d.markup import MARKUP_NAME
 from face_alignment_3d.pose.head_pose import canonical_points
 from face_alignment_3d.training.blendshapes.expression_model import ExpressionModel, load_expression_model
 from face_alignment_3d.training.blendshapes.fitting import BlendshapeConfig, Report, fit
@@ -30,8 +28,9 @@ from face_alignment_3d.training.blendshapes.measuring import (
 )
 from face_alignment_3d.training.blendshapes.photos import Photos, read_photos
 from face_alignment_3d.training.blendshapes.samples import training_faces, unseen_faces
+from face_alignment_3d.training.engine.export import today, write_entry
 from face_alignment_3d.weights.integrity import sha256_of
-from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
+from face_alignment_3d.weights.manifest import WeightsEntry
 from face_alignment_3d.weights.store import resolve_weights
 
 NAME: Final = "blendshapes"
@@ -70,7 +69,7 @@ def run_blendshape_recipe(
 
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{NAME}.safetensors"
-    today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
+    date = today()
     save_blendshape_model(
         weights,
         path,
@@ -79,28 +78,18 @@ def run_blendshape_recipe(
             "training_command": command,
             "seed": str(config.seed),
             "landmark_weights_sha256": sha256_of(network),
-            "date": today,
+            "date": date,
         },
     )
-    entry = WeightsEntry(
-        name=NAME,
-        kind="blendshapes",
-        preset=None,
-        file=path.name,
-        sha256=sha256_of(path),
-        bytes=path.stat().st_size,
-        url=None,
-        embedded=True,
-        input_size=None,
-        markup=MARKUP_NAME,
+    entry = write_entry(
+        path,
         license=LICENSE,
         data=DATA,
-        training_command=command,
+        command=command,
         seed=config.seed,
         metrics=metrics,
-        date=today,
+        date=date,
     )
-    write_manifest({entry.name: entry}, out / f"{NAME}.manifest.json")
     content = {"metrics": metrics, "blendshapes": [asdict(worth) for worth in worths]}
     write_atomically(out / f"{NAME}.report.json", (json.dumps(content, indent=2) + "\n").encode())
     write_atomically(out / f"{NAME}.report.md", table(worths).encode())

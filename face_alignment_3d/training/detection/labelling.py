@@ -1,6 +1,5 @@
 """Labels of all faces in the training photos, from hand-made boxes, landmarks and two networks."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +17,11 @@ from face_alignment_3d.detection.protocol import Detection
 from face_alignment_3d.errors import DataError, LandmarksError
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.training.data.archives import read_arrays, require_files, require_shape
-from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED, open_training_sets
+from face_alignment_3d.training.data.datasets.face_sets import (
+    HAND_LABELLED,
+    open_training_sets,
+    photo_digest,
+)
 from face_alignment_3d.training.detection.labels import LabelledFaces, oriented_box
 from face_alignment_3d.training.labels.fused_labels import FusedLabels
 
@@ -70,7 +73,7 @@ class _Faces:
     def finished(self, data: Path, files: Sequence[Path]) -> LabelledFaces:
         boxes = np.array(self._boxes, dtype=np.float64).reshape(-1, 4)
         with ThreadPoolExecutor() as executor:
-            digests = tuple(executor.map(_digest, files))
+            digests = tuple(executor.map(photo_digest, files))
         return LabelledFaces(
             tuple(file.relative_to(data).as_posix() for file in files),
             digests,
@@ -163,8 +166,13 @@ def _placed(
                 return (*oriented_box(face.landmarks), 1.0)
             except LandmarksError:
                 pass
+    return _upright(box), 0.0, _PRESUMED_UPRIGHT
+
+
+def _upright(box: npt.NDArray[np.floating]) -> _Floats:
+    """Center and sides (4,) in edge coordinates of a box x0, y0, x1, y1 in pixels."""
     upright = OrientedBoxes.upright(box[None] + 0.5)
-    return np.concatenate([upright.centers[0], upright.sides[0]]), 0.0, _PRESUMED_UPRIGHT
+    return np.concatenate([upright.centers[0], upright.sides[0]])
 
 
 def _matched_scores(boxes: _Floats, seen: Sequence[Detection]) -> list[float]:
@@ -182,8 +190,7 @@ def _add_unlabelled(found: _Faces, photo: int, labelled: _Floats, seen: Sequence
     for one in seen:
         box = np.asarray(one.box, dtype=np.float64)
         if not len(labelled) or intersection_over_union(box[None], labelled).max() < _SAME:
-            upright = OrientedBoxes.upright(box[None] + 0.5)
-            found.add(photo, np.concatenate([upright.centers[0], upright.sides[0]]), 0.0, 0.0, 0.0)
+            found.add(photo, _upright(box), 0.0, 0.0, 0.0)
 
 
 def _add_others(
@@ -200,7 +207,3 @@ def _add_others(
         if one.score < _PERHAPS or intersection_over_union(box[None], own.astype(np.float64)).max() > 0.2:
             continue
         found.add(photo, *_placed(image, box, aligner), one.score if one.score >= _SURE else 0.0)
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]

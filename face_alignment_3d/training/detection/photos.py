@@ -1,6 +1,5 @@
 """The photos that scenes are made of, in memory, each with the turned boxes of its faces."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.images import as_rgb
+from face_alignment_3d.training.data.datasets.face_sets import photo_digest
 from face_alignment_3d.training.detection.labels import LabelledFaces
 
 Pixels = npt.NDArray[np.uint8]
@@ -62,10 +62,10 @@ def read_photos(data: Path, labels: LabelledFaces) -> list[LabelledPhoto]:
     def read(index: int) -> LabelledPhoto:
         file = data / labels.files[index]
         try:
-            content = file.read_bytes()
+            digest = photo_digest(file)
         except OSError as error:
             raise DataError(f"cannot read {file}: {error.strerror}; get the photos again") from error
-        if hashlib.sha256(content).hexdigest()[:16] != labels.digests[index]:
+        if digest != labels.digests[index]:
             raise DataError(
                 f"expected the photo {file} that its faces were labelled in; got another: run "
                 "`face-alignment-3d train-data label-detections` on this data folder"

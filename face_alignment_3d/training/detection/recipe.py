@@ -1,25 +1,23 @@
 """The run that makes the scout's weights, from labels to a weight file. Reads top to bottom."""
 
-import datetime
 import json
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
-from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.detection.scout.network import ScoutNetwork
 from face_alignment_3d.detection.scout.weights_file import save_scout
-from face_alignment_3d.errors import DataError
-from face_alignment_3d.markup import MARKUP_NAME
 from face_alignment_3d.training.detection.config import ScoutConfig
 from face_alignment_3d.training.detection.labels import FILE_NAME, load_detection_labels
 from face_alignment_3d.training.detection.photos import ScenePhotos
-from face_alignment_3d.training.detection.trainer import Report, ScoutTrainer
+from face_alignment_3d.training.detection.trainer import ScoutTrainer
 from face_alignment_3d.training.detection.validation import validate_scout
-from face_alignment_3d.training.engine.export import LICENSE
+from face_alignment_3d.training.engine.export import LICENSE, today, write_entry
+from face_alignment_3d.training.engine.progress import Report
+from face_alignment_3d.training.engine.run_config_check import check_settings
 from face_alignment_3d.weights.integrity import sha256_of
-from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
+from face_alignment_3d.weights.manifest import WeightsEntry
 
 NAME: Final = "scout"
 
@@ -57,7 +55,7 @@ def run_scout_recipe(
     :class:`TrainingStopped` on SIGTERM or Ctrl-C, after saving.
     """
     out.mkdir(parents=True, exist_ok=True)
-    _check_run(out / "config.json", config, sha256_of(derived_data / FILE_NAME))
+    _check_run(out, config, sha256_of(derived_data / FILE_NAME))
     report(f"reading photos below {data}")
     photos = ScenePhotos.read(data, load_detection_labels(derived_data))
     trainer = ScoutTrainer(config, photos, out / "checkpoint.safetensors", device=device)
@@ -73,7 +71,7 @@ def _export(
     network: ScoutNetwork, config: ScoutConfig, out: Path, command: str, measured: dict[str, float]
 ) -> WeightsEntry:
     path = out / f"{NAME}.safetensors"
-    today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
+    date = today()
     save_scout(
         network,
         path,
@@ -82,47 +80,29 @@ def _export(
             "training_command": command,
             "seed": str(config.seed),
             "steps": str(config.steps),
-            "date": today,
+            "date": date,
         },
     )
-    entry = WeightsEntry(
-        name=NAME,
-        kind="scout",
-        preset=None,
-        file=path.name,
-        sha256=sha256_of(path),
-        bytes=path.stat().st_size,
-        url=None,
-        embedded=True,
-        input_size=None,
-        markup=MARKUP_NAME,
+    return write_entry(
+        path,
         license=LICENSE,
         data=DATA,
-        training_command=command,
+        command=command,
         seed=config.seed,
         metrics={name: round(value, 2) for name, value in measured.items()},
-        date=today,
+        date=date,
     )
-    write_manifest({entry.name: entry}, out / f"{NAME}.manifest.json")
-    return entry
 
 
-def _check_run(path: Path, config: ScoutConfig, labels: str) -> None:
-    """Writes the settings and data of a run to ``path``, or compares them with those there."""
+def _check_run(out: Path, config: ScoutConfig, labels: str) -> None:
+    """Refuses a folder that holds a run with other settings or on other labels."""
     wanted: dict[str, Any] = json.loads(json.dumps({**config.as_dict(), "labels": labels}))
-    if path.exists():
-        try:
-            found = dict(json.loads(path.read_text("utf-8")))
-        except (ValueError, TypeError) as error:
-            raise DataError(f"{path} is not JSON ({error}); give another --out or delete it") from error
-        different = sorted(
+    check_settings(
+        out,
+        wanted,
+        lambda found: (
             key
             for key in {*wanted, *found}
             if key not in _FREE_TO_CHANGE and wanted.get(key) != found.get(key)
-        )
-        if different:
-            raise DataError(
-                f"{path.parent} holds a run with another {', '.join(different)}; resume it with the same "
-                "settings, or give another --out"
-            )
-    write_atomically(path, (json.dumps(wanted, indent=2) + "\n").encode())
+        ),
+    )

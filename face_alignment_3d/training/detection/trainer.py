@@ -20,8 +20,8 @@ from face_alignment_3d.training.detection.scene_batches import SceneBatch, Scene
 from face_alignment_3d.training.engine.checkpoint import load_checkpoint, save_checkpoint
 from face_alignment_3d.training.engine.ema import ModelEMA
 from face_alignment_3d.training.engine.interruption import TrainingStopped
-
-Report = Callable[[str], None]
+from face_alignment_3d.training.engine.optimization import learning_rate_factor, parameter_groups
+from face_alignment_3d.training.engine.progress import Progress, Report
 
 _REPORT_EVERY = 100
 #: Share of the steps, at the end, in full precision.
@@ -42,7 +42,7 @@ class ScoutTrainer:
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.average = ModelEMA(self.network, config.average_decay)
         self._optimizer = torch.optim.AdamW(
-            _parameter_groups(self.network, config.weight_decay), lr=config.learning_rate
+            parameter_groups(self.network, config.weight_decay), lr=config.learning_rate
         )
         self._maker = SceneBatchMaker(
             photos, config.shares, config.photometric, config.size, config.batch_size, config.seed
@@ -80,12 +80,15 @@ class ScoutTrainer:
         :class:`TrainingStopped` on SIGTERM or Ctrl-C, after saving.
         """
         config = self._config
-        progress = _Progress(self.step, config, report)
+        progress = Progress(
+            self.step, config.steps, config.batch_size, report, every=_REPORT_EVERY, unit="pictures"
+        )
         saved = time.monotonic()
         batches = self._maker.batches(self.step, config.steps, self._device)
         with StopRequests() as requests, closing(batches):
             for batch in batches:
-                progress.add(self._advance(batch), self.step)
+                losses = self._advance(batch)
+                progress.add(self.step, losses)
                 if requests.received:
                     self.save()
                     raise TrainingStopped(requests.received, self.step)
@@ -100,7 +103,7 @@ class ScoutTrainer:
         """One step; its losses."""
         config = self._config
         for group in self._optimizer.param_groups:
-            group["lr"] = config.learning_rate * _rate_factor(self.step, config)
+            group["lr"] = config.learning_rate * learning_rate_factor(self.step, config)
         self.network.train()
         half = config.precision == "bf16" and self.step < (1 - _FULL_PRECISION) * config.steps
         with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
@@ -121,30 +124,6 @@ class ScoutTrainer:
         return {name: float(value.detach()) for name, value in losses.items()}
 
 
-class _Progress:
-    """Prints a line now and then: step, losses, pictures a second, time left."""
-
-    def __init__(self, step: int, config: ScoutConfig, report: Report) -> None:
-        self._config, self._report = config, report
-        self._start, self._started = step, time.monotonic()
-        self._sums: dict[str, float] = {}
-
-    def add(self, losses: Mapping[str, float], step: int) -> None:
-        """Adds the losses of the step before ``step``."""
-        for name, value in losses.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        if step % _REPORT_EVERY:
-            return
-        speed = (step - self._start) / (time.monotonic() - self._started)
-        said = "  ".join(f"{name} {value / _REPORT_EVERY:.4f}" for name, value in self._sums.items())
-        left = (self._config.steps - step) / speed / 60
-        pictures = speed * self._config.batch_size
-        self._report(
-            f"step {step}/{self._config.steps}  {said}  {pictures:.0f} pictures/s  {left:.0f} min left"
-        )
-        self._sums = {}
-
-
 def _starting_network() -> ScoutNetwork:
     network = ScoutNetwork()
     # Nearly sure that there is no face, lest the many empty cells swamp the first steps; and heads upright.
@@ -153,20 +132,3 @@ def _starting_network() -> ScoutNetwork:
         network.output.bias[0] = -4.0  # type: ignore[index]
         network.output.bias[5] = 1.0  # type: ignore[index]
     return network
-
-
-def _rate_factor(step: int, config: ScoutConfig) -> float:
-    """Linear warm-up, then half a cosine down to 1 %."""
-    if step < config.warmup_steps:
-        return (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def _parameter_groups(network: ScoutNetwork, weight_decay: float) -> list[dict[str, object]]:
-    """Weights of convolutions decay; biases and batch norms do not."""
-    parameters = list(network.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]

@@ -4,8 +4,10 @@ import datetime
 from collections.abc import Mapping
 from pathlib import Path
 
+from face_alignment_3d.markup import MARKUP_NAME
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.recipes.config import RunConfig
+from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.loading import entry_for_file, save_cascade
 from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
 
@@ -41,7 +43,7 @@ def export_weights(
     are what the run measured on its held-out samples, by name, percent.
     """
     path = out / f"{config.preset}.safetensors"
-    today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
+    date = today()
     save_cascade(
         cascade,
         path,
@@ -51,7 +53,7 @@ def export_weights(
             "training_command": command,
             "seed": str(config.seed),
             "steps": str(steps),
-            "date": today,
+            "date": date,
             **({} if starts_from is None else {"starts_from_sha256": starts_from}),
         },
     )
@@ -65,7 +67,48 @@ def export_weights(
         training_command=command,
         seed=config.seed,
         metrics={f"held-out {name} (%)": round(value, 3) for name, value in errors.items()},
-        date=today,
+        date=date,
     )
     write_manifest({entry.name: entry}, out / f"{config.preset}.manifest.json")
     return entry
+
+
+def write_entry(
+    path: Path,
+    *,
+    license: str,
+    data: tuple[str, ...],
+    command: str,
+    seed: int,
+    metrics: Mapping[str, float],
+    date: str,
+) -> WeightsEntry:
+    """The manifest entry of weights other than a cascade's, of which there is one file a kind.
+
+    The file's stem is the kind and the name; the entry is written to ``<name>.manifest.json`` beside it.
+    """
+    entry = WeightsEntry(
+        name=path.stem,
+        kind=path.stem,
+        preset=None,
+        file=path.name,
+        sha256=sha256_of(path),
+        bytes=path.stat().st_size,
+        url=None,
+        embedded=True,
+        input_size=None,
+        markup=MARKUP_NAME,
+        license=license,
+        data=data,
+        training_command=command,
+        seed=seed,
+        metrics=metrics,
+        date=date,
+    )
+    write_manifest({entry.name: entry}, path.with_name(f"{entry.name}.manifest.json"))
+    return entry
+
+
+def today() -> str:
+    """The day in UTC, YYYY-MM-DD."""
+    return datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()

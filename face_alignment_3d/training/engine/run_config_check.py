@@ -1,7 +1,7 @@
 """Checks that a folder holds one run only, by files with its configuration and its data."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,22 +22,35 @@ def check_run_folder(out: Path, config: RunConfig) -> None:
 
     Raises :class:`DataError`, which names the settings that differ.
     """
-    path = out / "config.json"
     wanted = _plain(config)
+
+    def differing(found: dict[str, Any]) -> Iterable[str]:
+        completed = _completed(found, _plain(type(config)(preset=config.preset)))
+        return (
+            key
+            for key in wanted
+            if key not in _FREE_TO_CHANGE and not _goes_on(key, completed.get(key), wanted[key])
+        )
+
+    check_settings(out, wanted, differing)
+
+
+def check_settings(
+    out: Path, wanted: Mapping[str, Any], differing: Callable[[dict[str, Any]], Iterable[str]]
+) -> None:
+    """Writes ``wanted`` to ``out/config.json``, unless a run there has settings that differ.
+
+    ``differing`` names those of the settings found there. Raises :class:`DataError`, which names them too.
+    """
+    path = out / "config.json"
     if path.exists():
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            found = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
             raise DataError(
                 f"{path} is not JSON ({error}); give another --out or delete that folder"
             ) from error
-        found = _completed(found, _plain(type(config)(preset=config.preset)))
-        different = sorted(
-            key
-            for key in wanted
-            if key not in _FREE_TO_CHANGE and not _goes_on(key, found.get(key), wanted[key])
-        )
-        if different:
+        if different := sorted(differing(found)):
             raise DataError(
                 f"{out} holds a run with another {', '.join(different)}; resume it with the same "
                 "settings, or give another --out"

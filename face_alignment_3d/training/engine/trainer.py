@@ -1,6 +1,5 @@
 """The one training loop: resumable at any step, on one process or several, for every preset and stage."""
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,13 +21,12 @@ from face_alignment_3d.training.engine.checkpoint import load_checkpoint, save_c
 from face_alignment_3d.training.engine.ema import ModelEMA
 from face_alignment_3d.training.engine.interruption import TrainingStopped
 from face_alignment_3d.training.engine.processes import Processes
+from face_alignment_3d.training.engine.progress import Progress, Report
 from face_alignment_3d.training.engine.run_config_check import check_run_data, data_digests
 from face_alignment_3d.training.engine.synchronized_norm import synchronize_batch_norms
 from face_alignment_3d.training.engine.tensorboard_logger import TensorBoardLogger
 from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.objectives.objective import Draws, Objective
-
-Report = Callable[[str], None]
 
 _REPORT_EVERY = 50
 
@@ -140,7 +138,9 @@ class Trainer:
         if is_main and not self._data_checked:
             check_run_data(self._checkpoint.parent, data_digests(maker.pools))
         self._data_checked = True
-        progress = _Progress(self.step, self.plan, report)
+        progress = Progress(
+            self.step, self.plan.steps, self.plan.batch_size, report, every=_REPORT_EVERY, unit="samples"
+        )
         # Closed even when the loop is left by an error, so that no thread goes on making batches.
         with (
             StopRequests() as requests,
@@ -150,7 +150,8 @@ class Trainer:
             for batch in batches:
                 values, wish = self._advance(batch, requests)
                 if is_main and (means := progress.add(self.step, values)):
-                    events.add(self.step, means)
+                    rate = self.plan.rate(self.step - 1)
+                    events.add(self.step, {**means, "learning rate": rate})
                 if wish.stop:
                     self.save()
                     raise TrainingStopped(wish.stop, self.step)
@@ -236,31 +237,3 @@ class _Losses(nn.Module):
 
     def forward(self, batch: Batch, draws: Draws) -> dict[str, torch.Tensor]:
         return self._objective.losses(self.cascade, batch, draws)
-
-
-class _Progress:
-    """Prints a line now and then: step, losses, samples a second, time left."""
-
-    def __init__(self, step: int, plan: TrainingPlan, report: Report) -> None:
-        self._plan, self._report = plan, report
-        self._start_step, self._start = step, time.monotonic()
-        self._sums: dict[str, float] = {}
-        self._count = itertools.count(1)
-
-    def add(self, step: int, values: Mapping[str, float]) -> dict[str, float]:
-        """Adds the losses of a step; returns their means when a line was due, else an empty dict."""
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        if next(self._count) % _REPORT_EVERY:
-            return {}
-        speed = (step - self._start_step) / (time.monotonic() - self._start)
-        minutes = (self._plan.steps - step) / speed / 60
-        samples = speed * self._plan.batch_size
-        means = {name: value / _REPORT_EVERY for name, value in self._sums.items()}
-        self._sums = {}
-        parts = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-        self._report(
-            f"step {step}/{self._plan.steps}  {parts}  {samples:.0f} samples/s  {minutes:.0f} min left"
-        )
-        losses = {f"loss/{name}": value for name, value in means.items()}
-        return {**losses, "samples per second": samples, "learning rate": self._plan.rate(step - 1)}

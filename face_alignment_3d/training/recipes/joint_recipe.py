@@ -10,8 +10,10 @@ from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.training.data.training_data import TrainingData
 from face_alignment_3d.training.engine.batches import BatchMaker
+from face_alignment_3d.training.engine.optimization import learning_rate_factor, parameter_groups
 from face_alignment_3d.training.engine.processes import Processes
-from face_alignment_3d.training.engine.trainer import Report, Trainer, TrainingPlan
+from face_alignment_3d.training.engine.progress import Report
+from face_alignment_3d.training.engine.trainer import Trainer, TrainingPlan
 from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
@@ -114,7 +116,7 @@ def joint_plan(config: TrainingConfig, random_pose_labels: RandomPoseLabels) -> 
         weights=asdict(config.losses),
         trained=config.trained,
         optimizer=lambda cascade: torch.optim.AdamW(
-            _parameter_groups(cascade, config.weight_decay), lr=config.learning_rate
+            parameter_groups(cascade, config.weight_decay), lr=config.learning_rate
         ),
         rate=lambda step: config.learning_rate * learning_rate_factor(step, config),
         gradient_norm=config.gradient_norm,
@@ -125,22 +127,5 @@ def joint_plan(config: TrainingConfig, random_pose_labels: RandomPoseLabels) -> 
     )
 
 
-def learning_rate_factor(step: int, config: TrainingConfig) -> float:
-    """Linear warm-up, then half a cosine down to 1 %."""
-    if step < config.warmup_steps:
-        return (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
-
-
 def _half_until(config: TrainingConfig) -> int:
     return math.ceil(config.full_precision_from * config.steps) if config.precision == "bf16" else 0
-
-
-def _parameter_groups(cascade: Cascade, weight_decay: float) -> list[dict[str, object]]:
-    """Weights of convolutions and linear layers decay; biases and batch norms do not."""
-    parameters = [p for p in cascade.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]

@@ -17,7 +17,8 @@ from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.engine.batches import BatchMaker, Pool
 from face_alignment_3d.training.engine.processes import Processes
-from face_alignment_3d.training.engine.trainer import Report, Trainer, TrainingPlan
+from face_alignment_3d.training.engine.progress import Report
+from face_alignment_3d.training.engine.trainer import Trainer, TrainingPlan
 from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective
 from face_alignment_3d.training.recipes.imagenet import load_resnet152, load_resnet200

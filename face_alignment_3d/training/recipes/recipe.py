@@ -12,9 +12,9 @@ from face_alignment_3d.training.data.training_data import TrainingData, load_tra
 from face_alignment_3d.training.engine.batches import Pool
 from face_alignment_3d.training.engine.export import DATA, export_weights
 from face_alignment_3d.training.engine.processes import Processes
+from face_alignment_3d.training.engine.progress import Report
 from face_alignment_3d.training.engine.run_config_check import check_run_folder
 from face_alignment_3d.training.engine.tensorboard_logger import tensorboard_is_installed
-from face_alignment_3d.training.engine.trainer import Report
 from face_alignment_3d.training.recipes.config import RunConfig, TrainingConfig
 from face_alignment_3d.training.recipes.joint_recipe import train_joint
 from face_alignment_3d.training.recipes.paper_config import PaperConfig

@@ -75,7 +75,7 @@ class FaceSet:
     def digests(self) -> tuple[str, ...]:
         """The first 16 digits of each photo file's SHA-256: labels are for these photos and no others."""
         with ThreadPoolExecutor() as executor:
-            return tuple(executor.map(_digest, self.files))
+            return tuple(executor.map(photo_digest, self.files))
 
     def subset(self, chosen: npt.NDArray[np.intp]) -> "FaceSet":
         """The faces at these indices."""
@@ -94,7 +94,8 @@ class FaceSet:
         )
 
 
-def _digest(file: Path) -> str:
+def photo_digest(file: Path) -> str:
+    """The first 16 digits of a file's SHA-256, by which labels know their photos."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
