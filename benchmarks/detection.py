@@ -23,9 +23,7 @@ from detection_photos import (
     by_yaw,
     cut,
     portraits,
-    scenes,
     sized,
-    to_wider,
     turned,
     without_people,
 )
@@ -33,11 +31,10 @@ from provenance import provenance
 
 from face_alignment_3d import Face3D, FaceAligner3D
 from face_alignment_3d.crop import box_around
-from face_alignment_3d.detection.centerface import CENTERFACE_BOXES
 from face_alignment_3d.detection.factory import DetectorName
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
-from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.draw import draw_landmarks
+from face_alignment_3d.training.detection.held_out import average_precision, held_out_scenes
 
 RESULTS: Final = Path(__file__).resolve().parent / "results"
 ROLLS: Final = range(0, 360, 30)
@@ -45,7 +42,6 @@ SIZES: Final = (32, 48, 64, 100, 200, 400)
 CUTS: Final = (0.15, 0.3)
 WIDTHS: Final = (320, 640, 1280, 1920)
 _RIGHT: Final = 0.08
-_SAME: Final = 0.5
 
 Missed = Callable[[str, Pixels, list[Face3D]], None]
 
@@ -73,15 +69,6 @@ def is_found(faces: list[Face3D], portrait: Portrait) -> bool:
     return min(errors, default=np.inf) < _RIGHT
 
 
-def average_precision(certainty: np.ndarray, is_hit: np.ndarray, total: int) -> float:
-    """The area under precision, made to fall, over recall, of detections (D,) and ``total`` faces."""
-    order = np.argsort(-certainty, kind="stable")
-    hits = np.cumsum(is_hit[order])
-    precision = hits / np.arange(1, len(hits) + 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float((envelope * is_hit[order]).sum() / max(1, total))
-
-
 def _recall(aligner: FaceAligner3D, label: str, photos: list[Portrait], missed: Missed) -> float:
     hits = 0
     for index, portrait in enumerate(photos):
@@ -97,25 +84,18 @@ def _scenes(aligner: FaceAligner3D, data: Path, count: int, missed: Missed) -> d
     certainty: list[float] = []
     hit: list[bool] = []
     total = false = photos = 0
-    for index, scene in enumerate(scenes(data, count)):
+    for index, scene in enumerate(held_out_scenes(data, count)):
         photos += 1
         faces = sorted(aligner.detect(scene.image), key=lambda face: -face.certainty)
         boxes = np.array([box_around(face.landmarks) for face in faces]).reshape(-1, 4)
-        overlaps = intersection_over_union(to_wider(boxes, CENTERFACE_BOXES), scene.boxes)
+        outcomes = scene.outcomes(boxes)
         total += int(scene.counts.sum())
-        taken: set[int] = set()
-        for face, row in zip(faces, overlaps, strict=True):
-            best = int(row.argmax()) if len(row) else -1
-            if best >= 0 and row[best] >= _SAME and best not in taken:
-                taken.add(best)
-                if scene.counts[best]:
-                    certainty.append(face.certainty)
-                    hit.append(True)
-            else:
-                false += 1
+        false += int((outcomes == 0).sum())
+        for face, outcome in zip(faces, outcomes.tolist(), strict=True):
+            if outcome >= 0:
                 certainty.append(face.certainty)
-                hit.append(False)
-        if len(taken) < scene.counts.sum():
+                hit.append(outcome == 1)
+        if (outcomes != 0).sum() < scene.counts.sum():
             missed(f"scene-{index}", scene.image, faces)
     return {
         "scenes: average precision": round(

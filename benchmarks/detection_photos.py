@@ -12,14 +12,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from face_alignment_3d.crop import Crop, box_around, rescale
-from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.data.datasets.photos68 import open_photos68
 from face_alignment_3d.training.detection.labelling import PEOPLE
 
 _EVERY: Final = 12
-_WIDER_EVERY: Final = 10
 
 Pixels = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.floating]
@@ -105,36 +103,6 @@ def without_people(data: Path, count: int) -> Iterator[tuple[str, Pixels]]:
     files = [file for file in sorted((data / "everyday").glob("*.jpg")) if file.name not in people]
     for file in files[:: max(1, len(files) // count)][:count]:
         yield file.name, _read(file)
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A photo with all its faces."""
-
-    image: Pixels
-    boxes: npt.NDArray[np.float64]
-    """(F, 4): as WIDER FACE draws them, from the forehead to the chin."""
-    counts: npt.NDArray[np.bool_]
-    """(F,): at least 24 pixels high, without heavy blur or occlusion. Others are no hits and no misses."""
-
-
-def scenes(data: Path, count: int) -> Iterator[Scene]:
-    """At most ``count`` of the held-out tenth of the WIDER photos."""
-    labels = np.load(data / "wider_train.npz")
-    held_out = range(0, len(labels["names"]), _WIDER_EVERY)
-    for index in held_out[:: max(1, len(held_out) // count)][:count]:
-        of_photo = labels["photo"] == index
-        boxes, flags = labels["boxes"][of_photo].astype(np.float64), labels["flags"][of_photo]
-        counts = (
-            (boxes[:, 3] - boxes[:, 1] >= 24) & (flags[:, 0] < 2) & (flags[:, 4] < 2) & (flags[:, 3] == 0)
-        )
-        file = next((data / "wider_train").glob(f"{labels['names'][index]}.*"))
-        yield Scene(_read(file), boxes, counts)
-
-
-def to_wider(boxes: npt.NDArray[np.floating], calibration: BoxCalibration) -> npt.NDArray[np.float64]:
-    """Reference boxes (F, 4) as WIDER FACE draws them, by the inverse of what CenterFace's boxes need."""
-    return calibration.inverse().apply(boxes)
 
 
 def _read(file: Path) -> Pixels:

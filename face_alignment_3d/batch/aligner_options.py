@@ -19,7 +19,6 @@ from face_alignment_3d.weights.store import resolve_weights
 if TYPE_CHECKING:
     from face_alignment_3d.backends.factory import BackendName
     from face_alignment_3d.detection.factory import DetectorName
-    from face_alignment_3d.detection.protocol import FaceDetector
 
 
 class BatchAligner(Protocol):
@@ -103,6 +102,7 @@ class AlignerOptions:
         import cv2
 
         from face_alignment_3d.aligner import FaceAligner3D
+        from face_alignment_3d.detection.factory import with_min_face_size
 
         cv2.setNumThreads(threads)
         backend = choose(self.weights, self.backend)
@@ -114,13 +114,9 @@ class AlignerOptions:
             if device in ("auto", "cuda") and torch.cuda.is_available():
                 device = f"cuda:{index % torch.cuda.device_count()}"
         threads_of_session = threads if backend == "onnx" else None
-        detector: FaceDetector | DetectorName = self.detector
-        if self.min_face is not None and self.detector == "mtcnn":
-            from face_alignment_3d.detection.mtcnn import MTCNNDetector
-
-            detector = MTCNNDetector(
-                backend=backend, device=device, threads=threads_of_session, min_face_size=self.min_face
-            )
+        detector = with_min_face_size(
+            self.detector, self.min_face, backend=backend, device=device, threads=threads_of_session
+        )
         return FaceAligner3D(
             self.weights,
             backend=backend,

@@ -7,8 +7,7 @@ from face_alignment_3d.cli.values import pixels
 
 # Torch and all that needs it is imported only when there is work: --help is to be quick.
 if TYPE_CHECKING:
-    from face_alignment_3d import FaceAligner3D, FaceDetector
-    from face_alignment_3d.detection.factory import DetectorName
+    from face_alignment_3d import FaceAligner3D
 
 
 def add_aligner_options(parser: argparse.ArgumentParser) -> None:
@@ -58,20 +57,18 @@ def make_aligner(
     :class:`face_alignment_3d.FaceAligner3D`.
     """
     from face_alignment_3d import FaceAligner3D
+    from face_alignment_3d.backends.factory import choose
+    from face_alignment_3d.detection.factory import with_min_face_size
     from face_alignment_3d.detection.judging import MIN_CONFIDENCE
 
     offline = True if args.offline else None
-    detector: FaceDetector | DetectorName = args.detector
-    if args.min_face is not None and args.detector == "mtcnn":
-        from face_alignment_3d.backends.factory import choose
-        from face_alignment_3d.detection.mtcnn import MTCNNDetector
-
-        detector = MTCNNDetector(
-            backend=choose(args.weights, args.backend),
-            device=args.device,
-            min_face_size=args.min_face,
-            threads=threads,
-        )
+    detector = with_min_face_size(
+        args.detector,
+        args.min_face,
+        backend=choose(args.weights, args.backend),
+        device=args.device,
+        threads=threads,
+    )
     aligner = FaceAligner3D(
         args.weights,
         backend=args.backend,

@@ -1,12 +1,16 @@
 """Opens a detector by its name, in the runtime of the landmarks' backend."""
 
 from functools import partial
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.detection.protocol import FaceDetector
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.optional import is_installed
+
+if TYPE_CHECKING:
+    from face_alignment_3d.detection.mtcnn import MTCNNDetector
+    from face_alignment_3d.detection.scout.detector import ScoutDetector
 
 #: The detectors that an aligner makes by itself.
 DetectorName: TypeAlias = Literal["mtcnn", "scout", "centerface"]
@@ -42,16 +46,34 @@ def _make_detector(name: DetectorName, backend: Backend, threads: int | None) ->
         # The device may be one that ONNX Runtime does not have.
         device = backend.device if backend.name == "onnx" else "auto" if "cuda" in backend.device else "cpu"
         return CenterFaceDetector(device=device, threads=threads)
+    detector = _any_angle_detector(name)
+    if backend.name == "onnx" or not is_installed("torch"):
+        device = backend.device if backend.name == "onnx" else "cpu"
+        return detector(backend="onnx", device=device, threads=threads)
+    return detector(device=backend.device if backend.name == "torch" else "cpu")
+
+
+def _any_angle_detector(name: DetectorName) -> "type[MTCNNDetector | ScoutDetector]":
     if name == "scout":
         from face_alignment_3d.detection.scout.detector import ScoutDetector
 
-        if backend.name == "onnx" or not is_installed("torch"):
-            device = backend.device if backend.name == "onnx" else "cpu"
-            return ScoutDetector(backend="onnx", device=device, threads=threads)
-        return ScoutDetector(device=backend.device)
+        return ScoutDetector
     from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
-    if backend.name == "onnx" or not is_installed("torch"):
-        device = backend.device if backend.name == "onnx" else "cpu"
-        return MTCNNDetector(backend="onnx", device=device, threads=threads)
-    return MTCNNDetector(device=backend.device if backend.name == "torch" else "cpu")
+    return MTCNNDetector
+
+
+def with_min_face_size(
+    name: DetectorName,
+    min_face_size: float | None,
+    *,
+    backend: Literal["torch", "onnx"],
+    device: str,
+    threads: int | None,
+) -> FaceDetector | DetectorName:
+    """The ``detector`` of an aligner that is to find faces down to that size, where "mtcnn" is asked for."""
+    if min_face_size is None or name != "mtcnn":
+        return name
+    from face_alignment_3d.detection.mtcnn import MTCNNDetector
+
+    return MTCNNDetector(backend=backend, device=device, min_face_size=min_face_size, threads=threads)

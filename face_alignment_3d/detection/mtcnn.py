@@ -17,6 +17,7 @@ from face_alignment_3d.detection.mtcnn_stages import Found, Networks, search, se
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.proposals import FIELD
 from face_alignment_3d.detection.protocol import Detection, LazyDetector, check_image
+from face_alignment_3d.detection.search_scale import search_scale
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.optional import optional_import
@@ -36,9 +37,6 @@ _SMALLEST: Final = 20.0
 _LEAST_TO_ALIGN: Final = 32.0
 #: Smaller faces would have to be enlarged more than twice to be found, and have nothing to align in them.
 _LEAST_MIN_FACE_SIZE: Final = 10
-#: A photo is searched as if its longer side were at most this many times the shorter one: faces in a strip
-#: are as large as the strip allows, not the smaller the longer it is.
-_LONGEST: Final = 2.0
 
 
 class MTCNNDetector(LazyDetector):
@@ -167,8 +165,7 @@ class MTCNNDetector(LazyDetector):
     def _reduced(self, image_rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], float]:
         """The photo at the size to search it at, and the smallest face there, in its pixels."""
         height, width = image_rgb.shape[:2]
-        longer = min(max(height, width), _LONGEST * min(height, width))
-        scale = 1.0 if self.max_side is None else min(1.0, self.max_side / longer)
+        scale = search_scale(image_rgb.shape, self.max_side)
         smallest = max(_SMALLEST, _LEAST_TO_ALIGN * scale)
         if self.min_face_size is not None:
             scale = max(scale, _SMALLEST / self.min_face_size)

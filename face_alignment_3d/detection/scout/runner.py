@@ -105,5 +105,9 @@ def _torch_runner(weights: str | Path, device: str, offline: bool | None) -> Run
         import torch
 
         from face_alignment_3d.detection.scout.torch_runner import TorchRunner
+        from face_alignment_3d.detection.scout.weights_file import load_scout
+        from face_alignment_3d.torch_settings import own_loading
 
-    return TorchRunner(resolve_weights(weights, offline=offline), torch.device(device))
+    with own_loading():
+        network = load_scout(resolve_weights(weights, offline=offline))
+    return TorchRunner(network, torch.device(device))

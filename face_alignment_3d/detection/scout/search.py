@@ -14,13 +14,11 @@ from face_alignment_3d.detection.overlap import non_maximum_suppression
 from face_alignment_3d.detection.scout.decoding import decoded
 from face_alignment_3d.detection.scout.layout import MULTIPLE, cells
 from face_alignment_3d.detection.scout.runner import Runner
+from face_alignment_3d.detection.search_scale import search_scale
 
 _Pixels = npt.NDArray[np.uint8]
 _Floats = npt.NDArray[np.float64]
 
-#: A photo is searched as if its longer side were at most this many times the shorter one: faces in a strip
-#: are as large as the strip allows, not the smaller the longer it is.
-_LONGEST: Final = 2.0
 #: Height in pixels of the smallest face that the network finds well.
 SMALLEST: Final = 10.0
 #: Intersection over union from which on faces of two searches are one.
@@ -65,15 +63,15 @@ class Searches:
 
         Those that have one size when they are shrunk go to the network together.
         """
-        scales = [self.scale(image, self.coarse_side) for image in images]
-        coarse = _searched(runner, images, scales, min(self.suspicion, self.threshold))
+        scales = [search_scale(image.shape, self.coarse_side) for image in images]
+        coarse = searched(runner, images, scales, min(self.suspicion, self.threshold))
         fine_scales = [self._fine_scale(image) for image in images]
         again = [
             index
             for index, (found, scale, fine_scale) in enumerate(zip(coarse, scales, fine_scales, strict=True))
             if fine_scale > _FINER * scale and self._is_unfinished(found, scale)
         ]
-        fine = _searched(
+        fine = searched(
             runner,
             [images[index] for index in again],
             [fine_scales[index] for index in again],
@@ -84,15 +82,8 @@ class Searches:
             both[index].append(found)
         return [_united(found, self.threshold) for found in both]
 
-    def scale(self, image: _Pixels, side: int | None) -> float:
-        """The factor by which the photo is shrunk for a search; 1 at most."""
-        if side is None:
-            return 1.0
-        height, width = image.shape[:2]
-        return float(min(1.0, side / min(max(height, width), _LONGEST * min(height, width))))
-
     def _fine_scale(self, image: _Pixels) -> float:
-        scale = self.scale(image, self.fine_side)
+        scale = search_scale(image.shape, self.fine_side)
         return scale if self.min_face_size is None else max(scale, SMALLEST / self.min_face_size)
 
     def _is_unfinished(self, found: Found, scale: float) -> bool:
@@ -103,10 +94,10 @@ class Searches:
         return bool(suspected.any()) or not (found.scores >= self.sure).any()
 
 
-def _searched(
+def searched(
     runner: Runner, images: Sequence[_Pixels], scales: Sequence[float], threshold: float
 ) -> list[Found]:
-    """The faces of each photo, searched at a scale of its own."""
+    """The faces of each photo (H, W, 3) RGB, searched at a scale of its own; ``threshold`` as of decoding."""
     shrunk = [_shrunk(image, scale) for image, scale in zip(images, scales, strict=True)]
     of_size: dict[tuple[int, int], list[int]] = {}
     for index, picture in enumerate(shrunk):

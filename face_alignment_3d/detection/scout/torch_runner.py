@@ -1,12 +1,10 @@
 """The scout's network in torch."""
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from face_alignment_3d.detection.scout.weights_file import load_scout
+from face_alignment_3d.detection.scout.network import ScoutNetwork
 from face_alignment_3d.networks.folding import fold_batch_norms
 from face_alignment_3d.torch_settings import own_inference, own_loading
 
@@ -14,10 +12,9 @@ from face_alignment_3d.torch_settings import own_inference, own_loading
 class TorchRunner:
     """On one device, batch norms folded (:class:`.runner.Runner`)."""
 
-    def __init__(self, weights: Path, device: torch.device) -> None:
-        """Raises :class:`WeightsError` as :func:`.weights_file.load_scout`."""
+    def __init__(self, network: ScoutNetwork, device: torch.device) -> None:
+        """Takes over ``network``, which is in eval mode."""
         with own_loading():
-            network = load_scout(weights)
             fold_batch_norms(network)
         self._device = device
         self._network = network.to(device).to(memory_format=torch.channels_last)
