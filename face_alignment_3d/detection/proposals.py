@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.detection.octaves import Octaves, octave_for
+from face_alignment_3d.detection.resizing import Octaves, octave_for
 from face_alignment_3d.detection.overlap import non_maximum_suppression
 
 FIELD: Final = 12

@@ -14,7 +14,7 @@ from face_alignment_3d.training.data.augment import Geometric
 from face_alignment_3d.training.data.photometric import Photometric
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.engine.batches import BatchMaker, Pool
-from face_alignment_3d.training.engine.interruption import TrainingStopped
+from face_alignment_3d.training.engine.training_loop import TrainingStopped
 from face_alignment_3d.training.engine.processes import joined_processes
 from face_alignment_3d.training.engine.trainer import Trainer, TrainingPlan
 from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
@@ -78,7 +78,7 @@ def one_step(name, objective, trained, processes, out):
     trainer.until(1, maker, {}, lambda line: None)
     gradients = {
         parameter_name: parameter.grad.contiguous()
-        for parameter_name, parameter in trainer.cascade.named_parameters()
+        for parameter_name, parameter in trainer.network.named_parameters()
         if parameter.grad is not None
     }
     save_file(gradients, out / f"{name}-gradients-{processes.rank}.safetensors")
@@ -94,11 +94,11 @@ def all_steps(processes, out):
 class _KilledObjective(PaperObjective):
     """The last process gets SIGTERM in the third step, and it alone."""
 
-    def losses(self, cascade, batch, draws):
+    def losses(self, cascade, batch, random_values):
         self.__dict__["steps"] = self.__dict__.get("steps", 0) + 1
         if self.__dict__["steps"] == STOPPED_AFTER and torch.distributed.get_rank() == 1:
             os.kill(os.getpid(), signal.SIGTERM)
-        return super().losses(cascade, batch, draws)
+        return super().losses(cascade, batch, random_values)
 
 
 def main(out):

@@ -36,8 +36,8 @@ PEOPLE: Final = Path(__file__).with_name("everyday_people.txt")
 
 #: Shorter side in pixels from which on the landmark network can tell how a face of a scene leans.
 _LEAST_TO_ALIGN: Final = 16.0
-#: Mean confidence from which on its landmarks are believed.
-_BELIEVED: Final = 0.4
+#: Mean confidence from which on its landmarks are used.
+_MIN_CONFIDENCE: Final = 0.4
 #: Overlap with the hand-made box that they must have.
 _SAME: Final = 0.4
 #: Weight of a roll of zero for a face too small for landmarks.
@@ -161,7 +161,7 @@ def _placed(
         face = aligner.detect(image, boxes=box[None].astype(np.float32))[0]
         tight = box_around(face.landmarks)[None]
         overlap = intersection_over_union(tight, box[None].astype(np.float64))[0, 0]
-        if face.confidence.mean() >= _BELIEVED and overlap >= _SAME:
+        if face.confidence.mean() >= _MIN_CONFIDENCE and overlap >= _SAME:
             try:
                 return (*oriented_box(face.landmarks), 1.0)
             except LandmarksError:

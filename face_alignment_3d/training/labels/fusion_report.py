@@ -11,6 +11,7 @@ from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import FROM_68, INNER
 from face_alignment_3d.training.data.datasets.face_sets import FaceSet
 from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
+from face_alignment_3d.training.labels.face_fit import center_and_radius
 from face_alignment_3d.training.labels.fused_labels import FusedLabels
 from face_alignment_3d.training.labels.label_composer import Fusion
 
@@ -31,7 +32,7 @@ def fusion_report(labels: FusedLabels, sets: Sequence[FaceSet]) -> dict[str, Any
 def _report(fusion: Fusion, faces: FaceSet) -> dict[str, Any]:
     predicted = faces.predicted[:, FROM_68]
     centered = predicted - predicted.mean(axis=1, keepdims=True)
-    radius = np.sqrt(np.square(centered).sum(axis=-1).mean(axis=1))
+    _, radius = center_and_radius(predicted)
     apart = np.linalg.norm(fusion.points[..., :2] - predicted[..., :2], axis=-1) / radius[:, None]
     deeper = np.abs(fusion.points[..., 2] - centered[..., 2]).mean(axis=1) / radius
     used = fusion.weight_z.max(axis=1) > 0

@@ -22,9 +22,9 @@ from face_alignment_3d.training.labels.face_model import Floats
 from face_alignment_3d.training.labels.lifting import rotation
 from face_alignment_3d.training.novel_views.head_fit import HeadFit, fit_heads
 from face_alignment_3d.training.novel_views.head_model import HeadModel
-from face_alignment_3d.training.novel_views.poses import PoseRange, draw_pose
+from face_alignment_3d.training.novel_views.poses import PoseRange, sample_pose
 from face_alignment_3d.training.novel_views.turning import Pixels, make_scene, turn, turn_points
-from face_alignment_3d.training.novel_views.visibility import visible_landmarks
+from face_alignment_3d.training.novel_views.depth_map import visible_landmarks
 
 _JPEG_QUALITY = 93
 #: The weights of visibility where the mesh hides a landmark, and where it does not: hair and hands may.
@@ -66,7 +66,7 @@ def make_views(
 
     def work(index: int) -> list[_View]:
         views = _views_of(sources[index], fit, index, angles[index].tolist(), poses, seed)
-        _draw_missing(sources[index], fit, index, views, out)
+        _render_missing(sources[index], fit, index, views, out)
         progress(1)
         return views
 
@@ -116,7 +116,7 @@ def _views_of(
     seen_in_source = visible_landmarks(fit.model, skin, center, np.eye(3))
     views = []
     for number, wanted in enumerate(poses):
-        pose = draw_pose(angles, wanted, generator)
+        pose = sample_pose(angles, wanted, generator)
         if pose is None:
             continue
         target = rotation(torch.tensor([pose], dtype=torch.float64).deg2rad())[0].numpy()
@@ -137,7 +137,7 @@ def _views_of(
     return views
 
 
-def _draw_missing(source: Source, fit: HeadFit, index: int, views: Sequence[_View], out: Path) -> None:
+def _render_missing(source: Source, fit: HeadFit, index: int, views: Sequence[_View], out: Path) -> None:
     missing = [view for view in views if not (out / f"{view.name}.jpg").exists()]
     if not missing:
         return

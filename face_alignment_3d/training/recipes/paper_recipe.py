@@ -73,7 +73,7 @@ def train_paper(
             # Before the regression has learned there are no points to validate.
             trainer.until(steps, maker, validation if index else {}, report)
         cascade = trainer.average.network
-    return cascade, validate(cascade, validation, bf16=False) if processes.is_main else {}
+    return cascade, validate(cascade, validation) if processes.is_main else {}
 
 
 def starting_cascade(config: PaperConfig, *, resnet152: Path | None, resnet200: Path | None) -> Cascade:
@@ -131,9 +131,9 @@ def stage_rate(stage: Stage, step: int, steps: int) -> float:
     return stage.first_rate * math.pow(stage.last_rate / stage.first_rate, progress)
 
 
-def _optimizer(stage: Stage) -> Callable[[Cascade], torch.optim.Optimizer]:
-    def make(cascade: Cascade) -> torch.optim.Optimizer:
-        learning = [parameter for parameter in cascade.parameters() if parameter.requires_grad]
+def _optimizer(stage: Stage) -> Callable[[nn.Module], torch.optim.Optimizer]:
+    def make(network: nn.Module) -> torch.optim.Optimizer:
+        learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
         if stage.optimizer == "sgd":
             return torch.optim.SGD(learning, lr=stage.first_rate, momentum=_MOMENTUM)
         return torch.optim.Adam(learning, lr=stage.first_rate)

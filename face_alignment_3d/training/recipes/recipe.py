@@ -48,10 +48,10 @@ def run_joint_recipe(
         if not start.is_file():
             raise DataError(f"expected a weight file to start from (--start); there is none at {start}")
         config = dataclasses.replace(config, starts_from=sha256_of(start))
-    before, taught_by = None, None
+    before, teacher_cascade = None, None
     if teacher is not None:
-        taught_by = load_cascade(teacher)
-        if taught_by.visibility is None:
+        teacher_cascade = load_cascade(teacher)
+        if teacher_cascade.visibility is None:
             raise DataError(f"expected a teacher that tells visibility; {teacher} does not")
         config = dataclasses.replace(config, teacher=sha256_of(teacher))
     _begin(out, config, processes, report)
@@ -60,7 +60,7 @@ def run_joint_recipe(
         before = _cascade_to_start_from(start, config)
     samples = load_training_data(data, derived_data, config)
     cascade, errors = train_joint(
-        config, samples, out, start=before, teacher=taught_by, processes=processes, report=report
+        config, samples, out, start=before, teacher=teacher_cascade, processes=processes, report=report
     )
     if not processes.is_main:
         return None

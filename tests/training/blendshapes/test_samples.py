@@ -17,7 +17,7 @@ from face_alignment_3d.training.blendshapes.expression_model import (
     arkit_name,
     load_expression_model,
 )
-from face_alignment_3d.training.blendshapes.landmark_noise import realistic_noise, white_noise
+from face_alignment_3d.training.blendshapes.samples import realistic_noise, white_noise
 from face_alignment_3d.training.blendshapes.mixes import sample_mixes
 from face_alignment_3d.training.blendshapes.samples import training_faces, unseen_faces
 

@@ -95,8 +95,8 @@ def test_samples_in_memory_by_set():
         other = digests_by_set([*samples[:2], changed])
         assert other["helen"] != first["helen"]
         assert other["lfpw"] == first["lfpw"]
-    believed = dataclasses.replace(samples[2], visible=np.ones(66, np.float32))
-    assert digests_by_set([*samples[:2], believed])["helen"] != first["helen"]
+    visible = dataclasses.replace(samples[2], visible=np.ones(66, np.float32))
+    assert digests_by_set([*samples[:2], visible])["helen"] != first["helen"]
 
 
 def test_a_run_does_not_go_on_with_other_data(tmp_path):

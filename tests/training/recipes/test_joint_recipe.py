@@ -249,7 +249,7 @@ def test_half_precision_trains_too(data, tmp_path):
 
 def test_validation_reports_every_set_that_is_not_empty(data):
     cascade = small_cascade().eval()
-    errors = validate(cascade, {**data.validation, "none": []}, bf16=False)
+    errors = validate(cascade, {**data.validation, "none": []})
     assert list(errors) == [f"{s}/{e}" for s in ("hand", "aflw") for e in ("inner", "failures", "box", "z")]
     assert all(value > 0 for value in errors.values())
 
@@ -258,9 +258,9 @@ def test_validation_of_the_truth_is_zero(data, monkeypatch):
     samples = data.validation["hand"]
     monkeypatch.setattr(
         "face_alignment_3d.training.engine.validation.predict",
-        lambda cascade, images, crops, bf16: np.stack([sample.points for sample in samples]),
+        lambda cascade, images, crops: np.stack([sample.points for sample in samples]),
     )
-    errors = validate(small_cascade(), {"hand": samples}, bf16=False)
+    errors = validate(small_cascade(), {"hand": samples})
     assert errors == {"hand/inner": 0, "hand/failures": 0, "hand/box": 0, "hand/z": 0}
 
 

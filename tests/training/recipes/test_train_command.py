@@ -176,9 +176,9 @@ def test_a_teacher_is_distilled(tmp_path, capsys, monkeypatch):
 def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, monkeypatch, number, code):
     original = PaperObjective.losses
 
-    def stopped(self, cascade, batch, draws):
+    def stopped(self, cascade, batch, random_values):
         os.kill(os.getpid(), number)
-        return original(self, cascade, batch, draws)
+        return original(self, cascade, batch, random_values)
 
     monkeypatch.setattr(PaperObjective, "losses", stopped)
     assert _train(tmp_path, "--dataset", f"3dfaw={threedfaw}", "--steps", "2") == code

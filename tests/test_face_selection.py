@@ -12,7 +12,7 @@ from face_alignment_3d.boxes import FaceBox
 from face_alignment_3d.crop import Crop
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.face_views import FaceView
-from face_alignment_3d.judged_faces import judged_faces
+from face_alignment_3d.face_selection import selected_faces
 
 BATCH = 4
 
@@ -44,7 +44,7 @@ def view(x: float, score: float | None, side: float = 50) -> FaceView:
 
 
 def found(images: list[list[FaceView]], network: Network, min_confidence: float = 0.25) -> list[list[float]]:
-    faces = judged_faces(images, network, batch_size=BATCH, min_confidence=min_confidence)
+    faces = selected_faces(images, network, batch_size=BATCH, min_confidence=min_confidence)
     return [[float(face.box[0]) for face in of_image] for of_image in faces]
 
 
