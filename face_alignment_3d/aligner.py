@@ -13,10 +13,11 @@ from face_alignment_3d.backends.factory import BackendName, DeviceLike, open_bac
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator, as_estimator
 from face_alignment_3d.boxes import BoxesLike
-from face_alignment_3d.detection.factory import DetectorName, open_detector
 from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
+from face_alignment_3d.detection.factory import DetectorName, open_detector
 from face_alignment_3d.detection.protocol import FaceDetector, LazyDetector, photos_at_a_time
 from face_alignment_3d.face import Face3D
+from face_alignment_3d.face_selection import selected_faces
 from face_alignment_3d.face_views import FaceView, FaceViewCrops, faces_of
 from face_alignment_3d.image_batches import (
     ImageBatch,
@@ -26,7 +27,6 @@ from face_alignment_3d.image_batches import (
     require_at_least_1,
 )
 from face_alignment_3d.images import ColorOrder, ImageLike
-from face_alignment_3d.face_selection import selected_faces
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.markup68 import Markup, in_markup, require_markup

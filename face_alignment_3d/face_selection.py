@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.crop import box_around
-from face_alignment_3d.detection.candidate_selection import select_faces, first_candidates, further_candidates
+from face_alignment_3d.detection.candidate_selection import first_candidates, further_candidates, select_faces
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.face_views import FaceView
 from face_alignment_3d.image_batches import dealt
@@ -22,8 +22,8 @@ def selected_faces(
 
     ``align`` runs the network. It first gets the likeliest candidates, of several images until there are
     ``batch_size`` of them, then those of the others that may still be faces;
-    :mod:`face_alignment_3d.detection.candidate_selection` has the rules, the order of the faces and ``min_confidence``. A
-    caller's boxes are all returned.
+    :mod:`face_alignment_3d.detection.candidate_selection` has the rules, the order of the faces and
+    ``min_confidence``. A caller's boxes are all returned.
     """
     for group in _groups(images, batch_size):
         likeliest = [views if first is None else [views[i] for i in first] for views, first in group]

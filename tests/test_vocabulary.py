@@ -1,4 +1,4 @@
-"""Identifiers and options use the field's terms, in one spelling: words that were given up do not come back."""
+"""Identifiers and options use the field's terms, in one spelling; words that were given up stay away."""
 
 import ast
 import io
@@ -93,7 +93,9 @@ def test_names_are_the_fields_terms(folder: str) -> None:
         if (term := _given_up(name)) is not None
     ]
     found += [
-        f"{file.relative_to(ROOT)}: say {term}" for file in files if (term := _given_up(file.stem)) is not None
+        f"{file.relative_to(ROOT)}: say {term}"
+        for file in files
+        if (term := _given_up(file.stem)) is not None
     ]
     assert not found, "\n".join(found)
 

@@ -1,4 +1,4 @@
-"""The network that estimates blendshapes from canonical points, in NumPy, for anybody or calibrated to a person."""
+"""The network that estimates blendshapes from canonical points, in NumPy, and its calibration to a person."""
 
 from dataclasses import dataclass
 

@@ -70,8 +70,8 @@ def make_aligner(
     """
     from face_alignment_3d import FaceAligner3D
     from face_alignment_3d.backends.factory import choose
-    from face_alignment_3d.detection.factory import with_min_face_size
     from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
+    from face_alignment_3d.detection.factory import with_min_face_size
 
     offline = True if args.offline else None
     detector = with_min_face_size(

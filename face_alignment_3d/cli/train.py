@@ -191,7 +191,9 @@ def _train_scout(
 
 def _require_one(processes: "Processes", preset: str) -> None:
     if processes.count > 1:
-        raise DeviceError(f"{preset} is trained by one process, got {processes.count}; start it without torchrun")
+        raise DeviceError(
+            f"{preset} is trained by one process, got {processes.count}; start it without torchrun"
+        )
 
 
 def _train_joint(

@@ -1,4 +1,4 @@
-"""The options of ``face-alignment-3d train``: checks that they can be combined, and the command that they make."""
+"""The options of ``face-alignment-3d train``: those that can be combined, and the command that they make."""
 
 import argparse
 import shlex

@@ -2,8 +2,8 @@
 
 A detector is poor at telling the angle of a head, or a face from fur. The network is good at both: its two
 stages agree on the landmarks of a face that is upright in its crop, and on hardly anything else. So the
-detector returns many candidates, at several angles where it is in doubt. The network first aligns the best candidate of
-each place, and then the others of those places where the best one was not certainly a face.
+detector returns many candidates, at several angles where it is in doubt. The network first aligns the best
+candidate of each place, and then the others of those places where the best one was not certainly a face.
 """
 
 import math
@@ -12,13 +12,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.detection.overlap import few_of_a_place, intersection_over_smaller, intersection_over_union
+from face_alignment_3d.detection.overlap import (
+    few_of_a_place,
+    intersection_over_smaller,
+    intersection_over_union,
+)
 
 #: Certainty below which a candidate is no face, unless the caller says otherwise. Chosen on
 #: training faces and on everyday photos without people; docs/detection.md has the numbers.
 MIN_CONFIDENCE: Final = 0.3
-#: Mean confidence from which on no other candidate of the same place is aligned: no face at a wrong angle reaches
-#: it.
+#: Mean confidence from which on no other candidate of the same place is aligned: no face at a wrong angle
+#: reaches it.
 SURE: Final = 0.4
 
 #: Intersection over union of candidates of one place.

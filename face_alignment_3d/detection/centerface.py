@@ -91,7 +91,9 @@ class CenterFaceDetector(LazyDetector):
         scale = 1.0 if self.max_side is None else min(1.0, self.max_side / max(image_rgb.shape[:2]))
         searched = resized(image_rgb, scale)
         rows, columns = searched.shape[:2]
-        canvas = np.zeros((-(-rows // _MULTIPLE) * _MULTIPLE, -(-columns // _MULTIPLE) * _MULTIPLE, 3), np.float32)
+        canvas = np.zeros(
+            (-(-rows // _MULTIPLE) * _MULTIPLE, -(-columns // _MULTIPLE) * _MULTIPLE, 3), np.float32
+        )
         canvas[:rows, :columns] = searched
         session = self._session()
         heat, log_sides, offsets, *_ = session.run(

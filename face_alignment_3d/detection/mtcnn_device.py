@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from face_alignment_3d.backends.device_crops import sample_windows
-from face_alignment_3d.detection.mtcnn_stages import REFINEMENT_SIZE, SAMPLING, StageOutput, StageInput
+from face_alignment_3d.detection.mtcnn_stages import REFINEMENT_SIZE, SAMPLING, StageInput, StageOutput
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 
 #: Pixels of crops, as sampled, that are in the works together: they need about 100 bytes each.
@@ -32,7 +32,9 @@ def run_on_device(
     return [outputs[index] for index in range(len(inputs))]
 
 
-def _outputs(network: nn.Module, inputs: Sequence[StageInput], size: int, device: torch.device) -> Iterator[StageOutput]:
+def _outputs(
+    network: nn.Module, inputs: Sequence[StageInput], size: int, device: torch.device
+) -> Iterator[StageOutput]:
     crops = _cut_out(inputs, size, device)
     rows, turns, counts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []
     first = 0

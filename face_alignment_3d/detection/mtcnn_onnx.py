@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.session import open_session
-from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES, StageOutput, StageInput, run_on_cpu
+from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES, StageInput, StageOutput, run_on_cpu
 from face_alignment_3d.onnx_graphs.cache import Graph, graph_folder, made_once
 from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION, check_metadata
 

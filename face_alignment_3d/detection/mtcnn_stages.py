@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.crop import Crop
-from face_alignment_3d.detection.resizing import Octaves, octave_for
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes, joined
 from face_alignment_3d.detection.overlap import few_of_a_place, non_maximum_suppression
 from face_alignment_3d.detection.proposals import propose
+from face_alignment_3d.detection.resizing import Octaves, octave_for
 
 #: Stage -> name of its network's file in a folder of graphs.
 GRAPH_FILE_NAMES: Final[Mapping[str, str]] = {
@@ -92,7 +92,9 @@ class Networks(Protocol):
         ...
 
 
-def search_together(networks: Networks, searches: "Sequence[Generator[StageInput, StageOutput, Found]]") -> list[Found]:
+def search_together(
+    networks: Networks, searches: "Sequence[Generator[StageInput, StageOutput, Found]]"
+) -> list[Found]:
     """The results of searches of several photos, whose stages are run together."""
     results: dict[int, Found] = {}
     waiting: dict[int, StageInput] = {}

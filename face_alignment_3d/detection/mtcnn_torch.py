@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from face_alignment_3d.detection.mtcnn_device import run_on_device
-from face_alignment_3d.detection.mtcnn_stages import StageOutput, StageInput, run_on_cpu
+from face_alignment_3d.detection.mtcnn_stages import StageInput, StageOutput, run_on_cpu
 from face_alignment_3d.optional import optional_import
 from face_alignment_3d.torch_settings import own_inference, own_loading
 

@@ -7,9 +7,9 @@ from face_alignment_3d.detection.candidate_selection import (
     MIN_CONFIDENCE,
     SURE,
     certainty_of,
-    select_faces,
     first_candidates,
     further_candidates,
+    select_faces,
 )
 
 #: Two at one place, one beside them, one elsewhere.

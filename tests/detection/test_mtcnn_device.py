@@ -12,9 +12,9 @@ from face_alignment_3d.detection.mtcnn import MTCNNDetector
 from face_alignment_3d.detection.mtcnn_device import run_on_device
 from face_alignment_3d.detection.mtcnn_stages import OUTPUT_SIZE, REFINEMENT_SIZE, StageInput, run_on_cpu
 from face_alignment_3d.detection.mtcnn_torch import TorchNetworks
-from face_alignment_3d.detection.resizing import Octaves
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.protocol import BatchFaceDetector, Detection
+from face_alignment_3d.detection.resizing import Octaves
 from face_alignment_3d.lazy import Lazy
 
 CPU = torch.device("cpu")
@@ -49,8 +49,12 @@ def test_looks_together_are_looks_one_by_one(photos: list[np.ndarray], networks:
             Octaves(photos[0]), _squares(60, 0), REFINEMENT_SIZE, ((everything, 0), (np.arange(9, 2, -2), 3))
         ),
         StageInput(Octaves(photos[2]), _squares(30, 1), OUTPUT_SIZE, ((everything, 0),)),
-        StageInput(Octaves(photos[1]), _squares(0, 2), REFINEMENT_SIZE, tuple((everything, i) for i in range(4))),
-        StageInput(Octaves(photos[3]), _squares(25, 3), REFINEMENT_SIZE, tuple((everything, i) for i in range(4))),
+        StageInput(
+            Octaves(photos[1]), _squares(0, 2), REFINEMENT_SIZE, tuple((everything, i) for i in range(4))
+        ),
+        StageInput(
+            Octaves(photos[3]), _squares(25, 3), REFINEMENT_SIZE, tuple((everything, i) for i in range(4))
+        ),
     ]
     with torch.inference_mode():
         together = run_on_device(networks._refinement, networks._output, inputs, CPU)

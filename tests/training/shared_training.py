@@ -14,9 +14,9 @@ from face_alignment_3d.training.data.augment import Geometric
 from face_alignment_3d.training.data.photometric import Photometric
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.engine.batches import BatchMaker, Pool
-from face_alignment_3d.training.engine.training_loop import TrainingStopped
 from face_alignment_3d.training.engine.processes import joined_processes
 from face_alignment_3d.training.engine.trainer import Trainer, TrainingPlan
+from face_alignment_3d.training.engine.training_loop import TrainingStopped
 from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective

@@ -1,4 +1,4 @@
-"""``face-alignment-3d train-data``: makes labels and photos to train on. A new command is a module here, in ``_COMMANDS``."""
+"""``face-alignment-3d train-data``: labels and photos to train on; each command is a module here."""
 
 import argparse
 from typing import TYPE_CHECKING

@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from face_alignment_3d.devices import choose_device
-    from face_alignment_3d.training.labels.teacher_predictions import open_teacher_photos
     from face_alignment_3d.training.labels.teacher_predictions import (
         FILE_NAME,
+        open_teacher_photos,
         predict_teacher,
         save_teacher_predictions,
     )

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes, joined
 from face_alignment_3d.detection.overlap import non_maximum_suppression
+from face_alignment_3d.detection.resizing import resized, search_scale
 from face_alignment_3d.detection.scout.layout import MULTIPLE, UNIT_STRIDES, cells
 from face_alignment_3d.detection.scout.runner import Runner
-from face_alignment_3d.detection.resizing import resized, search_scale
 
 _Pixels = npt.NDArray[np.uint8]
 _Floats = npt.NDArray[np.float64]
@@ -98,7 +98,7 @@ class Searches:
 def searched(
     runner: Runner, images: Sequence[_Pixels], scales: Sequence[float], threshold: float
 ) -> list[Found]:
-    """The faces of each photo (H, W, 3) RGB, searched at a scale of its own; ``threshold`` as of :func:`decoded`."""
+    """The faces of each photo (H, W, 3), searched at its own scale; ``threshold`` as of :func:`decoded`."""
     shrunk = [
         resized(image, scale, enlarging=cv2.INTER_AREA) for image, scale in zip(images, scales, strict=True)
     ]

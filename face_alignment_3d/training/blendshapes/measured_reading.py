@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.blendshapes.reading import Reading, eye_openness, eye_and_brow_coordinates
+from face_alignment_3d.blendshapes.reading import Reading, eye_and_brow_coordinates, eye_openness
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.pose.head_pose import canonical_points, estimate_pose

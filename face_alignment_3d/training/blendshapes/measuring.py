@@ -7,16 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.arkit import BLENDSHAPES, VISIBLE
-from face_alignment_3d.blendshapes.regressor import predict_calibrated
 from face_alignment_3d.blendshapes.reading import Reading, eye_openness
-from face_alignment_3d.blendshapes.regressor import Regressor
+from face_alignment_3d.blendshapes.regressor import Regressor, predict_calibrated
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.pose.head_pose import canonical_points
 from face_alignment_3d.pose.measures import measure_face
 from face_alignment_3d.training.blendshapes.measured_reading import SHUT_EYE
 from face_alignment_3d.training.blendshapes.photos import PhotoLandmarks
-from face_alignment_3d.training.evaluation.metrics import area_under_roc, rank_correlation
 from face_alignment_3d.training.blendshapes.samples import Faces
+from face_alignment_3d.training.evaluation.metrics import area_under_roc, rank_correlation
 
 Floats = npt.NDArray[np.float64]
 
@@ -114,4 +113,3 @@ def _correlation(first: Floats, second: Floats) -> float:
     if first.std() == 0 or second.std() == 0:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])
-

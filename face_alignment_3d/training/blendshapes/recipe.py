@@ -115,7 +115,14 @@ def train(
 def table(worths: tuple[Worth, ...]) -> str:
     """A Markdown table with a line for each blendshape that the model has."""
     rows = (
-        (worth.name, ("yes" if worth.visible else "NaN", f"{worth.correlation:.2f}", f"{worth.mean_absolute_error:.3f}"))
+        (
+            worth.name,
+            (
+                "yes" if worth.visible else "NaN",
+                f"{worth.correlation:.2f}",
+                f"{worth.mean_absolute_error:.3f}",
+            ),
+        )
         for worth in worths
         if worth.name != "tongueOut"
     )

@@ -22,16 +22,16 @@ from face_alignment_3d.training.data.datasets.novel_views import (
 )
 from face_alignment_3d.training.data.datasets.photos68 import shrink_to_face
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.labels.teacher_predictions import views_key
 from face_alignment_3d.training.engine.batches import Pool
+from face_alignment_3d.training.labels.distillation import distilled_labels, distilled_views
 from face_alignment_3d.training.labels.fused_labels import load_fused_labels
 from face_alignment_3d.training.labels.label_composer import Fusion
 from face_alignment_3d.training.labels.teacher_predictions import (
     Teacher,
     load_teacher_predictions,
     photos_digest,
+    views_key,
 )
-from face_alignment_3d.training.labels.distillation import distilled_labels, distilled_views
 from face_alignment_3d.training.recipes.config import RunConfig
 
 #: One in so many AFLW faces is kept for validation.

@@ -18,7 +18,7 @@ from face_alignment_3d.training.engine.run_config_check import check_run_data, d
 from face_alignment_3d.training.engine.synchronized_norm import synchronize_batch_norms
 from face_alignment_3d.training.engine.training_loop import LoopPlan, TrainingLoop
 from face_alignment_3d.training.engine.validation import validate
-from face_alignment_3d.training.objectives.objective import RandomValues, Objective
+from face_alignment_3d.training.objectives.objective import Objective, RandomValues
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,7 +58,8 @@ class Trainer(TrainingLoop[Cascade, Batch]):
 
         ``maker`` makes this process's part of each batch.
 
-        Raises :class:`DataError` when the checkpoint's folder holds a run on other data, and as :meth:`train`.
+        Raises :class:`DataError` when the folder of the checkpoint holds a run on other data, and as
+        :meth:`train`.
         """
         if self._processes.is_main and not self._data_checked:
             check_run_data(self._checkpoint.parent, data_digests(maker.pools))

@@ -69,7 +69,7 @@ class TrainingLoop(ABC, Generic[_Network, _Batch]):
     """Carries out a plan on a network, from one checkpoint file. Subclasses say what its losses are."""
 
     unit: ClassVar[str]
-    """What batches are counted in, for the lines of progress."""
+    """The unit of the items of a batch, for the lines of progress."""
     error_unit: ClassVar[str] = ""
     """The unit of all results of validation, where it is one and their names do not have it."""
 
@@ -160,7 +160,9 @@ class TrainingLoop(ABC, Generic[_Network, _Batch]):
                     self.save()
                 if is_main and validate is not None and self.step % plan.validate_every == 0:
                     results = validate()
-                    report("  ".join(f"{name} {value:.2f}{self.error_unit}" for name, value in results.items()))
+                    report(
+                        "  ".join(f"{name} {value:.2f}{self.error_unit}" for name, value in results.items())
+                    )
                     events.add(self.step, {f"validation/{name}": value for name, value in results.items()})
             self.save()
             if (late := self._agree(requests, broken=False)).stop:

@@ -41,9 +41,9 @@ def write_evaluation(
 ) -> tuple[str, ...]:
     """Writes an evaluation into ``directory``, which is made; returns the names of the files.
 
-    report.json has ``belongs_to`` (what :mod:`json` takes; see :func:`provenance`) and every number; table.md is for a README;
-    curve.png has the cumulative inner errors, gte_curve.png those in 3D, where there are labels for it; and
-    worst.png shows the worst faces. Raises OSError where the folder cannot be written to.
+    report.json has ``belongs_to`` (what :mod:`json` takes; see :func:`provenance`) and every number; table.md
+    is for a README; curve.png has the cumulative inner errors, gte_curve.png those in 3D, where there are
+    labels for it; and worst.png shows the worst faces. Raises OSError where the folder cannot be written to.
     """
     directory.mkdir(parents=True, exist_ok=True)
     report = evaluation.report

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from face_alignment_3d.training.data.datasets.novel_views import NovelViews
 from face_alignment_3d.training.labels.label_composer import Fusion
-from face_alignment_3d.training.labels.views import Floats
 from face_alignment_3d.training.labels.teacher_predictions import TeacherPredictions
+from face_alignment_3d.training.labels.views import Floats
 
 #: A teacher so far from a label, over the face's size, counts exp(-1) of what one does that agrees: it is
 #: likelier to be lost than right.
@@ -24,8 +24,8 @@ def distilled_labels(
     """Labels moved towards the teacher's predictions, but for the faces ``left_out``.
 
     A point becomes the mean of both, the label with its own weight and the teacher with ``weight``, or less
-    where the two are far apart; the new weight is the larger one. So do z and visibility. A face whose label has
-    no weight stays as it is.
+    where the two are far apart; the new weight is the larger one. So do z and visibility. A face whose
+    label has no weight stays as it is.
     """
     points, weight_xy, weight_z = _mixed_points(
         labels.points, labels.weight_xy, labels.weight_z, teacher.points, weight

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from face_alignment_3d.training.labels.face_model import Floats
 from face_alignment_3d.training.novel_views.head_model import HeadModel
-from face_alignment_3d.training.novel_views.surface import render, fill
+from face_alignment_3d.training.novel_views.surface import fill, render
 
 Map = npt.NDArray[np.float32]
 

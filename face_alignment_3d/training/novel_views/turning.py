@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from face_alignment_3d.training.labels.face_model import Floats
 from face_alignment_3d.training.novel_views.depth_map import Map, head_depth
-from face_alignment_3d.training.novel_views.surface import render, fill
+from face_alignment_3d.training.novel_views.surface import fill, render
 
 Pixels = npt.NDArray[np.uint8]
 

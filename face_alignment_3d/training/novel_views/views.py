@@ -20,11 +20,11 @@ from face_alignment_3d.training.data.datasets.novel_views import NovelViews
 from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
 from face_alignment_3d.training.labels.face_model import Floats
 from face_alignment_3d.training.labels.lifting import rotation
+from face_alignment_3d.training.novel_views.depth_map import visible_landmarks
 from face_alignment_3d.training.novel_views.head_fit import HeadFit, fit_heads
 from face_alignment_3d.training.novel_views.head_model import HeadModel
 from face_alignment_3d.training.novel_views.poses import PoseRange, sample_pose
 from face_alignment_3d.training.novel_views.turning import Pixels, make_scene, turn, turn_points
-from face_alignment_3d.training.novel_views.depth_map import visible_landmarks
 
 _JPEG_QUALITY = 93
 #: The weights of visibility where the mesh hides a landmark, and where it does not: hair and hands may.

@@ -15,7 +15,7 @@ from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.engine.batches import Batch
 from face_alignment_3d.training.labels.distillation import VISIBILITY_SHARE
-from face_alignment_3d.training.objectives.objective import RandomValues, Objective
+from face_alignment_3d.training.objectives.objective import Objective, RandomValues
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,9 @@ class DistillationObjective:
                 f"expected a teacher of crops {wanted:g} times as wide as the face's box, as this run has; "
                 f"got one of {found:g}: run `train-data predict-teacher` instead, which has its own crops"
             )
-        return self.objective.losses(cascade, distilled_batch(batch, self.teacher, self.weight), random_values)
+        return self.objective.losses(
+            cascade, distilled_batch(batch, self.teacher, self.weight), random_values
+        )
 
 
 @torch.no_grad()

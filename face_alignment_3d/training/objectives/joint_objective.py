@@ -55,7 +55,9 @@ class JointObjective:
             terms["coordinates"] = losses.distance_loss(landmarks_2d.points - truth, visible, unit=stride)
         if "depth" in self.parts:
             use_truth = random_values["sees_truth"][:, None, None]
-            seen = torch.where(use_truth, truth + random_values["noise"], landmarks_2d.points.detach().float())
+            seen = torch.where(
+                use_truth, truth + random_values["noise"], landmarks_2d.points.detach().float()
+            )
             depth = cascade.regress_depth(image, seen).float()
             terms["depth"] = losses.distance_loss(depth - z, batch.weight_z, unit=stride)
             if "visibility" in self.parts:

@@ -16,8 +16,8 @@ from face_alignment_3d.training.engine.progress import Report
 from face_alignment_3d.training.engine.trainer import Trainer, TrainingPlan
 from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
-from face_alignment_3d.training.objectives.joint_objective import JointObjective
 from face_alignment_3d.training.objectives.distillation_objective import DistillationObjective
+from face_alignment_3d.training.objectives.joint_objective import JointObjective
 from face_alignment_3d.training.pruning.narrow import narrow
 from face_alignment_3d.training.pruning.prune import prune
 from face_alignment_3d.training.recipes.config import TrainingConfig

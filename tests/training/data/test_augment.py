@@ -7,15 +7,15 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.training.data.augment import (
     Geometric,
-    sample_variations,
     mirror_points,
+    sample_variations,
     show,
     upright_crop,
     varied_views,
 )
-from face_alignment_3d.training.recipes.paper_config import UniformVariation
 from face_alignment_3d.training.data.photometric import Photometric, covered
 from face_alignment_3d.training.data.sample import Sample
+from face_alignment_3d.training.recipes.paper_config import UniformVariation
 
 NO_PERTURBATION = Photometric(0, 0, 0, 0, 0, 0, 0, 0)
 

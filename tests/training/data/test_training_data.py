@@ -7,12 +7,12 @@ from PIL import Image
 from face_alignment_3d.cli import main
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
-from face_alignment_3d.training.labels.teacher_predictions import open_teacher_photos
 from face_alignment_3d.training.data.training_data import load_training_data
 from face_alignment_3d.training.labels.fused_labels import load_fused_labels
 from face_alignment_3d.training.labels.teacher_predictions import (
     FILE_NAME,
     TeacherPredictions,
+    open_teacher_photos,
     save_teacher_predictions,
 )
 from face_alignment_3d.training.recipes.config import LITE, Shares

@@ -13,9 +13,9 @@ import torch
 from face_alignment_3d.detection.scout.weights_file import load_scout
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.detection import recipe, trainer
-from face_alignment_3d.training.engine import training_loop
 from face_alignment_3d.training.detection.config import ScoutConfig
 from face_alignment_3d.training.detection.recipe import run_scout_recipe
+from face_alignment_3d.training.engine import training_loop
 from face_alignment_3d.training.engine.training_loop import TrainingStopped
 from tests.training.detection.made_photos import make_data
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.training.data.datasets.novel_views import NovelViews
+from face_alignment_3d.training.labels.distillation import distilled_labels, distilled_views
 from face_alignment_3d.training.labels.label_composer import Fusion
 from face_alignment_3d.training.labels.teacher_predictions import TeacherPredictions
-from face_alignment_3d.training.labels.distillation import distilled_labels, distilled_views
 
 N = 3
 RNG = np.random.default_rng(0)

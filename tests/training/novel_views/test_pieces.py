@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.training.novel_views.depth_map import head_depth
-from face_alignment_3d.training.novel_views.surface import fill
 from face_alignment_3d.training.novel_views.poses import EVALUATION, TRAINING, PoseRange, sample_pose
-from face_alignment_3d.training.novel_views.surface import render
+from face_alignment_3d.training.novel_views.surface import fill, render
 from tests.training.round_head import RADII, round_head
 
 

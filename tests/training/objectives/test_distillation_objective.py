@@ -6,7 +6,10 @@ from torch import nn
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.engine.batches import Batch
-from face_alignment_3d.training.objectives.distillation_objective import DistillationObjective, distilled_batch
+from face_alignment_3d.training.objectives.distillation_objective import (
+    DistillationObjective,
+    distilled_batch,
+)
 from tests.training.small_cascade import seeded_cascade
 
 B, SIDE = 2, 32

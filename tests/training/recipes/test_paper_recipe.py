@@ -13,9 +13,9 @@ from face_alignment_3d.errors import DataError, WeightsError
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.engine.batches import BatchMaker, Pool
-from face_alignment_3d.training.engine.training_loop import TrainingStopped
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.engine.trainer import Trainer
+from face_alignment_3d.training.engine.training_loop import TrainingStopped
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective
 from face_alignment_3d.training.recipes import paper_recipe
 from face_alignment_3d.training.recipes.paper_config import END_TO_END, PAPER, PaperConfig
