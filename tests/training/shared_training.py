@@ -75,7 +75,7 @@ def _trainer(name, plan, processes, out):
 def one_step(name, objective, trained, processes, out):
     """Makes one step; writes the gradients that this process ended up with, and the checkpoint."""
     trainer, maker = _trainer(name, _plan(objective, trained, 1), processes, out)
-    trainer.until(1, maker, {}, lambda line: None)
+    trainer.until(1, maker, lambda line: None)
     gradients = {
         parameter_name: parameter.grad.contiguous()
         for parameter_name, parameter in trainer.network.named_parameters()
@@ -108,7 +108,7 @@ def main(out):
         plan = _plan(_KilledObjective(("detection",)), ("detection",), 1000)
         trainer, maker = _trainer("stopped", plan, processes, out)
         try:
-            trainer.until(1000, maker, {}, lambda line: None)
+            trainer.until(1000, maker, lambda line: None)
         except TrainingStopped as stopped:
             return stopped.exit_code
     return 0

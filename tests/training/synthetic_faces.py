@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from face_alignment_3d.training.data.datasets.face_sets import aflw_picks
-from face_alignment_3d.training.labels.face_model import FaceModel
+from face_alignment_3d.training.data.face_model import FaceModel
 
 COEFFICIENT_STD = np.array([0.10, 0.10, 0.12, 0.10, 0.12, 0.12])
 

@@ -19,6 +19,7 @@ from face_alignment_3d.images import as_rgb
 from face_alignment_3d.training.data.archives import read_arrays, require_files, require_shape
 from face_alignment_3d.training.data.datasets.face_sets import (
     HAND_LABELLED,
+    HOLDOUT_EVERY,
     open_training_sets,
     photo_digest,
 )
@@ -27,9 +28,8 @@ from face_alignment_3d.training.labels.fused_labels import FusedLabels
 
 SCENES: Final = "wider_train"
 EVERYDAY: Final = "everyday"
-#: Of scenes and of hand-labelled photos, every so many is kept for measuring.
+#: Of scenes, every so many is kept for measuring.
 SCENE_HOLDOUT_EVERY: Final = 10
-PORTRAIT_HOLDOUT_EVERY: Final = 12
 
 #: Photos of ``everyday/`` that show a person, a doll, a mask or a picture of one.
 PEOPLE: Final = Path(__file__).with_name("everyday_people.txt")
@@ -98,7 +98,7 @@ def label_faces(
         chosen = [
             index
             for index in np.flatnonzero(fusion.weight_xy.max(axis=1) > 0).tolist()
-            if faces.name not in HAND_LABELLED or index % PORTRAIT_HOLDOUT_EVERY
+            if faces.name not in HAND_LABELLED or index % HOLDOUT_EVERY
         ]
         for place, index in enumerate(chosen):
             box, roll = oriented_box(fusion.points[index])

@@ -1,6 +1,6 @@
 """Training of a cascade, for every preset and stage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,15 +10,13 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from face_alignment_3d.networks.cascade import Cascade
-from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.engine.batches import Batch, BatchMaker, prefetch
+from face_alignment_3d.training.engine.objective import Objective, RandomValues
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.engine.progress import Report
 from face_alignment_3d.training.engine.run_config_check import check_run_data, data_digests
 from face_alignment_3d.training.engine.synchronized_norm import synchronize_batch_norms
 from face_alignment_3d.training.engine.training_loop import LoopPlan, TrainingLoop
-from face_alignment_3d.training.engine.validation import validate
-from face_alignment_3d.training.objectives.objective import Objective, RandomValues
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,11 +50,16 @@ class Trainer(TrainingLoop[Cascade, Batch]):
             self._losses = DistributedDataParallel(self._losses)
 
     def until(
-        self, stop: int, maker: BatchMaker, validation: Mapping[str, Sequence[Sample]], report: Report
+        self,
+        stop: int,
+        maker: BatchMaker,
+        report: Report,
+        *,
+        validate: Callable[[], Mapping[str, float]] | None = None,
     ) -> None:
         """Trains up to step ``stop`` (exclusive) and saves.
 
-        ``maker`` makes this process's part of each batch.
+        ``maker`` makes this process's part of each batch; ``validate`` as of :meth:`train`, in percent.
 
         Raises :class:`DataError` when the folder of the checkpoint holds a run on other data, and as
         :meth:`train`.
@@ -65,11 +68,7 @@ class Trainer(TrainingLoop[Cascade, Batch]):
             check_run_data(self._checkpoint.parent, data_digests(maker.pools))
         self._data_checked = True
         batches = prefetch(maker, start=self.step, stop=stop, device=self._processes.device)
-
-        def errors() -> dict[str, float]:
-            return validate(self.average.network, validation)
-
-        self.train(batches, report, validate=errors if validation else None)
+        self.train(batches, report, validate=validate)
 
     def losses(self, batch: Batch, *, half: bool) -> dict[str, torch.Tensor]:
         """The losses of the plan's objective."""

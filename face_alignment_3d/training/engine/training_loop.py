@@ -160,9 +160,8 @@ class TrainingLoop(ABC, Generic[_Network, _Batch]):
                     self.save()
                 if is_main and validate is not None and self.step % plan.validate_every == 0:
                     results = validate()
-                    report(
-                        "  ".join(f"{name} {value:.2f}{self.error_unit}" for name, value in results.items())
-                    )
+                    listed = (f"{name} {value:.2f}{self.error_unit}" for name, value in results.items())
+                    report("  ".join(listed))
                     events.add(self.step, {f"validation/{name}": value for name, value in results.items()})
             self.save()
             if (late := self._agree(requests, broken=False)).stop:

@@ -8,7 +8,7 @@ import torch
 
 from face_alignment_3d.markup import MIRROR, OUTER_EYE_CORNERS
 from face_alignment_3d.pose.similarity import umeyama
-from face_alignment_3d.training.labels.lifting import rotation
+from face_alignment_3d.training.data.lifting import rotation
 
 _MAX_NOISE = 0.03
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.training.labels.face_model import Floats
+from face_alignment_3d.training.data.face_model import Floats
 from face_alignment_3d.training.novel_views.depth_map import Map, head_depth
 from face_alignment_3d.training.novel_views.surface import fill, render
 

@@ -10,16 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.crop import box_around
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.face import Face3D
+from face_alignment_3d.pose.rotation import rotation_by
 from face_alignment_3d.training.data.datasets.novel_views import NovelViews
-from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
-from face_alignment_3d.training.labels.face_model import Floats
-from face_alignment_3d.training.labels.lifting import rotation
+from face_alignment_3d.training.data.face_model import Floats
+from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet, labelled_tile
 from face_alignment_3d.training.novel_views.depth_map import visible_landmarks
 from face_alignment_3d.training.novel_views.head_fit import HeadFit, fit_heads
 from face_alignment_3d.training.novel_views.head_model import HeadModel
@@ -119,8 +116,8 @@ def _views_of(
         pose = sample_pose(angles, wanted, generator)
         if pose is None:
             continue
-        target = rotation(torch.tensor([pose], dtype=torch.float64).deg2rad())[0].numpy()
-        turn_by = target @ fit.rotation[index].T
+        pitch, yaw, roll = pose
+        turn_by = rotation_by(yaw, pitch, roll) @ fit.rotation[index].T
         points = turn_points(source.points, center, turn_by)
         seen = visible_landmarks(fit.model, skin, center, turn_by)
         views.append(
@@ -151,7 +148,5 @@ def _render_missing(source: Source, fit: HeadFit, index: int, views: Sequence[_V
 
 
 def _tile(views: NovelViews, index: int) -> Tile:
-    points = views.points[index]
-    face = Face3D(points, np.ones(len(points), dtype=np.float32), box_around(points), 1.0)
     caption = f"{views.yaw[index]:.0f} / {views.pitch[index]:.0f}  {views.names[index][-18:]}"
-    return Tile(views.image(index), face, points[:, :2], caption)
+    return labelled_tile(views.image(index), views.points[index], caption)

@@ -14,8 +14,8 @@ from face_alignment_3d.crop import rescale
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.engine.batches import Batch
+from face_alignment_3d.training.engine.objective import Objective, RandomValues
 from face_alignment_3d.training.labels.distillation import VISIBILITY_SHARE
-from face_alignment_3d.training.objectives.objective import Objective, RandomValues
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ import torch
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.engine.batches import Batch
+from face_alignment_3d.training.engine.objective import RandomValues
 from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.objectives import losses
-from face_alignment_3d.training.objectives.objective import RandomValues
 
 _PRIOR_BATCH = 256
 _POINT_NOISE = 1.5

@@ -7,8 +7,8 @@ import torch
 
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.engine.batches import Batch
+from face_alignment_3d.training.engine.objective import RandomValues
 from face_alignment_3d.training.objectives import losses
-from face_alignment_3d.training.objectives.objective import RandomValues
 
 _TRUE_POINTS_SHARE = 0.5
 """The share of the samples in which the Z network sees true landmarks; in the others, the cascade's own."""

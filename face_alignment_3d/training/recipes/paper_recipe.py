@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,10 +20,10 @@ from face_alignment_3d.training.engine.batches import BatchMaker, Pool
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.engine.progress import Report
 from face_alignment_3d.training.engine.trainer import Trainer, TrainingPlan
-from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective
 from face_alignment_3d.training.recipes.imagenet import load_resnet152, load_resnet200
 from face_alignment_3d.training.recipes.paper_config import PaperConfig, Stage
+from face_alignment_3d.training.recipes.validation import validate
 
 _MOMENTUM = 0.9
 _MOST_STAGES = 100
@@ -71,7 +72,8 @@ def train_paper(
                 processes.shard(stage.batch_size),
             )
             # Before the regression has learned there are no points to validate.
-            trainer.until(steps, maker, validation if index else {}, report)
+            validated = partial(validate, trainer.average.network, validation) if index else None
+            trainer.until(steps, maker, report, validate=validated)
         cascade = trainer.average.network
     return cascade, validate(cascade, validation) if processes.is_main else {}
 

@@ -182,7 +182,7 @@ def test_each_loss_of_a_stage_falls(pools, tmp_path, monkeypatch, name, rate, st
         cascade = small_paper_cascade()
     trainer = Trainer(cascade, plan, tmp_path / "stage.safetensors", processes=ALONE)
     maker = BatchMaker(pools, GEOMETRY, CONFIG.geometric, CONFIG.photometric, 4, 1)
-    trainer.until(steps, maker, {}, lambda line: None)
+    trainer.until(steps, maker, lambda line: None)
     assert set(values[0]) == set(least)
     for loss, factor in least.items():
         first, last = (np.mean([value[loss] for value in part]) for part in (values[:3], values[-5:]))

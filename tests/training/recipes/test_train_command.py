@@ -12,10 +12,10 @@ from PIL import Image
 
 from face_alignment_3d.cli import main
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.chosen_data import load_chosen_data
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective
 from face_alignment_3d.training.recipes import joint_recipe, paper_recipe, recipe
+from face_alignment_3d.training.recipes.chosen_data import load_chosen_data
 from face_alignment_3d.training.recipes.config import BASE, LITE, NANO, STAGES
 from face_alignment_3d.training.recipes.paper_config import PAPER
 from face_alignment_3d.weights import loading

@@ -12,8 +12,8 @@ from face_alignment_3d.images import as_rgb
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.archives import read_arrays, require_files, require_shape
 from face_alignment_3d.training.data.datasets.plausible import implausible
+from face_alignment_3d.training.data.lifting import FAR_SIDE_YAW, Lifted
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.labels.lifting import FAR_SIDE_YAW, Lifted
 
 #: Faces whose fit leaves more than this (fraction of the face size) have no weight in z.
 MAX_RESIDUAL = 0.025

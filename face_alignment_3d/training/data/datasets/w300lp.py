@@ -36,9 +36,9 @@ from face_alignment_3d.markup import FROM_68, NUM_LANDMARKS
 from face_alignment_3d.training.data.datasets.matlab import read_mat
 from face_alignment_3d.training.data.datasets.pairs import PHOTO_SUFFIXES, files_by_name, require_pairs
 from face_alignment_3d.training.data.datasets.posed_depth import fit_depth
+from face_alignment_3d.training.data.face_model import FaceModel, Floats
+from face_alignment_3d.training.data.lifting import rotation
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.labels.face_model import FaceModel, Floats
-from face_alignment_3d.training.labels.lifting import rotation
 
 #: The parts to train on: all but AFW, which is for evaluation.
 TRAINING_PARTS: Final = ("HELEN", "IBUG", "LFPW")

@@ -11,7 +11,7 @@ from face_alignment_3d.training.data.datasets.photos68 import (
     open_photos68,
     shrink_to_face,
 )
-from face_alignment_3d.training.labels.lifting import Lifted, lift
+from face_alignment_3d.training.data.lifting import Lifted, lift
 from tests.training.synthetic_faces import face_model, picture, posed_faces, write_photos68
 
 

@@ -7,7 +7,6 @@ from PIL import Image
 from face_alignment_3d.cli import main
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
-from face_alignment_3d.training.data.training_data import load_training_data
 from face_alignment_3d.training.labels.fused_labels import load_fused_labels
 from face_alignment_3d.training.labels.teacher_predictions import (
     FILE_NAME,
@@ -16,6 +15,7 @@ from face_alignment_3d.training.labels.teacher_predictions import (
     save_teacher_predictions,
 )
 from face_alignment_3d.training.recipes.config import LITE, Shares
+from face_alignment_3d.training.recipes.training_data import load_training_data
 from tests.training.synthetic_faces import write_data
 
 CONFIG = dataclasses.replace(LITE, holdout_every=3, face_size=80)
