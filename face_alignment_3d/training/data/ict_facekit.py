@@ -28,7 +28,7 @@ def landmark_vertices(data: Path, count: int) -> npt.NDArray[np.int64]:
             raise ValueError(f"{found.shape} vertices")
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(
-            f"expected idx_to_landmark_verts, 68 of the first {count} vertices, in {path}; got {error}. Get the "
-            "file again"
+            f"expected idx_to_landmark_verts, 68 of the first {count} vertices, in {path}; got {error}. Get "
+            "the file again"
         ) from error
     return found[FROM_68]

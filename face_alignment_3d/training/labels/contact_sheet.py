@@ -63,7 +63,7 @@ def labelled_tile(
     *,
     dots: npt.NDArray[np.floating] | None = None,
 ) -> Tile:
-    """A tile of labels: lines between ``points`` (66, 3), and ``dots`` (66, 2), by default at the same places."""
+    """A tile of labels: lines between ``points`` (66, 3), and ``dots`` (66, 2), by default there too."""
     face = Face3D(points, np.ones(len(points), dtype=np.float32), box_around(points), 1.0)
     return Tile(image, face, points[:, :2] if dots is None else dots, caption)
 

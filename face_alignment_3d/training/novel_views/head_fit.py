@@ -51,7 +51,7 @@ class HeadFit:
         return posed
 
     def angles(self) -> Floats:
-        """(N, 3): pitch, yaw and roll in degrees, with the signs of :mod:`face_alignment_3d.pose.rotation`."""
+        """(N, 3): pitch, yaw and roll in degrees, signs as in :mod:`face_alignment_3d.pose.rotation`."""
         turn = self.rotation
         pitch = np.arctan2(turn[:, 2, 1], turn[:, 2, 2])
         yaw = np.arctan2(turn[:, 2, 0], np.hypot(turn[:, 2, 1], turn[:, 2, 2]))
