@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.crop import box_around
-from face_alignment_3d.detection.candidate_selection import first_candidates, further_candidates, select_faces
+from face_alignment_3d.detection.candidate_selection import first_candidates, next_candidates, select_faces
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.face_views import FaceView
 from face_alignment_3d.image_batches import dealt
@@ -31,7 +31,7 @@ def selected_faces(
         others = [
             []
             if first is None
-            else [views[i] for i in further_candidates(_boxes(views), first, _mean_confidence(found))]
+            else [views[i] for i in next_candidates(_boxes(views), first, _mean_confidence(found))]
             for (views, first), found in zip(group, faces, strict=True)
         ]
         more = dealt(align(list(chain(*others))), map(len, others))

@@ -12,11 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.detection.overlap import (
-    few_of_a_place,
-    intersection_over_smaller,
-    intersection_over_union,
-)
+from face_alignment_3d.detection.overlap import intersection_over_smaller, intersection_over_union
 
 #: Certainty below which a candidate is no face, unless the caller says otherwise. Chosen on
 #: training faces and on everyday photos without people; docs/detection.md has the numbers.
@@ -61,18 +57,23 @@ def first_candidates(boxes: _Boxes, scores: npt.NDArray[np.floating]) -> _Indice
 
     ``boxes`` (F, 4) are x0, y0, x1, y1. Best first.
     """
-    return few_of_a_place(boxes, scores, overlap=_SAME_PLACE, most=1)
+    near = intersection_over_union(boxes, boxes) > _SAME_PLACE
+    kept: list[int] = []
+    for index in np.argsort(-scores, kind="stable").tolist():
+        if not near[index, kept].any():
+            kept.append(index)
+    return np.array(kept, dtype=np.int64)
 
 
-def further_candidates(boxes: _Boxes, aligned: _Indices, confidence: npt.NDArray[np.floating]) -> _Indices:
+def next_candidates(boxes: _Boxes, looked_at: _Indices, confidence: npt.NDArray[np.floating]) -> _Indices:
     """Indices of the candidates to align next, given the results of the first ones.
 
-    ``confidence`` (L,) is the mean confidence of those at ``aligned`` (L,). All others are returned but those
+    ``confidence`` (L,) is the mean confidence of those at ``looked_at`` (L,). All others are returned but those
     at the place of a sure face.
     """
-    sure = aligned[confidence >= SURE]
+    sure = looked_at[confidence >= SURE]
     explained = np.flatnonzero((intersection_over_union(boxes, boxes[sure]) > _SAME_PLACE).any(axis=1))
-    return np.setdiff1d(np.arange(len(boxes)), np.concatenate([explained, aligned]))
+    return np.setdiff1d(np.arange(len(boxes)), np.concatenate([explained, looked_at]))
 
 
 def select_faces(

@@ -6,9 +6,10 @@ from face_alignment_3d.export.frame_writers import FRAME_WRITERS
 from face_alignment_3d.export.gltf_file import write_gltf
 from face_alignment_3d.export.json_file import to_json, write_json
 from face_alignment_3d.export.live_link_file import LiveLinkFrame, write_live_link_csv
-from face_alignment_3d.export.mesh_files import write_obj, write_ply
 from face_alignment_3d.export.npz_file import write_npz
+from face_alignment_3d.export.obj_file import write_obj
 from face_alignment_3d.export.openface_file import write_openface_csv
+from face_alignment_3d.export.ply_file import write_ply
 from face_alignment_3d.export.png_file import write_png
 from face_alignment_3d.export.pts_file import write_pts
 from face_alignment_3d.export.record import SCHEMA, PhotoFaces

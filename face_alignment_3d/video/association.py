@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.video.config import TrackerConfig
 
 _FORBIDDEN: Final = 1e6
@@ -22,7 +21,10 @@ Similarity = Callable[[int, int], float]
 
 def box_overlap(first: Box, second: Box) -> float:
     """Intersection over union of two boxes (4,) x0, y0, x1, y1; in [0, 1]."""
-    return float(intersection_over_union(first[None], second[None])[0, 0])
+    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
+    shared = float(np.prod(np.maximum(high - low, 0)))
+    areas = [float(np.prod(box[2:] - box[:2])) for box in (first, second)]
+    return shared / max(sum(areas) - shared, 1e-9)
 
 
 def overlaps_any(box: Box, others: Sequence[Box], *, above: float) -> bool:

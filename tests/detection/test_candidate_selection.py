@@ -8,7 +8,7 @@ from face_alignment_3d.detection.candidate_selection import (
     SURE,
     certainty_of,
     first_candidates,
-    further_candidates,
+    next_candidates,
     select_faces,
 )
 
@@ -23,9 +23,9 @@ def test_the_best_of_each_place_is_looked_at_first() -> None:
 
 def test_the_others_are_looked_at_where_no_face_is_sure() -> None:
     aligned = np.array([3, 1, 2])
-    assert further_candidates(BOXES, aligned, np.array([0.6, SURE - 0.01, 0.6])).tolist() == [0]
-    assert further_candidates(BOXES, aligned, np.array([0.1, SURE, 0.1])).tolist() == []
-    assert further_candidates(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0)).tolist() == []
+    assert next_candidates(BOXES, aligned, np.array([0.6, SURE - 0.01, 0.6])).tolist() == [0]
+    assert next_candidates(BOXES, aligned, np.array([0.1, SURE, 0.1])).tolist() == []
+    assert next_candidates(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0)).tolist() == []
 
 
 def test_the_most_confident_of_overlapping_results_stays() -> None:

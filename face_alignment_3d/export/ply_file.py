@@ -1,4 +1,4 @@
-"""The faces of a photo as meshes: a Wavefront OBJ of points and lines, a PLY of points and triangles."""
+"""The faces of a photo as a PLY of points and triangles."""
 
 import os
 from functools import cache
@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.draw import depth_colors
-from face_alignment_3d.export.record import PhotoFaces, shortest
-from face_alignment_3d.markup68 import Markup, in_markup, lines_in
+from face_alignment_3d.export.record import PhotoFaces, y_up
+from face_alignment_3d.markup68 import Markup, in_markup
 from face_alignment_3d.pose.mean_face import MEAN_FACE
 
 _HEADER = """ply
@@ -29,24 +29,6 @@ element face {triangles}
 property list uchar int vertex_indices
 end_header
 """
-
-
-def write_obj(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup = "66") -> None:
-    """Writes an object a face to ``path``, its points as ``v`` and its parts as polylines ``l``.
-
-    In image pixels with y up and z towards the viewer, as OBJ viewers expect: x, -y, -z of the landmarks, so
-    that y is negative inside the photo. Whole or not at all; raises OSError when the folder is missing or
-    cannot be written to.
-    """
-    text = ["# face-alignment-3d: image pixels, x right, y up, z towards the viewer"]
-    first = 1  # Indices count from 1, through all objects.
-    for index, face in enumerate(photo.faces):
-        points = _y_up(in_markup(face.landmarks, markup))
-        text.append(f"o face_{index}")
-        text += [f"v {x} {y} {z}" for x, y, z in map(shortest, points)]
-        text += ["l " + " ".join(str(first + point) for point in line) for line in lines_in(markup)]
-        first += len(points)
-    write_atomically(Path(path), ("\n".join(text) + "\n").encode("ascii"))
 
 
 def write_ply(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup = "66") -> None:
@@ -69,7 +51,7 @@ def write_ply(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup
     vertices, polygons = [], []
     for index, face in enumerate(photo.faces):
         landmarks = in_markup(face.landmarks, markup)
-        points = _y_up(landmarks)
+        points = y_up(landmarks)
         part = np.empty(len(points), kind)
         part["x"], part["y"], part["z"] = points.T
         part["red"], part["green"], part["blue"] = depth_colors(landmarks[:, 2]).T
@@ -81,16 +63,6 @@ def write_ply(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup
     header = _HEADER.format(vertices=sum(map(len, vertices)), triangles=sum(map(len, polygons)))
     content = [header.encode("ascii"), *(part.tobytes() for part in [*vertices, *polygons])]
     write_atomically(Path(path), b"".join(content))
-
-
-def _y_up(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """(..., 3) with x right, y down, z away -> (..., 3) with y up and z towards the viewer.
-
-    Both frames are right-handed. Minus zero, which is ugly in text, becomes zero.
-    """
-    axes = np.array([1, -1, -1], np.float32)
-    flipped: npt.NDArray[np.float32] = np.asarray(points, np.float32) * axes + np.float32(0)
-    return flipped
 
 
 @cache
