@@ -6,16 +6,16 @@ an application that PyInstaller made of it.
 Needs a package index. The graphs are made by this Python, which has torch.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 
-_ROOT = Path(__file__).parent.parent
-# Without it the new environment would find this checkout.
-_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.distributions.environments import Environment  # noqa: E402
+
 _USE = """
 import sys
 from importlib.util import find_spec
@@ -32,10 +32,6 @@ print(face.pose.angles, "frozen" if hasattr(sys, "frozen") else "")
 """
 
 
-def _run(*command: "str | Path", cwd: "str | None" = None) -> None:
-    subprocess.run(command, check=True, cwd=cwd, env=_ENVIRONMENT)
-
-
 def main() -> None:
     """Raises CalledProcessError where something fails."""
     from PIL import Image
@@ -45,31 +41,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         Image.fromarray(astronaut()).save(folder / "photo.png")
-        _run(sys.executable, *export, "lite", "-o", folder / "lite.onnx")
-        _run(sys.executable, *export, "mtcnn", "-o", folder)
-        venv.create(folder / "venv", with_pip=True)
-        python = folder / "venv" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-        _run(python, "-m", "pip", "install", "--quiet", _ROOT / "torchfree")
-        # opencv-python needs libGL, which a bare server lacks; its headless twin is the same module.
-        if subprocess.run([python, "-c", "import cv2"], capture_output=True).returncode:
-            pip = (python, "-m", "pip")
-            _run(*pip, "uninstall", "--quiet", "--yes", "opencv-python")
-            _run(*pip, "install", "--quiet", "--force-reinstall", "--no-deps", "opencv-python-headless")
-        _run(python, "-c", _USE, name, folder / "photo.png", cwd=name)
-        alone = [python, *export, "lite", "-o", folder / "x.onnx"]
+        for graph, output in (("lite", folder / "lite.onnx"), ("mtcnn", folder)):
+            subprocess.run([sys.executable, *export, graph, "-o", str(output)], check=True, cwd=ROOT)
+        environment = Environment.create(folder / "venv")
+        environment.install(ROOT / "torchfree")
+        environment.run("-c", _USE, folder, folder / "photo.png", cwd=folder, offline=True)
+        alone = [environment.python, *export, "lite", "-o", folder / "x.onnx"]
         refused = subprocess.run(alone, capture_output=True, text=True, cwd=name)
         assert refused.returncode == 2, refused.stderr
         assert "needs torch" in refused.stderr, refused.stderr
-        _freeze(python, folder)
+        _freeze(environment, folder)
     print("without torch: ok")
 
 
-def _freeze(python: Path, folder: Path) -> None:
+def _freeze(environment: Environment, folder: Path) -> None:
     """The same use of the library in an application, whose own files are all that it can read."""
-    (folder / "application.py").write_text(_USE)
-    _run(python, "-m", "pip", "install", "--quiet", "pyinstaller")
-    _run(python, "-m", "PyInstaller", "--log-level", "WARN", "application.py", cwd=str(folder))
-    _run(folder / "dist" / "application" / "application", folder, folder / "photo.png", cwd=str(folder))
+    (folder / "application.py").write_text(_USE, encoding="utf-8")
+    environment.install("pyinstaller")
+    environment.run("-m", "PyInstaller", "--log-level", "WARN", "application.py", cwd=folder)
+    application = folder / "dist" / "application" / "application"
+    subprocess.run([application, folder, folder / "photo.png"], check=True, cwd=folder)
 
 
 if __name__ == "__main__":
