@@ -36,20 +36,21 @@ test: $(INSTALLED)
 # What depends on other packages; training is left out. The last results: benchmarks/results/versions.md.
 CORE := tests/backends tests/blendshapes tests/detection tests/export tests/networks tests/onnx_graphs tests/pose \
 	tests/video tests/weights $(wildcard tests/test_*.py)
-TOOLS := pytest packaging tomli pygltflib trimesh plyfile pandas
+EXTRAS := tests/batch tests/cli tests/serve
+TOOLS := pytest packaging tomli pygltflib trimesh plyfile pandas httpx httpx2
 
 test-lowest:
 	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet -r requirements/lowest.txt $(TOOLS)
 	.venv-lowest/bin/python -m pip list
-	.venv-lowest/bin/python -m pytest $(CORE)
+	.venv-lowest/bin/python -m pytest $(CORE) $(EXTRAS)
 
 test-newest: PARTS := core
 test-newest: test-wheel
 
 # All parts, or those in PARTS. The distributions that were proved lie in .venv-wheel/dist.
 test-wheel: $(INSTALLED)
-	$(BIN)/python tests/distributions/prove_wheel.py $(PARTS) --core $(CORE)
+	$(BIN)/python tests/distributions/prove_wheel.py $(PARTS) --core $(CORE) $(EXTRAS)
 
 test-torchfree: $(INSTALLED)
 	$(BIN)/python tests/distributions/without_torch.py
