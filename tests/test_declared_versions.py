@@ -57,10 +57,15 @@ def test_the_lowest_versions_are_the_declared_ones() -> None:
         assert version == declared[name] or version.startswith(f"{declared[name]}."), name
 
 
-@pytest.mark.parametrize("extra", ["video", "osc", "batch", "ray"])
+@pytest.mark.parametrize("extra", ["video", "heic", "osc", "batch", "ray"])
 def test_the_torch_free_extras_are_the_same(extra: str) -> None:
     extras = [_project(folder)["optional-dependencies"][extra] for folder in (".", "torchfree")]
     assert extras[0] == extras[1]
+
+
+def test_the_torch_free_detector_needs_the_same_but_the_runtime() -> None:
+    full, without = (_project(folder)["optional-dependencies"]["centerface"] for folder in (".", "torchfree"))
+    assert [text for text in full if not text.startswith("onnxruntime")] == without
 
 
 def test_the_torch_free_server_needs_the_same_but_what_makes_graphs() -> None:
