@@ -193,7 +193,7 @@ def test_threads_follow_the_quota_of_the_container(tmp_path, monkeypatch, quota)
         assert reader._stream.codec_context.thread_count == (quota or 0)
         assert len(list(reader.frames())) == 2
     timing = {"time_base": Fraction(1, 25), "rate": Fraction(25)}
-    with VideoWriter(tmp_path / "new.mp4", height=64, width=64, **timing) as writer:
+    with VideoWriter(tmp_path / "new.mp4", height=48, width=64, **timing) as writer:
         assert writer._stream.codec_context.thread_count == (quota or 0)
         writer.write(picture(0), pts=0)
         writer.finish()
