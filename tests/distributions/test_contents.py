@@ -48,7 +48,9 @@ def test_the_wheel_is_the_package_and_the_manifest_and_nothing_else(built: Distr
     assert found.keys() == expected.keys()
     assert found == expected
     assert f"{_PACKAGE}/py.typed" in found
-    assert not [name for name in wheel_files(built.wheel) if "test" in name or "benchmark" in name]
+    # Besides: no tests, no benchmarks.
+    info = f"{_PACKAGE}-{__version__}.dist-info"
+    assert {name.partition("/")[0] for name in wheel_files(built.wheel)} == {_PACKAGE, info}
 
 
 def test_the_wheel_is_small_and_has_the_weights(built: Distributions, tmp_path: Path) -> None:
