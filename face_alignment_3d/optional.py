@@ -12,7 +12,7 @@ from face_alignment_3d.errors import BackendError
 _PACKAGE: Final = "face-alignment-3d"
 _TORCHFREE: Final = f"{_PACKAGE}-onnx"
 
-#: Module -> the extra that has it; "" for what both distributions need, None for what the one with torch needs.
+#: Module -> the extra that has it; "" for what both distributions need, None for what torch's needs.
 _EXTRAS: Final = {
     **dict.fromkeys(("torch", "torchvision", "facenet_pytorch", "skimage")),
     **dict.fromkeys(("platformdirs", "requests", "safetensors", "scipy", "tqdm"), ""),

@@ -136,7 +136,12 @@ def test_the_distribution_that_is_installed_is_the_one_to_install(
     folder = tmp_path / "face_alignment_3d_onnx-1.dist-info"
     if installed:
         folder.mkdir()
-        lines = ("Metadata-Version: 2.4", "Name: face-alignment-3d-onnx", "Version: 1", "Provides-Extra: video")
+        lines = (
+            "Metadata-Version: 2.4",
+            "Name: face-alignment-3d-onnx",
+            "Version: 1",
+            "Provides-Extra: video",
+        )
         (folder / "METADATA").write_text("\n".join(lines) + "\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     assert requirement(extra) == expected

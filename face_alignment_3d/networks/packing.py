@@ -47,7 +47,9 @@ def pack_convolutions(network: nn.Module, example: torch.Tensor) -> None:
     if network.training:
         raise ValueError("convolutions can only be packed in eval mode; call network.eval() first")
     if not can_pack():
-        raise RuntimeError("this build of torch has no oneDNN to pack convolutions for, or this file no source")
+        raise RuntimeError(
+            "this build of torch has no oneDNN to pack convolutions for, or this file no source"
+        )
     _replace(network, _sizes(network, example))
 
 

@@ -1,9 +1,9 @@
-"""Refuses what Python code sends to other machines. It is copied into environments, which import it at start."""
+"""Refuses what Python code sends to other machines; copied into environments, which import it at start."""
 
 import os
 import sys
 
-_HERE = ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::", "", None)  # noqa: S104
+_HERE = ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::", "", None)
 
 
 def _watch(event: str, arguments: tuple[object, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Builds the distributions, and uses the wheel where nothing else is: outside the checkout, without a network.
+"""Builds the distributions, and uses the wheel outside the checkout and without a network.
 
     make test-wheel
 
@@ -9,10 +9,10 @@ types     a user's program, checked by mypy --strict
 metadata  what the package index checks, by twine
 EXTRA     the wheel with that extra alone, and the smallest real job of its feature
 
-Each part has an environment of its own. It sees the packages of one that the plain wheel was installed into, which
-holds torch and the like once instead of a dozen times. That is as good as an empty one each: what is below is
-exactly what pip chose for the wheel without extras, which each extra includes; no part sees another's packages;
-and where an extra asks for another version, pip installs that above.
+Each part has an environment of its own. It sees the packages of one that the plain wheel was installed into,
+which holds torch and the like once instead of a dozen times. That is as good as an empty one each: below is
+exactly what pip chose for the wheel without extras, which each extra includes; no part sees the packages of
+another; and where an extra asks for another version, pip installs that above.
 """
 
 import argparse

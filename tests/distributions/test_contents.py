@@ -79,7 +79,9 @@ def test_the_sdist_has_all_that_tests_and_builds_need_and_no_left_overs(built: D
         *("README.md", "CHANGELOG.md", "MODEL_CARD.md", "LICENSE", "weights_manifest.json", "PKG-INFO"),
         *("tests/conftest.py", "benchmarks/accuracy.py", "docs/api.md", "examples/photo_to_landmarks.py"),
     } <= names
-    left_over = re.compile(r"(^|/)(\.git|\.venv[^/]*|__pycache__|node_modules|out|dist|runs|\.\w+_cache)(/|$)")
+    left_over = re.compile(
+        r"(^|/)(\.git|\.venv[^/]*|__pycache__|node_modules|out|dist|runs|\.\w+_cache)(/|$)"
+    )
     assert not [name for name in names if left_over.search(name)]
     source = [path for path in (ROOT / _PACKAGE).rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert {path.relative_to(ROOT).as_posix() for path in source} <= names
@@ -133,7 +135,9 @@ def test_the_version_has_one_place() -> None:
     for folder in (_PACKAGE, "docs", "examples", "tests"):
         for ending in ("*.py", "*.md", "*.json"):
             searched += (ROOT / folder).rglob(ending)
-    stating = [file.relative_to(ROOT).as_posix() for file in searched if number.search(file.read_text("utf-8"))]
+    stating = [
+        file.relative_to(ROOT).as_posix() for file in searched if number.search(file.read_text("utf-8"))
+    ]
     assert stating == [f"{_PACKAGE}/version.py"]
 
 

@@ -30,9 +30,7 @@ def largest(faces: list[Face3D]) -> tuple[float, float]:
 
 def identities(frames: list[npt.NDArray[np.uint8]]) -> set[int]:
     video = VideoAligner3D(FaceAligner3D(detector="scout"))
-    return {
-        face.identity for number, frame in enumerate(frames) for face in video.update(frame, number / 25)
-    }
+    return {face.identity for number, frame in enumerate(frames) for face in video.update(frame, number / 25)}
 
 
 def written(face: Face3D, path: Path) -> None:
