@@ -131,5 +131,6 @@ def _require_faces(path: Path, name: str, arrays: Mapping[str, Array]) -> None:
         photo = arrays[f"{name}/files"][int(arrays[f"{name}/photo"][wrong[0]])]
         raise DataError(
             f"expected boxes with a width and a height, and weights in [0, 1], of the faces of {name} in "
-            f"{path}; {wrong.size} have others, the first is face {wrong[0]}, in {photo}: make the labels again"
+            f"{path}; {wrong.size} have others, the first is face {wrong[0]}, in {photo}: "
+            "make the labels again"
         )
