@@ -13,6 +13,12 @@ _HERE = Path(__file__).parent
 _LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "FACE_ALIGNMENT_3D_OFFLINE", "MYPYPATH")
 
 
+def clean_environment(**variables: str) -> dict[str, str]:
+    """The variables of this process, but for those that lead to a checkout, and with others."""
+    kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
+    return {**kept, **variables}
+
+
 @dataclass(frozen=True)
 class Environment:
     """A virtual environment with pip."""
@@ -51,8 +57,8 @@ class Environment:
 
         ``offline``: without a network but for loopback.
         """
-        environment = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
-        environment |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", **variables}
+        environment = clean_environment(PIP_DISABLE_PIP_VERSION_CHECK="1", **variables)
+|= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", **variables}
         if offline:
             environment["WITHOUT_NETWORK"] = "1"
         command = [*(_without_network() if offline else ()), str(self.python), *map(str, arguments)]

@@ -1,5 +1,5 @@
 """Installs the distribution without torch into an empty environment and aligns a photo there, then again in
-an application that PyInstaller made of it.
+an application that PyInstaller made of it; with the default detector, and with CenterFace.
 
     make test-torchfree
 
@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.distributions.environments import Environment  # noqa: E402
+from tests.distributions.environments import Environment, clean_environment  # noqa: E402
 
 _USE = """
 import sys
@@ -28,6 +28,8 @@ detector = MTCNNDetector(backend="onnx", graphs=folder)
 aligner = FaceAligner3D(f"{folder}/lite.onnx", detector=detector, blendshapes=True)
 (face,) = aligner.detect(photo)
 assert face.landmarks.shape == (66, 3) and face.blendshapes["jawOpen"] >= 0
+(centered,) = FaceAligner3D(f"{folder}/lite.onnx", detector="centerface").detect(photo)
+assert abs(centered.landmarks - face.landmarks).max() < 10
 print(face.pose.angles, "frozen" if hasattr(sys, "frozen") else "")
 """
 
@@ -44,10 +46,11 @@ def main() -> None:
         for graph, output in (("lite", folder / "lite.onnx"), ("mtcnn", folder)):
             subprocess.run([sys.executable, *export, graph, "-o", str(output)], check=True, cwd=ROOT)
         environment = Environment.create(folder / "venv")
-        environment.install(ROOT / "torchfree")
-        environment.run("-c", _USE, folder, folder / "photo.png", cwd=folder, offline=True)
+        environment.install(f"{ROOT / 'torchfree'}[centerface]")
+        home = {"FACE_ALIGNMENT_3D_HOME": name}
+        environment.run("-c", _USE, folder, folder / "photo.png", cwd=folder, offline=True, **home)
         alone = [environment.python, *export, "lite", "-o", folder / "x.onnx"]
-        refused = subprocess.run(alone, capture_output=True, text=True, cwd=name)
+        refused = subprocess.run(alone, capture_output=True, text=True, cwd=name, env=clean_environment())
         assert refused.returncode == 2, refused.stderr
         assert "needs torch" in refused.stderr, refused.stderr
         _freeze(environment, folder)
@@ -60,7 +63,8 @@ def _freeze(environment: Environment, folder: Path) -> None:
     environment.install("pyinstaller")
     environment.run("-m", "PyInstaller", "--log-level", "WARN", "application.py", cwd=folder)
     application = folder / "dist" / "application" / "application"
-    subprocess.run([application, folder, folder / "photo.png"], check=True, cwd=folder)
+    home = clean_environment(FACE_ALIGNMENT_3D_HOME=str(folder))
+    subprocess.run([application, folder, folder / "photo.png"], check=True, cwd=folder, env=home)
 
 
 if __name__ == "__main__":
