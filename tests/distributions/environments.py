@@ -58,7 +58,6 @@ class Environment:
         ``offline``: without a network but for loopback.
         """
         environment = clean_environment(PIP_DISABLE_PIP_VERSION_CHECK="1", **variables)
-|= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", **variables}
         if offline:
             environment["WITHOUT_NETWORK"] = "1"
         command = [*(_without_network() if offline else ()), str(self.python), *map(str, arguments)]
