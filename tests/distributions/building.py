@@ -42,6 +42,11 @@ def build(folder: Path, *, isolated: bool = True) -> Distributions:
         )
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return built_before(folder)
+
+
+def built_before(folder: Path) -> Distributions:
+    """What :func:`build` left in ``folder``."""
     (sdist,) = (folder / "main").glob("*.tar.gz")
     wheels = [next((folder / name).glob("*.whl")) for name in ("main", "checkout", "torchfree")]
     return Distributions(sdist, *wheels)

@@ -32,7 +32,8 @@ class Environment:
         ``over``: an environment whose packages it sees as well. What is installed here comes first, and
         nothing there is changed.
         """
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        options = [] if over is None else ["--without-pip"]  # That of the other is seen.
+        subprocess.run([sys.executable, "-m", "venv", "--clear", *options, str(folder)], check=True)
         made = cls(folder)
         if over is not None:
             (made.site_packages / "over.pth").write_text(f"{over.site_packages}\n", encoding="utf-8")

@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.distributions.building import Distributions, build, sdist_names, wheel_files  # noqa: E402
+from tests.distributions.building import Distributions, build, built_before, sdist_names, wheel_files  # noqa: E402
 from tests.distributions.environments import Environment  # noqa: E402
 from tests.distributions.extra_jobs import JOBS  # noqa: E402
 
@@ -39,15 +39,19 @@ _PACKAGE = "face_alignment_3d"
 class Proof:
     """The folder that all of it lies in, and what was built and installed there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, again: bool) -> None:
+        self.folder = folder
+        self.base = Environment(folder / "base")
+        if again:
+            self.built = built_before(folder / "dist")
+            (self.outside,) = (folder / "outside").iterdir()
+            return
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self.folder = folder
         self.built = build(folder / "dist")
         _require_the_same_files(self.built)
         self.outside = _unpacked(self.built.sdist, folder / "outside")
-        self.base = Environment.create(folder / "base")
-        self.base.install(self.built.wheel)
+        Environment.create(self.base.folder).install(self.built.wheel)
 
     def core(self, tests: list[str]) -> None:
         environment = self._environment("core", f"{self.built.wheel}[dev]")
@@ -60,7 +64,7 @@ class Proof:
     def types(self) -> None:
         environment = self._environment("types", "mypy")
         folder = self.folder / "typed"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         shutil.copy(ROOT / "tests" / "distributions" / "typed_use.py", folder)
         environment.run("-m", "mypy", "--strict", "typed_use.py", cwd=folder, offline=True)
 
@@ -70,6 +74,7 @@ class Proof:
         self._run(environment, "-m", "twine", "check", "--strict", *files)
 
     def extra(self, name: str) -> None:
+        shutil.rmtree(self.folder / "jobs" / name, ignore_errors=True)
         environment = self._environment(name, f"{self.built.wheel}[{name}]")
         self._run(environment, "-m", "tests.distributions.extra_jobs", name, self.folder / "jobs" / name)
 
@@ -110,10 +115,15 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help="of them; all of them by default")
     parser.add_argument("--core", nargs="+", default=[], metavar="TESTS", help="tests of the part `core`")
     parser.add_argument("--folder", type=Path, default=Path(".venv-wheel"), help="works there (.venv-wheel)")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="with what an earlier run built and installed there: tries a part",
+    )
     args = parser.parse_args()
     if unknown := set(args.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
-    proof = Proof(args.folder.resolve())
+    proof = Proof(args.folder.resolve(), again=args.again)
     failed = []
     for part in args.parts or PARTS:
         print(f"--- {part}", flush=True)
