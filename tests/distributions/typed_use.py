@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d import Face3D, FaceAligner3D, FaceAlignmentError, VideoAligner3D
-from face_alignment_3d.export import write_ply
+from face_alignment_3d.export import PhotoFaces, write_ply
 from face_alignment_3d.pose import Camera
 
 
@@ -29,12 +29,16 @@ def largest(faces: list[Face3D]) -> tuple[float, float]:
 
 
 def identities(frames: list[npt.NDArray[np.uint8]]) -> set[int]:
-    video = VideoAligner3D(FaceAligner3D(detector="scout"))
-    return {face.identity for number, frame in enumerate(frames) for face in video.update(frame, number / 25)}
+    tracker = VideoAligner3D(FaceAligner3D(detector="scout"))
+    return {
+        face.track_id
+        for number, frame in enumerate(frames)
+        for face in tracker.track(frame, time=number / 25)
+    }
 
 
-def written(face: Face3D, path: Path) -> None:
-    write_ply(path, face)
+def write(face: Face3D, path: Path) -> None:
+    write_ply(path, PhotoFaces("photo.jpg", 512, 512, [face]))
 
 
 def mistaken(face: Face3D) -> str:
