@@ -1,12 +1,12 @@
 """Archives that several threads read at the same time, each opened once."""
 
+import errno
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -33,6 +33,7 @@ class OpenArchives:
         self._fs = file_system
         self._lock = Lock()
         self._kept: OrderedDict[str, _Archive] = OrderedDict()
+        self._too_large: dict[str, OSError] = {}
 
     @contextmanager
     def zip_file(self, path: str) -> Iterator[zipfile.ZipFile]:
@@ -51,11 +52,23 @@ class OpenArchives:
         def unpack(stack: ExitStack) -> Path:
             target = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "unpacked.tar"
             compressed = self._fs.open(path, "rb", compression=tar_compression(path))
-            # Of one that is cut short the beginning can be read.
-            with compressed as file, target.open("wb") as copy, suppress(EOFError, zlib.error):
-                shutil.copyfileobj(file, copy)
+            with compressed as file, target.open("wb") as copy:
+                try:
+                    shutil.copyfileobj(file, copy)
+                except OSError as error:
+                    if error.errno == errno.ENOSPC:  # Once is enough, as it takes long.
+                        self._too_large[path] = error
+                        raise
+                    if error.errno is not None:  # Of a file system; decoders give none.
+                        raise
+                except MemoryError:
+                    raise
+                except Exception:  # Of one that is damaged or cut short the beginning can be read.
+                    pass
             return target
 
+        if (error := self._too_large.get(path)) is not None:
+            raise error
         with self._lease(path, unpack) as unpacked:
             yield unpacked
 
