@@ -106,7 +106,7 @@ def ray_python(chosen: str | None) -> str | None:
     """An interpreter with Ray; None where there is none. Exits where the chosen one lacks something."""
     python = chosen or sys.executable
     test = [python, "-c", "import ray.data, face_alignment_3d.batch"]
-    tried = subprocess.run(test, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    tried = subprocess.run(test, check=False, cwd=ROOT, env=environment(), capture_output=True, text=True)
     if tried.returncode and chosen:
         raise SystemExit(f"{chosen} cannot run Ray with this library: {tried.stderr.splitlines()[-1:]}")
     return None if tried.returncode else python

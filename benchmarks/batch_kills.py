@@ -8,7 +8,7 @@ nodes on this machine.
     python benchmarks/batch_kills.py --runs 50 --output benchmarks/results/batch_kills.json
     python benchmarks/batch_kills.py --runs 50 --ray --output benchmarks/results/batch_kills.json
 
-The file has a part for each of the two, and a table beside it as .md.
+The file has a part for each of the two, of the runs so far, and a table beside it as .md.
 """
 
 import argparse
@@ -95,17 +95,16 @@ def all_runs(
         outcome = compared(album.folder / "undisturbed", album.folder / name)
         outcomes[outcome] += 1
         print(f"run {index}: {outcome}; {dict(kills)}", file=sys.stderr, flush=True)
-    report = {
-        **provenance(args.weights),
-        "runs": args.runs,
-        "photos": args.photos,
-        "seed": args.seed,
-        "kills": dict(kills),
-        "outcomes": dict(outcomes),
-    }
-    print(json.dumps(report, indent=2))
-    if args.output is not None:
-        write(args.output, {"ray" if args.ray else "processes": report})
+        report = {
+            **provenance(args.weights),
+            "runs": index + 1,
+            "photos": args.photos,
+            "seed": args.seed,
+            "kills": dict(kills),
+            "outcomes": dict(outcomes),
+        }
+        if args.output is not None:  # After each: this may take hours.
+            write(args.output, {"ray" if args.ray else "processes": report})
 
 
 def write(file: Path, part: dict[str, Any]) -> None:

@@ -73,8 +73,9 @@ def markdown(report: Report) -> str:
     versions = report.provenance["versions"]
     load = "" if report.load_before is None else f", load before {report.load_before:.2f}"
     about = (
-        f"`{report.provenance['command']}` on {report.provenance['date']}: {report.photos} photos with longer "
-        f"sides of {', '.join(map(str, report.sides))} px, {report.provenance['weights']} in {report.backend}; "
+        f"`{report.provenance['command']}` on {report.provenance['date']}: {report.photos} photos with "
+        f"longer sides of {', '.join(map(str, report.sides))} px, {report.provenance['weights']} in "
+        f"{report.backend}; "
         f"{report.provenance['machine']}, {report.machine_cores} cores used{load}; "
         f"Python {versions['python']}, OpenCV {versions['opencv']}, NumPy {versions['numpy']}."
     )

@@ -27,7 +27,7 @@ class Item:
     offset: int | None = None
     """Bytes before it in a tar, after decompression."""
     version: str | None = None
-    """Of the archive as it was listed, see :func:`~.places.version_of`: in another one the offset is wrong."""
+    """Of the archive when it was listed (:func:`~.places.version_of`): in another the offset is wrong."""
     problem: str | None = None
     """The reason for which nothing can be read: a folder that may not be opened, a damaged archive."""
 

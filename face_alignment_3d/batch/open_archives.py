@@ -1,21 +1,24 @@
 """Archives that several threads read at the same time, each opened once."""
 
-import errno
-import shutil
+import gzip
+import lzma
 import tempfile
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from face_alignment_3d.batch.archives import tar_compression
 
 #: Archives that stay open. Readers go from one to the next, so two are enough that none is opened twice.
 _KEPT: Final = 2
+#: Bytes that are copied at a time.
+_BLOCK: Final = 1 << 20
 
 
 @dataclass
@@ -53,18 +56,12 @@ class OpenArchives:
             target = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "unpacked.tar"
             compressed = self._fs.open(path, "rb", compression=tar_compression(path))
             with compressed as file, target.open("wb") as copy:
-                try:
-                    shutil.copyfileobj(file, copy)
-                except OSError as error:
-                    if error.errno == errno.ENOSPC:  # Once is enough, as it takes long.
-                        self._too_large[path] = error
+                for block in _readable(file):
+                    try:
+                        copy.write(block)
+                    except OSError as error:
+                        self._too_large[path] = error  # To try again would take as long each time.
                         raise
-                    if error.errno is not None:  # Of a file system; decoders give none.
-                        raise
-                except MemoryError:
-                    raise
-                except Exception:  # Of one that is damaged or cut short the beginning can be read.
-                    pass
             return target
 
         if (error := self._too_large.get(path)) is not None:
@@ -102,3 +99,15 @@ class OpenArchives:
         archive.is_kept = False
         if not archive.users:
             archive.stack.close()
+
+
+def _readable(file: IO[bytes]) -> Iterator[bytes]:
+    """What can be unpacked of a file that may be damaged or cut short: its beginning."""
+    try:
+        while block := file.read(_BLOCK):
+            yield block
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile):
+        return
+    except OSError as error:
+        if str(error) != "Invalid data stream":  # As bzip2 puts it, which has no error of its own.
+            raise

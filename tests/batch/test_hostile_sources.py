@@ -1,18 +1,18 @@
-"""Sources that are damaged, or made to do harm: a right result, or an error of ours, for each of their images."""
+"""Sources that are damaged, or made to do harm: a right result or an error of ours for each image."""
 
 import io
 import os
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 
+from face_alignment_3d.batch import open_archives, run_batch
 from face_alignment_3d.batch import reading as reading_module
-from face_alignment_3d.batch import run_batch
 from face_alignment_3d.batch.items import Item
 from face_alignment_3d.batch.reading import ItemReader
 from face_alignment_3d.errors import BatchError, ImageError
@@ -143,21 +143,29 @@ def test_a_video_that_does_not_fit_the_temporary_folder_is_not_unpacked(tmp_path
         pass
 
 
+@unix
 def test_a_tar_that_does_not_fit_the_temporary_folder_is_tried_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import resource
+
     tries = 0
 
-    def copyfileobj(source: object, target: object) -> None:
+    def readable(file: object) -> Iterator[bytes]:
         nonlocal tries
         tries += 1
-        raise OSError(28, "No space left on device")
+        yield bytes(1 << 20)
 
     archive = write_tar(tmp_path / "a.tar.gz", {f"{index}.png": png(20) for index in range(5)}, "w:gz")
-    monkeypatch.setattr("face_alignment_3d.batch.open_archives.shutil.copyfileobj", copyfileobj)
-    found = read(archive)
+    monkeypatch.setattr(open_archives, "_readable", readable)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        found = read(archive)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert len(found) == 5
-    assert all("No space left" in str(message) for message in found.values())
+    assert all("File too large" in str(message) for message in found.values())
     assert tries == 1
 
 
