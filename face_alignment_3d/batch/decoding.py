@@ -21,7 +21,7 @@ from face_alignment_3d.image_file import open_image_bytes, open_image_file
 from face_alignment_3d.images import as_rgb
 
 #: Images of a group at most, and their pixels, unless a single image has more. What is in a group must not
-#: depend on how fast anything is: the network's results differ in the last bits between batches.
+#: depend on how fast anything is: on a GPU the network's results differ in the last bits between batches.
 _MOST_IMAGES: Final = 32
 _MOST_PIXELS: Final = 32_000_000
 

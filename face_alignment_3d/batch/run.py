@@ -60,8 +60,8 @@ def run_batch(
     ``aligner`` is a :class:`~face_alignment_3d.batch.AlignerOptions` (the released weights by default).
     ``workers`` processes of this machine share the work; None takes as many as there are cores, or GPUs. Each
     has ``threads`` threads; None divides the cores among them. With ``ray`` the workers are actors of a Ray
-    cluster, and each has as many threads as :attr:`RayOptions.cpus`. ``retry_failed`` does tasks again that
-    had failures.
+    cluster, and each has as many threads as :attr:`RayOptions.cpus`. On a CPU each thread aligns images of
+    its own, so the results depend on none of these. ``retry_failed`` does tasks again that had failures.
 
     ``report`` hears what happens. ``should_stop`` ends the run early, without an exception.
 
@@ -158,7 +158,7 @@ def _events(
         return iter(())
     if ray is not None:
         return run_on_ray(job, tasks, ray, actors=workers, should_stop=should_stop)
-    # By all tasks, not by those that are left: with other threads the results differ in the last bits.
+    # By all tasks, not by those that are left: the same each time, as the user has seen it.
     processes = min(all_tasks, workers or job.aligner.usual_processes())
     threads = threads or max(1, usable_cores() // processes)
     return run_in_processes(job, tasks, processes=processes, threads=threads, should_stop=should_stop)
