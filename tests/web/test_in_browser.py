@@ -55,7 +55,7 @@ def _photos() -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
 
 @dataclass
 class Photo:
-    """What Python makes of a photo, and the browser."""
+    """The results of Python for a photo, and of the browser."""
 
     given: list[Face3D]
     found: list[Face3D]
