@@ -26,6 +26,7 @@ from face_alignment_3d.blendshapes import BlendshapeEstimator
 from face_alignment_3d.detection.factory import DetectorName
 from face_alignment_3d.detection.protocol import Detection
 from face_alignment_3d.detection.scout.layout import CHANNELS, STRIDES, UNIT_STRIDES, cells
+from face_alignment_3d.detection.scout.search import decoded
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.markup import NAMES
