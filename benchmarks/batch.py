@@ -50,7 +50,7 @@ class Contender:
 
 
 class Cost(NamedTuple):
-    """What a run took."""
+    """The time of a run."""
 
     seconds: float
     cpu_seconds: float | None

@@ -1,4 +1,4 @@
-"""What ``benchmarks/batch.py`` has measured, as tables of Markdown and as a block of a document."""
+"""Numbers of ``benchmarks/batch.py``, as tables of Markdown and as a block of a document."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final
 BEGIN: Final = "<!-- measured by benchmarks/batch.py -->"
 END: Final = "<!-- end of what was measured -->"
 
-#: What the library promises.
+#: The library's promises.
 LEAST_SPEED_UP: Final = 1.6
 MOST_OVERHEAD: Final = 0.15
 
@@ -101,7 +101,7 @@ def runs_table(report: Report) -> str:
 
 
 def promises_table(report: Report) -> str:
-    """What was promised; nothing for what was not measured."""
+    """Promises and what was measured; no row for what was not."""
     lines = ["| promise | | measured | |", "|---|---|---|---|"]
     by_cores = {(run.cores, run.name.startswith("1 process")): run for run in report.runs if not run.is_ray}
     many = next((run for (cores, single), run in by_cores.items() if cores > 1 and not single), None)

@@ -102,7 +102,7 @@ class OpenArchives:
 
 
 def _readable(file: IO[bytes]) -> Iterator[bytes]:
-    """The part that can be unpacked of a file that may be damaged or cut short: its beginning."""
+    """The content of a file; of one that is damaged or cut short, the beginning."""
     try:
         while block := file.read(_BLOCK):
             yield block
