@@ -10,10 +10,11 @@ INSTALLED := $(VENV)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-lowest test-newest test-torchfree
+.PHONY: help demo docs test test-lowest test-newest test-torchfree
 
 help:
 	@echo "make demo   install into $(VENV), align a photo and write the result to $(OUT)"
+	@echo "make docs   build the documentation site in build/site"
 	@echo "make test   install into $(VENV) and check everything: ruff, mypy, pytest"
 	@echo "make test-lowest, test-newest   the core of the suite with the lowest versions (OpenCV 4) and the newest (OpenCV 5)"
 	@echo "make test-torchfree   an empty environment, the distribution without torch, a photo aligned with it, and by a PyInstaller application"
@@ -25,6 +26,11 @@ demo: $(INSTALLED)
 	shutil.copyfile(skimage.__path__[0] + '/data/astronaut.png', '$(OUT)/astronaut.png')"
 	$(BIN)/face-alignment-3d align $(OUT)/astronaut.png --output $(OUT) --json --draw --offline
 
+# Warnings are errors: a link that leads nowhere, a name that is not in the reference.
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/site
+	@echo "the site is in build/site/index.html"
+
 test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,7 +38,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
 # What depends on other packages; training is left out. The last results: benchmarks/results/versions.md.
-CORE := tests/backends tests/blendshapes tests/detection tests/export tests/networks tests/onnx_graphs tests/pose \
+CORE := tests/backends tests/blendshapes tests/detection tests/documents tests/export tests/networks tests/onnx_graphs tests/pose \
 	tests/video tests/weights $(wildcard tests/test_*.py)
 TOOLS := pytest packaging tomli pygltflib trimesh plyfile pandas
 

@@ -1,0 +1,309 @@
+"""The documents' blocks of code run, page by page, as somebody would run them who reads from the top.
+
+Values that a page takes as given are made by the functions of :data:`GIVEN`. Where a page needs a thing that is
+not here, such as a bucket, a cluster or another library, a stand-in takes its place.
+"""
+
+import ast
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from face_alignment_3d import Face3D, FaceAligner3D
+from tests.documents.blocks import DOCUMENTS, ROOT, blocks
+
+Names = dict[str, Any]
+
+#: Blocks that are not run -> the reason, by page and language.
+NOT_RUN = {
+    ("index.md", "{toctree}"): "the navigation; test_site.py builds it",
+    ("web.md", "js"): "tests/web runs the module in a browser",
+}
+#: Pages with a test of their own.
+ELSEWHERE = {"onnx.md": "test_onnx_page.py"}
+PAGES = [
+    pytest.param(page, id=page.name)
+    for page in DOCUMENTS
+    if page.name not in ELSEWHERE and any(block.language == "python" for block in blocks(page))
+]
+
+
+@pytest.fixture(scope="module")
+def face() -> Face3D:
+    """The face in photo.jpg."""
+    (face,) = FaceAligner3D("nano", blendshapes=True).detect(skimage.data.astronaut())
+    return face
+
+
+def _blendshapes(desk: Path, face: Face3D) -> Names:
+    return {"neutral_faces": [face]}
+
+
+def _datasets(desk: Path, face: Face3D) -> Names:
+    from tests.training.data.datasets.test_w300lp import write_w300lp
+    from tests.training.synthetic_faces import posed_faces, write_data
+
+    write_data(desk / "DATA")
+    write_w300lp(desk / "300W_LP", *posed_faces(4, seed=11, yaw=80.0, roll=0.0))
+    return {}
+
+
+def _evaluation(desk: Path, face: Face3D) -> Names:
+    from tests.training.synthetic_faces import write_data
+
+    write_data(desk / "DATA", hand=13, aflw=2, teachers=2)
+    truth = np.stack([face.landmarks] * 2).astype(np.float64)
+    return {
+        "predicted": truth + [1.0, 0.0, 0.0],
+        "truth": truth,
+        "truth_of_another_view": truth[:, :, [0, 1, 2]],
+        "subjects": ["one", "one"],
+    }
+
+
+def _exports(desk: Path, face: Face3D) -> Names:
+    return {"face": face}
+
+
+def _migrating(desk: Path, face: Face3D) -> Names:
+    other = ModuleType("face_alignment")
+    other.LandmarksType = SimpleNamespace(THREE_D=3)  # type: ignore[attr-defined]
+    other.FaceAlignment = lambda kind, device: SimpleNamespace(  # type: ignore[attr-defined]
+        get_landmarks=lambda image: [np.zeros((68, 3))]
+    )
+    smile = SimpleNamespace(category_name="mouthSmileLeft", score=0.5)
+    result = SimpleNamespace(face_blendshapes=[[smile]])
+    return {
+        "face_alignment": other,
+        "FaceAligner3D": FaceAligner3D,
+        "image": skimage.data.astronaut(),
+        "result": result,
+        "blend": {},
+        "face": face,
+    }
+
+
+def _pose(desk: Path, face: Face3D) -> Names:
+    from face_alignment_3d.pose import Camera
+
+    # The camera of the page is of 1,920 x 1,080 pixels.
+    picture = Image.new("RGB", (1920, 1080))
+    picture.paste(Image.open("photo.jpg").resize((1080, 1080)))
+    picture.save("photo.jpg", quality=95)
+    return {
+        "aligner": FaceAligner3D("nano"),
+        "camera": Camera.assumed(width=1920, height=1080),
+        "points": face.points_canonical,
+    }
+
+
+def _scale(desk: Path, face: Face3D) -> Names:
+    pytest.importorskip("pyarrow")
+    from face_alignment_3d.batch import AlignerOptions, run_batch
+
+    run_batch("photos/", "out", aligner=AlignerOptions("nano"))
+    return {}
+
+
+def _serve(desk: Path, face: Face3D) -> Names:
+    jpeg = io.BytesIO()
+    Image.open("photos/pho.jpg").save(jpeg, "JPEG")
+    return {"jpegs": [jpeg.getvalue()] * 2}
+
+
+def _video(desk: Path, face: Face3D) -> Names:
+    photo = skimage.data.astronaut()
+    return {"frames": [(i / 25, photo[i : i + 320, 60:380]) for i in range(6)]}
+
+
+def _weights(desk: Path, face: Face3D) -> Names:
+    from face_alignment_3d.weights.loading import load_cascade
+    from face_alignment_3d.weights.store import resolve_weights
+
+    lite = resolve_weights("lite")
+    (desk / "runs").mkdir()
+    shutil.copy(lite, desk / "runs" / "mine.safetensors")
+    shutil.copy(ROOT / "weights_manifest.json", desk)
+    return {"cascade": load_cascade(lite)}
+
+
+#: Page -> what it takes as given.
+GIVEN: Mapping[str, Callable[[Path, Face3D], Names]] = {
+    "blendshapes.md": _blendshapes,
+    "datasets.md": _datasets,
+    "evaluation.md": _evaluation,
+    "exports.md": _exports,
+    "migrating.md": _migrating,
+    "pose.md": _pose,
+    "scale.md": _scale,
+    "serve.md": _serve,
+    "video.md": _video,
+    "weights.md": _weights,
+}
+
+
+@contextmanager
+def _server(page: str) -> Iterator[Callable[[str], str]]:
+    """A server for the page on serving: what puts its port in the place of the usual one."""
+    if page != "serve.md":
+        yield lambda text: text
+        return
+    pytest.importorskip("fastapi")
+    from face_alignment_3d.serve import ServerConfig, create_app
+    from tests.serve.servers import running
+
+    config = ServerConfig()
+    with running(create_app(FaceAligner3D("nano", blendshapes=True), config), config) as port:
+        yield lambda text: text.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+
+
+class _Dataset:
+    """In the place of a data set of Ray's: what it is asked to do, it does at once."""
+
+    def __init__(self, batch: dict[str, Any]) -> None:
+        self.batch = batch
+
+    def map_batches(self, step: Any, *, fn_constructor_args: tuple[Any, ...], **_: Any) -> "_Dataset":
+        return _Dataset(step(*fn_constructor_args)(self.batch).to_pydict())
+
+    def write_parquet(self, url: str) -> None:
+        assert [len(faces) for faces in self.batch["faces"]] == [1]
+
+
+def _made_ray() -> ModuleType:
+    ray = ModuleType("ray")
+    content = np.empty(1, object)
+    content[0] = Path("photos/pho.jpg").read_bytes()
+    ray.data = SimpleNamespace(  # type: ignore[attr-defined]
+        read_binary_files=lambda url, include_paths: _Dataset(
+            {"bytes": content, "path": np.array([f"{url}/pho.jpg"])}
+        ),
+        ActorPoolStrategy=lambda *, min_size, max_size: None,
+    )
+    return ray
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_blocks_run(page: Path, desk: Path, face: Face3D, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Pages construct many aligners; where they don't name weights, the smaller ones will do.
+    monkeypatch.setattr(FaceAligner3D.__init__, "__defaults__", ("nano",))
+    monkeypatch.setitem(sys.modules, "ray", _made_ray())
+    names = GIVEN.get(page.name, lambda desk, face: {})(desk, face)
+    with _server(page.name) as ported:
+        for block in blocks(page):
+            if block.language == "python":
+                # With empty lines before it, so that errors name the line of the page.
+                code = compile("\n" * (block.line - 1) + ported(block.text), str(page), "exec")
+                exec(code, names)
+    _CHECKS.get(page.name, lambda names: None)(names)
+
+
+def _check_readme(names: Names) -> None:
+    assert names["landmarks"].shape == (1, 66, 3)
+    assert abs(names["face"].pose.yaw) < 25
+
+
+def _check_coordinates(names: Names) -> None:
+    (face,) = names["faces"]
+    assert face.score == pytest.approx(0.98)
+
+
+def _check_serve(names: Names) -> None:
+    assert names["answer"]["type"] == "faces"
+    assert len(names["answer"]["faces"]) == 1
+
+
+#: Page -> a look at the values that its blocks leave.
+_CHECKS: Mapping[str, Callable[[Names], None]] = {
+    "README.md": _check_readme,
+    "coordinates.md": _check_coordinates,
+    "serve.md": _check_serve,
+}
+
+
+def test_the_command_of_the_page_on_serving_gets_an_answer(desk: Path) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("needs curl")
+    (block,) = (b for b in blocks(ROOT / "docs" / "serve.md") if b.text.startswith("curl"))
+    with _server("serve.md") as ported:
+        done = subprocess.run(ported(block.text), shell=True, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["image"] == "photo.jpg"
+    assert 0 <= answer["faces"][0]["blendshapes"]["jawOpen"] <= 1
+
+
+def test_queries_run(desk: Path, face: Face3D) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    _scale(desk, face)
+    queries = [block.text for block in blocks(ROOT / "docs" / "scale.md") if block.language == "sql"]
+    assert queries
+    for query in queries:
+        wide = query.replace("width >= 640", "width >= 64")  # The photos here are small.
+        ((image, nose_x),) = duckdb.sql(wide).fetchall()
+        assert image == "pho.jpg"
+        assert 100 < nose_x < 130
+
+
+def test_every_block_is_run_or_listed() -> None:
+    listed = set()
+    for page in DOCUMENTS:
+        for block in blocks(page):
+            key = (page.name, block.language)
+            if key in NOT_RUN:
+                listed.add(key)
+            else:
+                # Text is what files and formulas look like: no code. Commands: test_commands.py.
+                assert block.language in ("python", "sh", "sql", "text"), f"{page.name}:{block.line}"
+    assert listed == set(NOT_RUN)
+
+
+def test_the_names_that_pages_import_from_the_browser_module_are_exported() -> None:
+    exported = (ROOT / "web" / "src" / "index.ts").read_text(encoding="utf-8")
+    for page in (ROOT / "docs" / "web.md", ROOT / "web" / "README.md"):
+        imports = re.findall(r"^import \{(.*?)\}", page.read_text(encoding="utf-8"), re.M)
+        assert imports
+        for name in ",".join(imports).split(","):
+            assert re.search(rf"\b{name.strip()}\b", exported)
+
+
+#: Comment behind a call -> its keywords have the values of the code's signature.
+_DEFAULTS = "# the defaults"
+
+
+def test_defaults_that_pages_name_are_those_of_the_code() -> None:
+    import inspect
+
+    import face_alignment_3d
+
+    checked = 0
+    for page in DOCUMENTS:
+        for block in blocks(page):
+            if block.language != "python" or _DEFAULTS not in block.text:
+                continue
+            last = block.text[: block.text.index(_DEFAULTS)].count("\n") + 1
+            (call,) = (
+                node
+                for node in ast.walk(ast.parse(block.text))
+                if isinstance(node, ast.Call) and node.end_lineno == last and node.keywords
+            )
+            parameters = inspect.signature(getattr(face_alignment_3d, ast.unparse(call.func))).parameters
+            for keyword in call.keywords:
+                assert keyword.arg
+                assert ast.literal_eval(keyword.value) == parameters[keyword.arg].default, keyword.arg
+                checked += 1
+    assert checked
