@@ -1,7 +1,7 @@
 """The documentation site: ``make docs``, or ``python -m sphinx -W docs build/site``.
 
-The pages are Markdown (MyST). The reference is made from docstrings, which are reStructuredText. Sphinx, MyST and
-Furo are maintained and free; MkDocs 1 is no longer maintained, and Material for MkDocs ends with it.
+The pages are Markdown (MyST). The reference is made from docstrings, which are reStructuredText. Sphinx,
+MyST and Furo are maintained and free. MkDocs 1 is no longer maintained, and Material for MkDocs ends in 2027.
 """
 
 import ast
@@ -11,7 +11,7 @@ import shutil
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from docutils import nodes
 from sphinx import addnodes
@@ -31,6 +31,9 @@ extensions = ["myst_parser", "sphinx.ext.autodoc"]
 html_theme = "furo"
 html_title = f"face-alignment-3d {__version__}"
 html_copy_source = False
+html_show_copyright = False
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 highlight_language = "none"
 myst_heading_anchors = 4
 autodoc_default_options = {"members": True, "undoc-members": True}
@@ -39,6 +42,7 @@ autodoc_typehints_format = "short"
 add_module_names = False
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
+maximum_signature_line_length = 90
 
 #: Pages that show a file of the repository's root.
 _ROOT_FILES = {"index": "README.md", "model_card": "MODEL_CARD.md", "changelog": "CHANGELOG.md"}
@@ -63,7 +67,8 @@ def _show_root_files(app: Sphinx, docname: str, source: list[str]) -> None:
             text = text.replace("\n\n", '\n\n<p><a href="live/index.html">Open the live page</a></p>\n\n', 1)
     for page, file in _ROOT_FILES.items():
         text = text.replace(f"](../{file}", f"]({page}.md")
-    source[0] = text
+    # Other files outside of this folder are downloads.
+    source[0] = text.replace("](../", "](path:../")
 
 
 def _as_written(
@@ -91,8 +96,9 @@ def _as_written(
         return None
     written = _Plain(getattr(function, "__globals__", {})).visit(node)
     arguments = written.args
-    if arguments.args and arguments.args[0].arg in ("self", "cls"):
-        del arguments.args[0]
+    for parameters in (arguments.posonlyargs, arguments.args):
+        if parameters and parameters[0].arg in ("self", "cls"):
+            del parameters[0]
     is_class = what == "class" or written.returns is None
     return f"({ast.unparse(arguments)})", None if is_class else ast.unparse(written.returns)
 
@@ -133,15 +139,14 @@ def _resolve_by_last_name(
     """Links to what the docstrings name without its module, or by the module that defines it."""
     if node.get("refdomain") != "py":
         return None
-    domain = env.get_domain("py")
-    assert isinstance(domain, PythonDomain)
+    domain = cast(PythonDomain, env.get_domain("py"))
     target = node["reftarget"].lstrip(".")
     endings = [target, target.rsplit(".", 1)[-1]] if target.startswith("face_alignment_3d.") else [target]
     for ending in endings:
-        found = [name for name in domain.objects if f".{name}".endswith(f".{ending}")]
-        if len(found) == 1:
-            entry = domain.objects[found[0]]
-            return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, content, found[0])
+        entries = [entry for name, entry in domain.objects.items() if f".{name}".endswith(f".{ending}")]
+        if len({(entry.docname, entry.node_id) for entry in entries}) == 1:
+            page, anchor = entries[0].docname, entries[0].node_id
+            return make_refnode(app.builder, node["refdoc"], page, anchor, content, target)
     return None
 
 

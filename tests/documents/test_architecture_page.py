@@ -120,8 +120,6 @@ def test_a_training_step_is_walked_through(tmp_path: Path) -> None:
 
     def train() -> None:
         with joined_processes("cpu") as processes:
-            one_step(
-                "compact", JointObjective(ALL, labels, true_points_share=0.3), ALL, processes, tmp_path
-            )
+            one_step("compact", JointObjective(ALL, labels, true_points_share=0.3), ALL, processes, tmp_path)
 
     assert not _missing("One training step", _called(train))

@@ -109,9 +109,7 @@ def _require_parameters(line: str, function: Any) -> None:
     assert isinstance(written, ast.FunctionDef)
     arguments = written.args
     names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
-    expected = [
-        p for p in inspect.signature(function).parameters.values() if p.name not in ("self", "cls")
-    ]
+    expected = [p for p in inspect.signature(function).parameters.values() if p.name not in ("self", "cls")]
     assert names == [p.name for p in expected if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     defaults = {p.name: p.default for p in expected}
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
@@ -144,6 +142,6 @@ def test_newcomers_find_pages_in_the_order_in_which_they_need_them(site: Path) -
     page = (site / "index.html").read_text(encoding="utf-8")
     navigation = page[page.index('class="sidebar-tree"') : page.index("<article")]
     pages = re.findall(r'href="([\w/]+)\.html"', navigation)
-    order = "photos video exports pose blendshapes detection speed weights serve scale web training".split()
-    order += ["coordinates", "architecture", "migrating", "reference/aligner"]
+    order = ["photos", "video", "exports", "pose", "blendshapes", "detection", "speed", "weights", "serve"]
+    order += ["scale", "web", "training", "coordinates", "architecture", "migrating", "reference/aligner"]
     assert [name for name in pages if name in order] == order
