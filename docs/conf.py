@@ -35,12 +35,12 @@ html_show_copyright = False
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 highlight_language = "none"
+suppress_warnings = ["toc.not_readable"]
 myst_heading_anchors = 4
 autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 add_module_names = False
-python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 maximum_signature_line_length = 90
 
@@ -51,6 +51,7 @@ _ROOT_FILES = {"index": "README.md", "model_card": "MODEL_CARD.md", "changelog":
 def setup(app: Sphinx) -> None:
     """Registers what is below."""
     app.connect("source-read", _show_root_files)
+    app.connect("autodoc-process-docstring", _link_pages)
     app.connect("autodoc-process-signature", _as_written)
     app.connect("missing-reference", _resolve_by_last_name)
     app.connect("doctree-read", _shorten_types)
@@ -69,6 +70,13 @@ def _show_root_files(app: Sphinx, docname: str, source: list[str]) -> None:
         text = text.replace(f"](../{file}", f"]({page}.md")
     # Other files outside of this folder are downloads.
     source[0] = text.replace("](../", "](path:../")
+
+
+def _link_pages(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Makes links of the pages that docstrings name."""
+    for index, line in enumerate(lines):
+        linked = re.sub(r"\bdocs/(\w+)\.md\b", r":doc:`/\1`", line)
+        lines[index] = re.sub(r"\bMODEL_CARD\.md\b", ":doc:`/model_card`", linked)
 
 
 def _as_written(
@@ -99,8 +107,13 @@ def _as_written(
     for parameters in (arguments.posonlyargs, arguments.args):
         if parameters and parameters[0].arg in ("self", "cls"):
             del parameters[0]
-    is_class = what == "class" or written.returns is None
-    return f"({ast.unparse(arguments)})", None if is_class else ast.unparse(written.returns)
+    returned = None if what == "class" or written.returns is None else _short(written.returns)
+    return f"({_short(arguments)})", returned
+
+
+def _short(node: ast.AST) -> str:
+    """Source without the modules of types that everybody knows."""
+    return re.sub(r"\b(np|npt|os)\.(?=[A-Za-z])", "", ast.unparse(node))
 
 
 class _Plain(ast.NodeTransformer):
