@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from face_alignment_3d.weights.manifest import WeightsEntry, load_manifest
 from tests.documents.blocks import ROOT
 
 
@@ -89,7 +90,83 @@ def _powers(rate: float) -> str:
     return f"{float(digits):g}e{int(power)}"
 
 
+_AFW = "afw, given boxes, inner-49 NME, %"
+_AFLW2000 = "aflw2000, given boxes, all-66 2D NME over the box, mean of the groups, %"
+_GTE = "aflw2000, given boxes, GTE xyz (3D normalizer), %"
+_SELF_OCCLUDED = "merl-rav, visible against self-occluded by visibility, AUC"
+_HIDDEN = "merl-rav, visible against hidden by visibility, AUC"
+
+
+def _choice_of_weights() -> Iterator[str]:
+    for name, entry in _cascades():
+        yield f'| `"{name}"`'
+        yield f"{entry.bytes / 1e6:.1f} MB | {entry.metrics[_AFW]:.2f} %"
+
+
+def _weights() -> Iterator[str]:
+    entries = dict(_cascades())
+    nano, lite = entries["nano"], entries["lite"]
+    yield f"| file | {nano.bytes / 1e6:.1f} MB | {lite.bytes / 1e6:.1f} MB |"
+    for label, metric in (
+        ("AFW, inner points, %", _AFW),
+        ("AFLW2000-3D, NME over the box, mean of the groups of yaw, %", _AFLW2000),
+        ("AFLW2000-3D, GTE xyz, %", _GTE),
+    ):
+        yield f"| {label} | {nano.metrics[metric]:.2f} | {lite.metrics[metric]:.2f} |"
+    auc = [f"{entry.metrics[_SELF_OCCLUDED]:.3f}, {entry.metrics[_HIDDEN]:.3f}" for entry in (nano, lite)]
+    yield f"| visible against self-occluded, hidden points, AUC | {auc[0]} | {auc[1]} |"
+
+
+def _cascades() -> list[tuple[str, WeightsEntry]]:
+    return [(name, entry) for name, entry in load_manifest().items() if entry.kind == "cascade"]
+
+
+def _exports() -> Iterator[str]:
+    from face_alignment_3d.export import SCHEMA, VMC_PORT
+    from face_alignment_3d.export.vmc import _LARGEST_DATAGRAM
+    from face_alignment_3d.markup68 import _INWARDS
+
+    yield f"## JSON, schema `{SCHEMA}`"
+    yield f'VMCSender("127.0.0.1", {VMC_PORT})'
+    yield f"bundles of at most {_LARGEST_DATAGRAM:,} bytes"
+    yield f"each lies {100 * _INWARDS:.1f} % of the way"
+
+
+def _videos() -> Iterator[str]:
+    from face_alignment_3d.export.frame_writer import VIDEO_SCHEMA
+    from face_alignment_3d.video import TrackerConfig
+    from face_alignment_3d.video.optical_flow import _MAX_DEVIATION
+
+    config = TrackerConfig()
+    yield f"(`{VIDEO_SCHEMA}`)"
+    yield f"more than {100 * _MAX_DEVIATION:.1f} % of the face's size"
+    yield f"its mean confidence falls below {config.min_confidence}"
+    assert (config.flow_weight, config.undecided_seconds, config.long_lost_seconds) == (0.5, 2, 10)
+    yield "agree, each counts half"
+    yield "for two seconds at most"
+    yield "lost for more than ten seconds"
+
+
+def _onnx() -> Iterator[str]:
+    from face_alignment_3d.onnx_graphs.metadata import GRAPH_VERSION
+
+    yield f"(this library reads {GRAPH_VERSION})"
+
+
+def _blendshapes() -> Iterator[str]:
+    from face_alignment_3d.arkit import BLENDSHAPES, VISIBLE
+
+    yield f"by {len(BLENDSHAPES)} blendshapes"
+    yield f"estimates {len(VISIBLE)} of them"
+
+
 FACTS = {
+    "../README.md": _choice_of_weights,
+    "weights.md": _weights,
+    "exports.md": _exports,
+    "video.md": _videos,
+    "onnx.md": _onnx,
+    "blendshapes.md": _blendshapes,
     "serve.md": _serving,
     "scale.md": _collections,
     "detection.md": _detection,
