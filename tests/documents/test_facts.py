@@ -42,7 +42,7 @@ def _collections() -> Iterator[str]:
 
 
 def _detection() -> Iterator[str]:
-    from face_alignment_3d.detection.judging import MIN_CONFIDENCE, SURE, certainty_of
+    from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE, SURE, certainty_of
 
     yield f"| **{MIN_CONFIDENCE}** |"
     yield f"mean confidence below {SURE}"
@@ -52,7 +52,7 @@ def _detection() -> Iterator[str]:
 
 
 def _training() -> Iterator[str]:
-    from face_alignment_3d.training.data.training_data import _AFLW_HOLDOUT_EVERY
+    from face_alignment_3d.training.recipes.training_data import _AFLW_HOLDOUT_EVERY
     from face_alignment_3d.training.detection.config import ScoutConfig
     from face_alignment_3d.training.recipes.config import BASE, LITE, Shares
 
@@ -101,6 +101,23 @@ def _choice_of_weights() -> Iterator[str]:
     for name, entry in _cascades():
         yield f'| `"{name}"`'
         yield f"{entry.bytes / 1e6:.1f} MB | {entry.metrics[_AFW]:.2f} %"
+
+    results = (ROOT / "benchmarks" / "results" / "speed.md").read_text(encoding="utf-8")
+    # The second table, of two threads. The cells of `lite` and of `nano` in ONNX Runtime begin with the median.
+    rows = [line.split(" | ") for line in results.split("2 threads |", 1)[1].splitlines()]
+    for label in ("one face, from its crop", "photo of 640 px, with detection"):
+        (row,) = (cells for cells in rows if cells[0] == f"| {label}")
+        for cell in (row[1], row[3]):
+            yield cell.split(" (", 1)[0]
+
+
+def _speed() -> Iterator[str]:
+    results = (ROOT / "benchmarks" / "results" / "speed.md").read_text(encoding="utf-8")
+    yield from (
+        results[results.index("| milliseconds, median (5 to 95 %), 2 threads") :]
+        .split("\n\n", 1)[0]
+        .splitlines()
+    )
 
 
 def _weights() -> Iterator[str]:
@@ -162,6 +179,7 @@ def _blendshapes() -> Iterator[str]:
 
 FACTS = {
     "../README.md": _choice_of_weights,
+    "speed.md": _speed,
     "weights.md": _weights,
     "exports.md": _exports,
     "video.md": _videos,
