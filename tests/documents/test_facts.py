@@ -36,7 +36,7 @@ def _collections() -> Iterator[str]:
     yield f"tasks of up to {plan._LARGEST_TASK:,} images"
     yield f"{reading._LARGEST_FILE >> 20} MiB at most"
     yield f"groups of {decoding._MOST_IMAGES} images or {decoding._MOST_PIXELS / 1e6:g} megapixels"
-    yield f"{decoding._BYTES_AHEAD >> 20} MiB of files"
+    yield f"{decoding._BYTES_AHEAD >> 20} MiB are added of files"
     assert len(reading._PAUSES) == 3
     yield "tried four times"
 
@@ -52,9 +52,9 @@ def _detection() -> Iterator[str]:
 
 
 def _training() -> Iterator[str]:
-    from face_alignment_3d.training.recipes.training_data import _AFLW_HOLDOUT_EVERY
     from face_alignment_3d.training.detection.config import ScoutConfig
     from face_alignment_3d.training.recipes.config import BASE, LITE, Shares
+    from face_alignment_3d.training.recipes.training_data import _AFLW_HOLDOUT_EVERY
 
     shares = Shares()
     views = shares.views_of_hand + shares.views_of_teachers
@@ -103,7 +103,7 @@ def _choice_of_weights() -> Iterator[str]:
         yield f"{entry.bytes / 1e6:.1f} MB | {entry.metrics[_AFW]:.2f} %"
 
     results = (ROOT / "benchmarks" / "results" / "speed.md").read_text(encoding="utf-8")
-    # The second table, of two threads. The cells of `lite` and of `nano` in ONNX Runtime begin with the median.
+    # The table of two threads. The cells of `lite` and of `nano` in ONNX Runtime begin with the median.
     rows = [line.split(" | ") for line in results.split("2 threads |", 1)[1].splitlines()]
     for label in ("one face, from its crop", "photo of 640 px, with detection"):
         (row,) = (cells for cells in rows if cells[0] == f"| {label}")
