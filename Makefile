@@ -10,10 +10,11 @@ INSTALLED := $(VENV)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-lowest test-newest test-wheel test-torchfree
+.PHONY: help demo docs test test-lowest test-newest test-wheel test-torchfree
 
 help:
 	@echo "make demo   install into $(VENV), align a photo and write the result to $(OUT)"
+	@echo "make docs   build the documentation site in build/site"
 	@echo "make test   install into $(VENV) and check everything: ruff, mypy, pytest"
 	@echo "make test-lowest   the core of the suite with the lowest versions of all dependencies (OpenCV 4)"
 	@echo "make test-wheel    the distributions: the core of the suite beside the wheel and the newest versions (OpenCV 5), without a network; each extra alone; types"
@@ -27,6 +28,11 @@ demo: $(INSTALLED)
 	shutil.copyfile(skimage.__path__[0] + '/data/astronaut.png', '$(OUT)/astronaut.png')"
 	$(BIN)/face-alignment-3d align $(OUT)/astronaut.png --output $(OUT) --json --draw --offline
 
+# Warnings are errors: a link that leads nowhere, a name that is not in the reference.
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/site
+	@echo "the site is in build/site/index.html"
+
 test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,7 +40,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
 # What depends on other packages; training is left out. The last results: benchmarks/results/versions.md.
-CORE := tests/backends tests/blendshapes tests/detection tests/export tests/networks tests/onnx_graphs tests/pose \
+CORE := tests/backends tests/blendshapes tests/detection tests/documents tests/export tests/networks tests/onnx_graphs tests/pose \
 	tests/video tests/weights $(wildcard tests/test_*.py)
 EXTRAS := tests/batch tests/cli tests/serve
 TOOLS := pytest packaging tomli pygltflib trimesh plyfile pandas httpx httpx2

@@ -82,7 +82,7 @@ def mean_distance(predicted: Points, truth: Points) -> Errors:
 
 
 def depth_error(predicted: Points, truth: Points) -> Errors:
-    """(F, 66, 3) twice -> (F,): mean |z| error, both centered, over the outer-eye distance in 3D, percent."""
+    """(F, 66, 3) twice -> (F,): mean absolute error of z (centered) over the outer-eye distance in 3D; %."""
     difference = predicted[..., 2].astype(np.float64) - truth[..., 2]
     difference = difference - difference.mean(axis=1, keepdims=True)
     errors: Errors = 100 * np.abs(difference).mean(axis=1) / eye_distance(truth)

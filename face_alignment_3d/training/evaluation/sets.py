@@ -32,7 +32,7 @@ HOLDOUT: Final = "holdout"
 DATASETS: Final = (HOLDOUT, "afw", *HAND_LABELLED)
 #: The ending of the names of sets that `train-data synthesize-views` has turned out of plane.
 NOVEL_VIEWS: Final = "-novel-views"
-#: Degrees of |yaw|. Beyond 85 a turned photo shows too little that was in the photo it was made from.
+#: Degrees of ``|yaw|``. Beyond 85 a turned photo shows too little that was in the photo it was made from.
 YAW_EDGES_NOVEL_VIEWS: Final = (0.0, 30.0, 60.0, 85.0)
 _NOVEL_VIEWS_NOTE: Final = (
     "a test of consistency: the labels were made as those that training uses, and share their faults"

@@ -13,7 +13,7 @@ from face_alignment_3d.markup import FROM_68, NUM_LANDMARKS
 from face_alignment_3d.training.data.subsample import subsample
 from face_alignment_3d.training.evaluation.metrics import Normalizer
 
-#: Degrees of |yaw| between the groups of faces of a set with 2D labels, which has few turned ones.
+#: Degrees of ``|yaw|`` between the groups of faces of a set with 2D labels, which has few turned ones.
 YAW_EDGES_2D: Final = (0.0, 15.0, 30.0, 45.0, 180.0)
 #: The groups of AFLW2000-3D.
 YAW_EDGES_3D: Final = (0.0, 30.0, 60.0, 90.0)
@@ -40,7 +40,7 @@ class Truth:
     yaw: npt.NDArray[np.float64]
     """(N,) degrees; positive when the nose points to the image's right."""
     yaw_edges: tuple[float, ...]
-    """Degrees of |yaw| where a group of faces ends and the next one starts; the last belongs to its group."""
+    """Degrees of ``|yaw|`` where a group of faces ends and the next starts; the last belongs to its group."""
     subjects: tuple[str, ...] | None
     """(N,): the subject of each photo, where a set has several views of one face; else None."""
     boxes: npt.NDArray[np.float32]

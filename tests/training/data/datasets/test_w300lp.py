@@ -18,7 +18,7 @@ def faces():
     return posed_faces(COUNT, seed=11, yaw=80.0, roll=0.0)
 
 
-def _write(root, points, angles, parts=PARTS):
+def write_w300lp(root, points, angles, parts=PARTS):
     for part, indices in parts.items():
         (root / part).mkdir(parents=True)
         (root / "landmarks" / part).mkdir(parents=True)
@@ -37,7 +37,7 @@ def _write(root, points, angles, parts=PARTS):
 
 def test_x_and_y_are_exact_and_z_comes_from_the_model(tmp_path, faces):
     points, angles = faces
-    _write(tmp_path, points, angles)
+    write_w300lp(tmp_path, points, angles)
     data = open_w300lp(tmp_path, parts=("HELEN", "IBUG"), model=face_model())
     assert len(data) == 3
     assert data.names == ("HELEN/HELEN_photo_1_0", "HELEN/HELEN_photo_2_0", "IBUG/IBUG_photo_3_0")
@@ -57,7 +57,7 @@ def test_x_and_y_are_exact_and_z_comes_from_the_model(tmp_path, faces):
 def test_the_stated_rotation_is_the_heads(tmp_path, faces):
     points, angles = faces
     angles[:, 2] = [5, -40, 25, 10]
-    _write(tmp_path, points, angles)
+    write_w300lp(tmp_path, points, angles)
     data = open_w300lp(tmp_path, parts=("HELEN",))
     for index in range(2):
         pitch, yaw, roll = np.deg2rad(angles[index + 1] * [-1, -1, 1])
@@ -72,14 +72,14 @@ def test_the_stated_rotation_is_the_heads(tmp_path, faces):
 def test_photos_for_evaluation_are_left_out_unless_asked_for(tmp_path, faces):
     points, angles = faces
     parts = {"AFW": [0], "HELEN": [1], "IBUG": [2], "LFPW": [3]}
-    _write(tmp_path, points, angles, parts)
+    write_w300lp(tmp_path, points, angles, parts)
     assert not any(name.startswith("AFW") for name in open_w300lp(tmp_path).names)
     assert len(open_w300lp(tmp_path)) == 3
     assert open_w300lp(tmp_path, parts=["AFW"]).names == ("AFW/AFW_photo_0_0",)
 
 
 def test_without_a_model_z_has_no_weight(tmp_path, faces):
-    _write(tmp_path, *faces)
+    write_w300lp(tmp_path, *faces)
     sample = open_w300lp(tmp_path, parts=["IBUG"]).sample(0)
     assert (sample.weight_z == 0).all()
     assert (sample.points[:, 2] == 0).all()
@@ -89,7 +89,7 @@ def test_without_a_model_z_has_no_weight(tmp_path, faces):
 def test_z_has_no_weight_where_the_model_does_not_fit(tmp_path, faces):
     points, angles = faces
     points[3] += np.random.default_rng(0).normal(0, 8, points[3].shape)
-    _write(tmp_path, points, angles)
+    write_w300lp(tmp_path, points, angles)
     sample = open_w300lp(tmp_path, parts=["IBUG"], model=face_model()).sample(0)
     assert (sample.weight_z == 0).all()
     assert (sample.weight_xy == 1).all()
@@ -97,7 +97,7 @@ def test_z_has_no_weight_where_the_model_does_not_fit(tmp_path, faces):
 
 @pytest.mark.parametrize("file", ["HELEN/HELEN_photo_1_0.jpg", "HELEN/HELEN_photo_1_0.mat"])
 def test_a_missing_file_is_named_by_the_labels_that_need_it(tmp_path, faces, file):
-    _write(tmp_path, *faces)
+    write_w300lp(tmp_path, *faces)
     (tmp_path / file).unlink()
     kind = "photo" if file.endswith("jpg") else r"\.mat file"
     with pytest.raises(DataError, match=rf"expected a {kind} .* first is .*HELEN_photo_1_0_pts\.mat"):
@@ -105,13 +105,13 @@ def test_a_missing_file_is_named_by_the_labels_that_need_it(tmp_path, faces, fil
 
 
 def test_photos_without_labels_are_not_part_of_the_set(tmp_path, faces):
-    _write(tmp_path, *faces)
+    write_w300lp(tmp_path, *faces)
     (tmp_path / "landmarks" / "HELEN" / "HELEN_photo_1_0_pts.mat").unlink()
     assert open_w300lp(tmp_path, parts=["HELEN"]).names == ("HELEN/HELEN_photo_2_0",)
 
 
 def test_a_broken_label_file_is_named(tmp_path, faces):
-    _write(tmp_path, *faces)
+    write_w300lp(tmp_path, *faces)
     savemat(tmp_path / "landmarks" / "IBUG" / "IBUG_photo_3_0_pts.mat", {"pts_3d": np.zeros((2, 68))})
     with pytest.raises(
         DataError, match=r"pts_3d of shape \(68, 2\) .*IBUG_photo_3_0_pts\.mat, got \(2, 68\)"
@@ -124,7 +124,7 @@ def test_a_broken_label_file_is_named(tmp_path, faces):
 
 @pytest.mark.parametrize("folder", ["LFPW", "landmarks/LFPW"])
 def test_an_empty_or_missing_part_is_named(tmp_path, faces, folder):
-    _write(tmp_path, *faces)
+    write_w300lp(tmp_path, *faces)
     with pytest.raises(DataError, match="LFPW"):
         open_w300lp(tmp_path)
     (tmp_path / folder).rmdir()
