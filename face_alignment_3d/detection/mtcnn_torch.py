@@ -1,6 +1,7 @@
 """MTCNN's networks in torch, with the weights that facenet-pytorch's wheel carries."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from face_alignment_3d.detection.mtcnn_device import look_together
 from face_alignment_3d.detection.mtcnn_stages import Answer, Look, look_at
 from face_alignment_3d.optional import optional_import
 from face_alignment_3d.torch_settings import own_inference, own_loading
+from face_alignment_3d.weights.module_tensors import unfilled
 
 
 class ProposalStage(nn.Module):
@@ -93,16 +95,17 @@ def load_stages() -> tuple[ProposalStage, CandidateStage, CandidateStage]:
 
     folder = Path(facenet_pytorch.__file__).parent / "data"
 
-    def load(network: nn.Module, file: str) -> nn.Module:
+    def load(build: Callable[..., nn.Module], file: str) -> nn.Module:
         weights = torch.load(folder / file, map_location="cpu", weights_only=True)
-        network.float().load_state_dict(weights)
+        network = unfilled(partial(build, pretrained=False))
+        network.load_state_dict(weights, strict=True)
         return network.requires_grad_(False).eval()
 
     with own_loading():
         return (
-            ProposalStage(load(facenet_pytorch.PNet(pretrained=False), "pnet.pt")),
-            CandidateStage(load(facenet_pytorch.RNet(pretrained=False), "rnet.pt")),
-            CandidateStage(load(facenet_pytorch.ONet(pretrained=False), "onet.pt")),
+            ProposalStage(load(facenet_pytorch.PNet, "pnet.pt")),
+            CandidateStage(load(facenet_pytorch.RNet, "rnet.pt")),
+            CandidateStage(load(facenet_pytorch.ONet, "onet.pt")),
         )
 
 
