@@ -1,15 +1,16 @@
 """Memory and open files over long runs: 100,000 aligned crops and 20,000 frames of a video, on each runtime.
 
-    nice -n 15 python benchmarks/long_runs.py --output benchmarks/results/long_runs
+    nice -n 15 python benchmarks/long_runs.py --parts /tmp/long_runs --output benchmarks/results/long_runs
 
 Each run is a process of its own on one thread. Photos of several sizes have 1 to 16 faces in given boxes. The
 video has a face that moves, leaves and comes back, between cuts; the default detector finds it. Writes
 ``.json`` with the curves, ``.md`` with the table and ``.png`` with the picture, and ends with exit code 1
-when a process has more than 20 MB more at the end than after the first tenth, or more open files. Reads
-Linux's /proc.
+when a process has more than 20 MB more at the end than after the first tenth, or more open files. Runs that
+are in the folder ``--parts`` are not repeated. Reads Linux's /proc.
 """
 
 import argparse
+import functools
 import json
 import os
 import subprocess
@@ -94,6 +95,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=20_000, help="frames of a run (20,000)")
     parser.add_argument("--weights", default="nano", help="name or path (nano)")
     parser.add_argument("--output", type=Path, help="write .json, .md and .png with this stem")
+    parser.add_argument("--parts", type=Path, help="keep each finished run in this folder, and go on there")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     counts = {"crops": args.crops, "frames": args.frames}
@@ -104,15 +106,18 @@ def main() -> int:
     runs = []
     for task, backends in RUNS.items():
         for backend in backends:
-            runs.append(in_a_process(task, backend, args.weights, counts[task]))
+            part = None if args.parts is None else args.parts / f"{task}-{backend}.json"
+            runs.append(in_a_process(task, backend, args.weights, counts[task], part))
             print(runs[-1].row(), flush=True)
     if args.output is not None:
         write(runs, args.output)
     return 0 if all(run.is_flat for run in runs) else 1
 
 
-def in_a_process(task: str, backend: str, weights: str, count: int) -> Run:
-    """:func:`measure` in a process of its own, in which OpenMP has one thread."""
+def in_a_process(task: str, backend: str, weights: str, count: int, part: Path | None) -> Run:
+    """:func:`measure` in a process of its own, in which OpenMP has one thread, or its result in ``part``."""
+    if part is not None and part.exists():
+        return Run(**json.loads(part.read_text()))
     command = [sys.executable, __file__, "--worker", task, backend, "--weights", weights]
     done = subprocess.run(
         [*command, f"--{task}", str(count)],
@@ -121,6 +126,9 @@ def in_a_process(task: str, backend: str, weights: str, count: int) -> Run:
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
+    if part is not None:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(done.stdout)
     return Run(**json.loads(done.stdout))
 
 
@@ -139,17 +147,18 @@ def measure(task: str, backend: Literal["onnx", "torch"], weights: str, count: i
             run.done.append(done)
             run.megabytes.append(resident_megabytes())
             run.open_files.append(len(os.listdir("/proc/self/fd")) - 1)  # noqa: PTH208 - less that of this list.
+            print(task, backend, done, run.megabytes[-1], run.open_files[-1], file=sys.stderr, flush=True)
     return Run(**{**asdict(run), "faces": faces})
 
 
 def aligned_crops(aligner: FaceAligner3D, count: int) -> Iterator[tuple[int, int]]:
     """(crops, faces) of each photo."""
-    photo, chance = np.asarray(skimage.data.astronaut()), np.random.default_rng(0)
+    chance = np.random.default_rng(0)
     done = 0
     while done < count:
         faces = min(int(chance.integers(1, _MOST_FACES + 1)), count - done)
         scale = float(chance.uniform(0.3, 1.5))
-        sized = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        sized = cv2.resize(photo(), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         boxes = scale * (_FACE + chance.uniform(-8, 8, (faces, 1)))
         yield faces, len(aligner.get_landmarks(sized, boxes=boxes))
         done += faces
@@ -174,12 +183,17 @@ def frame_of(index: int) -> Rgb:
     x = width * (0.5 + 0.45 * np.sin(phase / 2)) - scale * _FACE[[0, 2]].mean()
     y = height * 0.5 + 20 * np.cos(phase) - scale * _FACE[[1, 3]].mean()
     moved = cv2.warpAffine(
-        np.asarray(skimage.data.astronaut()),
+        photo(),
         np.array([[scale, 0, x], [0, scale, y]]),
         (width, height),
         borderMode=cv2.BORDER_REFLECT if shot % 2 else cv2.BORDER_CONSTANT,
     )
     return np.asarray(moved, np.uint8)
+
+
+@functools.cache
+def photo() -> Rgb:
+    return np.asarray(skimage.data.astronaut())
 
 
 def resident_megabytes() -> float:

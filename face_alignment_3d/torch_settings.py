@@ -65,10 +65,13 @@ def considerate_threads() -> Iterator[None]:
     """Limits torch's threads inside to the cores that the process may use and would get.
 
     The caller's number is restored afterwards, and it is never raised. torch itself considers neither a
-    container's limit of CPU time nor the load of other processes.
+    container's limit of CPU time nor the load of other processes. Last digits of some layers depend on the
+    number, so ``torch.use_deterministic_algorithms(True)`` has the load ignored.
     """
     threads = torch.get_num_threads()
-    fewer = fair_threads(min(threads, _cores()))
+    fewer = min(threads, _cores())
+    if not torch.are_deterministic_algorithms_enabled():
+        fewer = fair_threads(fewer)
     if fewer == threads:
         yield
         return

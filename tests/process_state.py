@@ -33,11 +33,9 @@ def process_state() -> dict[str, Any]:
         ),
         "torch's backends": (torch.backends.mkldnn.enabled, torch.get_float32_matmul_precision()),
         "denormals": float(torch.tensor([1e-42]) + torch.tensor([1e-42])),
-        "random states": (
-            random.getstate(),
-            [value.tolist() if isinstance(value, np.ndarray) else value for value in np.random.get_state()],  # noqa: NPY002
-            torch.get_rng_state().tolist(),
-        ),
+        "Python's random state": hash(random.getstate()),
+        "NumPy's random state": str(np.random.get_state()),  # noqa: NPY002
+        "torch's random state": hash(bytes(torch.get_rng_state().tolist())),
         "warnings": [str(entry) for entry in warnings.filters],
         "numpy's errors": (np.geterr(), np.get_printoptions()),
         "locale": locale.setlocale(locale.LC_ALL, None),

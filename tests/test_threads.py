@@ -35,6 +35,14 @@ FACE = np.array([179.0, 90, 268, 178])
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.fixture(autouse=True)
+def _same_number_of_threads() -> Iterator[None]:
+    """With it torch has the same number of threads in each call, whatever else the machine does."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
 @pytest.fixture(scope="module")
 def nano_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("graph") / "nano.onnx"

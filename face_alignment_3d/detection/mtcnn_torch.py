@@ -1,5 +1,6 @@
 """MTCNN's networks in torch, with the weights that facenet-pytorch's wheel carries."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -90,8 +91,8 @@ class TorchNetworks:
 
 def load_stages() -> tuple[ProposalStage, CandidateStage, CandidateStage]:
     """Proposal, refinement and output, in eval mode on the CPU; nothing is downloaded."""
-    with optional_import("MTCNN"):
-        import facenet_pytorch
+    with own_loading(), warnings.catch_warnings(), optional_import("MTCNN"):
+        import facenet_pytorch  # Which silences a warning for the whole process.
 
     folder = Path(facenet_pytorch.__file__).parent / "data"
 
