@@ -221,7 +221,7 @@ def write(runs: Sequence[Run], stem: Path) -> None:
         "",
         f"Printed by `{source['command']}`: every run in a process of its own, on one thread.",
         "MB are 10^6 bytes of resident memory; private is what is of no file. Allowed are",
-        f"{ALLOWED:g} MB more at the end than after the first tenth, resident or private, and no more open files.",
+        f"{ALLOWED:g} MB more at the end than after the first tenth, resident or private, and no more files.",
         "",
         "| run | runtime | weights | MB after a tenth | end | growth | most | private, tenth / end | files |",
         "|---|---|---|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""What a program shares with the libraries that it uses: settings, generators, handlers."""
+"""The settings, generators and handlers that a program shares with the libraries that it uses."""
 
 import locale
 import os

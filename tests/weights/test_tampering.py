@@ -106,7 +106,7 @@ def test_a_preset_under_the_name_of_another(tmp_path, monkeypatch):
 
 
 def test_files_are_read_once(tmp_path):
-    """What is checked is what is loaded, also where the file is replaced, cut or removed in between."""
+    """The bytes that are checked are loaded, also where the file is replaced, cut or removed in between."""
     file = tmp_path / "mine.safetensors"
     shutil.copy(EMBEDDED_DIR / "nano.safetensors", file)
     read = read_weight_file(file)
