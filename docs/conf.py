@@ -35,7 +35,6 @@ html_show_copyright = False
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 highlight_language = "none"
-suppress_warnings = ["toc.not_readable"]
 myst_heading_anchors = 4
 autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_member_order = "bysource"

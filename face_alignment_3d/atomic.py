@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -27,6 +28,18 @@ def write_atomically(path: Path, content: bytes) -> None:
         if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise
+
+
+def remove_leftovers(folder: Path, *, older_than: float) -> None:
+    """Removes temporary files of :func:`write_atomically` in ``folder``, which killed processes leave behind.
+
+    Those written to within the last ``older_than`` seconds stay: their process may be alive. For folders that
+    nobody else writes to.
+    """
+    for temporary in folder.glob(".*-*.tmp"):
+        with suppress(OSError):
+            if time.time() - temporary.lstat().st_mtime > older_than:
+                temporary.unlink()
 
 
 class PartFile:

@@ -37,3 +37,14 @@ def test_networks_run_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
         assert torch.get_num_threads() == 1
     with own_inference("cuda"):
         assert torch.get_num_threads() == 3
+
+
+def test_determinism_goes_before_consideration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_settings, "_cores", lambda: 2)
+    monkeypatch.setattr(torch_settings, "fair_threads", lambda threads: 1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        with considerate_threads():
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.use_deterministic_algorithms(False)

@@ -24,7 +24,7 @@ from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.networks.geometry import CascadeGeometry
 from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, check_metadata
 from face_alignment_3d.weights.requirement import require_weights
-from face_alignment_3d.weights.store import resolve_weights
+from face_alignment_3d.weights.store import pinned_weights
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -107,8 +107,9 @@ def _open(weights: str | Path, device: str, threads: int | None, offline: bool |
         return _Sessions(weights, device=device, threads=threads)
     from face_alignment_3d.onnx_graphs.cache import cascade_graph_file
 
-    graph = cascade_graph_file(resolve_weights(weights, offline=offline))
-    return _Sessions(graph, device=device, threads=threads)
+    pinned = pinned_weights(weights, offline=offline)
+    graph = cascade_graph_file(pinned)
+    return _Sessions(graph, device=device, threads=threads, weights_sha256=pinned.sha256)
 
 
 class _Sessions:
@@ -117,7 +118,9 @@ class _Sessions:
     The second is opened at the first large batch.
     """
 
-    def __init__(self, graph: Path | bytes, *, device: str, threads: int | None) -> None:
+    def __init__(
+        self, graph: Path | bytes, *, device: str, threads: int | None, weights_sha256: str | None = None
+    ) -> None:
         self._session, self._device = open_session(graph, device=device, threads=threads)
         self._names = [output.name for output in self._session.get_outputs()]
         self._graph, self._state = graph, _state(graph)
@@ -126,7 +129,10 @@ class _Sessions:
         self._opening = Lock()
         name = graph if isinstance(graph, Path) else Path("graph in memory")
         self.metadata = check_metadata(
-            self._session.get_modelmeta().custom_metadata_map, name, expected=CASCADE_FORMAT
+            self._session.get_modelmeta().custom_metadata_map,
+            name,
+            expected=CASCADE_FORMAT,
+            weights_sha256=weights_sha256,
         )
         self.geometry = CascadeGeometry.from_metadata(self.metadata)
 

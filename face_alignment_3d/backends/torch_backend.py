@@ -23,10 +23,10 @@ from face_alignment_3d.networks.folding import fold_batch_norms
 from face_alignment_3d.networks.geometry import CascadeGeometry
 from face_alignment_3d.networks.packing import can_pack, pack_convolutions
 from face_alignment_3d.torch_settings import own_inference, own_loading
-from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.loading import load_cascade
 from face_alignment_3d.weights.requirement import require_weights
-from face_alignment_3d.weights.store import resolve_weights
+from face_alignment_3d.weights.safetensors_file import read_weight_file
+from face_alignment_3d.weights.store import PinnedWeights, pinned_weights
 
 #: The number format of convolutions; coordinates are always computed in float32.
 Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
@@ -190,14 +190,14 @@ def _forked(device: str) -> BackendError:
 def _load(
     weights: str | Path, device_name: str, dtype_name: str, compile: bool, offline: bool | None
 ) -> _Network:
-    path = resolve_weights(weights, offline=offline)
+    pinned = pinned_weights(weights, offline=offline)
     dtype = _DTYPES[dtype_name]
     with own_loading():
         device = choose_device(device_name)
         if device.type == "cpu" and dtype == torch.float32 and not compile:
-            forward, geometry = _recorded(path, sha256_of(path))
+            forward, geometry = _recorded(pinned)
             return _Network(forward, geometry, device, dtype, os.getpid())
-        cascade = _folded(path)
+        cascade = _folded(pinned)
         for part in (cascade.detection, cascade.regression, cascade.depth, cascade.visibility):
             if part is not None:
                 _to_dtype(part, dtype)
@@ -211,21 +211,21 @@ def _load(
     return _Network(network, cascade.geometry, device, dtype, os.getpid())
 
 
-def _folded(weights: Path) -> Cascade:
+def _folded(weights: PinnedWeights) -> Cascade:
     """The cascade with batch norms folded into convolutions; on the CPU, channels last."""
     # After the strict load: a folded network has other tensors than a weight file.
-    cascade = load_cascade(weights)
+    cascade = load_cascade(read_weight_file(weights.path, sha256=weights.sha256))
     fold_batch_norms(cascade)
     return cascade.to(memory_format=torch.channels_last)
 
 
 @functools.lru_cache(maxsize=_RECORDINGS)
-def _recorded(weights: Path, sha256: str) -> tuple[_Forward, CascadeGeometry]:
+def _recorded(weights: PinnedWeights) -> tuple[_Forward, CascadeGeometry]:
     """The cascade of a weight file, recorded for the CPU: convolutions in oneDNN's layout, no Python between.
 
-    For one face that is a quarter faster. ``sha256`` is the weight file's; all aligners of these weights
-    share the result. The recording holds for any number of faces. With PYTORCH_JIT=0, which switches
-    TorchScript off, the operations are called from Python.
+    For one face that is a quarter faster. All aligners of these weights share the result. The recording holds
+    for any number of faces. With PYTORCH_JIT=0, which switches TorchScript off, the operations are called
+    from Python.
     """
     cascade = _folded(weights)
     size = cascade.geometry.input_size

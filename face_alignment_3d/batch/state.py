@@ -6,10 +6,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from filelock import FileLock, Timeout
+
 from face_alignment_3d.batch.destination import Destination
 from face_alignment_3d.batch.schema import BATCH_SCHEMA, TABLES
 from face_alignment_3d.errors import BatchError
-from face_alignment_3d.weights.lock import exclusive
 
 _MANIFEST: Final = "manifest.json"
 _DONE: Final = "_state/done"
@@ -153,8 +154,8 @@ def locked(destination: Destination) -> Iterator[None]:
     file.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
-            stack.enter_context(exclusive(file, timeout=0))
-        except TimeoutError as error:
+            stack.enter_context(FileLock(file, timeout=0))
+        except Timeout as error:
             raise BatchError(
                 f"another process works on {destination.url}; wait for it, or stop it"
             ) from error

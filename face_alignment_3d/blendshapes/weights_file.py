@@ -7,8 +7,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import safetensors
-import safetensors.numpy
 
 from face_alignment_3d.arkit import VISIBLE
 from face_alignment_3d.blendshapes.mirroring import mirror_permutation
@@ -19,10 +17,9 @@ from face_alignment_3d.markup import MARKUP_NAME, NUM_LANDMARKS
 from face_alignment_3d.version import __version__
 from face_alignment_3d.weights.safetensors_file import (
     BLENDSHAPES_FORMAT,
-    listing,
-    merged_metadata,
-    read_metadata,
-    unreadable,
+    WeightFile,
+    check_tensors,
+    read_weight_file,
     write_weight_file,
 )
 
@@ -51,19 +48,19 @@ def save_blendshape_model(weights: BlendshapeModel, path: Path, *, metadata: Map
     use. Raises :class:`WeightsError` for that, for values that are not finite or do not fit one another, and
     when the file cannot be written.
     """
-    merged = merged_metadata(_description(), metadata)
     tensors = _tensors(weights)
     _check(tensors, "the blendshapes to save")
-    write_weight_file(path, safetensors.numpy.save(tensors, merged))
+    write_weight_file(path, tensors, own=_description(), given=metadata)
 
 
-def load_blendshape_model(path: Path) -> BlendshapeModel:
+def load_blendshape_model(weights: Path | WeightFile) -> BlendshapeModel:
     """Reads what :func:`save_blendshape_model` wrote.
 
     Raises :class:`WeightsError` when the file is missing, is not safetensors, is not of blendshapes or
     of a format that this version reads, or lacks, exceeds or reshapes any tensor.
     """
-    metadata = read_metadata(path)
+    file = weights if isinstance(weights, WeightFile) else read_weight_file(weights)
+    path, metadata = file.path, file.metadata
     if metadata.get("format") != BLENDSHAPES_FORMAT:
         raise WeightsError(
             f"{path} does not hold blendshapes: its metadata should have format "
@@ -75,10 +72,7 @@ def load_blendshape_model(path: Path) -> BlendshapeModel:
                 f"{path}: this version of the library reads blendshapes with {key} {value!r}; the file "
                 f"has {metadata.get(key)!r}. Use weights made for this version"
             )
-    try:
-        tensors = safetensors.numpy.load_file(path)
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise unreadable(path, error) from error
+    tensors = file.tensors()
     _check(tensors, str(path))
     values = {name: np.asarray(tensor, np.float64) for name, tensor in tensors.items()}
     layers = tuple((values[f"layers.{i}.weight"], values[f"layers.{i}.bias"]) for i in range(_LAYERS))
@@ -115,21 +109,9 @@ def _tensors(weights: BlendshapeModel) -> dict[str, npt.NDArray[np.float32]]:
 
 def _check(tensors: Mapping[str, npt.NDArray[np.float32]], label: str) -> None:
     """Raises unless these are the tensors of a regressor, whatever the width of its inner layers."""
-    width = tensors[_WIDTH_OF].size if _WIDTH_OF in tensors else 0
-    expected = _shapes(width)
-    problems = []
-    if missing := sorted(expected.keys() - tensors.keys()):
-        problems.append(f"lacks {listing(missing)}")
-    if unexpected := sorted(tensors.keys() - expected.keys()):
-        problems.append(f"has the unknown {listing(unexpected)}")
-    for name in sorted(expected.keys() & tensors.keys()):
-        tensor = tensors[name]
-        if tensor.shape != expected[name] or tensor.dtype != np.float32:
-            problems.append(f"has {name} {tensor.shape} {tensor.dtype} instead of {expected[name]} float32")
-        elif not np.isfinite(tensor).all() or (name == "spread" and (tensor <= 0).any()):
-            problems.append(f"has values in {name} that are of no use")
-    if problems:
-        raise WeightsError(f"{label} cannot be used: it {'; it '.join(problems)}")
+    check_tensors(tensors, _shapes(tensors[_WIDTH_OF].size if _WIDTH_OF in tensors else 0), label)
+    if (tensors["spread"] <= 0).any():
+        raise WeightsError(f"{label} cannot be used: spread has values that are not above 0")
 
 
 def _shapes(width: int) -> dict[str, tuple[int, ...]]:

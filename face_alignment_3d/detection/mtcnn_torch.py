@@ -1,6 +1,8 @@
 """MTCNN's networks in torch, with the weights that facenet-pytorch's wheel carries."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from face_alignment_3d.detection.mtcnn_device import run_on_device
 from face_alignment_3d.detection.mtcnn_stages import StageInput, StageOutput, run_on_cpu
 from face_alignment_3d.optional import optional_import
 from face_alignment_3d.torch_settings import own_inference, own_loading
+from face_alignment_3d.weights.module_tensors import unfilled
 
 
 class ProposalStage(nn.Module):
@@ -88,21 +91,22 @@ class TorchNetworks:
 
 def load_stages() -> tuple[ProposalStage, CandidateStage, CandidateStage]:
     """Proposal, refinement and output, in eval mode on the CPU; nothing is downloaded."""
-    with optional_import("MTCNN"):
-        import facenet_pytorch
+    with own_loading(), warnings.catch_warnings(), optional_import("MTCNN"):
+        import facenet_pytorch  # Which silences a warning for the whole process.
 
     folder = Path(facenet_pytorch.__file__).parent / "data"
 
-    def load(network: nn.Module, file: str) -> nn.Module:
+    def load(build: Callable[..., nn.Module], file: str) -> nn.Module:
         weights = torch.load(folder / file, map_location="cpu", weights_only=True)
-        network.float().load_state_dict(weights)
+        network = unfilled(partial(build, pretrained=False))
+        network.load_state_dict(weights, strict=True)
         return network.requires_grad_(False).eval()
 
     with own_loading():
         return (
-            ProposalStage(load(facenet_pytorch.PNet(pretrained=False), "pnet.pt")),
-            CandidateStage(load(facenet_pytorch.RNet(pretrained=False), "rnet.pt")),
-            CandidateStage(load(facenet_pytorch.ONet(pretrained=False), "onet.pt")),
+            ProposalStage(load(facenet_pytorch.PNet, "pnet.pt")),
+            CandidateStage(load(facenet_pytorch.RNet, "rnet.pt")),
+            CandidateStage(load(facenet_pytorch.ONet, "onet.pt")),
         )
 
 

@@ -4,8 +4,13 @@ Its fast convolutions store channels in blocks, as do pooling, sums and ReLU. PR
 itself, and whole maps must be reordered before and after it.
 """
 
+from functools import partial
+from typing import Any
+
 import torch
 from torch import nn
+
+from face_alignment_3d.weights.module_tensors import unfilled
 
 #: Channels that ONNX Runtime keeps together on the widest CPUs; it pools only whole blocks the fast way.
 _BLOCK = 16
@@ -64,7 +69,7 @@ class _PooledPReLU(nn.Module):
         source = torch.cat([torch.arange(count), falling])
         factors = torch.cat([torch.ones(count), slopes[falling]])
         total = -(-len(source) // _BLOCK) * _BLOCK
-        self.convolution = nn.Conv2d(convolution.in_channels, total, convolution.kernel_size)  # type: ignore[arg-type]
+        self.convolution = _convolution(convolution.in_channels, total, convolution.kernel_size)
         own, given = dict(self.convolution.named_parameters()), dict(convolution.named_parameters())
         for name, parameter in own.items():
             values = given[name].detach()[source]
@@ -93,14 +98,19 @@ class _SoftmaxOfTwo(nn.Module):
         return torch.cat([1 - second, second], dim=1)
 
 
+def _convolution(*args: Any, **options: Any) -> nn.Conv2d:
+    """A layer whose weights are still to be set, without drawing random numbers for them."""
+    return unfilled(partial(nn.Conv2d, *args, **options))
+
+
 def _per_channel(factors: torch.Tensor) -> nn.Conv2d:
-    layer = nn.Conv2d(len(factors), len(factors), 1, groups=len(factors), bias=False)
+    layer = _convolution(len(factors), len(factors), 1, groups=len(factors), bias=False)
     layer.weight.data = factors.view(-1, 1, 1, 1).clone()
     return layer
 
 
 def _mixing(matrix: torch.Tensor) -> nn.Conv2d:
     """A product of the channels with a matrix (out, in), at each place."""
-    layer = nn.Conv2d(matrix.shape[1], matrix.shape[0], 1, bias=False)
+    layer = _convolution(matrix.shape[1], matrix.shape[0], 1, bias=False)
     layer.weight.data = matrix[:, :, None, None].clone()
     return layer

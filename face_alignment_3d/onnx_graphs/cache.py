@@ -7,19 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from face_alignment_3d.atomic import write_atomically
+from face_alignment_3d.atomic import remove_leftovers, write_atomically
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.onnx_graphs.metadata import GRAPH_VERSION
 from face_alignment_3d.weights.integrity import sha256_of
-from face_alignment_3d.weights.store import HOME_VARIABLE, cache_directory, home_directory
+from face_alignment_3d.weights.store import HOME_VARIABLE, PinnedWeights, cache_directory, home_directory
 
 #: A file in the cache, or the bytes of one that cannot be kept there.
 Graph: TypeAlias = Path | bytes
 
 _FOLDER: Final = "onnx"
+#: Seconds after which a temporary file is taken for that of a process that was killed.
+_LONGEST_WRITE: Final = 3600.0
 
 
-def cascade_graph_file(weights: Path) -> Graph:
+def cascade_graph_file(weights: PinnedWeights) -> Graph:
     """The ONNX file of a weight file: from the cache, or made and put there.
 
     It is named after the SHA-256 of the weights and the version of the graph, so other weights, or another
@@ -32,9 +34,9 @@ def cascade_graph_file(weights: Path) -> Graph:
     def make() -> bytes:
         from face_alignment_3d.onnx_graphs.cascade_graph import cascade_graph
 
-        return cascade_graph(weights)
+        return cascade_graph(weights.path, sha256=weights.sha256)
 
-    name = f"cascade-{sha256_of(weights)[:16]}-v{GRAPH_VERSION}.onnx"
+    name = f"cascade-{weights.sha256[:16]}-v{GRAPH_VERSION}.onnx"
     return made_once(graph_folder() / name, make, command="face-alignment-3d export onnx NAME -o FILE.onnx")
 
 
@@ -71,6 +73,7 @@ def made_once(file: Path, make: Callable[[], bytes], *, command: str) -> Graph:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, content)
         write_atomically(digest_file, f"{hashlib.sha256(content).hexdigest()}\n".encode())
+        remove_leftovers(file.parent, older_than=_LONGEST_WRITE)
     except OSError as error:
         warnings.warn(
             f"cannot keep {file} ({error}), so each process makes it anew; set {HOME_VARIABLE} to a folder "

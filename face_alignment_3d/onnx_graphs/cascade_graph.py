@@ -14,9 +14,8 @@ from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, GRAPH_VERSION
 from face_alignment_3d.onnx_graphs.writing import to_onnx
 from face_alignment_3d.torch_settings import own_loading
 from face_alignment_3d.version import __version__
-from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.loading import load_cascade
-from face_alignment_3d.weights.safetensors_file import read_metadata
+from face_alignment_3d.weights.safetensors_file import read_weight_file
 
 INPUT = "crops"
 OUTPUTS = ("points", "z", "confidence")
@@ -41,26 +40,27 @@ class _CascadeGraph(nn.Module):
         return (*outputs, torch.sigmoid(self.cascade.visibility_logits(landmarks_2d, z)))
 
 
-def cascade_graph(weights: Path) -> bytes:
+def cascade_graph(weights: Path, *, sha256: str | None = None) -> bytes:
     """The ONNX file of the cascade in a weight file, as :func:`cascade_to_onnx` writes it.
 
     The metadata has that of the weight file (preset, geometry, markup, coordinates), the SHA-256 of that file
-    and the version of the library.
+    and the version of the library. With ``sha256``, the weight file must have that SHA-256.
 
-    Raises :class:`WeightsError` for a weight file that cannot be loaded and :class:`BackendError` where the
-    packages that write ONNX are not installed.
+    Raises :class:`WeightsError` for a weight file that cannot be loaded or has another SHA-256, and
+    :class:`BackendError` where the packages that write ONNX are not installed.
     """
+    file = read_weight_file(weights, sha256=sha256)
     with own_loading():
-        cascade = load_cascade(weights)
+        cascade = load_cascade(file)
     return cascade_to_onnx(
         cascade,
         metadata={
-            **read_metadata(weights),
+            **file.metadata,
             "format": CASCADE_FORMAT,
             "graph_version": GRAPH_VERSION,
             "coordinates": COORDINATES,
             "library_version": __version__,
-            "weights_sha256": sha256_of(weights),
+            "weights_sha256": file.sha256,
         },
     )
 

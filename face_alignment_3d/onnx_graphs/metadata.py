@@ -16,8 +16,12 @@ SCOUT_FORMAT: Final = "face-alignment-3d onnx scout"
 GRAPH_VERSION: Final = "3"
 
 
-def check_metadata(metadata: Mapping[str, str], file: Path, *, expected: str) -> Mapping[str, str]:
+def check_metadata(
+    metadata: Mapping[str, str], file: Path, *, expected: str, weights_sha256: str | None = None
+) -> Mapping[str, str]:
     """The metadata of ``file`` if it is of the ``expected`` format in this version.
+
+    With ``weights_sha256``, it must have been made from the weight file with that SHA-256.
 
     Raises :class:`WeightsError` otherwise.
     """
@@ -30,5 +34,10 @@ def check_metadata(metadata: Mapping[str, str], file: Path, *, expected: str) ->
         raise WeightsError(
             f"{file} is of graph version {metadata.get('graph_version')!r} and this version of the library "
             f"reads {GRAPH_VERSION!r}; make it again with `face-alignment-3d export onnx`"
+        )
+    if weights_sha256 is not None and metadata.get("weights_sha256") != weights_sha256:
+        raise WeightsError(
+            f"{file} should be made from the weights with SHA-256 {weights_sha256}; it is made from "
+            f"{metadata.get('weights_sha256')}. Delete it, and it is made anew"
         )
     return MappingProxyType(dict(metadata))

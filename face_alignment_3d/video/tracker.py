@@ -42,7 +42,8 @@ class VideoAligner3D:
 
     ``aligner`` does the work on single frames: a :class:`face_alignment_3d.FaceAligner3D`, or anything with
     its ``detect`` and ``detect_batch`` and, if faces are to have blendshapes, its ``blendshape_estimator``.
-    It may be shared; all state is in this object, which is for one video and one thread.
+    It may be shared by several of these. All state is in this object, without a lock: it is for one video and
+    one thread at a time.
 
     A face that is tracked gets its box from where its landmarks were and how they moved. The network aligns
     it every ``alignment_interval`` seconds, and at once when it does not move as a rigid body: in the frames

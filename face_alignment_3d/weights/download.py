@@ -1,20 +1,23 @@
 """Downloading one weight file: resumed, retried, verified, and put in its place only when it is right."""
 
+import errno
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape as glob_escape
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import requests
+from filelock import FileLock
 from tqdm import tqdm
 
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.version import __version__
 from face_alignment_3d.weights.integrity import is_intact, sha256_of
-from face_alignment_3d.weights.lock import exclusive
 from face_alignment_3d.weights.manifest import WeightsEntry
 
 _CHUNK: Final = 1 << 16
@@ -24,6 +27,7 @@ _HEADERS: Final = {
     "Accept-Encoding": "identity",
 }
 _RETRIED_STATUS: Final = frozenset({408, 425, 429})
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,10 @@ def fetch(
     """Downloads ``entry`` to the file ``destination`` unless it is there intact, and returns ``destination``.
 
     Bytes go to a ``.part`` file beside it, which a later call resumes, also after a kill. The file appears
-    under its name only after its size and SHA-256 were checked; wrong bytes are deleted. Two processes that
-    ask for the same file download it once. ``progress`` draws a bar on stderr when that is a terminal.
+    under its name only after its size and SHA-256 were checked; wrong bytes, and what fills a disk, are
+    deleted. Nothing is written through links. Two processes that ask for the same file download it once: they
+    lock the empty file ``.<name>.lock``, which stays. ``progress`` draws a bar on stderr when that is a
+    terminal.
 
     Raises :class:`WeightsError`, which names the file, the place and the remedy.
     """
@@ -65,9 +71,11 @@ def fetch(
     part = destination.with_name(f"{destination.name}.{entry.sha256[:12]}.part")
     with _explained(entry, destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive(destination.with_name(f".{destination.name}.lock"), timeout=policy.lock_timeout):
+        lock = destination.with_name(f".{destination.name}.lock")
+        with FileLock(lock, timeout=policy.lock_timeout, poll_interval=0.1):
             if is_intact(entry, destination):
                 return destination
+            _remove_other_parts(part, destination)
             resumed = part.exists()
             try:
                 _complete(entry, part, policy, progress)
@@ -102,7 +110,8 @@ def _explained(entry: WeightsEntry, destination: Path) -> Iterator[None]:
         ) from error
     except TimeoutError as error:
         raise WeightsError(
-            f"cannot download weights {entry.name!r} to {folder}: {error}; wait for that process or end it"
+            f"cannot download weights {entry.name!r} to {folder}: another process does, or has locked "
+            f"{folder / f'.{destination.name}.lock'} ({error}); wait for that process or end it"
         ) from error
     except OSError as error:
         raise WeightsError(
@@ -136,10 +145,19 @@ def _attempt(entry: WeightsEntry, part: Path, policy: FetchPolicy, progress: boo
     offset = _size(part)
     headers = _HEADERS | ({"Range": f"bytes={offset}-"} if offset else {})
     timeout = (policy.connect_timeout, policy.read_timeout)
+    url = entry.url or ""
     try:
-        with requests.get(entry.url or "", headers=headers, stream=True, timeout=timeout) as response:
-            resumes = _check(response, entry, part, offset)
-            _store(response, entry, part, append=resumes, progress=progress)
+        with requests.Session() as session:
+            if url.startswith("https:"):
+                session.adapters.pop("http://")  # No redirect leads from https to http.
+            with session.get(url, headers=headers, stream=True, timeout=timeout) as response:
+                resumes = _check(response, entry, part, offset)
+                _store(response, entry, part, append=resumes, progress=progress)
+    except (requests.TooManyRedirects, ValueError) as error:  # ValueError: a redirect to what is no address.
+        raise WeightsError(
+            f"cannot download weights {entry.name!r}: {url} leads to where they are not fetched from "
+            f"({error}); update face-alignment-3d, or pass the path of a weight file that you have"
+        ) from error
     except requests.RequestException as error:
         raise _TransientError(str(error)) from error
     if _size(part) < entry.bytes:
@@ -163,6 +181,9 @@ def _check(response: requests.Response, entry: WeightsEntry, part: Path, offset:
     if status == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):
         part.unlink(missing_ok=True)
         raise _TransientError(f"the server sent another range than the one from {offset}")
+    if (encoding := response.headers.get("Content-Encoding", "identity")) != "identity":
+        part.unlink(missing_ok=True)
+        raise _CorruptError(f"expected the file as it is; the server sends it in {encoding!r}")
     announced = response.headers.get("Content-Length", "")
     expected = entry.bytes - (offset if status == 206 else 0)
     if announced.isdecimal() and int(announced) != expected:
@@ -175,7 +196,8 @@ def _store(
     response: requests.Response, entry: WeightsEntry, part: Path, *, append: bool, progress: bool
 ) -> None:
     with (
-        part.open("ab" if append else "wb") as handle,
+        _removed_from_a_full_disk(part),
+        _opened(part, append=append) as handle,
         tqdm(
             desc=entry.file,
             total=entry.bytes,
@@ -195,6 +217,31 @@ def _store(
     if _size(part) > entry.bytes:
         part.unlink()
         raise _CorruptError(f"expected {entry.bytes} bytes; the server sends more")
+
+
+def _opened(part: Path, *, append: bool) -> BinaryIO:
+    """``part``, opened to be written. Raises OSError for a link."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(part, flags, 0o666), "ab" if append else "wb")
+
+
+@contextmanager
+def _removed_from_a_full_disk(part: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            part.unlink(missing_ok=True)
+        raise
+
+
+def _remove_other_parts(part: Path, destination: Path) -> None:
+    """Removes parts of other versions of the file, and links and the like in place of ``part``."""
+    for other in destination.parent.glob(f"{glob_escape(destination.name)}.*.part"):
+        found = other.lstat()
+        if other != part or not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            other.unlink()
 
 
 def _size(path: Path) -> int:

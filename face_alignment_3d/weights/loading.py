@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import safetensors
-import safetensors.torch
 import torch
 
 from face_alignment_3d.errors import WeightsError
@@ -16,23 +14,19 @@ from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.geometry import COORDINATES
 from face_alignment_3d.networks.presets import PRESETS
 from face_alignment_3d.version import __version__
-from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.manifest import WeightsEntry
+from face_alignment_3d.weights.module_tensors import filled, half_tensors, stored_shapes, unfilled
 from face_alignment_3d.weights.safetensors_file import (
     BLENDSHAPES_FORMAT,
     SCOUT_FORMAT,
-    listing,
-    merged_metadata,
-    read_metadata,
-    unreadable,
+    WeightFile,
+    check_tensors,
+    read_weight_file,
     write_weight_file,
 )
 
 FORMAT: Final = "face-alignment-3d cascade"
 FORMAT_VERSION: Final = "1"
-
-#: Batch norm's counters of training steps: not needed for inference, and the only integers among the tensors.
-_COUNTER: Final = "num_batches_tracked"
 
 #: The one part of a cascade that weights may lack.
 _VISIBILITY: Final = "visibility."
@@ -48,25 +42,25 @@ def save_cascade(cascade: Cascade, path: Path, *, preset: str, metadata: Mapping
     Raises :class:`WeightsError` when the cascade is not of that preset, when a weight is not finite or beyond
     the range of fp16, or when the file cannot be written.
     """
-    merged = merged_metadata(_description(cascade, preset), metadata)
-    tensors = {name: _to_half(name, tensor) for name, tensor in _stored_tensors(cascade).items()}
-    reference = _build(preset)
+    own = _description(cascade, preset)
+    tensors = half_tensors(cascade)
+    reference = unfilled(PRESETS[preset])
     if cascade.visibility is None:
         reference.visibility = None
-    expected = _stored_tensors(reference)
-    _check_tensors(expected, tensors, f"the cascade to save as {preset!r}")
-    write_weight_file(path, safetensors.torch.save(tensors, merged))
+    check_tensors(tensors, stored_shapes(reference), f"the cascade to save as {preset!r}")
+    write_weight_file(path, tensors, own=own, given=metadata)
 
 
-def load_cascade(path: Path, *, device: str | torch.device = "cpu") -> Cascade:
+def load_cascade(weights: Path | WeightFile, *, device: str | torch.device = "cpu") -> Cascade:
     """Builds the cascade that a weight file describes and fills it: float32, eval mode, without gradients.
 
     Raises :class:`WeightsError` when the file is missing, is not safetensors, is not of this library or of a
     format it reads, describes another network than its preset, or lacks, exceeds or reshapes any tensor.
     """
-    metadata = read_metadata(path)
+    file = weights if isinstance(weights, WeightFile) else read_weight_file(weights)
+    path, metadata = file.path, file.metadata
     preset = _check_metadata(metadata, path)
-    cascade = _build(preset)
+    cascade = unfilled(PRESETS[preset])
     cascade.geometry = replace(cascade.geometry, crop_scale=_crop_scale(metadata, path))
     for key, value in _description(cascade, preset).items():
         if key != "library_version" and metadata.get(key) != value:
@@ -74,19 +68,10 @@ def load_cascade(path: Path, *, device: str | torch.device = "cpu") -> Cascade:
                 f"{path}: preset {preset!r} of this version of the library has {key} {value!r}; the file has "
                 f"{metadata.get(key)!r}. Use weights made for this version"
             )
-    try:
-        tensors = safetensors.torch.load_file(path, device="cpu")
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise unreadable(path, error) from error
+    tensors = file.tensors()
     if not any(name.startswith(_VISIBILITY) for name in tensors):
         cascade.visibility = None  # Weights that were trained without it are whole all the same.
-    _check_tensors(_stored_tensors(cascade), tensors, str(path))
-    for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise WeightsError(f"{path}: tensor {name} has values that are not finite; the file is of no use")
-    counters = {name: tensor for name, tensor in cascade.state_dict().items() if name.endswith(_COUNTER)}
-    cascade.load_state_dict({**counters, **tensors}, strict=True)
-    return cascade.to(device).eval().requires_grad_(False)
+    return filled(cascade, tensors, f"{path}, of preset {preset!r},").to(device)
 
 
 def entry_for_file(
@@ -103,18 +88,18 @@ def entry_for_file(
     date: str,
 ) -> WeightsEntry:
     """The manifest entry of a file that :func:`save_cascade` wrote, partly read from the file itself."""
-    metadata = read_metadata(path)
+    file = read_weight_file(path)
     return WeightsEntry(
         name=name,
         kind="cascade",
-        preset=_check_metadata(metadata, path),
+        preset=_check_metadata(file.metadata, path),
         file=path.name,
-        sha256=sha256_of(path),
+        sha256=file.sha256,
         bytes=path.stat().st_size,
         url=url,
         embedded=embedded,
-        input_size=int(metadata["input_size"]),
-        markup=metadata["markup"],
+        input_size=int(file.metadata["input_size"]),
+        markup=file.metadata["markup"],
         license=license,
         data=data,
         training_command=training_command,
@@ -122,12 +107,6 @@ def entry_for_file(
         metrics=metrics,
         date=date,
     )
-
-
-def _build(preset: str) -> Cascade:
-    """The untrained cascade, in float32; its random initialization leaves the caller's random state alone."""
-    with torch.random.fork_rng(devices=[]):
-        return PRESETS[preset]().float()
 
 
 def _description(cascade: Cascade, preset: str) -> dict[str, str]:
@@ -189,46 +168,3 @@ def _crop_scale(metadata: Mapping[str, str], path: Path) -> float:
             f"face box; the file has {text!r}. Export the weights again"
         )
     return crop_scale
-
-
-def _stored_tensors(cascade: Cascade) -> dict[str, torch.Tensor]:
-    return {name: tensor for name, tensor in cascade.state_dict().items() if not name.endswith(_COUNTER)}
-
-
-def _to_half(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    tensor = tensor.detach().cpu()
-    if not tensor.is_floating_point():
-        return tensor.clone(memory_format=torch.contiguous_format)
-    half = tensor.to(torch.float16).clone(memory_format=torch.contiguous_format)
-    if not bool(torch.isfinite(half).all()):
-        raise WeightsError(
-            f"tensor {name} reaches {tensor.abs().max().item():g}, which fp16 cannot hold (at most 65504, "
-            "finite); the training has diverged"
-        )
-    return half
-
-
-def _check_tensors(
-    expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor], label: str
-) -> None:
-    """Raises unless both have the same names, shapes and kinds of number."""
-    problems = []
-    if missing := sorted(expected.keys() - found.keys()):
-        problems.append(f"lacks {listing(missing)}")
-    if unexpected := sorted(found.keys() - expected.keys()):
-        problems.append(f"has the unknown {listing(unexpected)}")
-    both = sorted(expected.keys() & found.keys())
-    if different := [
-        f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
-        for name in both
-        if found[name].shape != expected[name].shape
-    ]:
-        problems.append(f"has other shapes: {listing(different)}")
-    if retyped := [
-        f"{name} {found[name].dtype}"
-        for name in both
-        if found[name].is_floating_point() != expected[name].is_floating_point()
-    ]:
-        problems.append(f"has other types: {listing(retyped)}")
-    if problems:
-        raise WeightsError(f"{label} does not fit its preset: it {'; it '.join(problems)}")

@@ -9,6 +9,7 @@ from datetime import date as calendar_date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import WeightsError
@@ -18,6 +19,9 @@ SCHEMA: Final = 2
 _READ: Final = (1, SCHEMA)
 FILE_NAME: Final = "weights_manifest.json"
 KINDS: Final = ("cascade", "blendshapes", "scout")
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+#: Names that are devices on Windows, whatever their suffix.
+_DEVICES: Final = r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])\.)"
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def load_manifest(path: Path | None = None) -> Mapping[str, WeightsEntry]:
         raise WeightsError(
             f"cannot read the weights manifest {path}: {error}; reinstall face-alignment-3d"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"the weights manifest {path} is not JSON: {error}") from error
     try:
         return _parse(content)
@@ -124,7 +128,7 @@ def _parse(content: object) -> Mapping[str, WeightsEntry]:
     if not isinstance(content, dict) or content.keys() != {"schema", "weights"}:
         raise WeightsError("expected an object with the keys 'schema' and 'weights'")
     schema = content["schema"]
-    if schema not in _READ:
+    if type(schema) is not int or schema not in _READ:
         raise WeightsError(
             f"its schema is {schema!r} and this version of the library reads {SCHEMA}; "
             "update face-alignment-3d"
@@ -162,13 +166,14 @@ def _unique(entries: Iterable[WeightsEntry]) -> Mapping[str, WeightsEntry]:
     for entry in entries:
         if entry.name in by_name:
             raise WeightsError(f"two entries are named {entry.name!r}; names must be unique")
-        if entry.file in by_file:
+        file = entry.file.lower()  # Two names that differ in case alone are one file on Windows and macOS.
+        if file in by_file:
             raise WeightsError(
-                f"{by_file[entry.file]!r} and {entry.name!r} share the file {entry.file!r}; "
+                f"{by_file[file]!r} and {entry.name!r} share the file {entry.file!r}; "
                 "each entry needs its own"
             )
         by_name[entry.name] = entry
-        by_file[entry.file] = entry.name
+        by_file[file] = entry.name
     return MappingProxyType(by_name)
 
 
@@ -186,9 +191,22 @@ def _is_count(value: Any) -> bool:
 
 def _is_metrics(value: Any) -> bool:
     return isinstance(value, Mapping) and all(
-        _is_text(name) and type(number) in (int, float) and math.isfinite(number)
+        _is_text(name) and type(number) in (int, float) and abs(number) < math.inf
         for name, number in value.items()
     )
+
+
+def _is_url(value: Any) -> bool:
+    """True for an address from which nobody on the way can read what is fetched, or of this machine."""
+    if not _matches(r"https?://[!-~]+")(value):
+        return False
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError:
+        return False
+    return bool(host) and "@" not in parts.netloc and (parts.scheme == "https" or host in _THIS_MACHINE)
 
 
 def _is_date(value: Any) -> bool:
@@ -209,12 +227,12 @@ _FIELD_CHECKS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = MappingP
         "kind": (KINDS.__contains__, f"one of {', '.join(KINDS)}"),
         "preset": (lambda value: value is None or _is_text(value), "a non-empty string or null"),
         "file": (
-            _matches(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors"),
+            _matches(rf"{_DEVICES}[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors"),
             "a bare file name that ends with .safetensors",
         ),
         "sha256": (_matches(r"[0-9a-f]{64}"), "64 lower-case hexadecimal digits"),
         "bytes": (_is_count, "a positive integer"),
-        "url": (lambda value: value is None or _matches(r"https?://\S+")(value), "an http(s) URL or null"),
+        "url": (lambda value: value is None or _is_url(value), "an https URL without a password, or null"),
         "embedded": (lambda value: isinstance(value, bool), "true or false"),
         "input_size": (lambda value: value is None or _is_count(value), "a positive integer or null"),
         "markup": (_is_text, "a non-empty string"),

@@ -10,13 +10,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import platformdirs
 
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.weights.download import fetch
-from face_alignment_3d.weights.integrity import is_intact
+from face_alignment_3d.weights.integrity import is_intact, sha256_of
 from face_alignment_3d.weights.manifest import WeightsEntry, load_manifest
 
 HOME_VARIABLE: Final = "FACE_ALIGNMENT_3D_HOME"
@@ -74,6 +74,28 @@ def resolve_weights(
     if isinstance(decision, Fetch):
         return fetch(decision.entry, decision.destination, progress=progress)
     return decision.path
+
+
+class PinnedWeights(NamedTuple):
+    """A weight file and what it has to contain: see ``read_weight_file`` in :mod:`.safetensors_file`."""
+
+    path: Path
+    sha256: str
+    """Of the manifest for a name; of the file as it is now for a path of the caller's own."""
+
+
+def pinned_weights(weights: str | os.PathLike[str], *, offline: bool | None = None) -> PinnedWeights:
+    """:func:`resolve_weights` with the SHA-256 that the file must still have when it is loaded.
+
+    Raises as :func:`resolve_weights`, and :class:`WeightsError` for a file that cannot be read.
+    """
+    manifest = load_manifest()
+    wanted = identify(weights, manifest)
+    path = resolve_weights(weights, offline=offline, manifest=manifest)
+    try:
+        return PinnedWeights(path, sha256_of(path) if isinstance(wanted, Path) else wanted.sha256)
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}: {error}") from error
 
 
 def plan(

@@ -76,10 +76,13 @@ def _zero_spread(t: dict, m: dict) -> None:
     ("change", "message"),
     [
         (_change_name, "lacks neutral; it has the unknown more"),
-        (_not_finite, "has values in layers.1.weight that are of no use"),
-        (_zero_spread, "has values in spread that are of no use"),
-        (lambda t, m: t.update(mean=np.zeros((68, 3), np.float32)), r"has mean \(68, 3\) float32 instead of"),
-        (lambda t, m: t.update(mean=np.zeros((66, 3), np.float64)), "float64 instead of"),
+        (_not_finite, "has values that are not finite in layers.1.weight"),
+        (_zero_spread, "spread has values that are not above 0"),
+        (
+            lambda t, m: t.update(mean=np.zeros((68, 3), np.float32)),
+            r"other shapes: mean \(68, 3\) instead",
+        ),
+        (lambda t, m: t.update(mean=np.zeros((66, 3), np.int64)), "mean is of type I64; expected F16, F32"),
         (lambda t, m: t.pop("layers.0.bias"), "lacks layers.0.bias"),
         (lambda t, m: m.update(format="other"), "does not hold blendshapes"),
         (lambda t, m: m.update(format_version="9"), "with format_version '1'; the file has '9'"),

@@ -9,6 +9,8 @@ import pytest
 
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.onnx_graphs import cache
+from face_alignment_3d.weights.integrity import sha256_of
+from face_alignment_3d.weights.store import PinnedWeights
 
 
 class _Maker:
@@ -103,13 +105,13 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_weights_have_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACE_ALIGNMENT_3D_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(
-        "face_alignment_3d.onnx_graphs.cascade_graph.cascade_graph", lambda path: path.read_bytes()
+        "face_alignment_3d.onnx_graphs.cascade_graph.cascade_graph", lambda path, sha256: path.read_bytes()
     )
     files = []
     for content in (b"one", b"two", b"one"):
         weights = tmp_path / "w.safetensors"
         weights.write_bytes(content)
-        files.append(cache.cascade_graph_file(weights))
+        files.append(cache.cascade_graph_file(PinnedWeights(weights, sha256_of(weights))))
         assert isinstance(files[-1], Path)
         assert files[-1].read_bytes() == content
     assert files[0] == files[2] != files[1]

@@ -69,8 +69,27 @@ def test_entries_and_their_metrics_cannot_be_changed(make_entry):
         ("bytes", 0, "positive integer"),
         ("bytes", True, "positive integer"),
         ("bytes", 1.5, "positive integer"),
-        ("url", "ftp://example.org/a", "URL or null"),
-        ("url", "", "URL or null"),
+        ("file", "/etc/a.safetensors", "bare file name"),
+        ("file", "C:\\a.safetensors", "bare file name"),
+        ("file", "C:a.safetensors", "bare file name"),
+        ("file", "..safetensors", "bare file name"),
+        ("file", "a.safetensors\n", "bare file name"),
+        ("file", "a\0.safetensors", "bare file name"),
+        ("file", "\u212a.safetensors", "bare file name"),
+        ("file", "nul.safetensors", "bare file name"),
+        ("file", "COM1.b.safetensors", "bare file name"),
+        ("name", "../base", "lower-case letters"),
+        ("url", "ftp://example.org/a", "https URL"),
+        ("url", "http://example.org/a", "https URL"),
+        ("url", "http://127.0.0.1.example.org/a", "https URL"),
+        ("url", "file:///etc/passwd", "https URL"),
+        ("url", "//example.org/a", "https URL"),
+        ("url", "https:///a", "https URL"),
+        ("url", "https://example.org:99999/a", "https URL"),
+        ("url", "https://[::1/a", "https URL"),
+        ("url", "https://user:secret@example.org/a", "https URL"),
+        ("url", "https://example.org/a\x1b[2J", "https URL"),
+        ("url", "", "https URL"),
         ("embedded", 1, "true or false"),
         ("input_size", "128", "positive integer"),
         ("data", ["", "a"], "list of strings"),
@@ -78,6 +97,7 @@ def test_entries_and_their_metrics_cannot_be_changed(make_entry):
         ("metrics", {"nme": "3.5"}, "finite numbers"),
         ("metrics", {"nme": float("nan")}, "finite numbers"),
         ("metrics", [3.5], "finite numbers"),
+        ("metrics", {"nme": float("inf")}, "finite numbers"),
         ("date", "31.01.2025", "YYYY-MM-DD"),
         ("date", "2025-02-30", "YYYY-MM-DD"),
     ],
@@ -128,6 +148,9 @@ def test_two_entries_of_one_name_are_refused(tmp_path, make_entry):
         ('{"weights": []}', "'schema' and 'weights'"),
         ('{"schema": 3, "weights": []}', "its schema is 3 .* reads 2"),
         ('{"schema": 1, "weights": {}}', "'weights' must be a list"),
+        ('{"schema": true, "weights": []}', "its schema is True"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"schema": ' + "9" * 5000, "is not JSON"),
         ('{"schema": 1, "weights": ["base"]}', "entry 0 must be an object"),
     ],
 )
@@ -161,3 +184,12 @@ def test_blendshapes_have_no_network_to_name(make_entry):
         make_entry(kind="blendshapes", input_size=None)
     with pytest.raises(WeightsError, match=r"'input_size' must be given for a cascade .*; got None"):
         make_entry(input_size=None)
+
+
+def test_two_names_that_differ_in_case_alone_are_one_file(make_entry):
+    with pytest.raises(WeightsError, match=r"share the file 'BASE\.safetensors'"):
+        with_entry({"base": make_entry()}, make_entry(name="other", file="BASE.safetensors"))
+
+
+def test_numbers_of_any_size_are_metrics(make_entry):
+    assert make_entry(metrics={"photos": 10**400}).metrics["photos"] == 10**400

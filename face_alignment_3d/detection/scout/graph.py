@@ -10,20 +10,21 @@ from face_alignment_3d.onnx_graphs.metadata import GRAPH_VERSION, SCOUT_FORMAT
 from face_alignment_3d.onnx_graphs.writing import to_onnx
 from face_alignment_3d.torch_settings import own_loading
 from face_alignment_3d.version import __version__
-from face_alignment_3d.weights.integrity import sha256_of
-from face_alignment_3d.weights.safetensors_file import read_metadata
+from face_alignment_3d.weights.safetensors_file import read_weight_file
 
 
-def scout_graph(weights: Path) -> bytes:
+def scout_graph(weights: Path, *, sha256: str | None = None) -> bytes:
     """The ONNX file of the scout in a weight file, by torch's exporter.
 
     ``pictures`` (batch, height, width, 3) uint8 RGB -> ``cells`` (batch, N, 7) float32, see :mod:`.layout`.
+    With ``sha256``, the weight file must have that SHA-256.
 
-    Raises :class:`WeightsError` for a file that cannot be loaded and :class:`BackendError` where the packages
-    that write ONNX are not installed.
+    Raises :class:`WeightsError` for a file that cannot be loaded or has another SHA-256, and
+    :class:`BackendError` where the packages that write ONNX are not installed.
     """
+    file = read_weight_file(weights, sha256=sha256)
     with own_loading():
-        network = load_scout(weights)
+        network = load_scout(file)
         fold_batch_norms(network)
     return to_onnx(
         network,
@@ -32,10 +33,10 @@ def scout_graph(weights: Path) -> bytes:
         inputs=["pictures"],
         outputs=["cells"],
         metadata={
-            **read_metadata(weights),
+            **file.metadata,
             "format": SCOUT_FORMAT,
             "graph_version": GRAPH_VERSION,
             "library_version": __version__,
-            "weights_sha256": sha256_of(weights),
+            "weights_sha256": file.sha256,
         },
     )

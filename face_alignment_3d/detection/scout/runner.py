@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.optional import optional_import
-from face_alignment_3d.weights.store import resolve_weights
+from face_alignment_3d.weights.safetensors_file import read_weight_file
+from face_alignment_3d.weights.store import PinnedWeights, pinned_weights
 
 if TYPE_CHECKING:
     import torch
@@ -28,10 +29,13 @@ class Runner(Protocol):
 class OnnxRunner:
     """In ONNX Runtime, from a graph or its bytes.
 
-    Raises :class:`WeightsError` for a file that is missing or is not such a graph.
+    Raises :class:`WeightsError` for a file that is missing or is not such a graph, or one of other weights
+    than those with ``weights_sha256``.
     """
 
-    def __init__(self, graph: Path | bytes, *, device: str, threads: int | None) -> None:
+    def __init__(
+        self, graph: Path | bytes, *, device: str, threads: int | None, weights_sha256: str | None = None
+    ) -> None:
         from face_alignment_3d.backends.session import open_session
         from face_alignment_3d.onnx_graphs.metadata import SCOUT_FORMAT, check_metadata
 
@@ -40,6 +44,7 @@ class OnnxRunner:
             self._session.get_modelmeta().custom_metadata_map,
             graph if isinstance(graph, Path) else Path(GRAPH_FILE_NAME),
             expected=SCOUT_FORMAT,
+            weights_sha256=weights_sha256,
         )
 
     def run(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -47,23 +52,20 @@ class OnnxRunner:
         return np.asarray(self._session.run(["cells"], {"pictures": pictures})[0])
 
 
-def kept_graph(weights: str | Path, *, offline: bool | None) -> Path | bytes:
+def kept_graph(weights: PinnedWeights) -> Path | bytes:
     """The ONNX file of the scout's weights: the user's cache's, where it is made if need be.
 
     Raises :class:`BackendError` when it has to be made and torch or a package that writes ONNX is missing.
     """
     from face_alignment_3d.onnx_graphs.cache import graph_folder, made_once
     from face_alignment_3d.onnx_graphs.metadata import GRAPH_VERSION
-    from face_alignment_3d.weights.integrity import sha256_of
-
-    path = resolve_weights(weights, offline=offline)
 
     def make() -> bytes:
         from face_alignment_3d.detection.scout.graph import scout_graph
 
-        return scout_graph(path)
+        return scout_graph(weights.path, sha256=weights.sha256)
 
-    name = f"scout-{sha256_of(path)[:16]}-v{GRAPH_VERSION}.onnx"
+    name = f"scout-{weights.sha256[:16]}-v{GRAPH_VERSION}.onnx"
     command = f"face-alignment-3d export onnx scout -o {GRAPH_FILE_NAME}"
     return made_once(graph_folder() / name, make, command=command)
 
@@ -95,9 +97,10 @@ def open_runner(
 def _onnx_runner(
     graph: Path | None, weights: str | Path, device: str, threads: int | None, offline: bool | None
 ) -> Runner:
-    return OnnxRunner(
-        kept_graph(weights, offline=offline) if graph is None else graph, device=device, threads=threads
-    )
+    if graph is not None:
+        return OnnxRunner(graph, device=device, threads=threads)
+    pinned = pinned_weights(weights, offline=offline)
+    return OnnxRunner(kept_graph(pinned), device=device, threads=threads, weights_sha256=pinned.sha256)
 
 
 def _torch_runner(weights: str | Path, device: str, offline: bool | None) -> Runner:
@@ -109,5 +112,6 @@ def _torch_runner(weights: str | Path, device: str, offline: bool | None) -> Run
         from face_alignment_3d.torch_settings import own_loading
 
     with own_loading():
-        network = load_scout(resolve_weights(weights, offline=offline))
+        path, sha256 = pinned_weights(weights, offline=offline)
+        network = load_scout(read_weight_file(path, sha256=sha256))
     return TorchRunner(network, torch.device(device))
