@@ -137,6 +137,7 @@ def _train() -> str:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     from face_alignment_3d.markup import FROM_68
+    from face_alignment_3d.training.engine import trainer
     from face_alignment_3d.training.recipes import paper_recipe
     from face_alignment_3d.weights import loading
     from tests.training.small_paper_cascade import small_paper_cascade
@@ -149,8 +150,12 @@ def _train() -> str:
         rows = [",".join(map(str, point)) for point in face[FROM_68]]
         Path(f"set/train_lm/{index:02}_lm.csv").write_text("\n".join(rows), encoding="utf-8")
     small = {"paper": small_paper_cascade}  # The paper's own networks need a GPU.
-    with mock.patch.object(paper_recipe, "PRESETS", small), mock.patch.object(loading, "PRESETS", small):
-        options = ("--steps", "2", "--end-to-end", "--device", "cpu", "--precision", "fp32")
+    with (
+        mock.patch.object(paper_recipe, "PRESETS", small),
+        mock.patch.object(loading, "PRESETS", small),
+        mock.patch.object(trainer, "_REPORT_EVERY", 1),
+    ):
+        options = ("--steps", "2", "--device", "cpu", "--precision", "fp32")
         _command("train", "paper", "--dataset", "3dfaw=set", "--out", "run", *options)
     assert Path("run/paper.safetensors").stat().st_size > 0
     files = list(Path("run/tensorboard").rglob("events.*"))
