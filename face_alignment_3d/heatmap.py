@@ -15,7 +15,10 @@ def render_gaussians(points_heatmap: torch.Tensor, *, size: tuple[int, int], std
     """Draws a Gaussian of peak 1 and ``std`` cells at each point: (B, N, 2) -> (B, N, height, width).
 
     The Gaussian is evaluated at the true, fractional position; a point outside the map leaves its tail in it.
+    Raises ValueError for a ``std`` that is not above 0.
     """
+    if not 0 < std < math.inf:
+        raise ValueError(f"std must be above 0 cells; got {std}")
     height, width = size
     steps = torch.arange(max(size), dtype=points_heatmap.dtype, device=points_heatmap.device)
     gauss = torch.exp(-0.5 / std**2 * (steps - points_heatmap[..., None]) ** 2)

@@ -1,6 +1,5 @@
 """Archives that several threads read at the same time, each opened once."""
 
-import shutil
 import tempfile
 import zipfile
 import zlib
@@ -12,10 +11,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from face_alignment_3d.batch.archives import tar_compression
+from face_alignment_3d.batch.archives import most_unpacked, tar_compression
 
 #: Archives that stay open. Readers go from one to the next, so two are enough that none is opened twice.
 _KEPT: Final = 2
+#: Bytes that are unpacked at a time.
+_BLOCK: Final = 1 << 20
 
 
 @dataclass
@@ -51,9 +52,12 @@ class OpenArchives:
         def unpack(stack: ExitStack) -> Path:
             target = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "unpacked.tar"
             compressed = self._fs.open(path, "rb", compression=tar_compression(path))
+            left = most_unpacked(int(self._fs.info(path).get("size") or 0))
             # Of one that is cut short the beginning can be read.
             with compressed as file, target.open("wb") as copy, suppress(EOFError, zlib.error):
-                shutil.copyfileobj(file, copy)
+                while left > 0 and (block := file.read(min(left, _BLOCK))):
+                    copy.write(block)
+                    left -= len(block)
             return target
 
         with self._lease(path, unpack) as unpacked:

@@ -115,7 +115,7 @@ class Source:
         if item.problem is not None or not is_archive(item.path):
             return [item]
         with self._fs.open(item.path, "rb", compression=tar_compression(item.path)) as file:
-            members, problem = members_of(item.path, file)
+            members, problem = members_of(item.path, file, size=item.size)
         # The members of a single archive need not be told from those of others.
         folder = "" if item.path == self._path else f"{item.key}/"
         opened = [

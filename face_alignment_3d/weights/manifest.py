@@ -94,8 +94,10 @@ def load_manifest(path: Path | None = None) -> Mapping[str, WeightsEntry]:
         raise WeightsError(
             f"cannot read the weights manifest {path}: {error}; reinstall face-alignment-3d"
         ) from error
-    except ValueError as error:
-        raise WeightsError(f"the weights manifest {path} is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(
+            f"the weights manifest {path} is not JSON: {error}; reinstall face-alignment-3d"
+        ) from error
     try:
         return _parse(content)
     except WeightsError as error:
@@ -186,7 +188,7 @@ def _is_count(value: Any) -> bool:
 
 def _is_metrics(value: Any) -> bool:
     return isinstance(value, Mapping) and all(
-        _is_text(name) and type(number) in (int, float) and math.isfinite(number)
+        _is_text(name) and type(number) in (int, float) and abs(number) < math.inf
         for name, number in value.items()
     )
 
