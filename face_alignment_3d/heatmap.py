@@ -17,7 +17,7 @@ def render_gaussians(points_heatmap: torch.Tensor, *, size: tuple[int, int], std
     The Gaussian is evaluated at the true, fractional position; a point outside the map leaves its tail in it.
     Raises ValueError for a ``std`` that is not above 0.
     """
-    if not 0 < std < math.inf:
+    if not 0 < std**2 < math.inf:
         raise ValueError(f"std must be above 0 cells; got {std}")
     height, width = size
     steps = torch.arange(max(size), dtype=points_heatmap.dtype, device=points_heatmap.device)

@@ -101,7 +101,10 @@ def read_manifest(destination: Destination) -> RunManifest | None:
         if content.pop("schema") == BATCH_SCHEMA:
             return RunManifest(**content)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise BatchError(f"manifest.json in {destination.url} is not one of a batch: {error!r}") from error
+        raise BatchError(
+            f"manifest.json in {destination.url} is not one of a batch: {type(error).__name__}: "
+            f"{str(error)[:200]}; choose a new or an empty folder"
+        ) from error
     raise BatchError(
         f"{destination.url} is of another version of batches than {BATCH_SCHEMA}; choose another "
         "destination, or the version of face-alignment-3d that began it"

@@ -47,9 +47,10 @@ class Camera:
     @classmethod
     def from_field_of_view(cls, degrees: float, *, height: int, width: int) -> "Camera":
         """A camera with square pixels and a **horizontal** field of view, looking at the image's middle."""
-        if not 0 < degrees < 180:
+        tangent = math.tan(math.radians(degrees) / 2) if 0 < degrees < 180 else 0.0
+        if tangent <= 0:
             raise ValueError(f"the horizontal field of view must be between 0 and 180 degrees; got {degrees}")
-        focal = width / 2 / math.tan(math.radians(degrees) / 2)
+        focal = width / 2 / tangent
         return cls(fx=focal, fy=focal, cx=(width - 1) / 2, cy=(height - 1) / 2, width=width, height=height)
 
     @classmethod

@@ -114,8 +114,10 @@ def _checked_face(face: Mapping[str, Any], index: int) -> Mapping[str, Any]:
 
 def _array(values: Any, name: str, *shape: int) -> Any:
     array = np.asarray(values, np.float64)
-    if array.shape != shape or not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite numbers of shape {shape}; they have {array.shape}")
+    if array.shape != shape:
+        raise ValueError(f"{name} have shape {array.shape} instead of {shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} have NaN or infinity")
     return array.tolist()
 
 

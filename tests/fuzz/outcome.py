@@ -73,3 +73,16 @@ def _limited_time() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def failure_of(error: Exception, case: Any) -> tuple[str, dict[str, str]]:
+    """The place of a failure, by which it is told from others; and its description."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(f.filename).parents]
+    ours = frames[-1] if frames else last
+    told = {
+        "error": f"{type(error).__name__}: {error}"[:500],
+        "at": f"{Path(ours.filename).name}:{ours.lineno} {ours.name}",
+        "case": f"{case!r}"[:1000],
+    }
+    return f"{type(error).__name__} {ours.filename}:{ours.lineno}", told
