@@ -1,6 +1,7 @@
 """Face boxes: those that a caller gives, and those of a detector."""
 
 import math
+import reprlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, Union
@@ -103,7 +104,7 @@ def _finite(detection: object, name: str) -> float:
     except (TypeError, ValueError, OverflowError, RuntimeError):
         number = math.nan
     if not math.isfinite(number):
-        raise BoxError(f"from the detector: {name} must be a finite number; got {value!r}")
+        raise BoxError(f"from the detector: {name} must be a finite number; got {reprlib.repr(value)}")
     return number
 
 

@@ -1,5 +1,7 @@
 """Archives that several threads read at the same time, each opened once."""
 
+import gzip
+import lzma
 import tempfile
 import zipfile
 import zlib
@@ -53,8 +55,9 @@ class OpenArchives:
             target = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "unpacked.tar"
             compressed = self._fs.open(path, "rb", compression=tar_compression(path))
             left = most_unpacked(int(self._fs.info(path).get("size") or 0))
-            # Of one that is cut short the beginning can be read.
-            with compressed as file, target.open("wb") as copy, suppress(EOFError, zlib.error):
+            # Of one that is cut short or damaged the beginning can be read.
+            damage = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+            with compressed as file, target.open("wb") as copy, suppress(*damage):
                 while left > 0 and (block := file.read(min(left, _BLOCK))):
                     copy.write(block)
                     left -= len(block)

@@ -2,9 +2,15 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+
+#: Pixels. Beyond, products of an image's numbers are no longer exact, or not finite.
+_LEAST: Final = 1e-6
+_LARGEST: Final = 1e12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +39,9 @@ class Camera:
     def __post_init__(self) -> None:
         sizes = (self.fx, self.fy, self.width, self.height)
         numbers = (*sizes, self.cx, self.cy, *self.distortion)
-        if min(sizes) <= 0 or not all(math.isfinite(number) for number in numbers):
+        if not (min(sizes) >= _LEAST and all(abs(number) <= _LARGEST for number in numbers)):
             raise ValueError(
-                "a camera needs finite numbers with fx, fy, width and height above 0, all in pixels; got "
+                f"a camera needs numbers up to {_LARGEST:g} with fx, fy, width and height above 0, all in pixels; got "
                 f"fx {self.fx}, fy {self.fy}, cx {self.cx}, cy {self.cy}, {self.width} x {self.height}"
             )
         if len(self.distortion) not in (0, 4, 5, 8, 12, 14):

@@ -68,7 +68,11 @@ class VideoReader:
             self._container.close()
             raise VideoError(f"{self.path} has no pictures; expected a video")
         self._stream = streams[0]
-        width, height = self._stream.codec_context.width, self._stream.codec_context.height
+        codec: av.VideoCodecContext | None = self._stream.codec_context
+        if codec is None:
+            self._container.close()
+            raise VideoError(f"{self.path}: its pictures are coded in a way that FFmpeg does not know")
+        width, height = codec.width, codec.height
         if width * height > _MOST_PIXELS:
             self._container.close()
             raise VideoError(f"{self.path}: {_too_large(width, height)}")

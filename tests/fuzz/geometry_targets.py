@@ -26,7 +26,7 @@ from face_alignment_3d.video import LandmarkSmoother, Smoothing
 from tests.fuzz import ugly
 from tests.fuzz.target import Target
 
-_NUMBERS: Final = st.one_of(st.floats(1, 300), ugly.numbers)
+_NUMBERS: Final = ugly.mostly(st.floats(1, 300), ugly.numbers)
 
 
 def _crop(case: Any) -> None:
@@ -150,14 +150,14 @@ def _smooth(case: Any) -> None:
 @st.composite
 def _smoother_frames(draw: st.DrawFn) -> Any:
     frames = []
-    time = draw(ugly.numbers)
+    time = draw(ugly.mostly(st.floats(0, 9), ugly.numbers))
     for _ in range(draw(st.integers(1, 4))):
         points = draw(landmarks())
         confidence = np.full(draw(st.sampled_from((len(points), len(points), 66, 5))), 0.5)
         if confidence.size and draw(st.integers(0, 5)) == 0:
             confidence[0] = draw(ugly.numbers)
         frames.append((points, confidence, time, draw(st.booleans())))
-        time = draw(st.one_of(st.just(time + 0.04), st.just(time + 1e-12), ugly.numbers))
+        time = draw(ugly.mostly(st.sampled_from((time + 0.04, time + 1e-12)), ugly.numbers))
     names = ("common_beta", "max_gap", "full_confidence", "point_hold")
     return frames, draw(st.dictionaries(st.sampled_from(names), ugly.numbers, max_size=1))
 
@@ -196,8 +196,8 @@ TARGETS: Final = (
                 st.lists(ugly.numbers, min_size=4, max_size=4), st.lists(st.floats(-300, 300), min_size=4, max_size=4)
             ),
             st.sampled_from((1, 2, 16, 112)),
-            st.one_of(st.just(1.25), ugly.numbers),
-            st.one_of(st.floats(-7, 7), ugly.numbers),
+            ugly.mostly(st.just(1.25), ugly.numbers),
+            ugly.mostly(st.floats(-7, 7), ugly.numbers),
         ),
         _crop,
     ),
@@ -215,8 +215,8 @@ TARGETS: Final = (
         st.tuples(
             st.lists(st.tuples(ugly.numbers, ugly.numbers), min_size=1, max_size=4).map(np.array),
             st.tuples(_SIDE, _SIDE),
-            st.one_of(st.floats(0.3, 5), ugly.numbers),
-            st.one_of(st.floats(1, 9), st.sampled_from((0.0, -1.0, 0.5))),
+            ugly.mostly(st.floats(0.3, 5), ugly.numbers),
+            ugly.mostly(st.floats(1, 9), st.sampled_from((0.0, -1.0, 0.5))),
         ),
         _heatmaps,
     ),
@@ -225,7 +225,7 @@ TARGETS: Final = (
     Target(
         "Camera",
         st.tuples(
-            _cameras(), _NUMBERS, _NUMBERS, st.one_of(st.floats(1, 179), ugly.numbers), st.just([[3.0, 4.0]])
+            _cameras(), _NUMBERS, _NUMBERS, ugly.mostly(st.floats(1, 179), ugly.numbers), st.just([[3.0, 4.0]])
         ),
         _camera,
     ),
@@ -239,7 +239,7 @@ TARGETS: Final = (
                 ),
                 _cameras(),
             ),
-            st.one_of(st.just(63.0), ugly.numbers),
+            ugly.mostly(st.just(63.0), ugly.numbers),
         ),
         _perspective,
         4,

@@ -15,8 +15,8 @@ from face_alignment_3d.images import as_rgb
 from tests.fuzz import ugly
 from tests.fuzz.target import Target
 
-_COLORS: Final = st.sampled_from(["rgb", "rgb", "bgr", "gray", None])
-_MARKUPS: Final = st.sampled_from(["66", "66", "68", "67", 68, None])
+_COLORS: Final = ugly.mostly(st.sampled_from(["rgb", "bgr"]), st.sampled_from(["gray", None]))
+_MARKUPS: Final = ugly.mostly(st.sampled_from(["66", "68"]), st.sampled_from(["67", 68, None]))
 
 
 class _Detector:
@@ -87,8 +87,8 @@ def _detections(draw: st.DrawFn) -> Any:
     for box in draw(st.lists(st.one_of(st.lists(ugly.numbers, min_size=4, max_size=4), ugly.others), max_size=3)):
         near = draw(st.booleans())
         box = [10, 12, 50.5, 60] if near else box
-        score = draw(st.one_of(st.floats(0, 1), ugly.numbers, ugly.others))
-        roll = draw(st.one_of(st.just(0.0), st.floats(-7, 7), ugly.numbers, ugly.others))
+        score = draw(ugly.mostly(st.floats(0, 1), st.one_of(ugly.numbers, ugly.others)))
+        roll = draw(ugly.mostly(st.floats(-7, 7), st.one_of(ugly.numbers, ugly.others)))
         with np.errstate(all="ignore"):
             try:
                 found.append(Detection(np.asarray(box, np.float32), score, roll))
@@ -146,14 +146,14 @@ def _track(case: Any) -> None:
 def _frames() -> st.SearchStrategy[Any]:
     """Frames that are mostly right, so that there is something to track."""
     face = st.sampled_from([[], [Detection(np.float32([10, 10, 60, 60]), 0.9)]])
-    time = st.one_of(st.none(), st.none(), st.floats(0, 3), ugly.numbers)
-    frame = st.tuples(st.one_of(ugly.photos(), ugly.photos(), ugly.images), time, face)
+    time = ugly.mostly(st.one_of(st.none(), st.floats(0, 3)), ugly.numbers)
+    frame = st.tuples(ugly.mostly(ugly.photos(), ugly.images), time, face)
     options = st.fixed_dictionaries(
         {},
         optional={
-            "fps": st.one_of(st.floats(1, 60), ugly.numbers),
-            "alignment_interval": st.one_of(st.floats(0, 1), ugly.numbers),
-            "max_lost_seconds": ugly.numbers,
+            "fps": ugly.mostly(st.floats(1, 60), ugly.numbers),
+            "alignment_interval": ugly.mostly(st.floats(0, 1), ugly.numbers),
+            "max_lost_seconds": ugly.mostly(st.floats(0.1, 60), ugly.numbers),
             "smooth": st.booleans(),
         },
     )
@@ -205,24 +205,28 @@ def _columns() -> st.SearchStrategy[Any]:
 
 
 _LISTS: Final = st.one_of(
-    st.lists(st.one_of(ugly.photos(), ugly.photos(), ugly.images), max_size=3), ugly.arrays(), ugly.others
+    st.lists(ugly.mostly(ugly.photos(), ugly.images), max_size=3), ugly.arrays(), ugly.others
 )
 
 TARGETS: Final = (
     Target("as_rgb", st.tuples(ugly.images, _COLORS), _read),
     Target("boxes", ugly.boxes(), _boxes),
-    Target("get_landmarks", st.tuples(ugly.images, ugly.boxes(), _COLORS, _MARKUPS), _align, 2),
+    Target("get_landmarks", st.tuples(ugly.mostly(ugly.photos(), ugly.images), ugly.boxes(), _COLORS, _MARKUPS), _align, 2),
     Target("detect, boxes given", st.tuples(ugly.photos(), ugly.boxes()), _align_photo, 4),
     Target("detect, odd detector", st.tuples(ugly.photos(), _detections(), _COLORS), _detect, 4),
     Target(
         "get_landmarks_batch",
-        st.tuples(_LISTS, st.one_of(st.none(), st.lists(ugly.boxes(), max_size=3)), st.integers(-1, 4)),
+        st.tuples(_LISTS, ugly.mostly(st.none(), st.lists(ugly.boxes(), max_size=3)), ugly.mostly(st.integers(1, 4), st.just(0))),
         _batch,
         4,
     ),
     Target(
         "align_many",
-        st.tuples(st.lists(ugly.images, max_size=4), st.integers(0, 3), st.integers(0, 3)),
+        st.tuples(
+            st.lists(ugly.mostly(ugly.photos(), ugly.images), max_size=4),
+            ugly.mostly(st.integers(1, 3), st.just(0)),
+            ugly.mostly(st.integers(1, 3), st.just(0)),
+        ),
         _stream,
         8,
     ),

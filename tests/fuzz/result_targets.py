@@ -162,7 +162,7 @@ _WRITERS: Final = {
 TARGETS: Final = (
     Target(
         "draw_landmarks",
-        st.tuples(st.one_of(ugly.photos(), ugly.images), _FACES, st.booleans(), st.booleans(), st.booleans()),
+        st.tuples(ugly.mostly(ugly.photos(), ugly.images), _FACES, st.booleans(), st.booleans(), st.booleans()),
         _draw,
         2,
     ),
@@ -173,7 +173,7 @@ TARGETS: Final = (
             ugly.photos(),
             st.one_of(st.text(max_size=9), st.sampled_from(("0" * 100_000, "12\n3"))),
             st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4)),
-            st.one_of(st.floats(1, 300), ugly.numbers),
+            ugly.mostly(st.floats(1, 300), ugly.numbers),
         ),
         _draw_text,
     ),
@@ -185,8 +185,8 @@ TARGETS: Final = (
         "frame writers",
         st.tuples(
             st.sampled_from(sorted(FRAME_WRITERS)),
-            st.lists(st.tuples(_FACES, st.one_of(st.floats(0, 9), ugly.numbers)), max_size=3),
-            st.one_of(st.just(30.0), ugly.numbers),
+            st.lists(st.tuples(_FACES, ugly.mostly(st.floats(0, 9), ugly.numbers)), max_size=3),
+            ugly.mostly(st.just(30.0), ugly.numbers),
         ),
         _frames,
         8,

@@ -22,6 +22,11 @@ _MODES: Final = (
     *("La", "I;16", "I;16B", "I;16L"),
 )
 
+def mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """``odd`` in one of ten cases."""
+    return st.integers(0, 9).flatmap(lambda number: usual if number else odd)
+
+
 #: Numbers that no coordinate should be.
 numbers: Final = st.one_of(
     st.floats(-200, 200),
@@ -173,6 +178,11 @@ def boxes(draw: st.DrawFn) -> Any:
     else:
         rows = draw(st.lists(st.lists(numbers, min_size=columns, max_size=columns), max_size=4))
     form = draw(st.integers(0, 4))
+    with np.errstate(over="ignore"):
+        return _formed(rows, form)
+
+
+def _formed(rows: Any, form: int) -> Any:
     if form == 1:
         return np.array(rows)
     if form == 2:
