@@ -14,8 +14,8 @@ import torch
 
 from face_alignment_3d.backends.parallel import shared_out
 from face_alignment_3d.backends.protocol import CropSource
-from face_alignment_3d.crop import MOST_FILLING, block_mean, is_worth_filling
 from face_alignment_3d.cores import usable_cores
+from face_alignment_3d.crop import MOST_FILLING, block_mean, is_worth_filling
 from face_alignment_3d.crop_windows import CropWindows, crop_windows
 
 #: Crops, and bytes of the parts of photos, that go up together; a single crop may need more bytes.

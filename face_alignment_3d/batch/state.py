@@ -53,10 +53,15 @@ class RunManifest:
 
     def __post_init__(self) -> None:
         numbers = [self.tasks, self.task_size, self.items, *dict(self.counts).values()]
-        if not isinstance(self.source, str) or not all(type(number) is int and number >= 0 for number in numbers):
-            raise ValueError("a source that is a text, and whole numbers of tasks, items and counts are expected")
+        if not isinstance(self.source, str) or not all(
+            type(number) is int and number >= 0 for number in numbers
+        ):
+            raise ValueError(
+                "a source that is a text, and whole numbers of tasks, items and counts are expected"
+            )
         if not isinstance(self.complete, bool) or not isinstance(self.options, Mapping):
             raise ValueError("options and the mark of being complete are expected")
+
     def items_of(self, task: int) -> int:
         """The number of items of a task."""
         return min(self.task_size, self.items - task * self.task_size)

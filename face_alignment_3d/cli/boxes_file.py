@@ -109,7 +109,9 @@ class BoxesFile:
             if not isinstance(several, list) or not all(map(_is_box, several)):
                 wrong = [box for box in several if not _is_box(box)] if isinstance(several, list) else []
                 wrong = [value] if _is_four_numbers(value) else wrong
-                self._refuse(_short(repr(image)), "[x0, y0, x1, y1] or a list of such", repr(value), *wrong[:1])
+                self._refuse(
+                    _short(repr(image)), "[x0, y0, x1, y1] or a list of such", repr(value), *wrong[:1]
+                )
             self._require_name(image, "a name")
             boxes[image] = several
         return boxes

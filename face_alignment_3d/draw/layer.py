@@ -93,9 +93,7 @@ class Layer:
     ) -> None:
         """A line in picture pixels with its rim."""
         ends = (self._fixed(start), self._fixed(stop))
-        wide, narrow = (
-            min(max(1, round(w * self.zoom)), _WIDEST) for w in (width + 2 * self.outline, width)
-        )
+        wide, narrow = (min(max(1, round(w * self.zoom)), _WIDEST) for w in (width + 2 * self.outline, width))
         cv2.line(self.cover, *ends, round(255 * opacity), wide, cv2.LINE_AA, _SHIFT)
         cv2.line(self.ink, *ends, OUTLINE_COLOR, wide, cv2.LINE_AA, _SHIFT)
         cv2.line(self.ink, *ends, [int(c) for c in color], narrow, cv2.LINE_AA, _SHIFT)

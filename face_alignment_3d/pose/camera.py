@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-
 #: Pixels. Beyond, products of an image's numbers are no longer exact, or not finite.
 _LEAST: Final = 1e-6
 _LARGEST: Final = 1e12

@@ -27,7 +27,6 @@ import numpy.typing as npt
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.video.motion import CommonMotion, NoiseLevel, Points, face_size
 
-
 #: Pixels; larger numbers are mistakes, whose squares may be no numbers.
 _FARTHEST: Final = 1e9
 

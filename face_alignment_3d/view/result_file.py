@@ -107,7 +107,8 @@ def _checked_face(face: Mapping[str, Any], index: int) -> Mapping[str, Any]:
         "blendshapes": None
         if blendshapes is None
         else {
-            name: None if blendshapes.get(name) is None else _number(blendshapes[name]) for name in BLENDSHAPES
+            name: None if blendshapes.get(name) is None else _number(blendshapes[name])
+            for name in BLENDSHAPES
         },
     }
 

@@ -289,7 +289,15 @@ DECODERS: Final[dict[str, tuple[Decoder, Callable[[], tuple[bytes, ...]], tuple[
     "video": (_video, lambda: (_video_file(),), (".mp4", ".mkv")),
 }
 
-_COSTS: Final = {"video": 10, "picture files": 1, "tar.xz": 3, "tar.gz": 3, "zip": 3, "tar": 3, "weights manifest": 2}
+_COSTS: Final = {
+    "video": 10,
+    "picture files": 1,
+    "tar.xz": 3,
+    "tar.gz": 3,
+    "zip": 3,
+    "tar": 3,
+    "weights manifest": 2,
+}
 
 
 def _target(name: str) -> Target:

@@ -78,7 +78,9 @@ def _landmarks(draw: st.DrawFn) -> Any:
         points[:, draw(st.integers(0, 2))] = 0
     if draw(st.integers(0, 9)) == 0:
         points = points[: draw(st.integers(0, 65))]
-    return points.astype(draw(st.sampled_from(("f8", "f8", "f4"))) if abs(points).max(initial=0) < 1e30 else "f8")
+    return points.astype(
+        draw(st.sampled_from(("f8", "f8", "f4"))) if abs(points).max(initial=0) < 1e30 else "f8"
+    )
 
 
 landmarks: Final = st.composite(_landmarks)
@@ -193,7 +195,8 @@ TARGETS: Final = (
         st.tuples(
             ugly.photos(),
             st.one_of(
-                st.lists(ugly.numbers, min_size=4, max_size=4), st.lists(st.floats(-300, 300), min_size=4, max_size=4)
+                st.lists(ugly.numbers, min_size=4, max_size=4),
+                st.lists(st.floats(-300, 300), min_size=4, max_size=4),
             ),
             st.sampled_from((1, 2, 16, 112)),
             ugly.mostly(st.just(1.25), ugly.numbers),
@@ -225,7 +228,11 @@ TARGETS: Final = (
     Target(
         "Camera",
         st.tuples(
-            _cameras(), _NUMBERS, _NUMBERS, ugly.mostly(st.floats(1, 179), ugly.numbers), st.just([[3.0, 4.0]])
+            _cameras(),
+            _NUMBERS,
+            _NUMBERS,
+            ugly.mostly(st.floats(1, 179), ugly.numbers),
+            st.just([[3.0, 4.0]]),
         ),
         _camera,
     ),
@@ -234,9 +241,7 @@ TARGETS: Final = (
         st.tuples(
             landmarks(),
             st.one_of(
-                st.just(
-                    {"fx": 500.0, "fy": 500.0, "cx": 99.0, "cy": 99.0, "width": 200, "height": 200}
-                ),
+                st.just({"fx": 500.0, "fy": 500.0, "cx": 99.0, "cy": 99.0, "width": 200, "height": 200}),
                 _cameras(),
             ),
             ugly.mostly(st.just(63.0), ugly.numbers),
@@ -244,13 +249,19 @@ TARGETS: Final = (
         _perspective,
         4,
     ),
-    Target("markup", st.tuples(st.one_of(landmarks(), ugly.arrays()), st.sampled_from(("66", "68", 66, None))), _markup),
+    Target(
+        "markup",
+        st.tuples(st.one_of(landmarks(), ugly.arrays()), st.sampled_from(("66", "68", 66, None))),
+        _markup,
+    ),
     Target("LandmarkSmoother", _smoother_frames(), _smooth, 2),
     Target(
         "Blendshapes",
         st.tuples(
             st.one_of(
-                st.lists(st.one_of(st.floats(0, 1), ugly.numbers), min_size=52, max_size=52), ugly.arrays(), ugly.others
+                st.lists(st.one_of(st.floats(0, 1), ugly.numbers), min_size=52, max_size=52),
+                ugly.arrays(),
+                ugly.others,
             ),
             st.dictionaries(
                 st.sampled_from((*BLENDSHAPES, "smile")), st.one_of(st.floats(0, 1), ugly.numbers), max_size=3

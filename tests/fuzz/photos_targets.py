@@ -84,7 +84,9 @@ def _detections(draw: st.DrawFn) -> Any:
     if draw(st.integers(0, 5)) == 0:
         return draw(st.one_of(ugly.others, ugly.arrays(), st.lists(ugly.others, max_size=2)))
     found = []
-    for box in draw(st.lists(st.one_of(st.lists(ugly.numbers, min_size=4, max_size=4), ugly.others), max_size=3)):
+    for box in draw(
+        st.lists(st.one_of(st.lists(ugly.numbers, min_size=4, max_size=4), ugly.others), max_size=3)
+    ):
         near = draw(st.booleans())
         box = [10, 12, 50.5, 60] if near else box
         score = draw(ugly.mostly(st.floats(0, 1), st.one_of(ugly.numbers, ugly.others)))
@@ -200,7 +202,9 @@ def _columns() -> st.SearchStrategy[Any]:
 
     values = st.one_of(ugly.photos(), ugly.images, st.binary(max_size=20))
     return st.builds(
-        batch, st.sampled_from(["image", "bytes", "path", "picture"]), st.lists(values, min_size=1, max_size=3)
+        batch,
+        st.sampled_from(["image", "bytes", "path", "picture"]),
+        st.lists(values, min_size=1, max_size=3),
     )
 
 
@@ -211,12 +215,21 @@ _LISTS: Final = st.one_of(
 TARGETS: Final = (
     Target("as_rgb", st.tuples(ugly.images, _COLORS), _read),
     Target("boxes", ugly.boxes(), _boxes),
-    Target("get_landmarks", st.tuples(ugly.mostly(ugly.photos(), ugly.images), ugly.boxes(), _COLORS, _MARKUPS), _align, 2),
+    Target(
+        "get_landmarks",
+        st.tuples(ugly.mostly(ugly.photos(), ugly.images), ugly.boxes(), _COLORS, _MARKUPS),
+        _align,
+        2,
+    ),
     Target("detect, boxes given", st.tuples(ugly.photos(), ugly.boxes()), _align_photo, 4),
     Target("detect, odd detector", st.tuples(ugly.photos(), _detections(), _COLORS), _detect, 4),
     Target(
         "get_landmarks_batch",
-        st.tuples(_LISTS, ugly.mostly(st.none(), st.lists(ugly.boxes(), max_size=3)), ugly.mostly(st.integers(1, 4), st.just(0))),
+        st.tuples(
+            _LISTS,
+            ugly.mostly(st.none(), st.lists(ugly.boxes(), max_size=3)),
+            ugly.mostly(st.integers(1, 4), st.just(0)),
+        ),
         _batch,
         4,
     ),

@@ -162,7 +162,9 @@ _WRITERS: Final = {
 TARGETS: Final = (
     Target(
         "draw_landmarks",
-        st.tuples(ugly.mostly(ugly.photos(), ugly.images), _FACES, st.booleans(), st.booleans(), st.booleans()),
+        st.tuples(
+            ugly.mostly(ugly.photos(), ugly.images), _FACES, st.booleans(), st.booleans(), st.booleans()
+        ),
         _draw,
         2,
     ),

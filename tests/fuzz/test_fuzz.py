@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 pytest.importorskip("hypothesis")
-from hypothesis import HealthCheck, given, settings  # noqa: E402
+from hypothesis import HealthCheck, given, settings
 
-from tests.fuzz.outcome import outcome_of  # noqa: E402
-from tests.fuzz.target import Target  # noqa: E402
-from tests.fuzz.targets import TARGETS  # noqa: E402
+from tests.fuzz.outcome import outcome_of
+from tests.fuzz.target import Target
+from tests.fuzz.targets import TARGETS
 
 #: Of a target of cost 1.
 CASES = 40

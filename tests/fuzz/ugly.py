@@ -22,6 +22,7 @@ _MODES: Final = (
     *("La", "I;16", "I;16B", "I;16L"),
 )
 
+
 def mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """``odd`` in one of ten cases."""
     return st.integers(0, 9).flatmap(lambda number: usual if number else odd)
@@ -170,7 +171,9 @@ def boxes(draw: st.DrawFn) -> Any:
     columns = draw(st.sampled_from((4, 4, 4, 4, 4, 3, 5)))
     count = draw(st.integers(0, 4))
     if kind <= 5:
-        low = draw(st.lists(st.tuples(st.floats(-150, 150), st.floats(-150, 150)), min_size=count, max_size=count))
+        low = draw(
+            st.lists(st.tuples(st.floats(-150, 150), st.floats(-150, 150)), min_size=count, max_size=count)
+        )
         side = draw(st.lists(st.tuples(st.floats(2, 200), st.floats(2, 200)), min_size=count, max_size=count))
         rows: Any = [[x, y, x + w, y + h] for (x, y), (w, h) in zip(low, side, strict=True)]
         if rows and draw(st.booleans()):
@@ -214,4 +217,6 @@ def faces(draw: st.DrawFn) -> Face3D:
     with np.errstate(over="ignore"):
         box32 = box.astype(np.float32)
     visibility = chance.random(66).astype(np.float32) if draw(st.booleans()) else None
-    return Face3D(landmarks, confidence, box32, draw(st.sampled_from((None, 0.0, 0.9, 1.0))), visibility=visibility)
+    return Face3D(
+        landmarks, confidence, box32, draw(st.sampled_from((None, 0.0, 0.9, 1.0))), visibility=visibility
+    )
