@@ -4,7 +4,7 @@
 
 A case is right when the library returns a correct result, or raises an error of its own that says what was
 expected and what came. Everything else is a failure: another exception, a wrong shape, numbers that are not
-finite, more than 20 seconds of the CPU, a crash of the process. Cases differ from run to run with ``--seed``. With
+finite, more than 20 seconds of the CPU, a crash of the process. Cases differ with ``--seed``. With
 atheris installed (``pip install atheris``), ``--guided RUNS`` then lets coverage guide as many runs of each
 decoder of files. Each target runs in a process of its own.
 """

@@ -77,8 +77,8 @@ class Face3D:
             value = getattr(self, name)
             if value is not None and not np.isfinite(value).all():
                 raise LandmarksError(
-                    f"{name} of a face must be finite to be drawn or written to JSON, OBJ, PLY and PTS files; "
-                    "got NaN or infinity: leave this face out"
+                    f"{name} of a face must be finite to be drawn or written to JSON, OBJ, PLY and PTS; got "
+                    "NaN or infinity: leave this face out"
                 )
 
     @cached_property

@@ -129,8 +129,8 @@ def _from_pillow(image: Image.Image) -> npt.NDArray[np.uint8]:
             image = image.convert("RGB")
         except ValueError as error:
             raise ImageError(
-                f"Pillow cannot convert colors of its mode {image.mode!r} to RGB ({error}); convert the picture "
-                "with another program, such as to PNG"
+                f"Pillow cannot convert colors of its mode {image.mode!r} to RGB ({error}); convert the "
+                "picture with another program, such as to PNG"
             ) from error
     return _from_array(np.asarray(image), "rgb")
 

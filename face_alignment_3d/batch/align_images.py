@@ -69,7 +69,7 @@ def _column(name: str, values: npt.NDArray[Any]) -> pa.Array:
         return pa.array(list(values))
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise BatchError(
-            f"the column {name} cannot be kept in a table of Arrow's: {str(error)[:200]}; leave it out of the batch"
+            f"the column {name} cannot be kept in a table: {str(error)[:200]}; leave it out of the batch"
         ) from error
 
 

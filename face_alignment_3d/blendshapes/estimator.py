@@ -97,8 +97,8 @@ class BlendshapeEstimator:
             points = self._model().reading.read(np.stack([face.points_canonical for face in faces]))
         if not np.isfinite(points).all():
             raise LandmarksError(
-                "landmarks must be those of a face to show an expression; eyes without a width have none: skip "
-                "this face"
+                "landmarks must be those of a face to show an expression; eyes without a width have none: "
+                "skip this face"
             )
         return points
 

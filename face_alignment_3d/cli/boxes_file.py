@@ -124,8 +124,8 @@ class BoxesFile:
             possible = False
         if not possible:
             raise BoxError(
-                f"{self._file}, {where}: expected a photo's path or name; got {_short(repr(image))}, which no "
-                "file can have"
+                f"{self._file}, {where}: expected a photo's path or name; got {_short(repr(image))}, which "
+                "no file can have"
             )
 
     def _refuse(self, where: str, expected: str, got: str, box: Any = None) -> NoReturn:

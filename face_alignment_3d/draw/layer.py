@@ -23,7 +23,7 @@ _FINE_LINE: Final = 5.0
 
 #: Fractional bits of the coordinates that OpenCV draws at.
 _SHIFT: Final = 6
-#: The largest width of a line that OpenCV draws, and the largest coordinate and radius in an enlarged drawing.
+#: The largest width of a line that OpenCV draws, and the largest coordinate and radius that it is given.
 _WIDEST: Final = 32767
 _FARTHEST: Final = 1e6
 

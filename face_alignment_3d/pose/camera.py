@@ -40,8 +40,8 @@ class Camera:
         numbers = (*sizes, self.cx, self.cy, *self.distortion)
         if not (min(sizes) >= _LEAST and all(abs(number) <= _LARGEST for number in numbers)):
             raise ValueError(
-                f"a camera needs numbers up to {_LARGEST:g} with fx, fy, width and height above 0, all in pixels; got "
-                f"fx {self.fx}, fy {self.fy}, cx {self.cx}, cy {self.cy}, {self.width} x {self.height}"
+                f"a camera needs numbers up to {_LARGEST:g} with fx, fy, width, height above 0, in pixels; "
+                f"got fx {self.fx}, fy {self.fy}, cx {self.cx}, cy {self.cy}, {self.width} x {self.height}"
             )
         if len(self.distortion) not in (0, 4, 5, 8, 12, 14):
             raise ValueError(

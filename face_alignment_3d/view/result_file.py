@@ -86,7 +86,7 @@ class ResultFile:
 
 
 def _checked(faces: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """What a page shows of the faces. Raises KeyError, TypeError, AttributeError and ValueError for others."""
+    """The parts of faces that a page shows. Raises KeyError, TypeError, AttributeError and ValueError."""
     return [_checked_face(face, index) for index, face in enumerate(faces)]
 
 

@@ -113,8 +113,7 @@ def _archive(content: bytes, ending: str) -> None:
             for item in Source(str(path), videos=False).items():
                 try:
                     picture = reader.picture(item)
-                except ImageError as error:
-                    assert str(error)
+                except ImageError:
                     continue
                 assert isinstance(picture, bytes)
                 assert len(picture) == item.size

@@ -87,15 +87,14 @@ def _detections(draw: st.DrawFn) -> Any:
     for box in draw(
         st.lists(st.one_of(st.lists(ugly.numbers, min_size=4, max_size=4), ugly.others), max_size=3)
     ):
-        near = draw(st.booleans())
-        box = [10, 12, 50.5, 60] if near else box
+        place = [10, 12, 50.5, 60] if draw(st.booleans()) else box
         score = draw(ugly.mostly(st.floats(0, 1), st.one_of(ugly.numbers, ugly.others)))
         roll = draw(ugly.mostly(st.floats(-7, 7), st.one_of(ugly.numbers, ugly.others)))
         with np.errstate(all="ignore"):
             try:
-                found.append(Detection(np.asarray(box, np.float32), score, roll))
+                found.append(Detection(np.asarray(place, np.float32), score, roll))
             except (TypeError, ValueError, OverflowError):
-                found.append(Detection(box, score, roll))
+                found.append(Detection(place, score, roll))
     return found
 
 

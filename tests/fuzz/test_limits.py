@@ -81,7 +81,8 @@ entries = [(256, 4, 1, 60000), (257, 4, 1, 60000), (258, 3, 1, 1), (259, 3, 1, 1
 ifd = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *e) for e in entries) + bytes(4)
 (folder / "bomb.tif").write_bytes(b"II*" + bytes(1) + struct.pack("<I", 8) + ifd)
 (folder / "bomb.bmp").write_bytes(
-    b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 60000, 60000, 1, 24, 0, 0, 0, 0, 0, 0)
+    b"BM" + struct.pack("<IHHI", 54, 0, 0, 54)
+    + struct.pack("<IiiHHIIiiII", 40, 60000, 60000, 1, 24, 0, 0, 0, 0, 0, 0)
 )
 made = aligner()
 before = megabytes()

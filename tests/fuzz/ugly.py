@@ -39,8 +39,34 @@ numbers: Final = st.one_of(
 
 #: Things that are none of what is expected.
 others: Final = st.sampled_from(
-    [None, 0, 7, 1.5, "", "photo", b"", b"abc", [], {}, set(), object(), (), [[]], [None], "a" * 5000, "\0"]
-    + [True, lambda: None, range(3), iter([]), Ellipsis, 10**400, [10**400] * 4, float("nan"), 1j]
+    [
+        None,
+        0,
+        7,
+        1.5,
+        "",
+        "photo",
+        b"",
+        b"abc",
+        [],
+        {},
+        set(),
+        object(),
+        (),
+        [[]],
+        [None],
+        "a" * 5000,
+        "\x00",
+        True,
+        lambda: None,
+        range(3),
+        iter([]),
+        Ellipsis,
+        10**400,
+        [10**400] * 4,
+        float("nan"),
+        1j,
+    ]
 )
 
 
@@ -70,7 +96,7 @@ def arrays(draw: st.DrawFn) -> npt.NDArray[Any]:
     return _laid_out(array, draw(st.integers(0, 9)))
 
 
-def _laid_out(array: npt.NDArray[Any], how: int) -> npt.NDArray[Any]:
+def _laid_out(array: npt.NDArray[Any], how: int) -> npt.NDArray[Any]:  # noqa: PLR0911
     if how == 1:
         return array[::-1] if array.ndim else array
     if how == 2:
@@ -106,8 +132,20 @@ def tensors(draw: st.DrawFn) -> torch.Tensor:
     )
     kind = draw(
         st.sampled_from(
-            [torch.uint8, torch.uint8, torch.float32, torch.float64, torch.float16, torch.bfloat16]
-            + [torch.int32, torch.int64, torch.bool, torch.complex64, torch.uint16, torch.float8_e4m3fn]
+            [
+                torch.uint8,
+                torch.uint8,
+                torch.float32,
+                torch.float64,
+                torch.float16,
+                torch.bfloat16,
+                torch.int32,
+                torch.int64,
+                torch.bool,
+                torch.complex64,
+                torch.uint16,
+                torch.float8_e4m3fn,
+            ]
         )
     )
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32)))

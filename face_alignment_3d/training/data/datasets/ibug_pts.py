@@ -115,8 +115,8 @@ def read_pts(path: Path) -> npt.NDArray[np.float64]:
         got = lines[number - 1] if len(lines) >= number else ""
         if "".join(got.split()) != "".join(expected.split()):
             raise DataError(
-                f"expected '{expected}' in {path}, line {number}; got {got[:100]!r}: only files of the 68-point "
-                "markup can be read, so repair the file, or remove it and its photo"
+                f"expected '{expected}' in {path}, line {number}; got {got[:100]!r}: only files of the "
+                "68-point markup can be read, so repair the file, or remove it and its photo"
             )
     if lines[-1] != "}" or len(lines) != 72:
         raise DataError(
