@@ -81,10 +81,13 @@ def run_all(args: argparse.Namespace) -> None:
                 work = partial(run_guided, name, runs=args.guided, seed=args.seed + 1)
                 rows.append(in_process(f"{name}, guided", work, args.guided))
                 print(summary(rows[-1]), flush=True)
-    if args.only:
-        rows = repeated(args.output / "fuzz.json", rows)
+    origin = provenance("nano")
+    if args.only and (args.output / "fuzz.json").is_file():
+        earlier = json.loads((args.output / "fuzz.json").read_text(encoding="utf-8"))
+        rows = repeated(earlier["targets"], rows)
+        origin["command"] = f"{earlier['command']}; {origin['command']}"
     content = {
-        **provenance("nano"),
+        **origin,
         "packages": {name: version for name in _PACKAGES if (version := installed(name)) is not None},
         "seed": args.seed,
         "cases": sum(row["cases"] for row in rows),
@@ -97,13 +100,10 @@ def run_all(args: argparse.Namespace) -> None:
     print(f"{content['cases']} cases, {content['failures']} failures")
 
 
-def repeated(file: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def repeated(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of an earlier run, with ``rows`` in place of those of the same targets."""
-    if not file.is_file():
-        return rows
-    names = {row["target"]: row for row in rows}
-    before = json.loads(file.read_text(encoding="utf-8"))["targets"]
-    return [names.pop(row["target"], row) for row in before] + list(names.values())
+    again = {row["target"]: row for row in rows}
+    return [*(again.pop(row["target"], row) for row in before), *again.values()]
 
 
 def in_process(name: str, work: Callable[[Path], None], cases: int) -> dict[str, Any]:

@@ -1,13 +1,11 @@
 """The members of zip and tar archives, without unpacking them."""
 
-import lzma
-import struct
+import sys
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO, Final, Literal, cast
+from dataclasses import dataclass, replace
+from typing import IO, Any, Final
 
 #: Ending of a tar -> fsspec's name of its compression. The longest ending counts.
 TAR_COMPRESSIONS: Final[dict[str, str | None]] = {
@@ -23,17 +21,12 @@ TAR_COMPRESSIONS: Final[dict[str, str | None]] = {
 
 ARCHIVE_ENDINGS: Final = (".zip", *TAR_COMPRESSIONS)
 
+#: Bytes that a tar's headers are read in at most. A long name needs some thousand.
+_LARGEST_HEADER: Final = 1 << 24
+
 #: Bytes that every compressed tar may unpack to, and more as a multiple of its size.
 _ANY_UNPACKED: Final = 1 << 30
 _LARGEST_RATIO: Final = 200
-#: Bytes of the headers of a tar's member, at most.
-_LARGEST_HEADER: Final = 1 << 24
-
-#: The exceptions of reading archives that are damaged.
-_DAMAGE: Final = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError),
-    *(ValueError, KeyError, IndexError, NotImplementedError, OverflowError, RuntimeError, struct.error),
-)
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,7 @@ def tar_compression(path: str) -> str | None:
 
 
 def most_unpacked(size: int) -> int:
-    """Bytes that an archive of ``size`` bytes may unpack to: pictures hardly shrink, bombs a thousandfold."""
+    """Bytes that a tar of ``size`` bytes may unpack to: pictures hardly shrink, bombs a thousandfold."""
     return max(_ANY_UNPACKED, _LARGEST_RATIO * size)
 
 
@@ -72,44 +65,15 @@ def members_of(path: str, file: IO[bytes], *, size: int) -> tuple[list[Member], 
     is there. The problem is None where there is none.
     """
     found: dict[str, Member] = {}
+    most = sys.maxsize if tar_compression(path) is None else most_unpacked(size)
     try:
-        if path.lower().endswith(".zip"):
-            members = _in_zip(file)
-        else:
-            members = _in_tar(_Bounded(file, None if tar_compression(path) is None else most_unpacked(size)))
-        for member in members:
+        for member in _in_zip(file) if path.lower().endswith(".zip") else _in_tar(file, most):
             found[member.name] = member
-    except _DAMAGE as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Damaged archives raise almost anything, and each compression its own.
         return list(found.values()), f"the archive is damaged or cut short: {error}; get the file again"
     return list(found.values()), None
-
-
-class _Bounded:
-    """A file that is open for reading, of which tarfile reads neither vast headers nor what lies far behind.
-
-    Names and attributes of members are read into memory whole, however large their header says they are.
-    """
-
-    def __init__(self, file: IO[bytes], most: int | None = None) -> None:
-        self._file, self._most = file, most
-
-    def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= _LARGEST_HEADER:
-            raise tarfile.ReadError(f"a header of {size} bytes")
-        return self._file.read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        if whence == 0 and self._most is not None and offset > self._most:
-            raise tarfile.ReadError(
-                f"it unpacks to more than {_LARGEST_RATIO} times its size and {self._most >> 20} MiB"
-            )
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seekable(self) -> bool:
-        return self._file.seekable()
 
 
 def _in_zip(file: IO[bytes]) -> Iterator[Member]:
@@ -119,10 +83,38 @@ def _in_zip(file: IO[bytes]) -> Iterator[Member]:
                 yield Member(info.filename, info.file_size, None)
 
 
-def _in_tar(file: _Bounded) -> Iterator[Member]:
-    mode: Literal["r:", "r|"] = "r:" if file.seekable() else "r|"
-    with tarfile.open(fileobj=cast("IO[bytes]", file), mode=mode) as archive:
+def _in_tar(file: IO[bytes], most: int) -> Iterator[Member]:
+    files: dict[str, Member] = {}
+    with tarfile.open(fileobj=_Headers(file, most), mode="r:" if file.seekable() else "r|") as archive:  # type: ignore[call-overload]
         for info in archive:
             archive.members = []  # type: ignore[attr-defined]  # It would keep them all.
             if info.isreg() and not info.issparse():
-                yield Member(info.name, info.size, info.offset_data)
+                files[info.name] = Member(info.name, info.size, info.offset_data)
+                yield files[info.name]
+            elif info.islnk() and (linked := files.get(info.linkname)):
+                yield replace(linked, name=info.name)
+
+
+class _Headers:
+    """A tar of which only headers are read; one that claims to be huge would be read into memory whole.
+
+    What lies behind the first ``most`` bytes is not sought.
+    """
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file, self._most = file, most
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if whence == 0 and offset > self._most:
+            raise tarfile.ReadError(
+                f"it unpacks to more than {self._most >> 20} MiB and {_LARGEST_RATIO} times its size"
+            )
+        return self._file.seek(offset, whence)
+
+    def read(self, size: int) -> bytes:
+        if size > _LARGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {size} bytes; expected {_LARGEST_HEADER} at most")
+        return self._file.read(size)

@@ -12,7 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.errors import VideoError
-from face_alignment_3d.video.containers import RisingStamps, as_video_error, import_av, open_input
+from face_alignment_3d.video.containers import (
+    RisingStamps,
+    as_video_error,
+    import_av,
+    limit_threads,
+    open_input,
+)
 
 if TYPE_CHECKING:
     import av
@@ -68,7 +74,7 @@ class VideoReader:
             self._container.close()
             raise VideoError(f"{self.path} has no pictures; expected a video")
         self._stream = streams[0]
-        codec: av.VideoCodecContext | None = self._stream.codec_context
+        codec: Any = self._stream.codec_context  # None for what FFmpeg does not know, unlike its type.
         if codec is None:
             self._container.close()
             raise VideoError(f"{self.path}: its pictures are coded in a way that FFmpeg does not know")
@@ -77,6 +83,7 @@ class VideoReader:
             self._container.close()
             raise VideoError(f"{self.path}: {_too_large(width, height)}")
         self._stream.thread_type = "AUTO"
+        limit_threads(self._stream)
         self._read_until: float | None = None
         self.problem: str | None = None
         """A sentence on what was lost, known when :meth:`frames` has ended; None when nothing was."""

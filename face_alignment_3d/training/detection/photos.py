@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
+from face_alignment_3d.detection.oriented_boxes import OrientedBoxes, joined
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.training.data.datasets.face_sets import photo_digest
@@ -81,12 +81,7 @@ def read_photos(data: Path, labels: LabelledFaces) -> list[LabelledPhoto]:
 def joined_faces(faces: Sequence[SceneFaces]) -> SceneFaces:
     """All faces of a list that is not empty, in order."""
     return SceneFaces(
-        OrientedBoxes(
-            *(
-                np.concatenate([getattr(one.boxes, name) for one in faces])
-                for name in ("centers", "sides", "rolls")
-            )
-        ),
+        joined([one.boxes for one in faces]),
         np.concatenate([one.roll_weights for one in faces]),
         np.concatenate([one.weights for one in faces]),
     )
@@ -107,7 +102,15 @@ class ScenePhotos:
 
     @classmethod
     def read(cls, data: Path, sets: Mapping[str, LabelledFaces]) -> "ScenePhotos":
-        """Those of the labelled sets below ``data``; raises as :func:`read_photos`."""
+        """Those of the labelled sets below ``data``.
+
+        Raises as :func:`read_photos`, and :class:`DataError` when a set is missing.
+        """
+        if missing := {"wider_train", "helen_train", "lfpw_train", "aflw", "faces", "everyday"} - sets.keys():
+            raise DataError(
+                f"expected the labels of six sets; {', '.join(sorted(missing))} are missing: run "
+                "`face-alignment-3d train-data label-detections` again"
+            )
         photos = {name: read_photos(data, labels) for name, labels in sets.items()}
         return cls(
             photos["wider_train"],
