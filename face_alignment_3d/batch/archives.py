@@ -85,7 +85,7 @@ def _in_zip(file: IO[bytes]) -> Iterator[Member]:
 
 def _in_tar(file: IO[bytes], most: int) -> Iterator[Member]:
     files: dict[str, Member] = {}
-    with tarfile.open(fileobj=_Headers(file, most), mode="r:" if file.seekable() else "r|") as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=_Headers(file, most), mode="r:" if file.seekable() else "r|") as archive:
         for info in archive:
             archive.members = []  # type: ignore[attr-defined]  # It would keep them all.
             if info.isreg() and not info.issparse():

@@ -200,7 +200,7 @@ def _result() -> bytes:
     face = Face3D(
         landmarks,
         np.full(66, 0.5, np.float32),
-        np.float32([20, 20, 100, 100]),
+        np.array([20, 20, 100, 100], np.float32),
         0.9,
         visibility=np.full(66, 0.5, np.float32),
     )

@@ -41,8 +41,8 @@ def _crop(case: Any) -> None:
 
 
 def _window(case: Any) -> None:
-    image, numbers, size = case
-    assert Crop(*numbers[:3], size, numbers[3]).sample(image).shape == (size, size, 3)
+    image, (x, y, side, angle), size = case
+    assert Crop(x, y, side, size, angle).sample(image).shape == (size, size, 3)
 
 
 def _heatmaps(case: Any) -> None:

@@ -84,6 +84,8 @@ def _detections(draw: st.DrawFn) -> Any:
     if draw(st.integers(0, 5)) == 0:
         return draw(st.one_of(ugly.others, ugly.arrays(), st.lists(ugly.others, max_size=2)))
     found = []
+    box: Any
+    place: Any
     for box in draw(
         st.lists(st.one_of(st.lists(ugly.numbers, min_size=4, max_size=4), ugly.others), max_size=3)
     ):
@@ -119,7 +121,7 @@ def _batch(case: Any) -> None:
 def _stream(case: Any) -> None:
     images, prefetch, workers = case
     aligner, detector = _aligner()
-    detector.found = [Detection(np.float32([3, 3, 30, 30]), 0.9)]
+    detector.found = [Detection(np.array([3, 3, 30, 30], np.float32), 0.9)]
     results = list(aligner.align_many(iter(images), prefetch=prefetch, workers=workers))
     assert [result.index for result in results] == list(range(len(images)))
     for result in results:
@@ -146,7 +148,7 @@ def _track(case: Any) -> None:
 
 def _frames() -> st.SearchStrategy[Any]:
     """Frames that are mostly right, so that there is something to track."""
-    face = st.sampled_from([[], [Detection(np.float32([10, 10, 60, 60]), 0.9)]])
+    face = st.sampled_from([[], [Detection(np.array([10, 10, 60, 60], np.float32), 0.9)]])
     time = ugly.mostly(st.one_of(st.none(), st.floats(0, 3)), ugly.numbers)
     frame = st.tuples(ugly.mostly(ugly.photos(), ugly.images), time, face)
     options = st.fixed_dictionaries(

@@ -7,6 +7,7 @@ import math
 import re
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -474,7 +475,7 @@ def test_frames_of_any_size_were_decoded(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_column_that_arrow_cannot_hold() -> None:
     class Nobody:
         def open(self, *, threads: int, index: int = 0) -> Any:
-            return None
+            return SimpleNamespace(device="cpu")
 
     batch = {"image": np.array([None]), "odd": np.array([object()])}
     with pytest.raises(BatchError, match=r"the column odd cannot be kept.*leave it out"):
