@@ -53,6 +53,8 @@ class OpenArchives:
         """A compressed tar as a plain one, in a temporary file."""
 
         def unpack(stack: ExitStack) -> Path:
+            if (error := self._too_large.get(path)) is not None:  # Of a thread that waited for this one.
+                raise error
             target = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "unpacked.tar"
             compressed = self._fs.open(path, "rb", compression=tar_compression(path))
             most = most_unpacked(int(self._fs.info(path).get("size") or 0))
@@ -62,13 +64,11 @@ class OpenArchives:
                         break  # No member that was listed lies there.
                     try:
                         copy.write(block)
-                    except OSError as error:
-                        self._too_large[path] = error  # To try again would take as long each time.
+                    except OSError as failure:
+                        self._too_large[path] = failure  # To try again would take as long each time.
                         raise
             return target
 
-        if (error := self._too_large.get(path)) is not None:
-            raise error
         with self._lease(path, unpack) as unpacked:
             yield unpacked
 

@@ -1,4 +1,4 @@
-"""What fuzzing, and reading for it, has found; each stays found."""
+"""Faults that fuzzing, and reading the code for it, has found; each stays repaired."""
 
 import gzip
 import io
