@@ -1,9 +1,11 @@
-"""The browser's networks and page, timed: python benchmarks/browser.py [--calls 300] [--seconds 20] [--threads N]
+"""The browser's networks and page, timed.
 
-In headless Chromium, in WebAssembly with SIMD: each cascade of web/dist alone, on one thread; each detector on
-a frame of 640 x 480 pixels with a face and on one without, on one thread; and the whole page with a fake camera
-of that size that shows a moving portrait, for each cascade and each detector, on as many threads as it takes by
-itself (its 3D view is drawn in software). Prints a table and writes benchmarks/results/browser.json. Needs
+    python benchmarks/browser.py [--calls 300] [--seconds 20] [--threads N]
+
+In headless Chromium, in WebAssembly with SIMD: on one thread each cascade of web/dist alone, and each
+detector on a frame of 640 x 480 pixels with a face and on one without; then the whole page with a fake camera
+of that size that shows a moving portrait, for each cascade and each detector, on as many threads as it takes
+by itself (its 3D view is drawn in software). Prints a table and writes benchmarks/results/browser.json. Needs
 Chromium, node, and `npm ci` and `npm run build` in web/. Run it on a machine that does nothing else.
 """
 
@@ -35,7 +37,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--calls", type=int, default=300, help="of each network; a tenth of them of a detector")
+    parser.add_argument(
+        "--calls", type=int, default=300, help="of each network; a tenth of them of a detector"
+    )
     parser.add_argument("--seconds", type=int, default=20, help="for each page; 0 leaves them out")
     parser.add_argument("--threads", type=int, help="of the page's WebAssembly; its own choice when left out")
     parser.add_argument("--output", type=Path, default=RESULTS)
@@ -78,7 +82,10 @@ def main() -> None:
 def run(script: str, *arguments: str) -> dict[str, Any]:
     """The JSON that a script in web/test prints; ends the process with its message where it fails."""
     done = subprocess.run(
-        ["node", str(WEB / "test" / script), *arguments], capture_output=True, text=True, check=False
+        [shutil.which("node") or "node", str(WEB / "test" / script), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         sys.exit(done.stderr)

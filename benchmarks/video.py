@@ -4,9 +4,9 @@
 
 The videos, 1280 x 720 at 30 frames a second, are photos of AFW, which no weights are trained on, moving along
 smooth paths, and in one video talking and blinking, with noise and compression; so every frame has points
-that are known. `lite` and `nano` are both measured, at every frame and with optical flow between alignments,
-and MediaPipe's video mode beside them, in one run; --weights is what the last two videos, of identities and of
-memory, are measured with. Prints a table and writes benchmarks/results/video.json. MediaPipe runs in its own environment (made at the first run; --no-peer leaves
+that are known. One run has `lite` and `nano`, each at every frame and with optical flow between alignments,
+and MediaPipe's video mode. Identities and memory are measured with --weights alone. Prints a table and writes
+benchmarks/results/video.json. MediaPipe runs in its own environment (made at the first run; --no-peer leaves
 it out). Run it on a machine that does nothing else.
 """
 
@@ -39,7 +39,8 @@ RESULTS = Path(__file__).resolve().parent / "results" / "video.json"
 WARM_UP = FPS  # Frames that are not timed.
 SIZE = 180.0
 EXPRESSIVE = [*GROUPS["right_eye"], *GROUPS["left_eye"], *GROUPS["outer_lips"], *GROUPS["inner_lips"]]
-#: Ways of following videos: nothing but the network, with smoothing, and with optical flow between alignments.
+#: Ways of following videos: the network alone, the same with smoothing, and with optical flow between
+#: alignments.
 EVERY_FRAME, WITH_FLOW = "network at every frame", "with optical flow"
 WAYS: dict[str, dict[str, Any]] = {
     "network alone": {"alignment_interval": 0.0, "smooth": False},
@@ -136,9 +137,7 @@ def spread(milliseconds: np.ndarray) -> dict[str, float]:
 
 def over(times: dict[str, float], peer: dict[str, float]) -> dict[str, float]:
     """Times over a peer's."""
-    return {
-        name.removesuffix("_ms"): round(times[name] / peer[name], 3) for name in ("median_ms", "mean_ms")
-    }
+    return {name.removesuffix("_ms"): round(times[name] / peer[name], 3) for name in ("median_ms", "mean_ms")}
 
 
 def quality(actors: Sequence[MovingPhoto], faces: Sequence[Sequence[TrackedFace3D]]) -> dict[str, float]:
@@ -240,7 +239,9 @@ def main() -> None:
         metavar="NAME",
         help="other weights to measure too; may be repeated (default: lite and nano)",
     )
-    parser.add_argument("--detector", choices=get_args(DetectorName), help="of faces; the library's own by default")
+    parser.add_argument(
+        "--detector", choices=get_args(DetectorName), help="of faces; the library's own by default"
+    )
     parser.add_argument("--backend", default="onnx", choices=("auto", "torch", "onnx"))
     parser.add_argument("--seconds", type=float, default=20.0, help="of the videos that are timed")
     parser.add_argument("--crossing-seconds", type=float, default=60.0)
@@ -252,7 +253,8 @@ def main() -> None:
 
     names = [args.weights, *(args.beside or [name for name in PAIR if name != args.weights])]
     aligners = {
-        name: FaceAligner3D(name, backend=args.backend, device="cpu", detector=args.detector) for name in names
+        name: FaceAligner3D(name, backend=args.backend, device="cpu", detector=args.detector)
+        for name in names
     }
     aligner = aligners[args.weights]
     photos = load_photos(args.data, 4, name=args.photos)
@@ -280,7 +282,9 @@ def main() -> None:
                 for way in (EVERY_FRAME, WITH_FLOW):
                     milliseconds, faces = follow(one, paths[what], **WAYS[way])
                     ours[f"{weights}, {way}"] = spread(milliseconds)
-                    note(f"{what}, {weights}, {way}", {**spread(milliseconds), **switches(casts[what], faces)})
+                    note(
+                        f"{what}, {weights}, {way}", {**spread(milliseconds), **switches(casts[what], faces)}
+                    )
             if not args.no_peer:
                 peer = mediapipe(paths[what], len(casts[what]), python=args.peer_python)
                 note(f"{what}, MediaPipe", peer)

@@ -70,7 +70,7 @@ class _Ready:
 def each_decoding(
     items: Iterable[Item], reader: ItemReader, pool: ThreadPoolExecutor, *, every: int
 ) -> Iterator[Decoding]:
-    """What decodes each image of ``items``, in order; of videos frames 0, ``every``, 2 * ``every``, ...
+    """The decoder of each image of ``items``, in order; of videos frames 0, ``every``, 2 * ``every``, ...
 
     Files on other machines are read ahead in ``pool``, up to 128 MiB of them or a single one; the system is
     asked to read those of this machine. A video that breaks off is one more image, which failed.

@@ -105,7 +105,7 @@ class OpenArchives:
 
 
 def _readable(file: IO[bytes]) -> Iterator[bytes]:
-    """What can be unpacked of a file that may be damaged or cut short: its beginning."""
+    """The part that can be unpacked of a file that may be damaged or cut short: its beginning."""
     try:
         while block := file.read(_BLOCK):
             yield block

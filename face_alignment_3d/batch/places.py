@@ -5,7 +5,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
-#: What file systems call the mark of a file's version, the best first.
+#: The names that file systems have for the mark of a file's version, the best first.
 _MARKS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated")
 
 

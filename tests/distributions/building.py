@@ -46,7 +46,7 @@ def build(folder: Path, *, isolated: bool = True) -> Distributions:
 
 
 def built_before(folder: Path) -> Distributions:
-    """What :func:`build` left in ``folder``."""
+    """The results of :func:`build` in ``folder``."""
     (sdist,) = (folder / "main").glob("*.tar.gz")
     wheels = [next((folder / name).glob("*.whl")) for name in ("main", "checkout", "torchfree")]
     return Distributions(sdist, *wheels)

@@ -85,7 +85,7 @@ class Environment:
 
 @cache
 def _without_network() -> tuple[str, ...]:
-    """What goes before a command to give it a network of its own, with loopback alone; nothing on others
+    """The words that go before a command to give it a network of its own, with loopback alone; nothing on others
     than Linux, and where that is not allowed: there ``no_network.py`` alone keeps watch."""
     for options in ((), ("--map-root-user",)):
         begin = ("unshare", "--net", *options, "sh", "-c", 'ip link set lo up && exec "$@"', "sh")

@@ -1,4 +1,4 @@
-"""What is in the distributions, and what they say of themselves; `make test-wheel` installs and uses them."""
+"""The contents of the distributions, and their metadata; `make test-wheel` installs and uses them."""
 
 import email
 import email.message

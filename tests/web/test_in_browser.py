@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import skimage.data
+from face_alignment_3d.detection.scout.decoding import decoded
 from PIL import Image
 
 from face_alignment_3d import FaceAligner3D
@@ -24,8 +25,8 @@ from face_alignment_3d.arkit import VISIBLE
 from face_alignment_3d.blendshapes import BlendshapeEstimator
 from face_alignment_3d.detection.factory import DetectorName
 from face_alignment_3d.detection.protocol import Detection
-from face_alignment_3d.detection.scout.decoding import decoded
 from face_alignment_3d.detection.scout.layout import CHANNELS, STRIDES, UNIT_STRIDES, cells
+from face_alignment_3d.detection.scout.search import decoded
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.markup import NAMES
@@ -55,7 +56,7 @@ def _photos() -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
 
 @dataclass
 class Photo:
-    """What Python makes of a photo, and the browser."""
+    """The results of Python for a photo, and of the browser."""
 
     given: list[Face3D]
     found: list[Face3D]

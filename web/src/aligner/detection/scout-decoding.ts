@@ -25,7 +25,7 @@ const SAME_FACE = 0.4;
 
 /**
  * The faces in the network's `output` (N, 7) for a picture of that size, best first; boxes in pixels of the picture, edge
- * coordinates (face_alignment_3d/detection/scout/decoding.py). `threshold` is the lowest score, in (0, 1).
+ * coordinates (face_alignment_3d/detection/scout/search.py). `threshold` is the lowest score, in (0, 1).
  */
 export function decoded(output: Float32Array, width: number, height: number, { strides, unit_strides: unit }: ScoutLayout, threshold: number): Scouted[] {
   const least = Math.log(threshold / (1 - threshold));
