@@ -58,8 +58,12 @@ class Blendshapes(Mapping[str, float]):
     """
 
     def __init__(self, values: npt.NDArray[np.floating]) -> None:
-        """``values`` (52,) in the order of :data:`BLENDSHAPES`; ValueError for another shape."""
-        array = np.array(values, np.float64)
+        """``values`` (52,) in the order of :data:`BLENDSHAPES`; ValueError for another shape or type."""
+        try:
+            given = np.asarray(values)
+            array = np.array(given if given.dtype.kind in "iuf" else None, np.float64)
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+            raise ValueError(f"values must be {len(BLENDSHAPES)} numbers; got {error}") from error
         if array.shape != (len(BLENDSHAPES),):
             raise ValueError(f"values must have shape ({len(BLENDSHAPES)},); got {array.shape}")
         array.flags.writeable = False

@@ -1,6 +1,7 @@
 """Face boxes: those that a caller gives, and those of a detector."""
 
 import math
+import reprlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, Union
@@ -23,6 +24,8 @@ BoxesLike: TypeAlias = Union[
 _EXPECTED: Final = "boxes must have shape (N, 4), xyxy in image pixels"
 #: Pixels. A face whose box is smaller has nothing to align in it; boxes in fractions of the image all are.
 _LEAST_SIDE: Final = 2.0
+#: Pixels from the image's first one. Beyond, single precision does not tell all pixels apart.
+FARTHEST: Final = 2.0**24
 
 
 class FaceBox(NamedTuple):
@@ -89,17 +92,28 @@ def _face_boxes(found: object) -> list[FaceBox]:
         raise BoxError(f"from the detector: {error}") from error
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     return [
-        FaceBox(boxes[i], float(found[i].score), float(getattr(found[i], "roll", 0.0)))
+        FaceBox(boxes[i], _finite(found[i], "score"), _finite(found[i], "roll"))
         for i in np.argsort(-areas, kind="stable")
     ]
+
+
+def _finite(detection: object, name: str) -> float:
+    value = getattr(detection, name, 0.0)
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise BoxError(f"from the detector: {name} must be a finite number; got {reprlib.repr(value)}")
+    return number
 
 
 def as_boxes(boxes: BoxesLike) -> npt.NDArray[np.float32]:
     """The boxes as a new float32 array (F, 4) of x0, y0, x1, y1; (0, 4) from an empty list.
 
     Boxes may reach outside the image. Raises :class:`BoxError` for another shape or type, for NaN or
-    infinity, where x1 <= x0 or y1 <= y0, and for boxes of less than 2 pixels, such as those in fractions of
-    the image.
+    infinity, where x1 <= x0 or y1 <= y0, for boxes of less than 2 pixels, such as those in fractions of
+    the image, and for numbers beyond 16,777,216, which single precision does not tell apart.
     """
     array = _as_array(boxes)
     if array.size == 0 and array.shape in ((0,), (0, 4)):
@@ -116,7 +130,8 @@ def as_boxes(boxes: BoxesLike) -> npt.NDArray[np.float32]:
         with np.errstate(over="ignore"):  # Numbers beyond float32 become infinite, and are refused below.
             result = array.astype(np.float32)
     for index, (x0, y0, x1, y1) in enumerate(result.tolist()):
-        if not (x1 > x0 and y1 > y0 and _LEAST_SIDE <= max(x1 - x0, y1 - y0) < math.inf):
+        is_within = x0 >= -FARTHEST and y0 >= -FARTHEST and x1 <= FARTHEST and y1 <= FARTHEST
+        if not (x1 > x0 and y1 > y0 and max(x1 - x0, y1 - y0) >= _LEAST_SIDE and is_within):
             raise _no_box(index, [x0, y0, x1, y1])
     return result
 
@@ -129,6 +144,10 @@ def _no_box(index: int, box: list[float]) -> BoxError:
         return BoxError(
             f"{_EXPECTED}, with x1 > x0 and y1 > y0; box {index} is {box}. "
             "If these are x, y, width, height, pass (x, y, x + width, y + height)"
+        )
+    if max(map(abs, box)) > FARTHEST:
+        return BoxError(
+            f"{_EXPECTED}, from -{FARTHEST:.0f} to {FARTHEST:.0f}; box {index} is {box}: check its unit"
         )
     return BoxError(
         f"{_EXPECTED}; box {index} is {box}, less than {_LEAST_SIDE:g} pixels. If these "
@@ -145,10 +164,12 @@ def _no_detections(got: str) -> BoxError:
 
 
 def _as_array(boxes: BoxesLike) -> npt.NDArray[np.generic]:
-    if is_tensor(boxes):
-        floating = boxes.is_floating_point()  # numpy has no bfloat16, and boxes end as float32 anyway.
-        return np.asarray((boxes.float() if floating else boxes).detach().cpu().numpy())
+    if np.ma.is_masked(boxes):
+        raise BoxError(f"{_EXPECTED}; got a masked array with masked numbers: leave these boxes out")
     try:
+        if is_tensor(boxes):
+            floating = boxes.is_floating_point()  # numpy has no bfloat16, and boxes end as float32 anyway.
+            return np.asarray((boxes.float() if floating else boxes).detach().cpu().numpy())
         return np.asarray(boxes)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
         raise BoxError(f"{_EXPECTED}; got rows of different lengths or types ({error})") from error

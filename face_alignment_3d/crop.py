@@ -7,14 +7,19 @@ heatmaps alike, so a change of resolution by ``scale`` takes ``x`` to ``(x + 0.5
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.errors import BoxError, ImageError
+
 if TYPE_CHECKING:
     import torch
+
+#: Pixels that may be added to fill up blocks, beside as many as there are.
+MOST_FILLING: Final = 1_000_000
 
 _Coordinates = TypeVar("_Coordinates", npt.NDArray[np.float32], npt.NDArray[np.float64], "torch.Tensor")
 
@@ -30,6 +35,8 @@ class Crop:
 
     ``center_x``, ``center_y`` and ``side`` are in image pixels. ``angle`` (radians) turns the window
     clockwise as seen on screen, so a face that leans by ``angle`` is upright in the crop.
+
+    Raises :class:`BoxError` for a window without extent or with numbers that are not finite.
     """
 
     center_x: float
@@ -37,6 +44,14 @@ class Crop:
     side: float
     size: int
     angle: float = 0.0
+
+    def __post_init__(self) -> None:
+        finite = math.isfinite(self.center_x + self.center_y + self.side + self.angle)
+        if not (finite and self.side > 0 and self.size >= 1):
+            raise BoxError(
+                "a window on an image must have a finite center and angle, a side above 0 and a size of at "
+                f"least 1 pixel; got {self}: check the face's box, x0 < x1 and y0 < y1"
+            )
 
     @property
     def scale(self) -> float:
@@ -77,7 +92,8 @@ class Crop:
         """Resamples an (H, W, 3) uint8 image to (size, size, 3); beyond it black, or as ``border`` says.
 
         Bilinear; where the crop shrinks the image by 2 or more, blocks of pixels are averaged first, so that
-        large faces do not alias. Only the part of the image under the window is touched.
+        large faces do not alias. Only the part of the image under the window is touched. Raises
+        :class:`ImageError` for another array.
         """
         part, matrix = self.cut(image)
         sampled = cv2.warpAffine(
@@ -95,6 +111,11 @@ class Crop:
         The part (h, w, 3) is a view of the image, or its means over blocks where the crop shrinks it by 2 or
         more.
         """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise ImageError(
+                f"crops are taken from (H, W, 3) uint8 RGB arrays; got {image.dtype} {image.shape}: see "
+                "face_alignment_3d.images.as_rgb"
+            )
         rows = self._to_image_rows()
         height, width = image.shape[:2]
         # No block need be larger than the image, however large the window.
@@ -104,7 +125,7 @@ class Crop:
         )
         part = image[y0:y1, x0:x1]
         if block > 1:
-            part = _block_mean(part, block)
+            part = block_mean(part, block)
         matrix = [
             (a / block, b / block, (offset - start + 0.5) / block - 0.5)
             for (a, b, offset), start in zip(rows, (x0, y0), strict=True)
@@ -121,9 +142,20 @@ class Crop:
         return start, stop
 
 
-def _block_mean(image: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.uint8]:
+def is_worth_filling(height: int, width: int, block: int) -> bool:
+    """True unless whole blocks of ``block`` x ``block`` pixels have far more pixels than the image."""
+    filled = (height + -height % block) * (width + -width % block)
+    return filled <= 2 * height * width + MOST_FILLING
+
+
+def block_mean(image: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.uint8]:
     """Averages ``block`` x ``block`` pixels; the last, partial blocks are filled up with the edge pixels."""
     height, width = image.shape[:2]
+    if not is_worth_filling(height, width, block):
+        means: npt.NDArray[np.uint8 | np.float64] = image
+        for axis in (1, 0):
+            means = _means_along(means, block, axis)
+        return np.rint(means).astype(np.uint8)
     pad_y, pad_x = -height % block, -width % block
     if pad_y or pad_x:
         image = cv2.copyMakeBorder(image, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE).astype(
@@ -133,8 +165,22 @@ def _block_mean(image: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.uint
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+def _means_along(
+    values: npt.NDArray[np.uint8 | np.float64], block: int, axis: int
+) -> npt.NDArray[np.float64]:
+    """The means of ``block`` values along an axis; the last values are repeated to fill up the last block."""
+    count = values.shape[axis]
+    totals = np.add.reduceat(values, np.arange(0, count, block), axis=axis, dtype=np.float64)
+    last = np.moveaxis(totals, axis, 0)[-1]
+    last += (-count % block) * np.moveaxis(values, axis, 0)[-1].astype(np.float64)
+    return np.asarray(totals / block, np.float64)
+
+
 def crop_around(box: npt.NDArray[np.floating], *, size: int, crop_scale: float, angle: float = 0.0) -> Crop:
-    """The square around a face box (x0, y0, x1, y1): same center, its longer side times ``crop_scale``."""
+    """The square around a face box (x0, y0, x1, y1): same center, its longer side times ``crop_scale``.
+
+    Raises :class:`BoxError` for a box without extent, or whose numbers are not finite.
+    """
     x0, y0, x1, y1 = (float(v) for v in box)
     return Crop((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) * crop_scale, size, angle)
 

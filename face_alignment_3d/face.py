@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from face_alignment_3d.arkit import Blendshapes
 from face_alignment_3d.detection.candidate_selection import certainty_of
+from face_alignment_3d.errors import LandmarksError
+from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.pose.camera import Camera
 from face_alignment_3d.pose.head_pose import HeadPose, estimate_pose
 from face_alignment_3d.pose.measures import FaceMeasures, measure_face
@@ -28,6 +30,8 @@ class Face3D:
     """One face in one image. All coordinates are image pixels; (0, 0) is the center of the top-left pixel.
 
     Pose, measures and canonical points follow from the landmarks and are computed when first asked for.
+
+    Raises :class:`LandmarksError` for arrays of other shapes than those below.
     """
 
     landmarks: npt.NDArray[np.float32]
@@ -57,6 +61,25 @@ class Face3D:
     """ARKit's 52 blendshapes, a mapping of ARKit's name -> value in [0, 1], NaN for those that 66 points do
     not show. None when they were not asked for, as with ``FaceAligner3D(blendshapes=True)``, and for
     landmarks without a pose."""
+
+    def __post_init__(self) -> None:
+        points = (NUM_LANDMARKS,)
+        expected = {"landmarks": (*points, 3), "confidence": points, "visibility": points, "box": (4,)}
+        for name, shape in expected.items():
+            value = getattr(self, name)
+            if getattr(value, "shape", None) != shape and (value is not None or name != "visibility"):
+                got = getattr(value, "shape", type(value).__name__)
+                raise LandmarksError(f"{name} of a face must be an array of shape {shape}; got {got}")
+
+    def require_finite(self, *more: str) -> None:
+        """Raises :class:`LandmarksError` unless landmarks and box, and the fields ``more``, are finite."""
+        for name in ("landmarks", "box", *more):
+            value = getattr(self, name)
+            if value is not None and not np.isfinite(value).all():
+                raise LandmarksError(
+                    f"{name} of a face must be finite to be drawn or written to JSON, OBJ, PLY and PTS; got "
+                    "NaN or infinity: leave this face out"
+                )
 
     @cached_property
     def certainty(self) -> float:

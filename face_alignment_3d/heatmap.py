@@ -6,16 +6,21 @@ heatmaps are (B, N, height, width).
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
+
+_LARGEST_RADIUS: Final = 1000
 
 
 def render_gaussians(points_heatmap: torch.Tensor, *, size: tuple[int, int], std: float) -> torch.Tensor:
     """Draws a Gaussian of peak 1 and ``std`` cells at each point: (B, N, 2) -> (B, N, height, width).
 
     The Gaussian is evaluated at the true, fractional position; a point outside the map leaves its tail in it.
+    Raises ValueError for a ``std`` that is not above 0.
     """
+    if not 1e-9 < std < 1e9:
+        raise ValueError(f"std must be above 0 cells, and no more than a map has; got {std}")
     height, width = size
     steps = torch.arange(max(size), dtype=points_heatmap.dtype, device=points_heatmap.device)
     gauss = torch.exp(-0.5 / std**2 * (steps - points_heatmap[..., None]) ** 2)
@@ -90,10 +95,10 @@ def window(points_heatmap: torch.Tensor, *, size: tuple[int, int], radius: float
     """The windows around points (B, N, 2) that contain all cells within ``radius``, at least 1.
 
     ``size`` is (height, width) of the maps. Raises ValueError for a smaller radius, with which the four cells
-    around a point may not be among them.
+    around a point may not be among them, and for one above 1,000, with which there would be millions.
     """
-    if radius < 1:
-        raise ValueError(f"radius must be at least 1 cell; got {radius}")
+    if not 1 <= radius <= _LARGEST_RADIUS:
+        raise ValueError(f"radius must be from 1 to {_LARGEST_RADIUS} cells; got {radius}")
     height, width = size
     steps = torch.arange(int(2 * radius) + 1, dtype=points_heatmap.dtype, device=points_heatmap.device)
     cells = torch.ceil(points_heatmap - radius)[..., None] + steps

@@ -22,6 +22,9 @@ PICTURE_ENDINGS: Final = (
     *(".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".heic", ".heif"),
 )
 
+#: Formats that are programs: Pillow has Ghostscript run PostScript, and Windows play metafiles.
+_PROGRAMS: Final = frozenset({"EPS", "WMF"})
+
 #: Letters of a path that a message shows. Base64 text that is given in place of a path may have millions.
 _SHOWN: Final = 200
 
@@ -110,7 +113,14 @@ def _not_allowed(shown: str) -> ImageError:
 def _open(file: str | io.BytesIO, *, name: str) -> Image.Image:
     """Uses pillow-heif without registering it with Pillow for the whole process."""
     try:
-        return Image.open(file)
+        picture = Image.open(file)
+        if picture.format in _PROGRAMS:
+            picture.close()
+            raise ImageError(
+                f"expected a picture; it is a program that draws one ({picture.format}), which is not run: "
+                "convert it to PNG"
+            )
+        return picture
     except UnidentifiedImageError:
         if not name.lower().endswith(_HEIC) or not is_installed("pillow_heif"):
             raise

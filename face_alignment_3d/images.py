@@ -82,6 +82,8 @@ def as_rgb(image: ImageLike, *, color: ColorOrder = "rgb") -> npt.NDArray[np.uin
     if color not in ("rgb", "bgr"):
         raise ImageError(f"color must be 'rgb' or 'bgr'; got {color!r}")
     if isinstance(image, np.ndarray):
+        if np.ma.is_masked(image):
+            raise ImageError("expected an array without masked pixels; use image.filled(0)")
         return _from_array(np.asarray(image), color)
     if isinstance(image, (str, os.PathLike)):
         with open_image_file(image) as picture:
@@ -123,7 +125,13 @@ def _from_pillow(image: Image.Image) -> npt.NDArray[np.uint8]:
     if image.mode in _STRAIGHT:
         image = image.convert(_STRAIGHT[image.mode])
     if image.mode != "RGB":
-        image = image.convert("RGB")
+        try:
+            image = image.convert("RGB")
+        except ValueError as error:
+            raise ImageError(
+                f"Pillow cannot convert colors of its mode {image.mode!r} to RGB ({error}); convert the "
+                "picture with another program, such as to PNG"
+            ) from error
     return _from_array(np.asarray(image), "rgb")
 
 
@@ -135,6 +143,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _from_tensor(tensor: "torch.Tensor", color: ColorOrder) -> npt.NDArray[np.uint8]:
+    if tensor.is_nested:
+        raise ImageError("expected a torch tensor (1, H, W) or (3, H, W); got a nested one")
     shape = tuple(tensor.shape)
     if tensor.ndim != 3 or shape[0] not in (1, 3):
         hint = ""
@@ -187,7 +197,8 @@ def _as_uint8(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         return _from_uint16(values.astype(np.uint16, copy=False))
     if values.dtype.kind == "f":
-        return _from_unit_floats(values.astype(np.float32, copy=False))
+        with np.errstate(over="ignore"):  # Beyond single precision is infinity, which is refused.
+            return _from_unit_floats(values.astype(np.float32, copy=False))
     raise ImageError(
         f"expected pixels of type uint8, uint16 or float (0 to 1); got {values.dtype}: "
         "scale them to 0..255 and use image.astype(numpy.uint8)"

@@ -30,9 +30,7 @@ def to_68(points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     outer mouth corner to the middle of its two neighbors on the inner lips. The others are what they were.
     Raises :class:`LandmarksError` for another number of points.
     """
-    given = np.asarray(points)
-    if given.ndim < 2 or given.shape[-2] != NUM_LANDMARKS:
-        raise LandmarksError(f"points must have shape (..., {NUM_LANDMARKS}, D); got {given.shape}")
+    given = _checked(points)
     full = np.empty((*given.shape[:-2], 68, given.shape[-1]), given.dtype)
     full[..., FROM_68, :] = given
     for index, (corner, above, below) in zip(OMITTED_FROM_68, _SOURCES, strict=True):
@@ -41,13 +39,20 @@ def to_68(points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return full
 
 
+def _checked(points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    given = np.asarray(points)
+    if given.ndim < 2 or given.shape[-2] != NUM_LANDMARKS:
+        raise LandmarksError(f"points must have shape (..., {NUM_LANDMARKS}, D); got {given.shape}")
+    return given
+
+
 def in_markup(points: npt.NDArray[np.floating], markup: Markup) -> npt.NDArray[np.floating]:
     """(..., 66, D) points in the markup asked for: (..., 66, D) or (..., 68, D).
 
     Raises :class:`LandmarksError` for another markup or number of points.
     """
     require_markup(markup)
-    return to_68(points) if markup == "68" else np.asarray(points)
+    return to_68(points) if markup == "68" else _checked(points)
 
 
 def values_in_markup(values: npt.NDArray[np.floating], markup: Markup) -> npt.NDArray[np.floating]:

@@ -20,6 +20,9 @@ from face_alignment_3d.networks.geometry import CascadeGeometry
 #: Pixels of decoded photos that may wait to be given to a detector together; of large photos it gets fewer.
 MOST_PIXELS: Final = 32_000_000
 
+#: Bytes of crops that are made at once, even where the photo has fewer.
+_MOST_CROPS: Final = 1 << 26
+
 #: A photo and its boxes; None lets the detector find the faces.
 Task: TypeAlias = tuple[ImageLike, BoxesLike | None]
 
@@ -38,7 +41,8 @@ class PhotoViews:
         """The views of each photo, or the exception with which it failed.
 
         The detector gets all photos that need it together, up to :data:`MOST_PIXELS`. Crops are made at once,
-        so that no view holds on to a photo; with ``keep``, views of an array of the caller's refer to it.
+        so that no view holds on to a photo; with ``keep``, views of an array of the caller's refer to it, and
+        those of thousands of faces, whose crops would take more memory, to a copy.
         """
         results: list[list[FaceView] | Exception] = []
         waiting: list[tuple[int, npt.NDArray[np.uint8], bool]] = []
@@ -93,8 +97,13 @@ class PhotoViews:
     def _views(self, image_rgb: npt.NDArray[np.uint8], faces: list[FaceBox], kept: bool) -> list[FaceView]:
         if not faces:
             return []
-        views = face_views(image_rgb, faces, self.geometry())
-        return views if kept else [view.sampled() for view in views]
+        geometry = self.geometry()
+        if kept:
+            return face_views(image_rgb, faces, geometry)
+        crops = 3 * geometry.input_size**2 * len(faces)
+        if crops > max(_MOST_CROPS, image_rgb.nbytes):
+            return face_views(image_rgb.copy(), faces, geometry)  # It may be the caller's, who may change it.
+        return [view.sampled() for view in face_views(image_rgb, faces, geometry)]
 
 
 def views_or_raise(result: list[FaceView] | Exception) -> list[FaceView]:

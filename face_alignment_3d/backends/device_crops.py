@@ -15,6 +15,7 @@ import torch
 from face_alignment_3d.backends.parallel import shared_out
 from face_alignment_3d.backends.protocol import CropSource
 from face_alignment_3d.cores import usable_cores
+from face_alignment_3d.crop import MOST_FILLING, block_mean, is_worth_filling
 from face_alignment_3d.crop_windows import CropWindows, crop_windows
 
 #: Crops, and bytes of the parts of photos, that go up together; a single crop may need more bytes.
@@ -66,6 +67,7 @@ def parts_of(sources: Sequence[CropSource]) -> Iterator[tuple[Sequence[CropSourc
     """Crops that go up together, and their windows."""
     extents = np.array([photo.shape[1::-1] for photo, _ in sources])
     windows = crop_windows([crop for _, crop in sources], extents)
+    sources = _without_vast_blocks(sources, windows)
     sides = windows.parts[:, 2:] - windows.parts[:, :2]
     bytes_so_far = np.cumsum(3 * sides.prod(axis=1))
     start = 0
@@ -75,6 +77,23 @@ def parts_of(sources: Sequence[CropSource]) -> Iterator[tuple[Sequence[CropSourc
         stop = min(max(fitting, start + 1), start + _MOST_CROPS, len(sources))
         yield sources[start:stop], windows.some(slice(start, stop))
         start = stop
+
+
+def _without_vast_blocks(sources: Sequence[CropSource], windows: CropWindows) -> Sequence[CropSource]:
+    """The crops, with those means made here whose blocks would have to be filled up far beyond the photo.
+
+    Their entries of ``windows`` change accordingly.
+    """
+    parts, blocks = windows.parts, windows.blocks
+    filling = blocks * (parts[:, 2:].sum(axis=1) - parts[:, :2].sum(axis=1) + blocks)
+    made = list(sources)
+    for index in np.flatnonzero(filling > MOST_FILLING).tolist():
+        x0, y0, x1, y1 = parts[index].tolist()
+        if not is_worth_filling(y1 - y0, x1 - x0, int(blocks[index])):
+            means = block_mean(made[index].photo[y0:y1, x0:x1], int(blocks[index]))
+            made[index] = made[index]._replace(photo=means)
+            blocks[index], parts[index] = 1, (0, 0, means.shape[1], means.shape[0])
+    return made
 
 
 def pack(sources: Sequence[CropSource], windows: CropWindows, *, pinned: bool) -> PackedCrops:
@@ -173,7 +192,9 @@ def _blocks(pixels: torch.Tensor, groups: Sequence[_Group]) -> torch.Tensor:
         if block == 1:
             means.append(of_group)
             continue
-        totals = of_group.view(-1, block, pitch // block, block, 3).sum(dim=(1, 3), dtype=torch.int32)
+        # Totals of vast blocks need more than 32 bits.
+        number = torch.int32 if block < 2048 else torch.int64
+        totals = of_group.view(-1, block, pitch // block, block, 3).sum(dim=(1, 3), dtype=number)
         # As OpenCV rounds.
         rounded = (totals + 2) // 4 if block == 2 else (totals.float() / block**2).round()
         means.append(rounded.to(torch.uint8).view(-1, 3))

@@ -35,7 +35,10 @@ class AlignImages:
         self._aligner = (AlignerOptions() if aligner is None else aligner).open(threads=threads)
 
     def __call__(self, batch: Mapping[str, npt.NDArray[Any]]) -> pa.Table:
-        """The batch with its faces. Raises :class:`BatchError` for one without images."""
+        """The batch with its faces.
+
+        Raises :class:`BatchError` for one without images, and for columns that Arrow cannot hold.
+        """
         source = next((name for name in _IMAGE_COLUMNS if name in batch), None)
         if source is None:
             raise BatchError(
@@ -48,7 +51,7 @@ class AlignImages:
             threads=self._threads,
         )
         kept = {
-            name: pa.array(list(values)) for name, values in batch.items() if name not in ("image", "bytes")
+            name: _column(name, values) for name, values in batch.items() if name not in ("image", "bytes")
         }
         faces = [
             []
@@ -62,6 +65,15 @@ class AlignImages:
         return pa.table(
             {**kept, "faces": pa.array(faces, pa.list_(FACE_STRUCT)), "error": pa.array(errors, pa.string())}
         )
+
+
+def _column(name: str, values: npt.NDArray[Any]) -> pa.Array:
+    try:
+        return pa.array(list(values))
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise BatchError(
+            f"the column {name} cannot be kept in a table: {str(error)[:200]}; leave it out of the batch"
+        ) from error
 
 
 def _read(kind: str, value: Any, name: str) -> npt.NDArray[np.uint8] | Exception:

@@ -1,5 +1,6 @@
 """The members of zip and tar archives, without unpacking them."""
 
+import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ ARCHIVE_ENDINGS: Final = (".zip", *TAR_COMPRESSIONS)
 
 #: Bytes that a tar's headers are read in at most. A long name needs some thousand.
 _LARGEST_HEADER: Final = 1 << 24
+
+#: Bytes that every compressed tar may unpack to, and more as a multiple of its size.
+_ANY_UNPACKED: Final = 1 << 30
+_LARGEST_RATIO: Final = 200
 
 
 @dataclass(frozen=True)
@@ -47,15 +52,22 @@ def tar_compression(path: str) -> str | None:
     )
 
 
-def members_of(path: str, file: IO[bytes]) -> tuple[list[Member], str | None]:
+def most_unpacked(size: int) -> int:
+    """Bytes that a tar of ``size`` bytes may unpack to: pictures hardly shrink, bombs a thousandfold."""
+    return max(_ANY_UNPACKED, _LARGEST_RATIO * size)
+
+
+def members_of(path: str, file: IO[bytes], *, size: int) -> tuple[list[Member], str | None]:
     """The files in an archive that is open for reading (a tar: after decompression), and its damage.
 
-    Of several members of one name the last counts, as when unpacking. What can be read of an archive that
-    breaks off is there. The problem is None where there is none.
+    ``size`` is that of the archive's file, in bytes. Of several members of one name the last counts, as when
+    unpacking. What can be read of an archive that breaks off, or unpacks to more than :func:`most_unpacked`,
+    is there. The problem is None where there is none.
     """
     found: dict[str, Member] = {}
+    most = sys.maxsize if tar_compression(path) is None else most_unpacked(size)
     try:
-        for member in _in_zip(file) if path.lower().endswith(".zip") else _in_tar(file):
+        for member in _in_zip(file) if path.lower().endswith(".zip") else _in_tar(file, most):
             found[member.name] = member
     except MemoryError:
         raise
@@ -71,9 +83,9 @@ def _in_zip(file: IO[bytes]) -> Iterator[Member]:
                 yield Member(info.filename, info.file_size, None)
 
 
-def _in_tar(file: IO[bytes]) -> Iterator[Member]:
+def _in_tar(file: IO[bytes], most: int) -> Iterator[Member]:
     files: dict[str, Member] = {}
-    with tarfile.open(fileobj=_Headers(file), mode="r:" if file.seekable() else "r|") as archive:
+    with tarfile.open(fileobj=_Headers(file, most), mode="r:" if file.seekable() else "r|") as archive:
         for info in archive:
             archive.members = []  # type: ignore[attr-defined]  # It would keep them all.
             if info.isreg() and not info.issparse():
@@ -84,13 +96,23 @@ def _in_tar(file: IO[bytes]) -> Iterator[Member]:
 
 
 class _Headers:
-    """A tar of which only headers are read; one that claims to be huge would be read into memory whole."""
+    """A tar of which only headers are read; one that claims to be huge would be read into memory whole.
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    What lies behind the first ``most`` bytes is not sought.
+    """
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file, self._most = file, most
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if whence == 0 and offset > self._most:
+            raise tarfile.ReadError(
+                f"it unpacks to more than {self._most >> 20} MiB and {_LARGEST_RATIO} times its size"
+            )
+        return self._file.seek(offset, whence)
 
     def read(self, size: int) -> bytes:
         if size > _LARGEST_HEADER:

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any, Final
 
-from face_alignment_3d.batch.archives import tar_compression
+from face_alignment_3d.batch.archives import most_unpacked, tar_compression
 
 #: Archives that stay open. Readers go from one to the next, so two are enough that none is opened twice.
 _KEPT: Final = 2
@@ -53,19 +53,22 @@ class OpenArchives:
         """A compressed tar as a plain one, in a temporary file."""
 
         def unpack(stack: ExitStack) -> Path:
+            if (error := self._too_large.get(path)) is not None:  # Of a thread that waited for this one.
+                raise error
             target = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "unpacked.tar"
             compressed = self._fs.open(path, "rb", compression=tar_compression(path))
+            most = most_unpacked(int(self._fs.info(path).get("size") or 0))
             with compressed as file, target.open("wb") as copy:
                 for block in _readable(file):
+                    if copy.tell() > most:
+                        break  # No member that was listed lies there.
                     try:
                         copy.write(block)
-                    except OSError as error:
-                        self._too_large[path] = error  # To try again would take as long each time.
+                    except OSError as failure:
+                        self._too_large[path] = failure  # To try again would take as long each time.
                         raise
             return target
 
-        if (error := self._too_large.get(path)) is not None:
-            raise error
         with self._lease(path, unpack) as unpacked:
             yield unpacked
 

@@ -150,7 +150,7 @@ class Source:
             raise BatchError(f"{item.path} is a pipe or a device; expected an archive")
         version = version_of(self._fs, item.path)
         with self._fs.open(item.path, "rb", compression=tar_compression(item.path)) as file:
-            members, problem = members_of(item.path, file)
+            members, problem = members_of(item.path, file, size=item.size)
         # The members of a single archive need not be told from those of others.
         folder = "" if item.path == self._path else f"{item.key}/"
         opened = [

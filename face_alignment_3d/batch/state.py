@@ -52,6 +52,17 @@ class RunManifest:
     counts: Mapping[str, int] = field(default_factory=dict)
     """The fields of :class:`TaskCounts`, when it is complete."""
 
+    def __post_init__(self) -> None:
+        numbers = [self.tasks, self.task_size, self.items, *dict(self.counts).values()]
+        if not isinstance(self.source, str) or not all(
+            type(number) is int and number >= 0 for number in numbers
+        ):
+            raise ValueError(
+                "a source that is a text, and whole numbers of tasks, items and counts are expected"
+            )
+        if not isinstance(self.complete, bool) or not isinstance(self.options, Mapping):
+            raise ValueError("options and the mark of being complete are expected")
+
     def items_of(self, task: int) -> int:
         """The number of items of a task."""
         return min(self.task_size, self.items - task * self.task_size)
@@ -95,8 +106,11 @@ def read_manifest(destination: Destination) -> RunManifest | None:
         content = json.loads(destination.read(_MANIFEST))
         if content.pop("schema") == BATCH_SCHEMA:
             return RunManifest(**content)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BatchError(f"manifest.json in {destination.url} is not one of a batch: {error!r}") from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BatchError(
+            f"manifest.json in {destination.url} is not one of a batch: {type(error).__name__}: "
+            f"{str(error)[:200]}; choose a new or an empty folder"
+        ) from error
     raise BatchError(
         f"{destination.url} is of another version of batches than {BATCH_SCHEMA}; choose another "
         "destination, or the version of face-alignment-3d that began it"
@@ -120,10 +134,13 @@ def done_tasks(destination: Destination) -> dict[int, TaskCounts]:
     names = [name for name in destination.sizes(_DONE) if name.endswith(".json")]
     done = {}
     for path, content in destination.read_all([f"{_DONE}/{name}" for name in names]).items():
-        mark = json.loads(content)
         part = path.rpartition("/")[2].removesuffix(".json")
-        if all(shards[table].get(f"{part}.parquet") == size for table, size in mark["bytes"].items()):
-            done[int(part.removeprefix("part-"))] = TaskCounts(**mark["counts"])
+        try:
+            mark = json.loads(content)
+            if all(shards[table].get(f"{part}.parquet") == size for table, size in mark["bytes"].items()):
+                done[int(part.removeprefix("part-"))] = TaskCounts(**mark["counts"])
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            continue  # Not one of ours, or damaged: the task is done anew.
     return done
 
 

@@ -56,7 +56,7 @@ class BlendshapeEstimator:
     def estimate(self, face: Face3D) -> Blendshapes:
         """The blendshapes of a face, from its landmarks alone.
 
-        Raises :class:`LandmarksError` when the landmarks have no pose.
+        Raises :class:`LandmarksError` when the landmarks have no pose, or are no face.
         """
         model = self._model()
         points, regressor = self._read([face]), model.regressor
@@ -94,7 +94,14 @@ class BlendshapeEstimator:
         return other
 
     def _read(self, faces: Sequence[Face3D]) -> Floats:
-        return self._model().reading.read(np.stack([face.points_canonical for face in faces]))
+        with np.errstate(all="ignore"):
+            points = self._model().reading.read(np.stack([face.points_canonical for face in faces]))
+        if not np.isfinite(points).all():
+            raise LandmarksError(
+                "landmarks must be those of a face to show an expression; eyes without a width have none: "
+                "skip this face"
+            )
+        return points
 
 
 def as_estimator(

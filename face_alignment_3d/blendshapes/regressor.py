@@ -37,7 +37,8 @@ class Regressor:
         values = ((points - self.mean) / self.spread).reshape(len(points), -1)
         for index, (weight, bias) in enumerate(self.layers):
             if index:
-                values = values / (1 + np.exp(-values))
+                with np.errstate(over="ignore"):  # Of large negative values it is 0, as it should be.
+                    values = values / (1 + np.exp(-values))
             values = values @ weight.T + bias
         return values
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import os
 import unicodedata
 from collections import defaultdict
@@ -14,6 +13,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.boxes import FARTHEST
 from face_alignment_3d.errors import BoxError
 
 _HEADER: Final = ["image", "x0", "y0", "x1", "y1"]
@@ -73,7 +73,11 @@ class BoxesFile:
     def _parse_csv(self, text: str) -> dict[str, list[list[float]]]:
         boxes: defaultdict[str, list[list[float]]] = defaultdict(list)
         reader = csv.reader(text.splitlines())
-        for row in reader:
+        try:
+            rows = [(reader.line_num, row) for row in reader]
+        except csv.Error as error:
+            raise BoxError(f"{self._file}, line {reader.line_num}: not CSV: {error}") from error
+        for line, row in rows:
             cells = [cell.strip() for cell in row]
             if not any(cells) or (not boxes and [cell.lower() for cell in cells] == _HEADER):
                 continue
@@ -83,7 +87,8 @@ class BoxesFile:
             except ValueError:
                 box = []
             if not _is_box(box):
-                self._refuse(f"line {reader.line_num}", "image,x0,y0,x1,y1", ",".join(row), box)
+                self._refuse(f"line {line}", "image,x0,y0,x1,y1", ",".join(row), box)
+            self._require_name(image, f"line {line}")
             boxes[image].append(box)
         return dict(boxes)
 
@@ -92,6 +97,8 @@ class BoxesFile:
             content = json.loads(text)
         except json.JSONDecodeError as error:
             raise BoxError(f"{self._file}, line {error.lineno}: not JSON: {error.msg}") from error
+        except (ValueError, RecursionError) as error:  # Numbers of thousands of digits; brackets in brackets.
+            raise BoxError(f"{self._file}: JSON that cannot be read: {error}; write it anew") from error
         if not isinstance(content, dict):
             raise BoxError(
                 f"{self._file}, top level: expected an object of photo -> boxes; got {type(content).__name__}"
@@ -102,15 +109,37 @@ class BoxesFile:
             if not isinstance(several, list) or not all(map(_is_box, several)):
                 wrong = [box for box in several if not _is_box(box)] if isinstance(several, list) else []
                 wrong = [value] if _is_four_numbers(value) else wrong
-                self._refuse(repr(image), "[x0, y0, x1, y1] or a list of such", repr(value), *wrong[:1])
+                self._refuse(
+                    _short(repr(image)), "[x0, y0, x1, y1] or a list of such", repr(value), *wrong[:1]
+                )
+            self._require_name(image, "a name")
             boxes[image] = several
         return boxes
 
+    def _require_name(self, image: str, where: str) -> None:
+        """Raises :class:`BoxError` for what no file can be called."""
+        try:
+            possible = b"\0" not in os.fsencode(image)
+        except UnicodeEncodeError:
+            possible = False
+        if not possible:
+            raise BoxError(
+                f"{self._file}, {where}: expected a photo's path or name; got {_short(repr(image))}, which "
+                "no file can have"
+            )
+
     def _refuse(self, where: str, expected: str, got: str, box: Any = None) -> NoReturn:
+        got = _short(got)
         raise BoxError(f"{self._file}, {where}: expected {expected} with {_RULE}; got {got}{_hint(box)}")
 
 
 _RULE: Final = "x0 < x1 and y0 < y1, in pixels"
+#: Letters of a bad entry that a message shows.
+_SHOWN: Final = 200
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} letters)"
 
 
 def _name(path: str | Path) -> str:
@@ -128,7 +157,7 @@ def _is_box(value: Any) -> bool:
 def _is_four_numbers(value: Any) -> bool:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 4:
         return False
-    return all(type(number) in (int, float) and math.isfinite(number) for number in value)
+    return all(type(number) in (int, float) and abs(number) <= FARTHEST for number in value)
 
 
 def _is_share(box: Sequence[float]) -> bool:

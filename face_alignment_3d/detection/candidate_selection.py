@@ -12,7 +12,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.detection.overlap import intersection_over_smaller, intersection_over_union
+from face_alignment_3d.detection.overlap import (
+    best_of_each_place,
+    intersection_over_smaller,
+    intersection_over_union,
+    pairs_above,
+)
 
 #: Certainty below which a candidate is no face, unless the caller says otherwise. Chosen on
 #: training faces and on everyday photos without people; docs/detection.md has the numbers.
@@ -57,12 +62,7 @@ def first_candidates(boxes: _Boxes, scores: npt.NDArray[np.floating]) -> _Indice
 
     ``boxes`` (F, 4) are x0, y0, x1, y1. Best first.
     """
-    near = intersection_over_union(boxes, boxes) > _SAME_PLACE
-    kept: list[int] = []
-    for index in np.argsort(-scores, kind="stable").tolist():
-        if not near[index, kept].any():
-            kept.append(index)
-    return np.array(kept, dtype=np.int64)
+    return best_of_each_place(pairs_above(intersection_over_union, boxes, boxes, _SAME_PLACE), scores)
 
 
 def next_candidates(boxes: _Boxes, looked_at: _Indices, confidence: npt.NDArray[np.floating]) -> _Indices:
@@ -72,7 +72,8 @@ def next_candidates(boxes: _Boxes, looked_at: _Indices, confidence: npt.NDArray[
     those at the place of a sure face.
     """
     sure = looked_at[confidence >= SURE]
-    explained = np.flatnonzero((intersection_over_union(boxes, boxes[sure]) > _SAME_PLACE).any(axis=1))
+    near = pairs_above(intersection_over_union, boxes, boxes[sure], _SAME_PLACE)
+    explained = np.flatnonzero(near.any(axis=1))
     return np.setdiff1d(np.arange(len(boxes)), np.concatenate([explained, looked_at]))
 
 
@@ -89,11 +90,8 @@ def select_faces(
     ``min_confidence`` are no faces. Large faces come first, and after all of them those that are doubtful
     (below :data:`MIN_CONFIDENCE`).
     """
-    common = intersection_over_smaller(boxes, boxes) > _SAME_FACE
-    kept: list[int] = []
-    for index in np.argsort(-confidence, kind="stable").tolist():
-        if not common[index, kept].any():
-            kept.append(index)
-    faces = np.array([index for index in kept if certainty[index] >= min_confidence], dtype=np.int64)
+    common = pairs_above(intersection_over_smaller, boxes, boxes, _SAME_FACE)
+    kept = best_of_each_place(common, confidence)
+    faces = kept[certainty[kept] >= min_confidence]
     areas = (boxes[faces, 2] - boxes[faces, 0]) * (boxes[faces, 3] - boxes[faces, 1])
     return faces[np.lexsort((-areas, certainty[faces] < MIN_CONFIDENCE))]

@@ -1,8 +1,16 @@
 """Overlap of boxes, and dropping candidates of the same face. Boxes are (F, 4): x0, y0, x1, y1."""
 
+from collections.abc import Callable
+from typing import Final
+
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+_Floats = npt.NDArray[np.floating]
+
+#: Pairs of boxes that are compared at a time.
+_MOST_PAIRS: Final = 1 << 20
 
 
 def intersection_over_union(
@@ -21,6 +29,36 @@ def intersection_over_smaller(
     smaller = np.minimum(_areas(first)[:, None], _areas(second)[None, :])
     shared = _intersections(first, second)
     return np.asarray(shared / np.maximum(smaller, np.finfo(np.float64).tiny), dtype=np.float64)
+
+
+def pairs_above(
+    measure: Callable[[_Floats, _Floats], npt.NDArray[np.float64]],
+    first: _Floats,
+    second: _Floats,
+    overlap: float,
+) -> npt.NDArray[np.bool_]:
+    """(F, 4) and (G, 4) boxes -> (F, G): True where they overlap by more than ``overlap`` by ``measure``.
+
+    It takes a byte for each pair, and little more.
+    """
+    result = np.empty((len(first), len(second)), np.bool_)
+    rows = max(1, _MOST_PAIRS // max(1, len(second)))
+    for start in range(0, len(first), rows):
+        result[start : start + rows] = measure(first[start : start + rows], second) > overlap
+    return result
+
+
+def best_of_each_place(
+    near: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]
+) -> npt.NDArray[np.int64]:
+    """Indices of those (F,) that are ``near`` (F, F) no better one that is kept; best score first."""
+    free = np.ones(len(near), np.bool_)
+    kept: list[int] = []
+    for index in np.argsort(-scores, kind="stable").tolist():
+        if free[index]:
+            kept.append(index)
+            free &= ~near[index]
+    return np.array(kept, dtype=np.int64)
 
 
 def few_of_a_place(

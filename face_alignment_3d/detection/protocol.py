@@ -82,9 +82,9 @@ class LazyDetector(ABC):
 
 
 def check_image(image_rgb: npt.NDArray[np.uint8]) -> None:
-    """Raises :class:`ImageError` for anything but an (H, W, 3) uint8 array."""
-    if image_rgb.dtype != np.uint8 or image_rgb.ndim != 3 or image_rgb.shape[2] != 3:
+    """Raises :class:`ImageError` for anything but an (H, W, 3) uint8 array of at least one pixel."""
+    if image_rgb.dtype != np.uint8 or image_rgb.ndim != 3 or image_rgb.shape[2] != 3 or not image_rgb.size:
         raise ImageError(
-            "detectors expect an (H, W, 3) uint8 RGB array; "
+            "detectors expect an (H, W, 3) uint8 RGB array of at least one pixel; "
             f"got {image_rgb.dtype} {image_rgb.shape}: see face_alignment_3d.images.as_rgb"
         )

@@ -50,8 +50,11 @@ def draw_landmarks(
     follow the face's size. ``boxes`` adds each face's box as a thin frame, ``ids`` its ``track_id`` or, where
     it has none, its place in ``faces``, ``legend`` a scale of the colors in a corner. ``image`` and ``color``
     are as in :func:`face_alignment_3d.images.as_rgb`, which raises :class:`ImageError` for what is no image.
+    Raises :class:`LandmarksError` for landmarks that are not finite.
     """
     picture: npt.NDArray[np.uint8] = as_rgb(image, color=color).copy()
+    for face in faces:
+        face.require_finite()
     for face in faces:
         _draw_face(picture, face, points=points, lines=lines, box=boxes)
     if ids:
@@ -115,7 +118,8 @@ def _hidden(face: Face3D) -> npt.NDArray[np.bool_]:
 
 def _draw_id(picture: npt.NDArray[np.uint8], face: Face3D, text: str) -> None:
     share, least = _ID_HEIGHT
-    height = max(share * face_size(face), least)
+    # A face may be far larger than what the picture shows of it.
+    height = max(share * min(face_size(face), max(picture.shape[:2])), least)
     x0, y0, x1, y1 = (float(v) for v in box_around(face.landmarks))
     if x1 >= 0 and y1 >= 0 and x0 < picture.shape[1] and y0 < picture.shape[0]:
         draw_text(picture, text, (x0, y0 - 0.6 * height), height)

@@ -23,6 +23,9 @@ _FINE_LINE: Final = 5.0
 
 #: Fractional bits of the coordinates that OpenCV draws at.
 _SHIFT: Final = 6
+#: The largest width of a line that OpenCV draws, and the largest coordinate and radius that it is given.
+_WIDEST: Final = 32767
+_FARTHEST: Final = 1e6
 
 
 def face_size(face: Face3D) -> float:
@@ -90,7 +93,7 @@ class Layer:
     ) -> None:
         """A line in picture pixels with its rim."""
         ends = (self._fixed(start), self._fixed(stop))
-        wide, narrow = (max(1, round(w * self.zoom)) for w in (width + 2 * self.outline, width))
+        wide, narrow = (min(max(1, round(w * self.zoom)), _WIDEST) for w in (width + 2 * self.outline, width))
         cv2.line(self.cover, *ends, round(255 * opacity), wide, cv2.LINE_AA, _SHIFT)
         cv2.line(self.ink, *ends, OUTLINE_COLOR, wide, cv2.LINE_AA, _SHIFT)
         cv2.line(self.ink, *ends, [int(c) for c in color], narrow, cv2.LINE_AA, _SHIFT)
@@ -126,10 +129,10 @@ class Layer:
     def _disk(
         self, canvas: npt.NDArray[np.uint8], at: tuple[int, int], radius: float, color: int | Sequence[int]
     ) -> None:
-        fixed = round(max(radius, 0) * self.zoom * 2**_SHIFT)
+        fixed = round(min(max(radius, 0) * self.zoom, _FARTHEST) * 2**_SHIFT)
         cv2.circle(canvas, at, fixed, color, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
     def _fixed(self, point: npt.NDArray[np.float64]) -> tuple[int, int]:
         """Fixed-point coordinates in the enlarged drawing, kept within what OpenCV's integers hold."""
-        x, y = np.clip(rescale(point - self.origin, self.zoom), -1e6, 1e6) * 2**_SHIFT
+        x, y = np.clip(rescale(point - self.origin, self.zoom), -_FARTHEST, _FARTHEST) * 2**_SHIFT
         return round(float(x)), round(float(y))

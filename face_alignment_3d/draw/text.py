@@ -13,6 +13,8 @@ _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _TEXT_COLOR: Final = (255, 242, 120)
 #: Height of a capital of OpenCV's font at scale 1, pixels.
 _CAPITAL: Final = 21.0
+#: Width of the narrowest letter as a share of a capital's height, at most.
+_NARROWEST: Final = 0.25
 #: Text is drawn with capitals of this height or more, and averaged down.
 _FINE_CAPITAL: Final = 42.0
 
@@ -27,9 +29,14 @@ def draw_text(
 ) -> None:
     """Writes ASCII ``text`` into the RGB ``picture`` (H, W, 3), with a dark rim.
 
-    ``at`` is the left end of the baseline and ``height`` that of a capital, in pixels. Text that would leave
-    the picture is moved inside as far as it fits.
+    ``at`` is the left end of the baseline and ``height`` that of a capital, in pixels; it is at most the
+    picture's. Text that would leave the picture is moved inside as far as it fits. Raises ValueError for a
+    ``height`` below 1.
     """
+    if not height >= 1:
+        raise ValueError(f"height must be at least 1 pixel; got {height}")
+    height = max(min(height, float(picture.shape[0])), 1.0)
+    text = text[: math.ceil(picture.shape[1] / (_NARROWEST * height)) + 1]
     zoom = max(1, math.ceil(_FINE_CAPITAL / height))
     scale = zoom * height / _CAPITAL
     stroke = max(1, round(0.13 * height * zoom))

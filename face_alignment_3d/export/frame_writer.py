@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 VIDEO_SCHEMA: Final = "face-alignment-3d-video/3"
 
 
+#: Seconds; larger numbers are no time stamps.
+_LATEST: Final = 1e12
+
+
 @dataclass(frozen=True)
 class VideoInfo:
-    """Facts about a video that files repeat, and options for their content."""
+    """Facts about a video that files repeat, and options for their content.
+
+    Raises ValueError for a start that is no time stamp.
+    """
 
     video: str
     """The video's path, or another name for it."""
@@ -34,10 +41,13 @@ class VideoInfo:
     blendshapes: bool = False
     """True if tables have columns for blendshapes."""
 
+    def __post_init__(self) -> None:
+        _require_stamp(start=self.start)
+
 
 @dataclass(frozen=True, eq=False)
 class FrameFaces:
-    """The faces of one frame."""
+    """The faces of one frame. Raises ValueError for a time that is no time stamp."""
 
     index: int
     """Counted from 0."""
@@ -49,6 +59,15 @@ class FrameFaces:
     """Of the upright frame, in pixels."""
     faces: "Sequence[TrackedFace3D]"
     """Their coordinates are pixels of this frame."""
+
+    def __post_init__(self) -> None:
+        _require_stamp(time=self.time)
+
+
+def _require_stamp(**times: float) -> None:
+    for name, time in times.items():
+        if not abs(time) < _LATEST:
+            raise ValueError(f"{name} must be in seconds and finite; got {time}")
 
 
 class FrameWriter(Protocol):

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.atomic import write_atomically
+from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NAMES
 from face_alignment_3d.pose.perspective import MEAN_INTERPUPILLARY_MM, millimeters_per_unit
@@ -98,7 +99,10 @@ def head_values(
     position = _AXES * (face.pose.translation - middle) * meters / face.pose.scale
     rotation = quaternion_of(_AXES[:, None] * face.pose.rotation * _AXES)
     points = face.points_canonical * _AXES * meters
-    return np.concatenate([position, rotation, points.ravel()])
+    values = np.concatenate([position, rotation, points.ravel()])
+    if not (np.abs(values) < np.finfo(np.float32).max).all():
+        raise LandmarksError("landmarks must be near the image to be placed before it; skip this face")
+    return values
 
 
 def write_glb(handle: BinaryIO, times: npt.NDArray[np.floating], values: npt.NDArray[np.floating]) -> None:

@@ -34,7 +34,8 @@ def to_json(photo: PhotoFaces) -> dict[str, Any]:
     ``score`` is null when the box was the caller's; ``pose`` and ``measures`` are null for landmarks without
     a pose; ``blendshapes`` are null where they were not asked for, and each is null where it is not known;
     ``visibility`` is null where the weights do not predict it. Reading landmarks, confidence, visibility and
-    box as float32 gives exactly the values written.
+    box as float32 gives exactly the values written. Raises :class:`LandmarksError` for landmarks that are not
+    finite.
     """
     return {
         "schema": SCHEMA,
@@ -61,7 +62,8 @@ def write_json(path: str | os.PathLike[str], photo: PhotoFaces) -> None:
     r"""Writes :func:`to_json` to ``path``, in UTF-8, whole or not at all.
 
     Bytes of a file name that are not UTF-8 are written as escapes, such as ``\udce9``, which :mod:`json`
-    reads back. Raises OSError when the folder is missing or cannot be written to.
+    reads back. Raises OSError when the folder is missing or cannot be written to, and otherwise as
+    :func:`to_json`.
     """
     write_atomically(Path(path), json_text(photo).encode("utf-8", "backslashreplace"))
 
@@ -110,6 +112,7 @@ class JsonFrameWriter:
 
 
 def _face(face: Face3D) -> dict[str, Any]:
+    face.require_finite("confidence", "visibility", "score")
     pose = pose_of(face)
     return {
         "box": shortest(face.box),

@@ -12,12 +12,13 @@ def write_obj(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup
     """Writes an object a face to ``path``, its points as ``v`` and its parts as polylines ``l``.
 
     In image pixels with y up and z towards the viewer, as OBJ viewers expect: x, -y, -z of the landmarks, so
-    that y is negative inside the photo. Whole or not at all; raises OSError when the folder is missing or
-    cannot be written to.
+    that y is negative inside the photo. Whole or not at all; raises :class:`LandmarksError` for landmarks
+    that are not finite, and OSError when the folder is missing or cannot be written to.
     """
     text = ["# face-alignment-3d: image pixels, x right, y up, z towards the viewer"]
     first = 1  # Indices count from 1, through all objects.
     for index, face in enumerate(photo.faces):
+        face.require_finite()
         points = y_up(in_markup(face.landmarks, markup))
         text.append(f"o face_{index}")
         text += [f"v {x} {y} {z}" for x, y, z in map(shortest, points)]

@@ -38,8 +38,8 @@ def write_ply(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup
     ``face`` it belongs to and which ``point`` of the markup it is. The triangles
     are those of Delaunay for the mean face seen from the front, mouth and eyes included; counter-clockwise
     where the face is seen from the front. The file has the elements ``vertex`` and ``face`` only, which every
-    reader takes. Binary; whole or not at all. Raises OSError when the folder is missing or cannot be written
-    to.
+    reader takes. Binary; whole or not at all. Raises :class:`LandmarksError` for landmarks that are not
+    finite, and OSError when the folder is missing or cannot be written to.
     """
     kind = np.dtype(
         [(name, "<f4") for name in "xyz"]
@@ -50,6 +50,7 @@ def write_ply(path: str | os.PathLike[str], photo: PhotoFaces, *, markup: Markup
     polygon = np.dtype([("count", "u1"), ("corners", "<i4", 3)])
     vertices, polygons = [], []
     for index, face in enumerate(photo.faces):
+        face.require_finite()
         landmarks = in_markup(face.landmarks, markup)
         points = y_up(landmarks)
         part = np.empty(len(points), kind)

@@ -16,9 +16,10 @@ def write_pts(path: str | os.PathLike[str], face: Face3D, *, markup: Markup = "6
 
     The format counts pixels from 1: the center of the top-left one is (1, 1), so 1 is added to both. Most
     readers expect 68 points; the two that the landmarks lack are derived
-    (:func:`~face_alignment_3d.markup68.to_68`). Raises OSError when the folder is missing or cannot be
-    written to.
+    (:func:`~face_alignment_3d.markup68.to_68`). Raises :class:`LandmarksError` for landmarks that are not
+    finite, and OSError when the folder is missing or cannot be written to.
     """
+    face.require_finite()
     points = in_markup(np.asarray(face.landmarks, np.float32)[:, :2], markup) + np.float32(1)
     lines = [" ".join(map(str, shortest(point))) for point in points]
     text = "\n".join(["version: 1", f"n_points: {len(lines)}", "{", *lines, "}", ""])

@@ -2,9 +2,14 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+#: Pixels. Beyond, products of an image's numbers are no longer exact, or not finite.
+_LEAST: Final = 1e-6
+_LARGEST: Final = 1e12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +38,10 @@ class Camera:
     def __post_init__(self) -> None:
         sizes = (self.fx, self.fy, self.width, self.height)
         numbers = (*sizes, self.cx, self.cy, *self.distortion)
-        if min(sizes) <= 0 or not all(math.isfinite(number) for number in numbers):
+        if not (min(sizes) >= _LEAST and all(abs(number) <= _LARGEST for number in numbers)):
             raise ValueError(
-                "a camera needs finite numbers with fx, fy, width and height above 0, all in pixels; got "
-                f"fx {self.fx}, fy {self.fy}, cx {self.cx}, cy {self.cy}, {self.width} x {self.height}"
+                f"a camera needs numbers up to {_LARGEST:g} with fx, fy, width, height above 0, in pixels; "
+                f"got fx {self.fx}, fy {self.fy}, cx {self.cx}, cy {self.cy}, {self.width} x {self.height}"
             )
         if len(self.distortion) not in (0, 4, 5, 8, 12, 14):
             raise ValueError(
@@ -47,9 +52,10 @@ class Camera:
     @classmethod
     def from_field_of_view(cls, degrees: float, *, height: int, width: int) -> "Camera":
         """A camera with square pixels and a **horizontal** field of view, looking at the image's middle."""
-        if not 0 < degrees < 180:
+        tangent = math.tan(math.radians(degrees) / 2) if 0 < degrees < 180 else 0.0
+        if tangent <= 0:
             raise ValueError(f"the horizontal field of view must be between 0 and 180 degrees; got {degrees}")
-        focal = width / 2 / math.tan(math.radians(degrees) / 2)
+        focal = width / 2 / tangent
         return cls(fx=focal, fy=focal, cx=(width - 1) / 2, cy=(height - 1) / 2, width=width, height=height)
 
     @classmethod

@@ -13,6 +13,9 @@ from face_alignment_3d.pose.mean_face import MEAN_FACE, RIGID_WEIGHTS
 from face_alignment_3d.pose.rotation import Angles, angles_of, quaternion_of
 from face_alignment_3d.pose.similarity import umeyama_with_spread
 
+#: Numbers from here on are no coordinates: their squares, or those of their quotients, are not finite.
+_LARGEST: Final = 1e60
+
 #: The second largest extent of a face, over its largest, below which the points are a line.
 _FLATNESS: Final = 1e-6
 
@@ -112,12 +115,20 @@ def canonical_points(landmarks: npt.NDArray[np.floating]) -> npt.NDArray[np.floa
     return canonical
 
 
+def require_numbers(points: npt.NDArray[np.float64]) -> None:
+    """Raises :class:`LandmarksError` for landmarks that are not finite, or whose squares are not."""
+    if not (np.abs(points) < _LARGEST).all():
+        raise LandmarksError(
+            f"landmarks must be finite to have a pose or measures; got NaN, infinity or numbers above "
+            f"{_LARGEST:g}: skip this face"
+        )
+
+
 def _similarities(
     points: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Rotation (N, 3, 3), scale (N,) and translation (N, 3) of faces (N, 66, 3)."""
-    if not np.isfinite(points).all():
-        raise LandmarksError("landmarks must be finite to have a pose; got NaN or infinity: skip this face")
+    require_numbers(points)
     scale, rotation, translation, spread = umeyama_with_spread(MEAN_FACE[None], points, RIGID_WEIGHTS)
     if (spread[:, 1] <= _FLATNESS * np.maximum(spread[:, 0], np.finfo(np.float64).tiny)).any():
         raise LandmarksError(

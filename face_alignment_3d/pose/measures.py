@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.markup import GROUPS, NUM_LANDMARKS
+from face_alignment_3d.pose.head_pose import require_numbers
 
 # Upper and lower lid points that face one another, and the corners, by eye.
 _LIDS: Final = {"right": ((37, 41), (38, 40)), "left": ((43, 47), (44, 46))}
@@ -43,11 +44,12 @@ def measure_face(landmarks: npt.NDArray[np.floating]) -> FaceMeasures:
     """The measures of 66 landmarks (66, 3) in the image frame, or in any similar to it.
 
     Only ``interpupillary_distance`` depends on the scale. A width of zero makes its ratio NaN. Raises
-    :class:`LandmarksError` when the points have another shape.
+    :class:`LandmarksError` when the points have another shape or are not finite.
     """
     points = np.asarray(landmarks, np.float64)
     if points.shape != (NUM_LANDMARKS, 3):
         raise LandmarksError(f"landmarks must have shape ({NUM_LANDMARKS}, 3); got {points.shape}")
+    require_numbers(points)
     centers = [points[list(GROUPS[f"{side}_eye"])].mean(axis=0) for side in ("right", "left")]
     pupils = float(np.linalg.norm(centers[1] - centers[0]))
     openness = {

@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.markup import GROUPS
 from face_alignment_3d.pose.camera import Camera
 from face_alignment_3d.pose.head_pose import estimate_pose
@@ -126,7 +127,17 @@ def solve_perspective(
     """
     millimeters = millimeters_per_unit(interpupillary_mm)
     orthographic = estimate_pose(landmarks)
-    fit = fit_perspective(np.asarray(landmarks, np.float64), orthographic, camera)
+    try:
+        # What is no number anywhere is none in the end, where it is refused.
+        with np.errstate(all="ignore"):
+            fit = fit_perspective(np.asarray(landmarks, np.float64), orthographic, camera)
+    except LandmarksError:
+        raise
+    except (ValueError, np.linalg.LinAlgError) as error:
+        raise LandmarksError(
+            f"landmarks must be those of a face before this camera; none fits them ({error}): check that the "
+            "camera's intrinsics are those of this image, in its pixels"
+        ) from error
     return PerspectivePose(
         fit.rotation,
         fit.translation * millimeters,

@@ -34,6 +34,10 @@ _MAY_COUNT_FROM_ZERO: Final = ("matroska", "webm", "flv")
 _LARGEST_PIXEL_RATIO: Final = 8
 
 
+#: Of a frame; those of 8K are a third. A file of a few kilobytes may claim any size.
+_MOST_PIXELS: Final = 100_000_000
+
+
 @dataclass(frozen=True, eq=False)
 class VideoFrame:
     """One frame of a video."""
@@ -52,8 +56,8 @@ class VideoFrame:
 class VideoReader:
     """A local video file, open for reading; a context manager.
 
-    Raises FileNotFoundError, :class:`VideoError` for a file without a video and :class:`BackendError` where
-    PyAV is not installed.
+    Raises FileNotFoundError, :class:`VideoError` for a file without a video or with frames above 100
+    megapixels, and :class:`BackendError` where PyAV is not installed.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -70,6 +74,14 @@ class VideoReader:
             self._container.close()
             raise VideoError(f"{self.path} has no pictures; expected a video")
         self._stream = streams[0]
+        codec: Any = self._stream.codec_context  # None for what FFmpeg does not know, unlike its type.
+        if codec is None:
+            self._container.close()
+            raise VideoError(f"{self.path}: its pictures are coded in a way that FFmpeg does not know")
+        width, height = codec.width, codec.height
+        if width * height > _MOST_PIXELS:
+            self._container.close()
+            raise VideoError(f"{self.path}: {_too_large(width, height)}")
         self._stream.thread_type = "AUTO"
         limit_threads(self._stream)
         self._read_until: float | None = None
@@ -141,6 +153,8 @@ class VideoReader:
             damaged += frame.is_corrupt  # It is shown all the same: most of it is as it should be.
             first = pts if first is None else first
             last = pts
+            if frame.width * frame.height > _MOST_PIXELS:
+                raise VideoError(f"{self.path}: {_too_large(frame.width, frame.height)}")
             if index % every == 0:
                 image = upright(_square_rgb(frame, self._stream.sample_aspect_ratio), display_matrix(frame))
                 yield VideoFrame(index, pts, float(pts * self.time_base), image)
@@ -201,6 +215,11 @@ class VideoReader:
                 f"the video is damaged: {damaged} of its parts could not be read well; it has {frames} frames"
             )
         return None
+
+
+def _too_large(width: int, height: int) -> str:
+    most = f"{_MOST_PIXELS // 1_000_000} megapixels"
+    return f"expected frames of at most {most}; got {width} x {height}: make a smaller copy of the video"
 
 
 def _square_rgb(frame: "av.VideoFrame", pixel_ratio: Fraction | None) -> npt.NDArray[np.uint8]:

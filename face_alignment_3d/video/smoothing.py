@@ -19,12 +19,16 @@ Speeds are in face sizes a second, so that faces near and far, and cameras fast 
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.video.motion import CommonMotion, NoiseLevel, Points, face_size
+
+#: Pixels; larger numbers are mistakes, whose squares may be no numbers.
+_FARTHEST: Final = 1e9
 
 
 @dataclass(frozen=True)
@@ -102,19 +106,30 @@ class LandmarkSmoother:
         Raises :class:`LandmarksError` for another shape or values that are not finite, and ValueError when
         ``time`` is not after that of the last call.
         """
-        measured = np.array(points, np.float64)
-        if measured.ndim != 2 or measured.shape[1] != 3 or not np.isfinite(measured).all():
+        measured, sure = np.array(points, np.float64), np.asarray(confidence, np.float64)
+        if measured.ndim != 2 or measured.shape[1] != 3 or len(measured) < 4 or not _are_near(measured):
             raise LandmarksError(
-                f"landmarks must be finite and of shape (N, 3), in pixels; got {measured.shape}"
-                + ("" if np.isfinite(measured).all() else " with NaN or infinity")
+                f"landmarks must be finite and of shape (N, 3), N >= 4, in pixels; got {measured.shape}"
+                + ("" if _are_near(measured) else f" with NaN or infinity, or beyond {_FARTHEST:g}")
+            )
+        if sure.shape != measured.shape[:1] or not np.isfinite(sure).all():
+            raise LandmarksError(
+                f"confidence must be finite and of shape ({len(measured)},), one for each landmark; got "
+                f"{sure.shape}"
             )
         state = self._state
-        if state is not None and not time > state.time:
-            raise ValueError(f"time must rise from frame to frame; got {time} s after {state.time} s")
+        if state is not None and len(measured) != len(state.measured):
+            raise LandmarksError(
+                f"landmarks must be {len(state.measured)}, as in the frames before; got {len(measured)}: "
+                "call reset() before another face"
+            )
+        if not math.isfinite(time) or (state is not None and not time > state.time):
+            last = "" if state is None else f" after {state.time} s"
+            raise ValueError(f"time must be in seconds and rise from frame to frame; got {time} s{last}")
         if state is None or time - state.time > self._settings.max_gap:
             self._state = state = _State(time, measured, face_size(measured))
         else:
-            self._next(state, measured, np.asarray(confidence, np.float64), time, propagated=propagated)
+            self._next(state, measured, sure, time, propagated=propagated)
             state.time, state.measured = time, measured
         return np.array(state.estimate)
 
@@ -183,6 +198,11 @@ class _State:
         """(N, 3): the innovation of each point within the face, averaged over the last frames."""
         self.point_gain: Points = np.zeros(len(measured))
         """(N,) in [0, 1]: the share of each point's innovation that passes because it is large."""
+
+
+def _are_near(points: Points) -> bool:
+    """True for finite points within :data:`_FARTHEST` of the image."""
+    return bool((np.abs(points) <= _FARTHEST).all())
 
 
 def _share(cutoff_hz: float, dt: float) -> float:

@@ -1,6 +1,7 @@
 """A result file of a photo or a video, as a page shows it."""
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,13 +10,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.errors import FaceAlignmentError
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.view.page import ViewPage
 
 _PHOTO: Final = "face-alignment-3d/"
 _VIDEO: Final = "face-alignment-3d-video/"
-_OF_FACES: Final = ("landmarks", "confidence", "pose", "blendshapes")
+#: Pixels; no format of pictures has longer sides.
+_LARGEST_SIDE: Final = 2**31
 
 
 class ResultFile:
@@ -32,15 +35,11 @@ class ResultFile:
             self._is_video = schema.startswith(_VIDEO)
             if not (self._is_video or schema.startswith(_PHOTO)):
                 raise ValueError(f"its schema is {schema!r}")
-            self._size = {name: int(content[name]) for name in ("height", "width")}
+            self._size = {name: _side(content[name], name) for name in ("height", "width")}
             self._named = Path(content["video" if self._is_video else "image"])
-            self._frames = [
-                (float(frame["time"]), _checked(frame["faces"]))
-                for frame in (
-                    content["frames"] if self._is_video else [{"time": 0, "faces": content["faces"]}]
-                )
-            ]
-        except (ValueError, KeyError, TypeError) as error:
+            frames = content["frames"] if self._is_video else [{"time": 0, "faces": content["faces"]}]
+            self._frames = [(_number(frame["time"]), _checked(frame["faces"])) for frame in frames]
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             raise FaceAlignmentError(
                 f"{self._path}: expected a JSON file that align or video wrote with this version; {what}"
@@ -50,7 +49,8 @@ class ResultFile:
     def source(self) -> Path | None:
         """The photo or video that the file names, from here or beside the file; None when it is not there."""
         places = (self._named, self._path.parent / self._named, self._path.parent / self._named.name)
-        return next((place for place in places if place.is_file()), None)
+        # Unlike pathlib's, this is False for names that no file can have.
+        return next((place for place in places if os.path.isfile(place)), None)  # noqa: PTH113
 
     @property
     def source_name(self) -> str:
@@ -85,12 +85,52 @@ class ResultFile:
                 yield frame.image_rgb
 
 
-def _checked(faces: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """The faces; raises KeyError, TypeError and ValueError for what is none."""
-    for face in faces:
-        for name in _OF_FACES:
-            face[name]
-        shape = np.shape(np.asarray(face["landmarks"], np.float64))
-        if shape != (NUM_LANDMARKS, 3):
-            raise ValueError(f"landmarks have shape {shape} instead of ({NUM_LANDMARKS}, 3)")
-    return faces
+def _checked(faces: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The parts of faces that a page shows. Raises KeyError, TypeError, AttributeError and ValueError."""
+    return [_checked_face(face, index) for index, face in enumerate(faces)]
+
+
+def _checked_face(face: Mapping[str, Any], index: int) -> Mapping[str, Any]:
+    pose, blendshapes, visibility = face["pose"], face["blendshapes"], face.get("visibility")
+    return {
+        "track_id": int(face.get("track_id", index)),
+        "landmarks": _array(face["landmarks"], "landmarks", NUM_LANDMARKS, 3),
+        "confidence": _array(face["confidence"], "confidence", NUM_LANDMARKS),
+        "visibility": None if visibility is None else _array(visibility, "visibility", NUM_LANDMARKS),
+        "pose": None
+        if pose is None
+        else {
+            **{name: _number(pose[name]) for name in ("yaw", "pitch", "roll")},
+            "rotation": _array(pose["rotation"], "rotation", 3, 3),
+            "translation": _array(pose["translation"], "translation", 3),
+        },
+        "blendshapes": None
+        if blendshapes is None
+        else {
+            name: None if blendshapes.get(name) is None else _number(blendshapes[name])
+            for name in BLENDSHAPES
+        },
+    }
+
+
+def _array(values: Any, name: str, *shape: int) -> Any:
+    array = np.asarray(values, np.float64)
+    if array.shape != shape:
+        raise ValueError(f"{name} have shape {array.shape} instead of {shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} have NaN or infinity")
+    return array.tolist()
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"it has the number {number}")
+    return number
+
+
+def _side(value: Any, name: str) -> int:
+    side = int(value)
+    if not 0 < side <= _LARGEST_SIDE:
+        raise ValueError(f"its {name} is {side} pixels")
+    return side

@@ -99,7 +99,9 @@ def load_manifest(path: Path | None = None) -> Mapping[str, WeightsEntry]:
             f"cannot read the weights manifest {path}: {error}; reinstall face-alignment-3d"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise WeightsError(f"the weights manifest {path} is not JSON: {error}") from error
+        raise WeightsError(
+            f"the weights manifest {path} is not JSON: {error}; reinstall face-alignment-3d"
+        ) from error
     try:
         return _parse(content)
     except WeightsError as error:

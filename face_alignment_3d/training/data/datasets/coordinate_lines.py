@@ -39,8 +39,8 @@ def parse_coordinates(
             numbers = []
         if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
             raise DataError(
-                f"expected {count} finite numbers '{form}' in {path}, line {first_line + row}; got {line!r}: "
-                "repair the line, or remove the file and its photo"
+                f"expected {count} finite numbers '{form}' in {path}, line {first_line + row}; got "
+                f"{line[:100]!r}: repair the line, or remove the file and its photo"
             )
         points[row] = numbers
     return points

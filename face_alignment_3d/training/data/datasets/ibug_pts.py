@@ -115,13 +115,13 @@ def read_pts(path: Path) -> npt.NDArray[np.float64]:
         got = lines[number - 1] if len(lines) >= number else ""
         if "".join(got.split()) != "".join(expected.split()):
             raise DataError(
-                f"expected '{expected}' in {path}, line {number}; got {got!r}: only files of the 68-point "
-                "markup can be read, so repair the file, or remove it and its photo"
+                f"expected '{expected}' in {path}, line {number}; got {got[:100]!r}: only files of the "
+                "68-point markup can be read, so repair the file, or remove it and its photo"
             )
     if lines[-1] != "}" or len(lines) != 72:
         raise DataError(
             f"expected 68 lines 'x y' and then '}}' from line 4 to line 72 of {path}; got {len(lines)} "
-            f"lines, the last {lines[-1]!r}: get the file again, or remove it and its photo"
+            f"lines, the last {lines[-1][:100]!r}: get the file again, or remove it and its photo"
         )
     return parse_coordinates(path, lines[3:71], count=2, first_line=4) - 1.0
 
