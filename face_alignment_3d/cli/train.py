@@ -197,6 +197,7 @@ def _train_scout(args: argparse.Namespace) -> int:
             args.data,
             args.derived_data,
             args.out,
+            start=args.start,
             device=choose_device(args.device),
             command=reproducing_command(args),
             report=_print_with_time,

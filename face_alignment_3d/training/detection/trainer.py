@@ -11,6 +11,7 @@ import torch
 
 from face_alignment_3d.detection.scout.layout import cells
 from face_alignment_3d.detection.scout.network import ScoutNetwork
+from face_alignment_3d.detection.scout.weights_file import load_scout
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.interruption import StopRequests
 from face_alignment_3d.training.detection.config import ScoutConfig
@@ -29,16 +30,25 @@ _FULL_PRECISION: Final = 0.05
 
 
 class ScoutTrainer:
-    """Carries out a configuration, from one checkpoint file."""
+    """Carries out a configuration, from one checkpoint file.
+
+    ``start`` is the weight file to go on from, in place of random weights.
+    """
 
     def __init__(
-        self, config: ScoutConfig, photos: ScenePhotos, checkpoint: Path, *, device: torch.device
+        self,
+        config: ScoutConfig,
+        photos: ScenePhotos,
+        checkpoint: Path,
+        *,
+        start: Path | None,
+        device: torch.device,
     ) -> None:
         self.step = 0
         self._config, self._checkpoint, self._device = config, checkpoint, device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            network = _starting_network()
+            network = _starting_network() if start is None else load_scout(start).requires_grad_(True)
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.average = ModelEMA(self.network, config.average_decay)
         self._optimizer = torch.optim.AdamW(
