@@ -47,12 +47,12 @@ def main() -> None:
 def write_camera(file: Path) -> None:
     """A face of about 200 pixels that moves to and fro and leans, two seconds long."""
     astronaut = skimage.data.astronaut()
-    with file.open("wb") as film:
+    with file.open("wb") as camera:
         for phase in np.linspace(0, 2 * np.pi, 60, endpoint=False):
             view = Crop(235 + 15 * np.sin(phase), 130, 360, 640, 0.1 * np.cos(phase))
             frame = io.BytesIO()
             Image.fromarray(view.sample(astronaut)[80:560]).save(frame, "JPEG", quality=90)
-            film.write(frame.getvalue())
+            camera.write(frame.getvalue())
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from peers.mediapipe_faces import VERTICES_66, VERTICES_68, Z_SCALE, MediaPipe, 
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED, open_hand_labelled
+from face_alignment_3d.training.data.face_model import load_face_model
 from face_alignment_3d.training.evaluation import metrics
 from face_alignment_3d.training.evaluation.evaluate import best_overlap
-from face_alignment_3d.training.labels.face_model import load_face_model
 from face_alignment_3d.training.labels.fusion import fuse
 from face_alignment_3d.training.recipes.config import LITE
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from face_alignment_3d.training.engine import provenance as measured
+from face_alignment_3d.training.evaluation.files import provenance as measured
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def provenance(weights: str) -> dict[str, Any]:
     """A dict for :mod:`json`; ``weights`` is a name of the manifest or a path."""
-    return measured.provenance(["python", *relative_to_repository(sys.argv)], weights)
+    return measured(["python", *relative_to_repository(sys.argv)], weights)
 
 
 def relative_to_repository(words: Sequence[str]) -> list[str]:

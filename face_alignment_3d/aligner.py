@@ -13,10 +13,11 @@ from face_alignment_3d.backends.factory import BackendName, DeviceLike, open_bac
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator, as_estimator
 from face_alignment_3d.boxes import BoxesLike
+from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
 from face_alignment_3d.detection.factory import DetectorName, open_detector
-from face_alignment_3d.detection.judging import MIN_CONFIDENCE
 from face_alignment_3d.detection.protocol import FaceDetector, LazyDetector, photos_at_a_time
 from face_alignment_3d.face import Face3D
+from face_alignment_3d.face_selection import selected_faces
 from face_alignment_3d.face_views import FaceView, FaceViewCrops, faces_of
 from face_alignment_3d.image_batches import (
     ImageBatch,
@@ -26,7 +27,6 @@ from face_alignment_3d.image_batches import (
     require_at_least_1,
 )
 from face_alignment_3d.images import ColorOrder, ImageLike
-from face_alignment_3d.judged_faces import judged_faces
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.markup68 import Markup, in_markup, require_markup
@@ -64,7 +64,7 @@ class FaceAligner3D:
     physical cores. From two faces a thread on, each thread crops and aligns faces of its own.
 
     The detector's results are candidates. Those whose ``Face3D.certainty`` is below ``min_confidence`` are
-    dropped; 0 keeps all of them, the doubtful ones last. Boxes that are given are not judged.
+    dropped; 0 keeps all of them, the doubtful ones last. Boxes that are given are all aligned.
 
     ``blendshapes=True`` puts ARKit's blendshapes into each face, as ``Face3D.blendshapes``. A
     :class:`face_alignment_3d.blendshapes.BlendshapeEstimator`, such as one that is calibrated to somebody, is
@@ -269,14 +269,14 @@ class FaceAligner3D:
         self, images: Iterable[list[FaceView]], batch_size: int = _BATCH_SIZE
     ) -> Iterator[list[Face3D]]:
         """The faces of each image, from its candidates. Views and crops are made batch after batch."""
-        return judged_faces(
+        return selected_faces(
             images,
-            partial(self._look, batch_size=batch_size),
+            partial(self._run, batch_size=batch_size),
             batch_size=batch_size,
             min_confidence=self._min_confidence,
         )
 
-    def _look(self, views: list[FaceView], *, batch_size: int) -> list[Face3D]:
+    def _run(self, views: list[FaceView], *, batch_size: int) -> list[Face3D]:
         """Runs the network on the crops of ``views``; its landmarks come back in pixels of the images."""
         faces: list[Face3D] = []
         for start in range(0, len(views), batch_size):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.arkit import Blendshapes
-from face_alignment_3d.detection.judging import certainty_of
+from face_alignment_3d.detection.candidate_selection import certainty_of
 from face_alignment_3d.pose.camera import Camera
 from face_alignment_3d.pose.head_pose import HeadPose, estimate_pose
 from face_alignment_3d.pose.measures import FaceMeasures, measure_face
@@ -43,7 +43,7 @@ class Face3D:
 
     score: float | None
     """The detector's score in [0, 1], or None when the box was the caller's. :attr:`certainty` is the better
-    judge of whether this is a face."""
+    measure of whether this is a face."""
 
     visibility: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
     """(66,) in [0, 1]: the probability that the point can be seen, neither behind the head itself nor behind

@@ -25,7 +25,7 @@ def aligner(lite_graph: Path, detector_graphs_folder: Path) -> FaceAligner3D:
 
 
 @pytest.fixture(scope="module")
-def in_torch() -> FaceAligner3D:
+def by_torch() -> FaceAligner3D:
     return FaceAligner3D("lite", backend="torch", device="cpu")
 
 
@@ -35,10 +35,10 @@ def photo() -> np.ndarray:
 
 
 def test_landmarks_are_those_of_torch(
-    aligner: FaceAligner3D, in_torch: FaceAligner3D, photo: np.ndarray
+    aligner: FaceAligner3D, by_torch: FaceAligner3D, photo: np.ndarray
 ) -> None:
     for boxes in ([BOX], [BOX, [100, 50, 300, 260]], None):
-        expected = in_torch.get_landmarks(photo, boxes=boxes)
+        expected = by_torch.get_landmarks(photo, boxes=boxes)
         found = aligner.get_landmarks(photo, boxes=boxes)
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, atol=2 * TOLERANCE, rtol=0)
@@ -66,9 +66,9 @@ def test_threads_that_share_a_batch_give_what_one_gives(
         np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-3)
 
 
-def test_it_says_what_it_is(aligner: FaceAligner3D, in_torch: FaceAligner3D) -> None:
+def test_it_says_what_it_is(aligner: FaceAligner3D, by_torch: FaceAligner3D) -> None:
     assert (aligner.backend, aligner.device) == ("onnx", "cpu")
-    assert (in_torch.backend, in_torch.device) == ("torch", "cpu")
+    assert (by_torch.backend, by_torch.device) == ("torch", "cpu")
 
 
 def test_names_of_the_manifest_use_the_cache(

@@ -88,12 +88,45 @@ def test_no_cycles_of_modules_lazy_imports_counted() -> None:
     _require_no_cycles({module: _imports(module, at_import_only=False) for module in MODULES})
 
 
-def test_no_cycles_of_packages_lazy_imports_counted() -> None:
+#: Each part of the library, from the lowest layer to the highest: a part imports those of lower layers only.
+LAYERS = (
+    "arkit atomic cores crop errors heatmap interruption lazy markup overlapping tensors version",
+    "crop_windows devices markup68 networks optional pose torch_settings",
+    "image_file weights",
+    "frozen images onnx_graphs",
+    "backends",
+    "detection",
+    "boxes face",
+    "blendshapes draw face_views image_batches",
+    "face_selection photo_views video",
+    "export streaming",
+    "aligner serve view",
+    "batch training",
+    "cli",
+    "__main__",
+)
+#: The same of the parts of ``training``.
+TRAINING_LAYERS = (
+    "data pruning",
+    "engine",
+    "labels",
+    "evaluation novel_views objectives",
+    "blendshapes detection recipes",
+)
+
+
+@pytest.mark.parametrize(("package", "layers"), [(PACKAGE, LAYERS), (f"{PACKAGE}.training", TRAINING_LAYERS)])
+def test_parts_import_lower_layers_only_lazy_imports_counted(package: str, layers: tuple[str, ...]) -> None:
+    level = {part: index for index, line in enumerate(layers) for part in line.split()}
     parts: dict[str, set[str]] = {}
-    for module in set(MODULES) - {PACKAGE}:
-        imported = _imports(module, at_import_only=False) - {PACKAGE}
-        parts.setdefault(_part(module), set()).update(map(_part, imported))
-    _require_no_cycles({part: imported - {part} for part, imported in parts.items()})
+    for module in MODULES:
+        if (part := _part_of(module, package)) is not None:
+            imported = (_part_of(name, package) for name in _imports(module, at_import_only=False))
+            parts.setdefault(part, set()).update(name for name in imported if name is not None)
+    assert set(parts) == set(level), "give each new part its place in the layers, and take old ones out"
+    for part, imported in parts.items():
+        higher = sorted(name for name in imported - {part} if level[name] >= level[part])
+        assert not higher, f"{part} imports {higher} of its own layer, or a higher one"
 
 
 def test_a_cycle_is_found() -> None:
@@ -101,9 +134,9 @@ def test_a_cycle_is_found() -> None:
         _require_no_cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})
 
 
-def _part(module: str) -> str:
-    """The subpackage, or the module at the top."""
-    return module.split(".")[1]
+def _part_of(module: str, package: str) -> str | None:
+    """The part of ``package`` that a module is or lies in; None for the package itself and others."""
+    return module.removeprefix(f"{package}.").split(".")[0] if module.startswith(f"{package}.") else None
 
 
 #: Lines of a file at most.

@@ -65,13 +65,13 @@ def test_imports_need_neither_weights_reader_nor_scipy(code: str) -> None:
         ("export onnx lite -o {tmp}/lite.onnx", ("onnxscript",), "onnxscript"),
         ("train lite --data {tmp} --out {tmp}/run", _WITHOUT_TORCH, "torch"),
         ("evaluate --data {tmp}", _WITHOUT_TORCH, "torch"),
-        ("video {tmp}/film.mp4 -o {tmp}/out.mp4", ("av",), "av"),
+        ("video {tmp}/clip.mp4 -o {tmp}/out.mp4", ("av",), "av"),
     ],
 )
 def test_commands_name_what_is_missing(
     tmp_path: Path, command: str, hidden: tuple[str, ...], message: str
 ) -> None:
-    (tmp_path / "film.mp4").touch()
+    (tmp_path / "clip.mp4").touch()
     arguments = command.format(tmp=tmp_path).split()
     done = _run(f"from face_alignment_3d.cli import main; sys.exit(main({arguments!r}))", *hidden)
     assert done.returncode == 2, done.stderr

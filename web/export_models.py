@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from face_alignment_3d.detection.judging import MIN_CONFIDENCE
+from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
 from face_alignment_3d.detection.mtcnn import MTCNN_BOXES, MTCNNDetector
 from face_alignment_3d.detection.mtcnn_graphs import detector_graphs
 from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES

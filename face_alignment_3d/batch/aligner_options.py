@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from face_alignment_3d.backends.factory import choose
 from face_alignment_3d.cores import usable_cores
-from face_alignment_3d.detection.judging import MIN_CONFIDENCE
+from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.weights.integrity import sha256_of

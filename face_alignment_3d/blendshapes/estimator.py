@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.arkit import BLENDSHAPES, VISIBLE, Blendshapes
-from face_alignment_3d.blendshapes.calibration import predict_calibrated
+from face_alignment_3d.blendshapes.regressor import predict_calibrated
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.lazy import Lazy

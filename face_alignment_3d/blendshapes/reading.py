@@ -17,11 +17,11 @@ from face_alignment_3d.markup import MIRROR
 Floats = npt.NDArray[np.float64]
 
 #: Of the subject's right eye; the left one is read on the mirrored face. Upper lid points and those of the
-#: lower lid below them; corners; all that the reading looks at, the brow's points and the eye's.
+#: lower lid below them; corners; all that the openness is computed from, the points of the brow and the eye.
 UPPER_LID: Final = (37, 38)
 LOWER_LID: Final = (41, 40)
 CORNERS: Final = (36, 39)
-LOOKED_AT: Final = (*range(17, 22), *range(36, 42))
+EYE_AND_BROW: Final = (*range(17, 22), *range(36, 42))
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Reading:
     offset: Floats
     """(66, 3): this library's points minus ICT-FaceKit's, on a face without expression; symmetric."""
     lid_weight: Floats
-    """(33,): of the coordinates of the points in :data:`LOOKED_AT`."""
+    """(33,): of the coordinates of the points in :data:`EYE_AND_BROW`."""
     lid_bias: float
     """The constant term: ``lid_weight @ coordinates + lid_bias`` is the gap between the lids over the eye's
     width."""
@@ -43,16 +43,16 @@ class Reading:
         return _mirrored(mirrored) - self.offset
 
     def _with_right_lid(self, points: Floats) -> Floats:
-        gap = np.maximum(looked_at(points) @ self.lid_weight + self.lid_bias, 0.0)
+        gap = np.maximum(eye_and_brow_coordinates(points) @ self.lid_weight + self.lid_bias, 0.0)
         missing = gap - eye_openness(points)
         width = np.linalg.norm(points[:, CORNERS[0]] - points[:, CORNERS[1]], axis=1)
         points[:, UPPER_LID, 1] -= (missing * width)[:, None]
         return points
 
 
-def looked_at(points_canonical: Floats) -> Floats:
+def eye_and_brow_coordinates(points_canonical: Floats) -> Floats:
     """(N, 66, 3) -> (N, 33): the coordinates from which the right eye's openness is computed."""
-    return points_canonical[:, LOOKED_AT].reshape(len(points_canonical), -1)
+    return points_canonical[:, EYE_AND_BROW].reshape(len(points_canonical), -1)
 
 
 def eye_openness(points: npt.NDArray[np.floating]) -> Floats:

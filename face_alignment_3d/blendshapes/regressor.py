@@ -1,4 +1,4 @@
-"""The network that reads blendshapes from canonical points, in NumPy."""
+"""The network that estimates blendshapes from canonical points, in NumPy, and its calibration to a person."""
 
 from dataclasses import dataclass
 
@@ -40,3 +40,23 @@ class Regressor:
                 values = values / (1 + np.exp(-values))
             values = values @ weight.T + bias
         return values
+
+
+def predict_calibrated(
+    regressor: Regressor,
+    points: npt.NDArray[np.floating],
+    *,
+    resting: npt.NDArray[np.floating],
+    neutral: Floats,
+) -> Floats:
+    """(N, 66, 3) points of people -> (N, C) blendshapes, not clipped: 0 for a person's resting face.
+
+    ``resting`` (66, 3) or (N, 66, 3) are the people's faces without expression, ``neutral`` (66, 3) is the
+    mean face without one. All points are as the regressor takes them. The difference between resting and mean
+    face is subtracted from the points, and the regressor's output for the mean face from its output; the
+    result is rescaled so that 1 is still reached.
+    """
+    at_rest = regressor.predict(neutral[None])
+    raw = regressor.predict(np.asarray(points, np.float64) - (np.asarray(resting, np.float64) - neutral))
+    calibrated: Floats = (raw - at_rest) / (1 - at_rest)
+    return calibrated

@@ -12,7 +12,7 @@ import safetensors.numpy
 
 from face_alignment_3d.arkit import VISIBLE
 from face_alignment_3d.blendshapes.mirroring import mirror_permutation
-from face_alignment_3d.blendshapes.reading import LOOKED_AT, Reading
+from face_alignment_3d.blendshapes.reading import EYE_AND_BROW, Reading
 from face_alignment_3d.blendshapes.regressor import Regressor
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.markup import MARKUP_NAME, NUM_LANDMARKS
@@ -137,7 +137,7 @@ def _shapes(width: int) -> dict[str, tuple[int, ...]]:
     sizes = (3 * NUM_LANDMARKS, width, width, len(VISIBLE))
     shapes: dict[str, tuple[int, ...]] = {
         "reading.offset": points,
-        "reading.lid_weight": (3 * len(LOOKED_AT),),
+        "reading.lid_weight": (3 * len(EYE_AND_BROW),),
         "reading.lid_bias": (1,),
         **dict.fromkeys(("neutral", "mean", "spread"), points),
     }

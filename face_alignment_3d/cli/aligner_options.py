@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from face_alignment_3d.cli.values import pixels
+from face_alignment_3d.cli.values import pixels, seconds_or_none
 
 # Torch and all that needs it is imported only when there is work: --help is to be quick.
 if TYPE_CHECKING:
@@ -48,6 +48,18 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_alignment_interval_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--alignment-interval``."""
+    parser.add_argument(
+        "--alignment-interval",
+        type=seconds_or_none,
+        default=0.1,
+        metavar="SECONDS",
+        help="the longest that optical flow follows a face before the network aligns it again (0.1); 0: the "
+        "network aligns every frame, which takes several times as long",
+    )
+
+
 def make_aligner(
     args: argparse.Namespace, *, blendshapes: bool = False, threads: int | None = None
 ) -> "FaceAligner3D":
@@ -58,8 +70,8 @@ def make_aligner(
     """
     from face_alignment_3d import FaceAligner3D
     from face_alignment_3d.backends.factory import choose
+    from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
     from face_alignment_3d.detection.factory import with_min_face_size
-    from face_alignment_3d.detection.judging import MIN_CONFIDENCE
 
     offline = True if args.offline else None
     detector = with_min_face_size(

@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _aligner(args: argparse.Namespace) -> "AlignerOptions":
     from face_alignment_3d.batch import AlignerOptions
-    from face_alignment_3d.detection.judging import MIN_CONFIDENCE
+    from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
 
     return AlignerOptions(
         weights=args.weights,

@@ -59,9 +59,8 @@ def add_parser(subparsers: "_Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluates, prints the table and writes what was asked for."""
     from face_alignment_3d import FaceAligner3D
-    from face_alignment_3d.training.engine.provenance import provenance
     from face_alignment_3d.training.evaluation.evaluate import evaluate
-    from face_alignment_3d.training.evaluation.files import write_evaluation
+    from face_alignment_3d.training.evaluation.files import provenance, write_evaluation
     from face_alignment_3d.training.evaluation.sets import open_labelled
     from face_alignment_3d.training.evaluation.tables import text
 

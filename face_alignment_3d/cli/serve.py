@@ -7,8 +7,11 @@ import webbrowser
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
-from face_alignment_3d.cli.alignment_interval_option import add_alignment_interval_option
+from face_alignment_3d.cli.aligner_options import (
+    add_aligner_options,
+    add_alignment_interval_option,
+    make_aligner,
+)
 from face_alignment_3d.optional import is_installed
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from face_alignment_3d.cli.train_command import parsed_dataset, reproducing_command
-from face_alignment_3d.cli.train_options import require_fitting_options
-from face_alignment_3d.errors import DataError
+from face_alignment_3d.cli.train_options import parsed_dataset, reproducing_command, require_fitting_options
+from face_alignment_3d.errors import DataError, DeviceError
 
 if TYPE_CHECKING:
     from face_alignment_3d.training.detection.config import ScoutConfig
@@ -132,17 +131,14 @@ def run(args: argparse.Namespace) -> int:
     """Trains; progress goes to stdout, a line now and then. 143 after SIGTERM, 130 after Ctrl-C."""
     import cv2
 
-    from face_alignment_3d.training.engine.interruption import TrainingStopped
     from face_alignment_3d.training.engine.processes import joined_processes
+    from face_alignment_3d.training.engine.training_loop import TrainingStopped
 
     require_fitting_options(args)
-    if args.preset == "blendshapes":
-        return _train_blendshapes(args)
     # The batches are made on threads of their own; OpenCV's would only fight with them and with torch's.
     cv2.setNumThreads(1)
-    if args.preset == "scout":
-        return _train_scout(args)
-    train = _train_paper if args.preset == "paper" else _train_joint
+    others = {"blendshapes": _train_blendshapes, "scout": _train_scout, "paper": _train_paper}
+    train = others.get(args.preset, _train_joint)
     with joined_processes(args.device) as processes:
         report = _print_with_time if processes.is_main else _keep_quiet
         try:
@@ -156,10 +152,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _train_blendshapes(args: argparse.Namespace) -> int:
+def _train_blendshapes(
+    args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
+) -> "WeightsEntry":
     from face_alignment_3d.training.blendshapes.fitting import BlendshapeConfig
     from face_alignment_3d.training.blendshapes.recipe import run_blendshape_recipe
 
+    _require_one(processes, "blendshapes")
     config = BlendshapeConfig()
     if args.seed is not None:
         config = dataclasses.replace(config, seed=args.seed)
@@ -167,52 +166,35 @@ def _train_blendshapes(args: argparse.Namespace) -> int:
     words += ["--seed", str(config.seed)]
     if args.landmarks != "lite":
         words += ["--landmarks", "LANDMARKS"]
-    entry = run_blendshape_recipe(
-        config,
-        args.data,
-        args.out,
-        landmarks=args.landmarks,
-        command=shlex.join(words),
-        report=_print_with_time,
+    return run_blendshape_recipe(
+        config, args.data, args.out, landmarks=args.landmarks, command=shlex.join(words), report=report
     )
-    for name, value in entry.metrics.items():
-        print(f"{name}: {value}")
-    return 0
 
 
-def _train_scout(args: argparse.Namespace) -> int:
-    from face_alignment_3d.devices import choose_device
+def _train_scout(
+    args: argparse.Namespace, processes: "Processes", report: Callable[[str], None]
+) -> "WeightsEntry":
     from face_alignment_3d.training.detection.config import ScoutConfig
     from face_alignment_3d.training.detection.recipe import run_scout_recipe
-    from face_alignment_3d.training.engine.interruption import TrainingStopped
 
-    config = _with_options(ScoutConfig(), args, steps="steps")
-    for name in ("batch_size", "learning_rate"):
-        if (value := getattr(args, name)) is not None:
-            _require_above_0(name, value)
-            config = dataclasses.replace(config, **{name: value})
-    try:
-        entry = run_scout_recipe(
-            config,
-            args.data,
-            args.derived_data,
-            args.out,
-            start=args.start,
-            device=choose_device(args.device),
-            command=reproducing_command(args),
-            report=_print_with_time,
+    _require_one(processes, "scout")
+    return run_scout_recipe(
+        _with_options(ScoutConfig(), args, steps="steps"),
+        args.data,
+        args.derived_data,
+        args.out,
+        start=args.start,
+        device=processes.device,
+        command=reproducing_command(args),
+        report=report,
+    )
+
+
+def _require_one(processes: "Processes", preset: str) -> None:
+    if processes.count > 1:
+        raise DeviceError(
+            f"{preset} is trained by one process, got {processes.count}; start it without torchrun"
         )
-    except TrainingStopped as stopped:
-        print(stopped, file=sys.stderr)
-        return stopped.exit_code
-    for name, value in entry.metrics.items():
-        print(f"{name}: {value}")
-    return 0
-
-
-def _require_above_0(name: str, value: float) -> None:
-    if not value > 0:
-        raise DataError(f"expected --{name.replace('_', '-')} above 0; got {value}")
 
 
 def _train_joint(
@@ -225,11 +207,6 @@ def _train_joint(
     config = dataclasses.replace(
         compact_config(args.preset, args.stage), reinitialized=tuple(dict.fromkeys(args.reinitialize))
     )
-    for name in ("batch_size", "learning_rate"):
-        value = getattr(args, name)
-        if value is not None:
-            _require_above_0(name, value)
-            config = dataclasses.replace(config, **{name: value})
     if args.teacher_weight is not None:
         if not 0 <= args.teacher_weight < math.inf:
             raise DataError(f"expected --teacher-weight of at least 0; got {args.teacher_weight}")
@@ -276,7 +253,16 @@ def _train_paper(
 
 def _with_options(config: "_Config", args: argparse.Namespace, *, steps: str) -> "_Config":
     """The preset's configuration, with the command line's options in it."""
-    given = {steps: args.steps, "seed": args.seed, "precision": args.precision}
+    for name in ("batch_size", "learning_rate"):
+        if (value := getattr(args, name)) is not None and not value > 0:
+            raise DataError(f"expected --{name.replace('_', '-')} above 0; got {value}")
+    given = {
+        steps: args.steps,
+        "seed": args.seed,
+        "precision": args.precision,
+        "batch_size": args.batch_size,
+        "learning_rate": args.learning_rate,
+    }
     return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
 
 

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
-from face_alignment_3d.cli.alignment_interval_option import add_alignment_interval_option
+from face_alignment_3d.cli.aligner_options import (
+    add_aligner_options,
+    add_alignment_interval_option,
+    make_aligner,
+)
 from face_alignment_3d.cli.result_files import VIDEO_FORMATS
 from face_alignment_3d.cli.values import seconds
 from face_alignment_3d.cli.video_output import VideoOutput

@@ -6,8 +6,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
-from face_alignment_3d.cli.alignment_interval_option import add_alignment_interval_option
+from face_alignment_3d.cli.aligner_options import (
+    add_aligner_options,
+    add_alignment_interval_option,
+    make_aligner,
+)
 from face_alignment_3d.cli.vmc_stream import VmcStream, add_vmc_option
 
 if TYPE_CHECKING:

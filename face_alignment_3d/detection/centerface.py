@@ -9,15 +9,14 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.session import open_session, require_device, require_threads
-from face_alignment_3d.crop import rescale
 from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.detection.overlap import non_maximum_suppression
 from face_alignment_3d.detection.protocol import Detection, LazyDetector, check_image
+from face_alignment_3d.detection.resizing import boxes_in_photo, resized
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.onnx_graphs.cache import graph_folder, made_once
@@ -89,23 +88,19 @@ class CenterFaceDetector(LazyDetector):
         Raises :class:`face_alignment_3d.ImageError` for any other array.
         """
         check_image(image_rgb)
-        height, width = image_rgb.shape[:2]
-        scale = 1.0 if self.max_side is None else min(1.0, self.max_side / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        if size != (width, height):
-            image_rgb = np.asarray(cv2.resize(image_rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        scale = 1.0 if self.max_side is None else min(1.0, self.max_side / max(image_rgb.shape[:2]))
+        searched = resized(image_rgb, scale)
+        rows, columns = searched.shape[:2]
         canvas = np.zeros(
-            (-(-size[1] // _MULTIPLE) * _MULTIPLE, -(-size[0] // _MULTIPLE) * _MULTIPLE, 3), np.float32
+            (-(-rows // _MULTIPLE) * _MULTIPLE, -(-columns // _MULTIPLE) * _MULTIPLE, 3), np.float32
         )
-        canvas[: size[1], : size[0]] = image_rgb
+        canvas[:rows, :columns] = searched
         session = self._session()
         heat, log_sides, offsets, *_ = session.run(
             None, {session.get_inputs()[0].name: canvas.transpose(2, 0, 1)[None]}
         )
         boxes, scores = decoded(heat[0, 0], log_sides[0], offsets[0], threshold=self.threshold)
-        boxes = self.calibration.apply(boxes) - 0.5
-        boxes[:, 0::2] = rescale(boxes[:, 0::2], width / size[0])
-        boxes[:, 1::2] = rescale(boxes[:, 1::2], height / size[1])
+        boxes = boxes_in_photo(self.calibration.apply(boxes), searched.shape, image_rgb.shape)
         return [
             Detection(box.astype(np.float32), float(score))
             for box, score in zip(boxes, sharpened(scores), strict=True)

@@ -76,7 +76,9 @@ class CombinedDetector(LazyDetector):
     def detect_batch(self, images_rgb: Sequence[npt.NDArray[np.uint8]], /) -> list[list[Detection]]:
         """:meth:`detect` of each image; photos that are in doubt go to MTCNN together."""
         found = self._scout.detect_batch(images_rgb)
-        doubted = [index for index, faces in enumerate(found) if any(face.score < self.sure for face in faces)]
+        doubted = [
+            index for index, faces in enumerate(found) if any(face.score < self.sure for face in faces)
+        ]
         if doubted:
             others = self._mtcnn.detect_batch([images_rgb[index] for index in doubted])
             for index, more in zip(doubted, others, strict=True):

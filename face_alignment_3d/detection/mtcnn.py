@@ -7,17 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Union
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.crop import rescale
 from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.detection.mtcnn_stages import Found, Networks, search, search_together
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.proposals import FIELD
 from face_alignment_3d.detection.protocol import Detection, LazyDetector, check_image
-from face_alignment_3d.detection.search_scale import search_scale
+from face_alignment_3d.detection.resizing import boxes_in_photo, resized, search_scale
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.optional import optional_import
@@ -122,7 +120,7 @@ class MTCNNDetector(LazyDetector):
     def detect_batch(self, images_rgb: Sequence[npt.NDArray[np.uint8]], /) -> list[list[Detection]]:
         """:meth:`detect` of each image; the later networks look at the candidates of all images together."""
         networks = self._networks()
-        searches, sizes = [], []
+        searches, shapes = [], []
         for image_rgb in images_rgb:
             check_image(image_rgb)
             searched, smallest = self._reduced(image_rgb)
@@ -135,23 +133,20 @@ class MTCNNDetector(LazyDetector):
                     any_angle=self.any_angle,
                 )
             )
-            sizes.append(searched.shape[1::-1])
+            shapes.append(searched.shape)
         return [
-            self._detections(found, image_rgb.shape[1::-1], size)
-            for found, image_rgb, size in zip(
-                search_together(networks, searches), images_rgb, sizes, strict=True
+            self._detections(found, image_rgb.shape, shape)
+            for found, image_rgb, shape in zip(
+                search_together(networks, searches), images_rgb, shapes, strict=True
             )
         ]
 
     def _detections(
-        self, result: Found, size: tuple[int, ...], searched_size: tuple[int, ...]
+        self, result: Found, photo: tuple[int, ...], searched: tuple[int, ...]
     ) -> list[Detection]:
-        """The faces found in a photo, given its (width, height) and that at which it was searched."""
+        """The faces found in a photo, given its shape and that at which it was searched."""
         found, scores = result
-        boxes = self._reference(found).around() - 0.5
-        scale_x, scale_y = np.divide(size, searched_size)
-        boxes[:, 0::2] = rescale(boxes[:, 0::2], scale_x)
-        boxes[:, 1::2] = rescale(boxes[:, 1::2], scale_y)
+        boxes = boxes_in_photo(self._reference(found).around(), searched, photo)
         return [
             Detection(box.astype(np.float32), float(score), _nearest_turn(roll))
             for box, score, roll in zip(boxes, scores, found.rolls.tolist(), strict=True)
@@ -164,17 +159,12 @@ class MTCNNDetector(LazyDetector):
 
     def _reduced(self, image_rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], float]:
         """The photo at the size to search it at, and the smallest face there, in its pixels."""
-        height, width = image_rgb.shape[:2]
         scale = search_scale(image_rgb.shape, self.max_side)
         smallest = max(_SMALLEST, _LEAST_TO_ALIGN * scale)
         if self.min_face_size is not None:
             scale = max(scale, _SMALLEST / self.min_face_size)
             smallest = self.min_face_size * scale
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        if size == (width, height):
-            return image_rgb, smallest
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(image_rgb, size, interpolation=interpolation), dtype=np.uint8), smallest
+        return resized(image_rgb, scale), smallest
 
 
 def _is_cuda(device: Union[str, "torch.device"]) -> bool:

@@ -9,39 +9,41 @@ import torch
 from torch import nn
 
 from face_alignment_3d.backends.device_crops import sample_windows
-from face_alignment_3d.detection.mtcnn_stages import REFINEMENT_SIZE, SAMPLING, Answer, Look
+from face_alignment_3d.detection.mtcnn_stages import REFINEMENT_SIZE, SAMPLING, StageInput, StageOutput
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 
 #: Pixels of crops, as sampled, that are in the works together: they need about 100 bytes each.
 _MOST_PIXELS: Final = 8_000_000
 
 
-def look_together(
-    refinement: nn.Module, output: nn.Module, looks: Sequence[Look], device: torch.device
-) -> list[Answer]:
-    """The answers of both networks to looks at candidates of several photos.
+def run_on_device(
+    refinement: nn.Module, output: nn.Module, inputs: Sequence[StageInput], device: torch.device
+) -> list[StageOutput]:
+    """The outputs of the second and third network for candidates of several photos.
 
     The networks are those of :class:`.mtcnn_torch.CandidateStage`, on ``device``. Within the rounding of
-    pixels the answers are those of :func:`.mtcnn_stages.look_at`.
+    pixels the outputs are those of :func:`.mtcnn_stages.run_on_cpu`.
     """
-    answers: dict[int, Answer] = {}
-    for size in {look.size for look in looks}:
-        same = [index for index, look in enumerate(looks) if look.size == size]
+    outputs: dict[int, StageOutput] = {}
+    for size in {each.size for each in inputs}:
+        same = [index for index, each in enumerate(inputs) if each.size == size]
         network = refinement if size == REFINEMENT_SIZE else output
-        answers |= zip(same, _answers(network, [looks[index] for index in same], size, device), strict=True)
-    return [answers[index] for index in range(len(looks))]
+        outputs |= zip(same, _outputs(network, [inputs[index] for index in same], size, device), strict=True)
+    return [outputs[index] for index in range(len(inputs))]
 
 
-def _answers(network: nn.Module, looks: Sequence[Look], size: int, device: torch.device) -> Iterator[Answer]:
-    crops = _cut_out(looks, size, device)
+def _outputs(
+    network: nn.Module, inputs: Sequence[StageInput], size: int, device: torch.device
+) -> Iterator[StageOutput]:
+    crops = _cut_out(inputs, size, device)
     rows, turns, counts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []
     first = 0
-    for look in looks:
-        seen = [np.arange(len(look.squares))[which] for which, _ in look.turned]
+    for each in inputs:
+        seen = [np.arange(len(each.squares))[which] for which, _ in each.turned]
         rows += [first + which for which in seen]
-        turns += [np.full(len(which), turn) for which, (_, turn) in zip(seen, look.turned, strict=True)]
+        turns += [np.full(len(which), turn) for which, (_, turn) in zip(seen, each.turned, strict=True)]
         counts.append(sum(map(len, seen)))
-        first += len(look.squares)
+        first += len(each.squares)
     row, turn = np.concatenate(rows), np.concatenate(turns)
     offsets, scores = np.empty((len(row), 4), np.float32), np.empty(len(row), np.float32)
     for quarters in range(4):
@@ -54,23 +56,23 @@ def _answers(network: nn.Module, looks: Sequence[Look], size: int, device: torch
         yield offsets[start:end], scores[start:end]
 
 
-def _cut_out(looks: Sequence[Look], size: int, device: torch.device) -> torch.Tensor:
-    """The contents of all squares of all looks, turned upright: (K, size, size, 3) uint8."""
+def _cut_out(inputs: Sequence[StageInput], size: int, device: torch.device) -> torch.Tensor:
+    """The contents of all squares of all inputs, turned upright: (K, size, size, 3) uint8."""
     images: list[npt.NDArray[np.uint8]] = []
     numbers = []
     first = 0
-    for look in looks:
-        octaves = _octaves_for(look, size)
-        of_look = np.empty((len(octaves), 10))
+    for each in inputs:
+        octaves = _octaves_for(each, size)
+        of_photo = np.empty((len(octaves), 10))
         for octave in np.unique(octaves).tolist():
-            image = look.octaves[octave]
+            image = each.octaves[octave]
             height, width = image.shape[:2]
             same = octaves == octave
-            of_look[same, :6] = _matrices(look.squares[same], 2.0**octave, size)
-            of_look[same, 6:] = first, width, width - 1, height - 1
+            of_photo[same, :6] = _matrices(each.squares[same], 2.0**octave, size)
+            of_photo[same, 6:] = first, width, width - 1, height - 1
             images.append(image.reshape(-1, 3))
             first += height * width
-        numbers.append(of_look)
+        numbers.append(of_photo)
     crops = torch.empty((sum(map(len, numbers)), size, size, 3), dtype=torch.uint8, device=device)
     if not len(crops):
         return crops
@@ -86,9 +88,9 @@ def _cut_out(looks: Sequence[Look], size: int, device: torch.device) -> torch.Te
     return crops
 
 
-def _octaves_for(look: Look, size: int) -> npt.NDArray[np.int64]:
-    """(K,): as :func:`.octaves.octave_for`."""
-    reductions = look.squares.sides[:, 0] / (SAMPLING * size)
+def _octaves_for(each: StageInput, size: int) -> npt.NDArray[np.int64]:
+    """(K,): as :func:`.resizing.octave_for`."""
+    reductions = each.squares.sides[:, 0] / (SAMPLING * size)
     return np.floor(np.log2(np.maximum(1.0, reductions))).astype(np.int64)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.session import open_session
-from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES, Answer, Look, look_at
+from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES, StageInput, StageOutput, run_on_cpu
 from face_alignment_3d.onnx_graphs.cache import Graph, graph_folder, made_once
 from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION, check_metadata
 
@@ -52,15 +52,15 @@ class OnnxNetworks:
         """As of the protocol."""
         return self._run("refinement", crops)
 
-    def judge(
+    def output(
         self, crops: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """As of the protocol."""
         return self._run("output", crops)
 
-    def look(self, looks: Sequence[Look]) -> list[Answer]:
+    def run_stage(self, inputs: Sequence[StageInput]) -> list[StageOutput]:
         """As of the protocol."""
-        return [look_at(self, each) for each in looks]
+        return [run_on_cpu(self, each) for each in inputs]
 
     def _run(
         self, stage: str, pixels: npt.NDArray[np.generic]

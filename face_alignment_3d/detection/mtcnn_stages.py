@@ -3,7 +3,7 @@
 Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks" (2016).
 The networks and their weights are facenet-pytorch's, in torch or as ONNX. The search between them is our own.
 The first network finds faces at any angle, though it was made for upright ones; the other two do not, and so
-look at each of its candidates turned, too.
+see each of its candidates turned, too.
 """
 
 import math
@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.crop import Crop
-from face_alignment_3d.detection.octaves import Octaves, octave_for
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes, joined
 from face_alignment_3d.detection.overlap import few_of_a_place, non_maximum_suppression
 from face_alignment_3d.detection.proposals import propose
+from face_alignment_3d.detection.resizing import Octaves, octave_for
 
 #: Stage -> name of its network's file in a folder of graphs.
 GRAPH_FILE_NAMES: Final[Mapping[str, str]] = {
@@ -35,7 +35,7 @@ _FIRST_THRESHOLDS: Final = (0.6, 0.7)
 SAMPLING: Final = 2
 """Each pixel of a cut-out candidate is the mean of up to so many image pixels, in x and in y."""
 _MAX_TURNED: Final = 128
-"""The number of candidates, best first, that are looked at turned."""
+"""The number of candidates, best first, that are tried turned."""
 _WORTH_TURNING: Final = 0.5
 """The second network's score at a quarter turn from which the turns between are tried too."""
 _BATCHES: Final = (256, 128, 64, 32, 16, 8)
@@ -51,13 +51,13 @@ _UPRIGHT: Final = ((slice(None), 0),)
 _Floats = npt.NDArray[np.float32]
 _Network = Callable[[_Floats], tuple[_Floats, _Floats]]
 #: Offsets (K, 4) and scores (K,) of K candidates.
-Answer: TypeAlias = tuple[_Floats, _Floats]
+StageOutput: TypeAlias = tuple[_Floats, _Floats]
 #: The candidates of a photo, best first, and their scores (K,).
 Found: TypeAlias = tuple[OrientedBoxes, npt.NDArray[np.float64]]
 
 
-class Look(NamedTuple):
-    """A look of the second or third network at candidates of one photo."""
+class StageInput(NamedTuple):
+    """Candidates of one photo for the second or the third network."""
 
     octaves: Octaves
     """Of the photo."""
@@ -83,34 +83,36 @@ class Networks(Protocol):
         """(K, 24, 24, 3) pixels, K at least 1 -> offsets (K, 4) and scores (K,)."""
         ...
 
-    def judge(self, crops: _Floats) -> tuple[_Floats, _Floats]:
+    def output(self, crops: _Floats) -> tuple[_Floats, _Floats]:
         """(K, 48, 48, 3) pixels, K at least 1 -> offsets (K, 4) and scores (K,)."""
         ...
 
-    def look(self, looks: "Sequence[Look]") -> list[Answer]:
-        """The answers of the second and third network, together or one by one (:func:`look_at`)."""
+    def run_stage(self, inputs: "Sequence[StageInput]") -> list[StageOutput]:
+        """The outputs of the second and third network, together or one by one (:func:`run_on_cpu`)."""
         ...
 
 
-def search_together(networks: Networks, searches: "Sequence[Generator[Look, Answer, Found]]") -> list[Found]:
-    """The results of searches of several photos, whose looks are taken together."""
+def search_together(
+    networks: Networks, searches: "Sequence[Generator[StageInput, StageOutput, Found]]"
+) -> list[Found]:
+    """The results of searches of several photos, whose stages are run together."""
     results: dict[int, Found] = {}
-    waiting: dict[int, Look] = {}
+    waiting: dict[int, StageInput] = {}
 
-    def go_on(index: int, answer: Answer | None) -> None:
+    def go_on(index: int, output: StageOutput | None) -> None:
         try:
-            # The first answer that a generator is sent is None.
-            waiting[index] = searches[index].send(answer)  # type: ignore[arg-type]
+            # The first output that a generator is sent is None.
+            waiting[index] = searches[index].send(output)  # type: ignore[arg-type]
         except StopIteration as end:
             results[index] = end.value
 
     for index in range(len(searches)):
         go_on(index, None)
     while waiting:
-        indices, looks = list(waiting), list(waiting.values())
+        indices, inputs = list(waiting), list(waiting.values())
         waiting.clear()
-        for index, answer in zip(indices, networks.look(looks), strict=True):
-            go_on(index, answer)
+        for index, output in zip(indices, networks.run_stage(inputs), strict=True):
+            go_on(index, output)
     return [results[index] for index in range(len(searches))]
 
 
@@ -121,11 +123,11 @@ def search(
     smallest: float,
     last_threshold: float,
     any_angle: bool = True,
-) -> Generator[Look, Answer, Found]:
-    """Searches an (H, W, 3) uint8 image; yields looks and is sent the answers.
+) -> Generator[StageInput, StageOutput, Found]:
+    """Searches an (H, W, 3) uint8 image; yields the inputs of stages and is sent their outputs.
 
     ``smallest`` is the smallest side of a face in pixels; ``last_threshold`` the score that a face needs in
-    the last stage. With ``any_angle`` heads are looked for in steps of 45 degrees, and a face may be given up
+    the last stage. With ``any_angle`` heads are searched in steps of 45 degrees, and a face may be given up
     to three times, at different angles.
     """
     octaves = Octaves(image_rgb)
@@ -135,10 +137,10 @@ def search(
     if any_angle:
         refined = yield from _refined_at_any_angle(octaves, candidates)
     else:
-        offsets, scores = yield Look(octaves, candidates, REFINEMENT_SIZE, _UPRIGHT)
+        offsets, scores = yield StageInput(octaves, candidates, REFINEMENT_SIZE, _UPRIGHT)
         refined, _ = _passed(candidates, offsets, scores, threshold=_FIRST_THRESHOLDS[1], overlap=0.6)
     squares = refined.squared()
-    offsets, scores = yield Look(octaves, squares, OUTPUT_SIZE, _UPRIGHT)
+    offsets, scores = yield StageInput(octaves, squares, OUTPUT_SIZE, _UPRIGHT)
     found, scores = _passed(squares, offsets, scores, threshold=last_threshold, overlap=_SAME_PLACE)
     kept = few_of_a_place(found.around(), scores, overlap=_SAME_PLACE, most=_OF_ONE_FACE)
     return found[kept], scores[kept].astype(np.float64)
@@ -146,18 +148,18 @@ def search(
 
 def _refined_at_any_angle(
     octaves: Octaves, candidates: OrientedBoxes
-) -> Generator[Look, Answer, OrientedBoxes]:
-    """The second stage: in quarter turns, and between them where one of these looks like a face."""
+) -> Generator[StageInput, StageOutput, OrientedBoxes]:
+    """The second stage: in quarter turns, and between them where one of these is like a face."""
     places = candidates.around()
     few = non_maximum_suppression(places, np.linspace(1, 0.5, len(places)), overlap=0.5)[:_MAX_TURNED]
     coarse = joined([candidates, *(candidates[few].turned(turn * math.pi / 2) for turn in (1, 2, 3))])
-    offsets, scores = yield Look(
+    offsets, scores = yield StageInput(
         octaves, candidates, REFINEMENT_SIZE, (*_UPRIGHT, *((few, turn) for turn in (1, 2, 3)))
     )
     of_few = np.concatenate([scores[few], scores[len(candidates) :]]).reshape(4, len(few))
     worth = few[of_few.max(axis=0) >= _WORTH_TURNING]
     diagonal = candidates[worth].turned(math.pi / 4)
-    more_offsets, more_scores = yield Look(
+    more_offsets, more_scores = yield StageInput(
         octaves, diagonal, REFINEMENT_SIZE, tuple((slice(None), turn) for turn in range(4))
     )
     fine = [candidates[worth].turned(turn * math.pi / 2 + math.pi / 4) for turn in range(4)]
@@ -170,11 +172,11 @@ def _refined_at_any_angle(
     )[0]
 
 
-def look_at(networks: Networks, look: Look) -> Answer:
-    """The network's answer to one look, with crops made on the CPU."""
-    crops = _cut_out(look.octaves, look.squares, look.size)
-    turned = [np.rot90(crops[which], turn, axes=(1, 2)) for which, turn in look.turned]
-    network = networks.refine if look.size == REFINEMENT_SIZE else networks.judge
+def run_on_cpu(networks: Networks, stage_input: StageInput) -> StageOutput:
+    """The output of the network that ``stage_input`` is for, with crops made on the CPU."""
+    crops = _cut_out(stage_input.octaves, stage_input.squares, stage_input.size)
+    turned = [np.rot90(crops[which], turn, axes=(1, 2)) for which, turn in stage_input.turned]
+    network = networks.refine if stage_input.size == REFINEMENT_SIZE else networks.output
     return _run(network, turned[0] if len(turned) == 1 else np.concatenate(turned))
 
 

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from face_alignment_3d.detection.mtcnn_device import look_together
-from face_alignment_3d.detection.mtcnn_stages import Answer, Look, look_at
+from face_alignment_3d.detection.mtcnn_device import run_on_device
+from face_alignment_3d.detection.mtcnn_stages import StageInput, StageOutput, run_on_cpu
 from face_alignment_3d.optional import optional_import
 from face_alignment_3d.torch_settings import own_inference, own_loading
 
@@ -65,18 +65,18 @@ class TorchNetworks:
         """As of the protocol."""
         return self._run(self._refinement, crops)
 
-    def judge(
+    def output(
         self, crops: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """As of the protocol."""
         return self._run(self._output, crops)
 
-    def look(self, looks: Sequence[Look]) -> list[Answer]:
+    def run_stage(self, inputs: Sequence[StageInput]) -> list[StageOutput]:
         """As of the protocol."""
         if not self._device_crops:
-            return [look_at(self, each) for each in looks]
+            return [run_on_cpu(self, each) for each in inputs]
         with own_inference(self._device.type):
-            return look_together(self._refinement, self._output, looks, self._device)
+            return run_on_device(self._refinement, self._output, inputs, self._device)
 
     def _run(
         self, stage: nn.Module, pixels: npt.NDArray[np.generic]

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.detection.octaves import Octaves, octave_for
 from face_alignment_3d.detection.overlap import non_maximum_suppression
+from face_alignment_3d.detection.resizing import Octaves, octave_for
 
 FIELD: Final = 12
 """Side in pixels of what the first network sees."""

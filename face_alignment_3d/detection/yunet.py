@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.crop import rescale
 from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.detection.centerface import CENTERFACE_BOXES
 from face_alignment_3d.detection.protocol import Detection, check_image
+from face_alignment_3d.detection.resizing import boxes_in_photo, resized
 from face_alignment_3d.errors import WeightsError
 
 #: YuNet was trained on WIDER FACE's boxes, as CenterFace was.
@@ -52,21 +52,16 @@ class YuNetDetector:
     def detect(self, image_rgb: npt.NDArray[np.uint8]) -> list[Detection]:
         """As of :meth:`face_alignment_3d.detection.centerface.CenterFaceDetector.detect`."""
         check_image(image_rgb)
-        height, width = image_rgb.shape[:2]
-        scale = 1.0 if self.max_side is None else min(1.0, self.max_side / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        searched = cv2.resize(image_rgb, size, interpolation=cv2.INTER_AREA)
+        scale = 1.0 if self.max_side is None else min(1.0, self.max_side / max(image_rgb.shape[:2]))
+        searched = resized(image_rgb, scale)
         with self._one_at_a_time:
-            self._network.setInputSize(size)
+            self._network.setInputSize(searched.shape[1::-1])
             _, found = self._network.detect(cv2.cvtColor(searched, cv2.COLOR_RGB2BGR))
         if found is None:
             return []
         rows = np.asarray(found, dtype=np.float64)  # x, y, width, height, five points, score.
-        boxes = (
-            self.calibration.apply(np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)) - 0.5
-        )
-        boxes[:, 0::2] = rescale(boxes[:, 0::2], width / size[0])
-        boxes[:, 1::2] = rescale(boxes[:, 1::2], height / size[1])
+        drawn = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
+        boxes = boxes_in_photo(self.calibration.apply(drawn), searched.shape, image_rgb.shape)
         return [
             Detection(box.astype(np.float32), float(row[-1])) for box, row in zip(boxes, rows, strict=True)
         ]

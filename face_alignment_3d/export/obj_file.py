@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.export.record import PhotoFaces, shortest
-from face_alignment_3d.export.y_up import y_up
+from face_alignment_3d.export.record import PhotoFaces, shortest, y_up
 from face_alignment_3d.markup68 import Markup, in_markup, lines_in
 
 

@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.draw import depth_colors
-from face_alignment_3d.export.record import PhotoFaces
-from face_alignment_3d.export.y_up import y_up
+from face_alignment_3d.export.record import PhotoFaces, y_up
 from face_alignment_3d.markup68 import Markup, in_markup
 from face_alignment_3d.pose.mean_face import MEAN_FACE
 

@@ -1,4 +1,4 @@
-"""The content of a result file for one photo."""
+"""The content of a result file for one photo, and the frame of 3D viewers."""
 
 import math
 from collections.abc import Sequence
@@ -69,3 +69,13 @@ def blendshape_cells(face: Face3D) -> list[float | str]:
 def blendshape_row(face: Face3D) -> npt.NDArray[np.float32]:
     """(52,) in the order of :data:`~face_alignment_3d.arkit.BLENDSHAPES`; NaN where not known."""
     return np.array(in_order(face.blendshapes), np.float32)
+
+
+def y_up(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """(..., 3) with x right, y down, z away -> (..., 3) with y up and z towards the viewer.
+
+    Both frames are right-handed. Minus zero, which is ugly in text, becomes zero.
+    """
+    axes = np.array([1, -1, -1], np.float32)
+    flipped: npt.NDArray[np.float32] = np.asarray(points, np.float32) * axes + np.float32(0)
+    return flipped

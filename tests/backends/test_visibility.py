@@ -83,15 +83,15 @@ def test_sixteen_bits_stay_near(with_it: Path, crops: np.ndarray, expected: np.n
 
 def test_faces_have_it_in_both_runtimes(with_it: Path, graph: Path) -> None:
     photo = np.random.default_rng(1).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    (in_torch,) = FaceAligner3D(with_it, device="cpu").detect(photo, boxes=[BOX])
-    (in_onnx,) = FaceAligner3D(graph, device="cpu", threads=1).detect(photo, boxes=[BOX])
-    for face in (in_torch, in_onnx):
+    (by_torch,) = FaceAligner3D(with_it, device="cpu").detect(photo, boxes=[BOX])
+    (by_onnx,) = FaceAligner3D(graph, device="cpu", threads=1).detect(photo, boxes=[BOX])
+    for face in (by_torch, by_onnx):
         assert face.visibility is not None
         assert (face.visibility.shape, face.visibility.dtype) == ((66,), np.float32)
         assert face.visibility.min() >= 0
         assert face.visibility.max() <= 1
-    np.testing.assert_allclose(in_torch.visibility, in_onnx.visibility, atol=1e-3)
-    assert 0 < (in_torch.visibility >= VISIBLE_FROM).sum() < 66
+    np.testing.assert_allclose(by_torch.visibility, by_onnx.visibility, atol=1e-3)
+    assert 0 < (by_torch.visibility >= VISIBLE_FROM).sum() < 66
 
 
 def test_faces_of_a_batch_keep_their_own(with_it: Path) -> None:

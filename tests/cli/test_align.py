@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from face_alignment_3d.cli import main
-from face_alignment_3d.detection.judging import MIN_CONFIDENCE
+from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
 
 
 def _files(folder: Path) -> set[str]:

@@ -9,12 +9,12 @@ import skimage.data
 import torch
 
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
-from face_alignment_3d.detection.mtcnn_device import look_together
-from face_alignment_3d.detection.mtcnn_stages import OUTPUT_SIZE, REFINEMENT_SIZE, Look, look_at
+from face_alignment_3d.detection.mtcnn_device import run_on_device
+from face_alignment_3d.detection.mtcnn_stages import OUTPUT_SIZE, REFINEMENT_SIZE, StageInput, run_on_cpu
 from face_alignment_3d.detection.mtcnn_torch import TorchNetworks
-from face_alignment_3d.detection.octaves import Octaves
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.protocol import BatchFaceDetector, Detection
+from face_alignment_3d.detection.resizing import Octaves
 from face_alignment_3d.lazy import Lazy
 
 CPU = torch.device("cpu")
@@ -44,19 +44,23 @@ def _squares(count: int, seed: int) -> OrientedBoxes:
 
 def test_looks_together_are_looks_one_by_one(photos: list[np.ndarray], networks: TorchNetworks) -> None:
     everything = slice(None)
-    looks = [
-        Look(
+    inputs = [
+        StageInput(
             Octaves(photos[0]), _squares(60, 0), REFINEMENT_SIZE, ((everything, 0), (np.arange(9, 2, -2), 3))
         ),
-        Look(Octaves(photos[2]), _squares(30, 1), OUTPUT_SIZE, ((everything, 0),)),
-        Look(Octaves(photos[1]), _squares(0, 2), REFINEMENT_SIZE, tuple((everything, i) for i in range(4))),
-        Look(Octaves(photos[3]), _squares(25, 3), REFINEMENT_SIZE, tuple((everything, i) for i in range(4))),
+        StageInput(Octaves(photos[2]), _squares(30, 1), OUTPUT_SIZE, ((everything, 0),)),
+        StageInput(
+            Octaves(photos[1]), _squares(0, 2), REFINEMENT_SIZE, tuple((everything, i) for i in range(4))
+        ),
+        StageInput(
+            Octaves(photos[3]), _squares(25, 3), REFINEMENT_SIZE, tuple((everything, i) for i in range(4))
+        ),
     ]
     with torch.inference_mode():
-        together = look_together(networks._refinement, networks._output, looks, CPU)
-    for (offsets, scores), look in zip(together, looks, strict=True):
-        expected_offsets, expected_scores = look_at(networks, look)
-        assert len(scores) == sum(len(np.arange(len(look.squares))[which]) for which, _ in look.turned)
+        together = run_on_device(networks._refinement, networks._output, inputs, CPU)
+    for (offsets, scores), each in zip(together, inputs, strict=True):
+        expected_offsets, expected_scores = run_on_cpu(networks, each)
+        assert len(scores) == sum(len(np.arange(len(each.squares))[which]) for which, _ in each.turned)
         np.testing.assert_allclose(offsets, expected_offsets, atol=0.01 if EXACT else 0.2)
         np.testing.assert_allclose(scores, expected_scores, atol=0.02 if EXACT else 0.3)
 
@@ -64,11 +68,11 @@ def test_looks_together_are_looks_one_by_one(photos: list[np.ndarray], networks:
 def test_many_candidates_are_taken_in_parts(
     photos: list[np.ndarray], networks: TorchNetworks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = [Look(Octaves(photos[0]), _squares(20, 0), OUTPUT_SIZE, ((slice(None), 0), (slice(5), 1)))]
+    inputs = [StageInput(Octaves(photos[0]), _squares(20, 0), OUTPUT_SIZE, ((slice(None), 0), (slice(5), 1)))]
     with torch.inference_mode():
-        ((offsets, scores),) = look_together(networks._refinement, networks._output, looks, CPU)
+        ((offsets, scores),) = run_on_device(networks._refinement, networks._output, inputs, CPU)
         monkeypatch.setattr("face_alignment_3d.detection.mtcnn_device._MOST_PIXELS", 7 * 96**2)
-        ((in_parts, scores_in_parts),) = look_together(networks._refinement, networks._output, looks, CPU)
+        ((in_parts, scores_in_parts),) = run_on_device(networks._refinement, networks._output, inputs, CPU)
     np.testing.assert_allclose(in_parts, offsets, atol=1e-5)
     np.testing.assert_allclose(scores_in_parts, scores, atol=1e-5)
 

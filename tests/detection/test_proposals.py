@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from face_alignment_3d.detection.octaves import Octaves
 from face_alignment_3d.detection.overlap import intersection_over_union
 from face_alignment_3d.detection.proposals import FIELD, propose
+from face_alignment_3d.detection.resizing import Octaves
 
 
 class Bright:

@@ -21,7 +21,7 @@ def test_signs() -> None:
 def test_the_training_code_turns_the_same_way() -> None:
     import torch
 
-    from face_alignment_3d.training.labels.lifting import rotation
+    from face_alignment_3d.training.data.lifting import rotation
 
     for yaw, pitch, roll in [(30.0, 0.0, 0.0), (10.0, -20.0, 35.0), (-80.0, 15.0, -100.0)]:
         theirs = rotation(torch.deg2rad(torch.tensor([[pitch, yaw, roll]], dtype=torch.float64)))[0].numpy()

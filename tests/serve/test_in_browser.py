@@ -40,9 +40,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     Image.fromarray(photo).save(folder / "photo.png")
     (folder / "no-photo.png").write_text("nothing to see", encoding="utf-8")
     _write_video(folder / "video.webm", photo)
-    with (folder / "camera.mjpeg").open("wb") as film:
+    with (folder / "camera.mjpeg").open("wb") as camera:
         for shift in range(0, 40, 2):
-            film.write(picture_file(np.roll(photo, shift, axis=1), quality=90))
+            camera.write(picture_file(np.roll(photo, shift, axis=1), quality=90))
     config = ServerConfig(token=_TOKEN)
     aligner = FaceAligner3D(blendshapes=True, offline=True).load()
     with running(create_app(aligner, config), config) as port:

@@ -8,8 +8,8 @@ from PIL import Image
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.training.data.datasets.photos68 import MAX_RESIDUAL, Photos68, labelled_points
+from face_alignment_3d.training.data.lifting import Lifted
 from face_alignment_3d.training.evaluation.truth import LabelledSet, truth_by_hand
-from face_alignment_3d.training.labels.lifting import Lifted
 
 _GRAY_STEP = 20
 #: A point's error over its face's inner error: 1 on average over the inner points, 2 on the jaw.

@@ -82,6 +82,6 @@ DOT_COLORS = np.array([[255.0, 0, 0], [0, 255.0, 0], [0, 0, 255.0]])
 
 def dot_position(image, color):
     """(x, y) of the middle of a dot: of all that is nearer to its color than to the skin's."""
-    likeness = np.clip(1 - np.linalg.norm(image - color, axis=-1) / 150, 0, None)
+    closeness = np.clip(1 - np.linalg.norm(image - color, axis=-1) / 150, 0, None)
     ys, xs = np.mgrid[: image.shape[0], : image.shape[1]]
-    return np.array([(likeness * xs).sum(), (likeness * ys).sum()]) / likeness.sum()
+    return np.array([(closeness * xs).sum(), (closeness * ys).sum()]) / closeness.sum()

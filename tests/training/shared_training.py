@@ -14,9 +14,9 @@ from face_alignment_3d.training.data.augment import Geometric
 from face_alignment_3d.training.data.photometric import Photometric
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.engine.batches import BatchMaker, Pool
-from face_alignment_3d.training.engine.interruption import TrainingStopped
 from face_alignment_3d.training.engine.processes import joined_processes
 from face_alignment_3d.training.engine.trainer import Trainer, TrainingPlan
+from face_alignment_3d.training.engine.training_loop import TrainingStopped
 from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective
@@ -75,10 +75,10 @@ def _trainer(name, plan, processes, out):
 def one_step(name, objective, trained, processes, out):
     """Makes one step; writes the gradients that this process ended up with, and the checkpoint."""
     trainer, maker = _trainer(name, _plan(objective, trained, 1), processes, out)
-    trainer.until(1, maker, {}, lambda line: None)
+    trainer.until(1, maker, lambda line: None)
     gradients = {
         parameter_name: parameter.grad.contiguous()
-        for parameter_name, parameter in trainer.cascade.named_parameters()
+        for parameter_name, parameter in trainer.network.named_parameters()
         if parameter.grad is not None
     }
     save_file(gradients, out / f"{name}-gradients-{processes.rank}.safetensors")
@@ -94,11 +94,11 @@ def all_steps(processes, out):
 class _KilledObjective(PaperObjective):
     """The last process gets SIGTERM in the third step, and it alone."""
 
-    def losses(self, cascade, batch, draws):
+    def losses(self, cascade, batch, random_values):
         self.__dict__["steps"] = self.__dict__.get("steps", 0) + 1
         if self.__dict__["steps"] == STOPPED_AFTER and torch.distributed.get_rank() == 1:
             os.kill(os.getpid(), signal.SIGTERM)
-        return super().losses(cascade, batch, draws)
+        return super().losses(cascade, batch, random_values)
 
 
 def main(out):
@@ -108,7 +108,7 @@ def main(out):
         plan = _plan(_KilledObjective(("detection",)), ("detection",), 1000)
         trainer, maker = _trainer("stopped", plan, processes, out)
         try:
-            trainer.until(1000, maker, {}, lambda line: None)
+            trainer.until(1000, maker, lambda line: None)
         except TrainingStopped as stopped:
             return stopped.exit_code
     return 0

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from face_alignment_3d.training.data.datasets.face_sets import aflw_picks
-from face_alignment_3d.training.labels.face_model import FaceModel
+from face_alignment_3d.training.data.face_model import FaceModel
 
 COEFFICIENT_STD = np.array([0.10, 0.10, 0.12, 0.10, 0.12, 0.12])
 
@@ -76,12 +76,14 @@ def posed_faces(count, *, seed, yaw=60.0, pitch=20.0, roll=30.0, size=60.0):
 
 def picture(points, *, side=220):
     """(side, side, 3): a gray picture with a soft colored dot at each of (N, 2 or 3) points."""
-    ys, xs = np.mgrid[:side, :side]
     image = np.full((side, side, 3), 60.0)
     for index, (x, y) in enumerate(points[:, :2]):
         color = 80 + 170 * np.array([(index % 4) / 3, (index // 4 % 4) / 3, (index // 16) / 4])
-        blob = np.exp(-0.5 * ((xs - x) ** 2 + (ys - y) ** 2) / 2.0**2)[..., None]
-        image += blob * (color - image)
+        # Farther away a dot of this size changes no 8-bit pixel.
+        top, left = (int(np.clip(value - 12, 0, side)) for value in (y, x))
+        part = image[top : max(0, int(y) + 13), left : max(0, int(x) + 13)]
+        ys, xs = np.mgrid[top : top + part.shape[0], left : left + part.shape[1]]
+        part += np.exp(-0.5 * ((xs - x) ** 2 + (ys - y) ** 2) / 2.0**2)[..., None] * (color - part)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
@@ -149,7 +151,7 @@ def write_aflw(data: Path, points68, *, marked):
     names = [f"image{i}" for i in range(len(points68))]
     points68 = np.asarray(points68)
     for name, points in zip(names, points68, strict=True):
-        Image.fromarray(picture(points)).save(directory / f"{name}.webp", lossless=True)
+        Image.fromarray(picture(points)).save(directory / f"{name}.webp", lossless=True, quality=0, method=0)
     state = np.where(np.asarray(marked)[:, None], 1, 0) * np.ones((1, 68), dtype=np.uint8)
     state[:, :4] = 0
     state[:, 33] *= 2

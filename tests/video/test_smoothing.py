@@ -197,10 +197,10 @@ def _network_noise(frames, *, noise=0.0006, together=0.0015, seed=0):
     mix = np.linalg.cholesky(np.exp(-((apart / 0.15) ** 2)) + 1e-6 * np.eye(66))
     mix *= np.repeat([3.0, 2.0, 1.0], [17, 10, 39])[:, None]
     ways = np.column_stack([0.3 * np.ones(66), FACE - FACE.mean(axis=0)])
-    news = noise * np.einsum("ij,tjk->tik", mix, generator.normal(size=(frames, 66, 3)))
-    news += together * np.einsum("ij,tjk->tik", ways, generator.normal(size=(frames, 4, 3)))
-    errors = [news[0]]
-    for new in news[1:]:
+    innovations = noise * np.einsum("ij,tjk->tik", mix, generator.normal(size=(frames, 66, 3)))
+    innovations += together * np.einsum("ij,tjk->tik", ways, generator.normal(size=(frames, 4, 3)))
+    errors = [innovations[0]]
+    for new in innovations[1:]:
         errors.append(0.5 * errors[-1] + np.sqrt(0.75) * new)
     return np.array(errors)
 

@@ -25,7 +25,7 @@ from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.blendshapes import Blendshapes
 from face_alignment_3d.cli import main
 from face_alignment_3d.cli.result_files import VIDEO_FORMATS
-from face_alignment_3d.detection.judging import MIN_CONFIDENCE
+from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import NAMES
 from face_alignment_3d.pose import rotation_by

@@ -24,7 +24,7 @@ def picture(brightness: int = 100) -> npt.NDArray[np.uint8]:
     return np.full((HEIGHT, WIDTH, 3), brightness, np.uint8)
 
 
-def film_page(frames: int) -> ViewPage:
+def video_page(frames: int) -> ViewPage:
     """A face that turns from -30 to 30 degrees, ten frames a second."""
     page = ViewPage("turning <face>.mp4", height=HEIGHT, width=WIDTH)
     for index, yaw in enumerate(np.linspace(-30, 30, frames)):

@@ -31,53 +31,53 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Visit:
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Visit:
     find_chromium()
-    folder = tmp_path_factory.mktemp("film")
-    shown_faces.film_page(24).write(folder / "film.html")
-    return Visit(folder / "film.html", folder)
+    folder = tmp_path_factory.mktemp("clip")
+    shown_faces.video_page(24).write(folder / "clip.html")
+    return Visit(folder / "clip.html", folder)
 
 
-def test_nothing_is_complained_about_and_nothing_asked_from_a_network(film: Visit) -> None:
-    assert film.seen["complaints"] == []
-    assert film.seen["requests"] == []
-    assert film.seen["webgl"]
-    assert not film.seen["message"]
+def test_nothing_is_complained_about_and_nothing_asked_from_a_network(clip: Visit) -> None:
+    assert clip.seen["complaints"] == []
+    assert clip.seen["requests"] == []
+    assert clip.seen["webgl"]
+    assert not clip.seen["message"]
 
 
-def test_says_what_it_shows(film: Visit) -> None:
-    assert film.seen["title"] == "turning <face>.mp4"
-    yaw, pitch, roll = (float(text.rstrip("°")) for text in film.seen["pose"])
+def test_says_what_it_shows(clip: Visit) -> None:
+    assert clip.seen["title"] == "turning <face>.mp4"
+    yaw, pitch, roll = (float(text.rstrip("°")) for text in clip.seen["pose"])
     assert yaw == pytest.approx(-30 + 60 / 23, abs=0.1)  # Of the second frame, at which the visit ends.
     assert abs(pitch) < 0.1
     assert abs(roll) < 0.1
-    assert film.seen["bars"] == {"jawOpen": pytest.approx(1 / 24, abs=0.01)}  # Unknown ones are left out.
-    assert len({name for name in film.seen["hovered"] if name}) >= 3
+    assert clip.seen["bars"] == {"jawOpen": pytest.approx(1 / 24, abs=0.01)}  # Unknown ones are left out.
+    assert len({name for name in clip.seen["hovered"] if name}) >= 3
 
 
 @pytest.mark.parametrize("what", ["points", "lines", "axes", "numbers"])
 @pytest.mark.parametrize("where", ["space", "photo"])
-def test_toggles(film: Visit, what: str, where: str) -> None:
-    assert film.changed(f"start-{where}", f"toggled-{what}-{where}") > 0.001
-    assert film.changed(f"start-{where}", f"again-{where}") == 0
+def test_toggles(clip: Visit, what: str, where: str) -> None:
+    assert clip.changed(f"start-{where}", f"toggled-{what}-{where}") > 0.001
+    assert clip.changed(f"start-{where}", f"again-{where}") == 0
 
 
-def test_turns_zooms_and_comes_back(film: Visit) -> None:
-    assert film.changed("start-space", "turned-space") > 0.01
-    assert film.changed("turned-space", "zoomed-space") > 0.01
-    assert film.changed("start-space", "reset-space") < 0.001
-    assert film.changed("start-photo", "turned-photo") == 0
+def test_turns_zooms_and_comes_back(clip: Visit) -> None:
+    assert clip.changed("start-space", "turned-space") > 0.01
+    assert clip.changed("turned-space", "zoomed-space") > 0.01
+    assert clip.changed("start-space", "reset-space") < 0.001
+    assert clip.changed("start-photo", "turned-photo") == 0
 
 
-def test_plays_to_the_end(film: Visit) -> None:
-    frames = film.seen["frames"]
+def test_plays_to_the_end(clip: Visit) -> None:
+    frames = clip.seen["frames"]
     assert frames == sorted(frames)
     assert len(set(frames)) >= 3  # Software draws slowly.
     assert frames[-1] == 23
-    assert film.seen["clock"] == "0.10 s"
-    assert film.changed("ended-space", "second-space") > 0.01
+    assert clip.seen["clock"] == "0.10 s"
+    assert clip.changed("ended-space", "second-space") > 0.01
     for name, brightness in (("ended-photo", 40 + 4 * 23), ("second-photo", 44)):
-        picture = film.picture(name)
+        picture = clip.picture(name)
         np.testing.assert_allclose(picture[picture.shape[0] // 2, 10], brightness, atol=4)
 
 

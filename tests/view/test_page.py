@@ -51,7 +51,7 @@ def test_text_cannot_leave_its_place() -> None:
 
 
 def test_a_page_names_no_address() -> None:
-    html = shown_faces.film_page(2).html()
+    html = shown_faces.video_page(2).html()
     assert "default-src 'none'" in html
     assert not re.search(r"""(src|href)=["']https?:""", html)
 

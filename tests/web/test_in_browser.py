@@ -136,11 +136,11 @@ def test_the_page_with_a_photo_a_camera_and_no_network(tmp_path: Path) -> None:
     photo = dict(_photos())["640.png"][:480]
     Image.fromarray(photo).save(tmp_path / "photo.png")
     (tmp_path / "no-photo.png").write_text("nothing to see", encoding="utf-8")
-    with (tmp_path / "camera.mjpeg").open("wb") as film:
+    with (tmp_path / "camera.mjpeg").open("wb") as camera:
         for shift in range(0, 40, 2):
             frame = io.BytesIO()
             Image.fromarray(np.roll(photo, shift, axis=1)).save(frame, "JPEG", quality=90)
-            film.write(frame.getvalue())
+            camera.write(frame.getvalue())
     seen = run_in_chromium("live_page.mjs", dist, tmp_path)
     assert seen["complaints"] == []
     assert all(request.startswith(seen["origin"]) for request in seen["requests"])

@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
     from face_alignment_3d.atomic import write_atomically
     from face_alignment_3d.export import write_png
     from face_alignment_3d.training.data.datasets.face_sets import open_training_sets
+    from face_alignment_3d.training.data.face_model import load_face_model
     from face_alignment_3d.training.data.subsample import subsample
-    from face_alignment_3d.training.labels.face_model import load_face_model
     from face_alignment_3d.training.labels.fused_labels import FILE_NAME, bind, save_fused_labels
     from face_alignment_3d.training.labels.fusion import fuse
     from face_alignment_3d.training.labels.fusion_report import fusion_report, fusion_sheet, fusion_table

@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from face_alignment_3d.devices import choose_device
-    from face_alignment_3d.training.data.taught_photos import open_taught_photos
     from face_alignment_3d.training.labels.teacher_predictions import (
         FILE_NAME,
+        open_teacher_photos,
         predict_teacher,
         save_teacher_predictions,
     )
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     views = ensemble_views(args.views)
     weights = resolve_weights(args.weights)
     cascade = load_cascade(weights, device=choose_device(args.device)).to(memory_format=torch.channels_last)
-    photos = open_taught_photos(args.data, args.derived_data)
+    photos = open_teacher_photos(args.data, args.derived_data)
     total = sum(len(each.points) for each in photos.values())
     with tqdm(total=total, unit="photo", file=sys.stderr, disable=None) as bar:
         found = {

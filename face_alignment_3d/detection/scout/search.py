@@ -1,4 +1,4 @@
-"""The sizes at which a photo is searched, and the merging of what the searches find."""
+"""The sizes at which a photo is searched, and the faces that the searches find, decoded and merged."""
 
 import math
 from collections.abc import Sequence
@@ -11,18 +11,19 @@ import numpy.typing as npt
 
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes, joined
 from face_alignment_3d.detection.overlap import non_maximum_suppression
-from face_alignment_3d.detection.scout.decoding import decoded
-from face_alignment_3d.detection.scout.layout import MULTIPLE, cells
+from face_alignment_3d.detection.resizing import resized, search_scale
+from face_alignment_3d.detection.scout.layout import MULTIPLE, UNIT_STRIDES, cells
 from face_alignment_3d.detection.scout.runner import Runner
-from face_alignment_3d.detection.search_scale import search_scale
 
 _Pixels = npt.NDArray[np.uint8]
 _Floats = npt.NDArray[np.float64]
 
 #: Height in pixels of the smallest face that the network finds well.
 SMALLEST: Final = 10.0
-#: Intersection over union from which on faces of two searches are one.
+#: Intersection over union from which on two boxes are of one face.
 _SAME_FACE: Final = 0.4
+#: Logarithm of a side over its unit that no face reaches.
+_MOST_LOG_SIDE: Final = 5.0
 #: A fine search that enlarges the photo by less than this against the coarse one tells nothing new.
 _FINER: Final = 1.1
 
@@ -97,8 +98,10 @@ class Searches:
 def searched(
     runner: Runner, images: Sequence[_Pixels], scales: Sequence[float], threshold: float
 ) -> list[Found]:
-    """The faces of each photo (H, W, 3) RGB, searched at a scale of its own; ``threshold`` as of decoding."""
-    shrunk = [_shrunk(image, scale) for image, scale in zip(images, scales, strict=True)]
+    """The faces of each photo (H, W, 3), searched at its own scale; ``threshold`` as of :func:`decoded`."""
+    shrunk = [
+        resized(image, scale, enlarging=cv2.INTER_AREA) for image, scale in zip(images, scales, strict=True)
+    ]
     of_size: dict[tuple[int, int], list[int]] = {}
     for index, picture in enumerate(shrunk):
         of_size.setdefault((_padded(picture.shape[0]), _padded(picture.shape[1])), []).append(index)
@@ -115,12 +118,21 @@ def searched(
     return [found[index] for index in range(len(images))]
 
 
-def _shrunk(image: _Pixels, scale: float) -> _Pixels:
-    height, width = image.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if size == (width, height):
-        return image
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+def decoded(
+    output: npt.NDArray[np.floating], cells: npt.NDArray[np.float64], *, threshold: float
+) -> tuple[OrientedBoxes, npt.NDArray[np.float64]]:
+    """The faces in the output (N, 7) of the network for ``cells`` (N, 3), see :mod:`.layout`; best first.
+
+    Boxes are in pixels of the network's input, edge coordinates. ``threshold``: the lowest score, in (0, 1).
+    """
+    above = output[:, 0] >= np.log(threshold / (1 - threshold))
+    said, of_cell = output[above].astype(np.float64), cells[above]
+    scores = 1 / (1 + np.exp(-said[:, 0]))
+    stride = of_cell[:, 2:]
+    sides = np.exp(np.clip(said[:, 3:5], -_MOST_LOG_SIDE, _MOST_LOG_SIDE)) * UNIT_STRIDES * stride
+    boxes = OrientedBoxes(of_cell[:, :2] + said[:, 1:3] * stride, sides, np.arctan2(said[:, 6], said[:, 5]))
+    kept = non_maximum_suppression(boxes.around(), scores, overlap=_SAME_FACE)
+    return boxes[kept], scores[kept]
 
 
 def _in_photo(boxes: OrientedBoxes, scores: _Floats, shrunk: Sequence[int], photo: Sequence[int]) -> Found:

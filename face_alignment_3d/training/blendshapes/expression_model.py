@@ -1,6 +1,5 @@
 """ICT-FaceKit's faces and ARKit's expressions, at the landmarks alone."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +8,12 @@ import numpy.typing as npt
 
 from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.markup import FROM_68, OUTER_EYE_CORNERS
+from face_alignment_3d.markup import OUTER_EYE_CORNERS
 from face_alignment_3d.training.data.archives import read_arrays, require_shape
+from face_alignment_3d.training.data.ict_facekit import TO_LIBRARY_FRAME, landmark_vertices
 
 Floats = npt.NDArray[np.float64]
 
-# As distributed: x to the subject's left, y up, z towards the viewer.
-_TO_LIBRARY_FRAME = np.array([1.0, -1.0, -1.0])
 _SIDES = {"_L": "Left", "_R": "Right"}
 #: ARKit has one blendshape where ICT-FaceKit has one for each side: both sides move together.
 _JOINED = ("browInnerUp", "cheekPuff")
@@ -70,10 +68,10 @@ def load_expression_model(data: Path) -> ExpressionModel:
     count, names = len(arrays["neutral"]), [str(name) for name in arrays["expression_names"]]
     require_shape(path, "identity", arrays["identity"], (None, count, 3))
     require_shape(path, "expression", arrays["expression"], (len(names), count, 3))
-    vertices = _landmark_vertices(data / "models" / "ict_vertex_indices.json", count)
+    vertices = landmark_vertices(data, count)
 
     def at_landmarks(part: str) -> Floats:
-        points: Floats = arrays[part][..., vertices, :].astype(np.float64) * _TO_LIBRARY_FRAME
+        points: Floats = arrays[part][..., vertices, :].astype(np.float64) * TO_LIBRARY_FRAME
         return points
 
     shapes = np.zeros((len(BLENDSHAPES), len(vertices), 3))
@@ -87,18 +85,3 @@ def load_expression_model(data: Path) -> ExpressionModel:
     if missing := sorted(set(BLENDSHAPES) - found - NOT_IN_MODEL):
         raise DataError(f"expected all of ARKit's expressions in {path}; it lacks {', '.join(missing)}")
     return ExpressionModel(at_landmarks("neutral"), at_landmarks("identity"), shapes)
-
-
-def _landmark_vertices(path: Path, count: int) -> npt.NDArray[np.int64]:
-    try:
-        found = np.array(
-            json.loads(path.read_text(encoding="utf-8"))["idx_to_landmark_verts"], dtype=np.int64
-        )
-        if found.shape != (68,) or found.min() < 0 or found.max() >= count:
-            raise ValueError(f"{found.shape} vertices")
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise DataError(
-            f"expected idx_to_landmark_verts, 68 of {count} vertices, in {path}; got {error}. Get the "
-            "file again"
-        ) from error
-    return found[FROM_68]

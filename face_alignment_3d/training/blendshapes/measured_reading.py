@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.blendshapes.reading import Reading, eye_openness, looked_at
+from face_alignment_3d.blendshapes.reading import Reading, eye_and_brow_coordinates, eye_openness
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.pose.head_pose import canonical_points, estimate_pose
@@ -54,7 +54,7 @@ def _lid_reading(eyes: Floats, openness: Floats) -> tuple[Floats, float]:
     is_shut = openness < SHUT_EYE
     if is_shut.sum() < _FEWEST_SHUT:
         raise DataError(f"expected {_FEWEST_SHUT} shut eyes among the hand-made labels; got {is_shut.sum()}")
-    seen = looked_at(eyes)
+    seen = eye_and_brow_coordinates(eyes)
     share = np.where(is_shut, _SHUT_WEIGHT, 1.0)
     share /= share.sum()
     mean, mean_openness = share @ seen, share @ openness

@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.arkit import BLENDSHAPES, VISIBLE
-from face_alignment_3d.blendshapes.calibration import predict_calibrated
 from face_alignment_3d.blendshapes.reading import Reading, eye_openness
-from face_alignment_3d.blendshapes.regressor import Regressor
+from face_alignment_3d.blendshapes.regressor import Regressor, predict_calibrated
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.pose.head_pose import canonical_points
 from face_alignment_3d.pose.measures import measure_face
 from face_alignment_3d.training.blendshapes.measured_reading import SHUT_EYE
 from face_alignment_3d.training.blendshapes.photos import PhotoLandmarks
 from face_alignment_3d.training.blendshapes.samples import Faces
+from face_alignment_3d.training.evaluation.metrics import area_under_roc, rank_correlation
 
 Floats = npt.NDArray[np.float64]
 
@@ -94,9 +94,10 @@ def worth_on_photos(reading: Reading, regressor: Regressor, photos: PhotoLandmar
         "held-out photos, open eyes, mean eyeBlink": float(blink[is_open].mean())
         if is_open.any()
         else np.nan,
-        "held-out photos, shut eyes with more eyeBlink than open ones, %": _odds(blink[shut], blink[is_open]),
-        "held-out photos, jawOpen with the hand-made gap of the lips, rank correlation": _correlation(
-            _ranks(values["jawOpen"]), _ranks(mouth)
+        "held-out photos, shut eyes with more eyeBlink than open ones, %": 100
+        * area_under_roc(blink[shut], blink[is_open]),
+        "held-out photos, jawOpen with the hand-made gap of the lips, rank correlation": rank_correlation(
+            values["jawOpen"], mouth
         ),
         **{
             f"held-out photos, closed lips, {name}, 9 of 10 below": float(
@@ -112,14 +113,3 @@ def _correlation(first: Floats, second: Floats) -> float:
     if first.std() == 0 or second.std() == 0:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])
-
-
-def _ranks(values: Floats) -> Floats:
-    return np.argsort(np.argsort(values)).astype(np.float64)
-
-
-def _odds(more: Floats, less: Floats) -> float:
-    """The percentage of pairs in which a value of ``more`` is above one of ``less``."""
-    if not len(more) or not len(less):
-        return np.nan
-    return float(100 * (more[:, None] > less[None]).mean())

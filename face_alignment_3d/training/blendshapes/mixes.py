@@ -16,13 +16,13 @@ _POSITION: Final = {name: index for index, name in enumerate(BLENDSHAPES)}
 #: whole expression out of :data:`_EXPRESSIONS`; the rest are random mixes.
 _NEUTRAL, _SINGLE, _WHOLE = 0.1, 0.2, 0.2
 #: The relative frequency of a blendshape in random mixes; several times lower for rare ones.
-_ODDS: Final = 0.12
-_RARE_ODDS: Final = 0.04
+_PROBABILITY: Final = 0.12
+_RARE_PROBABILITY: Final = 0.04
 _RARE: Final = ("cheekPuff", "mouthShrug", "jawForward", "jawLeft", "jawRight")
 #: Gaze moves the lids as well, most of all downwards. It is not estimated, so it only perturbs: seldom, by
 #: half, and never alone, or else every shut eye might as well look down.
 _GAZE: Final = "eyeLook"
-_GAZE_ODDS: Final = 0.02
+_GAZE_PROBABILITY: Final = 0.02
 _GAZE_STRENGTH: Final = 0.5
 #: Shares of expressions with two sides: both alike, one alone, or each side independently.
 _BOTH_ALIKE, _ONE_ALONE = 0.7, 0.15
@@ -60,9 +60,9 @@ _EXCLUSIVE: Final = (
 def sample_mixes(count: int, rng: np.random.Generator) -> Floats:
     """(N, 52) blendshapes in [0, 1]; mirror images are equally likely. tongueOut stays 0."""
     units = _units()
-    odds = np.array([_odds_of(unit) for unit in units])
+    probabilities = np.array([_probability_of(unit) for unit in units])
     is_gaze = np.array([unit.startswith(_GAZE) for unit in units])
-    active = rng.random((count, len(units))) < odds * rng.uniform(0.3, 2.0, (count, 1))
+    active = rng.random((count, len(units))) < probabilities * rng.uniform(0.3, 2.0, (count, 1))
     strength = rng.random((count, len(units))) * np.where(is_gaze, _GAZE_STRENGTH, 1.0)
 
     kind = rng.random(count)
@@ -97,10 +97,10 @@ def _close_lips(mixes: Floats, rng: np.random.Generator) -> None:
     mixes[:, close] *= mixes[:, jaw]
 
 
-def _odds_of(unit: str) -> float:
+def _probability_of(unit: str) -> float:
     if unit.startswith(_GAZE):
-        return _GAZE_ODDS
-    return _RARE_ODDS if unit.startswith(_RARE) else _ODDS
+        return _GAZE_PROBABILITY
+    return _RARE_PROBABILITY if unit.startswith(_RARE) else _PROBABILITY
 
 
 def _units() -> list[str]:

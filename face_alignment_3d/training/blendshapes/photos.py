@@ -10,9 +10,8 @@ import numpy.typing as npt
 from face_alignment_3d.aligner import FaceAligner3D
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
+from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED, HOLDOUT_EVERY
 from face_alignment_3d.training.data.datasets.photos68 import open_photos68
-from face_alignment_3d.training.recipes.config import LITE
 
 _BATCH: Final = 32
 
@@ -61,5 +60,5 @@ def read_photos(data: Path, aligner: FaceAligner3D) -> Photos:
     everything = PhotoLandmarks(
         tuple(paths), np.stack(landmarks).astype(np.float64), np.concatenate(hand).astype(np.float64)
     )
-    is_held_out = np.arange(len(paths)) % LITE.holdout_every == 0
+    is_held_out = np.arange(len(paths)) % HOLDOUT_EVERY == 0
     return Photos(everything[~is_held_out], everything[is_held_out])

@@ -29,6 +29,7 @@ from face_alignment_3d.training.blendshapes.measuring import (
 from face_alignment_3d.training.blendshapes.photos import Photos, read_photos
 from face_alignment_3d.training.blendshapes.samples import training_faces, unseen_faces
 from face_alignment_3d.training.engine.export import today, write_entry
+from face_alignment_3d.training.evaluation.tables import Table
 from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.manifest import WeightsEntry
 from face_alignment_3d.weights.store import resolve_weights
@@ -113,14 +114,20 @@ def train(
 
 def table(worths: tuple[Worth, ...]) -> str:
     """A Markdown table with a line for each blendshape that the model has."""
-    lines = ["| blendshape | given | correlation | mean absolute error |", "|---|---|---|---|"]
-    for worth in worths:
-        if worth.name != "tongueOut":
-            given = "yes" if worth.visible else "NaN"
-            lines.append(
-                f"| {worth.name} | {given} | {worth.correlation:.2f} | {worth.mean_absolute_error:.3f} |"
-            )
-    return "\n".join(lines) + "\n"
+    rows = (
+        (
+            worth.name,
+            (
+                "yes" if worth.visible else "NaN",
+                f"{worth.correlation:.2f}",
+                f"{worth.mean_absolute_error:.3f}",
+            ),
+        )
+        for worth in worths
+        if worth.name != "tongueOut"
+    )
+    titles = ("given", "correlation", "mean absolute error")
+    return Table("blendshape", titles, tuple(rows)).markdown() + "\n"
 
 
 def _visible_part(regressor: Regressor) -> Regressor:

@@ -1,6 +1,6 @@
 """Random crops of samples for training; labels are turned, scaled and mirrored with them.
 
-:func:`draw_variations` draws all that is random about a batch, as arrays; :func:`varied_views` places the
+:func:`sample_variations` draws all that is random about a batch, as arrays; :func:`varied_views` places the
 crops and works out their labels. :func:`show` makes the pixels with OpenCV, a crop at a time;
 :mod:`face_alignment_3d.training.data.augment_torch` does so for a batch on a GPU.
 """
@@ -22,7 +22,7 @@ from face_alignment_3d.training.data.photometric import (
     Photometric,
     Pixels,
     covered,
-    draw_perturbations,
+    sample_perturbations,
 )
 from face_alignment_3d.training.data.photometric_opencv import perturb
 from face_alignment_3d.training.data.sample import Sample
@@ -46,7 +46,7 @@ class CropVariation(Protocol):
     def mirror(self) -> bool:
         """True if half of the crops are mirrored."""
 
-    def draw(self, count: int, generator: np.random.Generator) -> Placements:
+    def sample(self, count: int, generator: np.random.Generator) -> Placements:
         """``count`` placements."""
 
 
@@ -66,7 +66,7 @@ class Geometric:
     wide_roll_share: float = 0.12
     mirror: bool = True
 
-    def draw(self, count: int, generator: np.random.Generator) -> Placements:
+    def sample(self, count: int, generator: np.random.Generator) -> Placements:
         """Shift, scale and roll, distributed like a detector's errors and the leans of heads."""
         wide = generator.random(count) < self.wide_roll_share
         degrees = np.where(
@@ -144,7 +144,7 @@ class Views:
         return _to_photos(self.center, angle, scale, self.size)
 
 
-def draw_variations(
+def sample_variations(
     count: int,
     generator: np.random.Generator,
     *,
@@ -154,10 +154,10 @@ def draw_variations(
 ) -> Variations:
     """Draws the variations of ``count`` crops of ``size`` x ``size`` pixels, independent of any sample."""
     return Variations(
-        geometric.draw(count, generator),
+        geometric.sample(count, generator),
         generator.random(count) >= 0.5,
         (generator.random(count) < 0.5) & geometric.mirror,
-        draw_perturbations(count, size, generator, photometric),
+        sample_perturbations(count, size, generator, photometric),
     )
 
 

@@ -25,7 +25,7 @@ def inspect_dataset(dataset: Dataset) -> str:
     be those of a face in its photo.
     """
 
-    def look(index: int) -> bytes:
+    def inspect(index: int) -> bytes:
         files = dataset.files(index)
         digest = hashlib.sha256(dataset.names[index].encode())
         for path in files:
@@ -41,7 +41,7 @@ def inspect_dataset(dataset: Dataset) -> str:
         return digest.digest()
 
     with ThreadPoolExecutor() as executor:
-        return hashlib.sha256(b"".join(executor.map(look, range(len(dataset))))).hexdigest()
+        return hashlib.sha256(b"".join(executor.map(inspect, range(len(dataset))))).hexdigest()
 
 
 def digests_by_set(samples: Sequence[Sample]) -> dict[str, str]:

@@ -91,7 +91,7 @@ class Perturbations:
         return Perturbations(**arrays)
 
 
-def draw_perturbations(
+def sample_perturbations(
     count: int, size: int, generator: np.random.Generator, chances: Photometric
 ) -> Perturbations:
     """Draws the perturbations of ``count`` crops of ``size`` x ``size`` pixels, independent of any pixel."""

@@ -19,6 +19,7 @@ from face_alignment_3d.images import as_rgb
 from face_alignment_3d.training.data.archives import read_arrays, require_files, require_shape
 from face_alignment_3d.training.data.datasets.face_sets import (
     HAND_LABELLED,
+    HOLDOUT_EVERY,
     open_training_sets,
     photo_digest,
 )
@@ -27,17 +28,16 @@ from face_alignment_3d.training.labels.fused_labels import FusedLabels
 
 SCENES: Final = "wider_train"
 EVERYDAY: Final = "everyday"
-#: Of scenes and of hand-labelled photos, every so many is kept for measuring.
+#: Of scenes, every so many is kept for measuring.
 SCENE_HOLDOUT_EVERY: Final = 10
-PORTRAIT_HOLDOUT_EVERY: Final = 12
 
 #: Photos of ``everyday/`` that show a person, a doll, a mask or a picture of one.
 PEOPLE: Final = Path(__file__).with_name("everyday_people.txt")
 
 #: Shorter side in pixels from which on the landmark network can tell how a face of a scene leans.
 _LEAST_TO_ALIGN: Final = 16.0
-#: Mean confidence from which on its landmarks are believed.
-_BELIEVED: Final = 0.4
+#: Mean confidence from which on its landmarks are used.
+_MIN_CONFIDENCE: Final = 0.4
 #: Overlap with the hand-made box that they must have.
 _SAME: Final = 0.4
 #: Weight of a roll of zero for a face too small for landmarks.
@@ -103,7 +103,7 @@ def label_faces(
         chosen = [
             index
             for index in np.flatnonzero(fusion.weight_xy.max(axis=1) > 0).tolist()
-            if faces.name not in HAND_LABELLED or index % PORTRAIT_HOLDOUT_EVERY
+            if faces.name not in HAND_LABELLED or index % HOLDOUT_EVERY
         ]
         for place, index in enumerate(chosen):
             box, roll = oriented_box(fusion.points[index])
@@ -166,7 +166,7 @@ def _placed(
         face = aligner.detect(image, boxes=box[None].astype(np.float32))[0]
         tight = box_around(face.landmarks)[None]
         overlap = intersection_over_union(tight, box[None].astype(np.float64))[0, 0]
-        if face.confidence.mean() >= _BELIEVED and overlap >= _SAME:
+        if face.confidence.mean() >= _MIN_CONFIDENCE and overlap >= _SAME:
             try:
                 return (*oriented_box(face.landmarks), 1.0)
             except LandmarksError:

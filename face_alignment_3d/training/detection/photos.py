@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
+from face_alignment_3d.detection.oriented_boxes import OrientedBoxes, joined
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.training.data.datasets.face_sets import photo_digest
@@ -87,12 +87,7 @@ def read_photos(data: Path, labels: LabelledFaces) -> list[LabelledPhoto]:
 def joined_faces(faces: Sequence[SceneFaces]) -> SceneFaces:
     """All faces of a list that is not empty, in order."""
     return SceneFaces(
-        OrientedBoxes(
-            *(
-                np.concatenate([getattr(one.boxes, name) for one in faces])
-                for name in ("centers", "sides", "rolls")
-            )
-        ),
+        joined([one.boxes for one in faces]),
         np.concatenate([one.roll_weights for one in faces]),
         np.concatenate([one.weights for one in faces]),
     )

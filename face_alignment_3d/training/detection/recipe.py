@@ -12,6 +12,7 @@ from face_alignment_3d.detection.scout.weights_file import save_scout
 from face_alignment_3d.training.detection.config import ScoutConfig
 from face_alignment_3d.training.detection.labels import FILE_NAME, load_detection_labels
 from face_alignment_3d.training.detection.photos import ScenePhotos
+from face_alignment_3d.training.detection.scene_batches import SceneBatchMaker
 from face_alignment_3d.training.detection.trainer import ScoutTrainer
 from face_alignment_3d.training.detection.validation import validate_scout
 from face_alignment_3d.training.engine.export import LICENSE, today, write_entry
@@ -63,9 +64,16 @@ def run_scout_recipe(
     _check_run(out, config, sha256_of(derived_data / FILE_NAME))
     report(f"reading photos below {data}")
     photos = ScenePhotos.read(data, load_detection_labels(derived_data))
-    trainer = ScoutTrainer(config, photos, out / "checkpoint.safetensors", start=start, device=device)
+    maker = SceneBatchMaker(
+        photos, config.shares, config.photometric, config.size, config.batch_size, config.seed
+    )
+    trainer = ScoutTrainer(config, out / "checkpoint.safetensors", start=start, device=device)
     trainer.resume(report)
-    trainer.run(lambda: validate_scout(trainer.average.network, data), report)
+    trainer.train(
+        maker.batches(trainer.step, config.steps, device),
+        report,
+        validate=lambda: validate_scout(trainer.average.network, data),
+    )
     network = trainer.average.network
     entry = _export(network, config, out, command, validate_scout(network, data))
     report(f"wrote {out / entry.file} ({entry.bytes / 1e6:.2f} MB) and its manifest entry")

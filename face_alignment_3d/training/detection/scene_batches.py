@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from face_alignment_3d.training.data.photometric import Photometric, draw_perturbations
+from face_alignment_3d.training.data.photometric import Photometric, sample_perturbations
 from face_alignment_3d.training.data.photometric_opencv import perturb
 from face_alignment_3d.training.detection.losses import TargetBatch
 from face_alignment_3d.training.detection.photos import ScenePhotos
-from face_alignment_3d.training.detection.scenes import SceneShares, draw_scene
+from face_alignment_3d.training.detection.scenes import SceneShares, sample_scene
 from face_alignment_3d.training.detection.targets import make_targets
 from face_alignment_3d.training.engine.batches import in_order
 
@@ -44,10 +44,10 @@ class SceneBatchMaker:
     def batch(self, step: int) -> SceneBatch:
         """The batch of ``step``."""
         generator = np.random.default_rng([self.seed, step])
-        drawn = draw_perturbations(self.batch_size, self.size, generator, self.photometric)
+        drawn = sample_perturbations(self.batch_size, self.size, generator, self.photometric)
         pictures, targets = [], []
         for index in range(self.batch_size):
-            picture, faces = draw_scene(self.photos, self.shares, self.size, generator)
+            picture, faces = sample_scene(self.photos, self.shares, self.size, generator)
             pictures.append(perturb(picture, drawn, index))
             targets.append(make_targets(faces, self.size))
         return SceneBatch(

@@ -50,7 +50,7 @@ _MOST_PASTED: Final = 4
 _FILLED: Final = 0.6
 
 
-def draw_scene(
+def sample_scene(
     photos: ScenePhotos, shares: SceneShares, size: int, generator: _Generator
 ) -> tuple[Pixels, SceneFaces]:
     """One picture (size, size, 3) and its faces."""

@@ -13,9 +13,9 @@ from face_alignment_3d.detection.scout.runner import Runner
 from face_alignment_3d.detection.scout.search import searched
 from face_alignment_3d.detection.scout.torch_runner import TorchRunner
 from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training.data.datasets.face_sets import HOLDOUT_EVERY
 from face_alignment_3d.training.data.datasets.photos68 import open_photos68
 from face_alignment_3d.training.detection.held_out import average_precision, held_out_scenes
-from face_alignment_3d.training.detection.labelling import PORTRAIT_HOLDOUT_EVERY
 
 _SCENE_SIZE: Final = 640
 _TURNS: Final = (0, 90, 180, 240)
@@ -32,7 +32,7 @@ def validate_scout(network: ScoutNetwork, data: Path) -> dict[str, float]:
     found: dict[int, list[bool]] = {turn: [] for turn in _TURNS}
     off: list[float] = []
     photos = open_photos68(data, "helen_train")
-    for index in range(0, len(photos.names), PORTRAIT_HOLDOUT_EVERY):
+    for index in range(0, len(photos.names), HOLDOUT_EVERY):
         image, points = photos.image(index), photos.points68[index][FROM_68]
         for turn in _TURNS:
             side = max(image.shape[:2])

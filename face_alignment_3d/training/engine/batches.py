@@ -15,7 +15,7 @@ from face_alignment_3d.networks.cascade import CascadeGeometry
 from face_alignment_3d.training.data.augment import (
     CropVariation,
     Views,
-    draw_variations,
+    sample_variations,
     show,
     varied_views,
 )
@@ -108,7 +108,7 @@ class BatchMaker:
             own = np.flatnonzero(chosen == index)
             places[own] = generator.choice(len(pool.samples), size=len(own), p=pool.sampling_weights)
         size = self.geometry.input_size
-        variations = draw_variations(
+        variations = sample_variations(
             self.batch_size,
             generator,
             size=size,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from face_alignment_3d.markup import MARKUP_NAME
 from face_alignment_3d.networks.cascade import Cascade
-from face_alignment_3d.training.recipes.config import RunConfig
 from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.loading import entry_for_file, save_cascade
 from face_alignment_3d.weights.manifest import WeightsEntry, write_manifest
@@ -28,9 +27,10 @@ DATA = (
 
 def export_weights(
     cascade: Cascade,
-    config: RunConfig,
     out: Path,
     *,
+    preset: str,
+    seed: int,
     steps: int,
     command: str,
     errors: Mapping[str, float],
@@ -42,16 +42,16 @@ def export_weights(
     ``steps`` are those of all stages together, ``data`` a line for each set that was trained on. ``errors``
     are what the run measured on its held-out samples, by name, percent.
     """
-    path = out / f"{config.preset}.safetensors"
+    path = out / f"{preset}.safetensors"
     date = today()
     save_cascade(
         cascade,
         path,
-        preset=config.preset,
+        preset=preset,
         metadata={
             "license": LICENSE,
             "training_command": command,
-            "seed": str(config.seed),
+            "seed": str(seed),
             "steps": str(steps),
             "date": date,
             **({} if starts_from is None else {"starts_from_sha256": starts_from}),
@@ -59,17 +59,17 @@ def export_weights(
     )
     entry = entry_for_file(
         path,
-        name=config.preset,
+        name=preset,
         url=None,
         embedded=True,
         license=LICENSE,
         data=data,
         training_command=command,
-        seed=config.seed,
+        seed=seed,
         metrics={f"held-out {name} (%)": round(value, 3) for name, value in errors.items()},
         date=date,
     )
-    write_manifest({entry.name: entry}, out / f"{config.preset}.manifest.json")
+    write_manifest({entry.name: entry}, out / f"{preset}.manifest.json")
     return entry
 
 

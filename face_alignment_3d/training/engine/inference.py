@@ -18,11 +18,10 @@ def predict(
     crops: Sequence[Crop],
     *,
     mirrored: bool = False,
-    bf16: bool = False,
     batch_size: int = 64,
 ) -> npt.NDArray[np.float32]:
     """(F, 66, 3) points in pixels of each image; ``mirrored`` runs on mirrored crops and mirrors back."""
-    outputs = _run(cascade, images, crops, mirrored, bf16, batch_size)
+    outputs = _run(cascade, images, crops, mirrored, batch_size)
     if not outputs:
         return np.zeros((0, NUM_LANDMARKS, 3), dtype=np.float32)
     return _in_images(crops, np.concatenate([points for points, *_ in outputs]))
@@ -40,7 +39,7 @@ def predict_with_visibility(
 
     The cascade must have a visibility part.
     """
-    outputs = _run(cascade, images, crops, mirrored, False, batch_size)
+    outputs = _run(cascade, images, crops, mirrored, batch_size)
     points, visibility = (np.concatenate([output[index] for output in outputs]) for index in (0, 2))
     return _in_images(crops, points), visibility
 
@@ -55,7 +54,6 @@ def _run(
     images: Sequence[npt.NDArray[np.uint8]],
     crops: Sequence[Crop],
     mirrored: bool,
-    bf16: bool,
     batch_size: int,
 ) -> list[tuple[npt.NDArray[np.float32], ...]]:
     """The cascade's outputs of each batch, points in pixels of the crops, as if none had been mirrored."""
@@ -67,9 +65,7 @@ def _run(
         if mirrored:
             pixels = np.ascontiguousarray(pixels[:, :, ::-1])
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            tensors = cascade(batch)
-        points, *others = (tensor.float().cpu().numpy() for tensor in tensors)
+        points, *others = (tensor.float().cpu().numpy() for tensor in cascade(batch))
         if mirrored:
             points = mirror_points(points, width=pixels.shape[2])
             others = [values[:, MIRROR] for values in others]

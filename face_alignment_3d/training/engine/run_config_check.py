@@ -3,36 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.data.inspection import digests_by_set
 from face_alignment_3d.training.engine.batches import Pool
-from face_alignment_3d.training.recipes.config import RunConfig
-
-#: Settings that may change between a stop and a resume: none that the weights depend on so far.
-_FREE_TO_CHANGE: Final = ("steps", "validate_every", "checkpoint_seconds", "full_precision_from")
-
-
-def check_run_folder(out: Path, config: RunConfig) -> None:
-    """Writes the configuration to ``out/config.json``, or compares it with that of the run there.
-
-    A setting that an older version did not know counts as having had its default. Stages may be appended.
-
-    Raises :class:`DataError`, which names the settings that differ.
-    """
-    wanted = _plain(config)
-
-    def differing(found: dict[str, Any]) -> Iterable[str]:
-        completed = _completed(found, _plain(type(config)(preset=config.preset)))
-        return (
-            key
-            for key in wanted
-            if key not in _FREE_TO_CHANGE and not _goes_on(key, completed.get(key), wanted[key])
-        )
-
-    check_settings(out, wanted, differing)
 
 
 def check_settings(
@@ -89,22 +65,3 @@ def data_digests(pools: Sequence[Pool]) -> dict[str, str]:
             # Several pools may have samples of one set, and several folders one name.
             digests[name] = digest if name not in digests else f"{digests[name]} {digest}"
     return digests
-
-
-def _plain(config: RunConfig) -> dict[str, Any]:
-    """The value as JSON returns it: tuples become lists."""
-    plain: dict[str, Any] = json.loads(json.dumps(config.as_dict()))
-    return plain
-
-
-def _completed(found: Any, defaults: Any) -> Any:
-    """``found`` with missing keys from ``defaults``, in nested mappings too."""
-    if not isinstance(found, dict) or not isinstance(defaults, dict):
-        return found
-    return {**defaults, **{key: _completed(value, defaults.get(key)) for key, value in found.items()}}
-
-
-def _goes_on(key: str, found: Any, wanted: Any) -> bool:
-    if key == "stages" and isinstance(found, list):
-        return bool(wanted[: len(found)] == found)
-    return bool(found == wanted)

@@ -1,12 +1,18 @@
-"""An evaluation as files: numbers, tables and pictures."""
+"""An evaluation as files: numbers, tables and pictures, and the provenance of the numbers."""
 
+import datetime
 import json
-from collections.abc import Mapping
+import os
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.export import write_png
@@ -16,6 +22,9 @@ from face_alignment_3d.training.evaluation.report import FAILURE, Report
 from face_alignment_3d.training.evaluation.tables import markdown
 from face_alignment_3d.training.evaluation.truth import LabelledSet
 from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
+from face_alignment_3d.version import __version__
+from face_alignment_3d.weights.integrity import sha256_of
+from face_alignment_3d.weights.store import resolve_weights
 
 #: The number of the worst faces that are shown.
 WORST: Final = 40
@@ -28,18 +37,18 @@ _INNER_ERRORS: Final = {
 
 
 def write_evaluation(
-    directory: Path, evaluation: Evaluation, labelled: LabelledSet, provenance: Mapping[str, Any]
+    directory: Path, evaluation: Evaluation, labelled: LabelledSet, belongs_to: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """Writes an evaluation into ``directory``, which is made; returns the names of the files.
 
-    report.json has ``provenance`` (what :mod:`json` takes) and every number; table.md is for a README;
-    curve.png has the cumulative inner errors, gte_curve.png those in 3D, where there are labels for it; and
-    worst.png shows the worst faces. Raises OSError where the folder cannot be written to.
+    report.json has ``belongs_to`` (what :mod:`json` takes; see :func:`provenance`) and every number; table.md
+    is for a README; curve.png has the cumulative inner errors, gte_curve.png those in 3D, where there are
+    labels for it; and worst.png shows the worst faces. Raises OSError where the folder cannot be written to.
     """
     directory.mkdir(parents=True, exist_ok=True)
     report = evaluation.report
     note = {"note": labelled.note} if labelled.note else {}
-    content = {**provenance, **note, **report.as_dict()}
+    content = {**belongs_to, **note, **report.as_dict()}
     write_atomically(
         directory / "report.json", (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
     )
@@ -92,3 +101,35 @@ def _inner_curves(report: Report) -> npt.NDArray[np.uint8]:
         threshold=FAILURE,
         what=_INNER_ERRORS[report.normalizer],
     )
+
+
+def provenance(command: Sequence[str], weights: str | os.PathLike[str]) -> dict[str, Any]:
+    """A dict for :mod:`json`; ``command`` repeats the measurement, ``weights`` is a name or a path.
+
+    Raises :class:`face_alignment_3d.errors.WeightsError` when the weights cannot be had.
+    """
+    file = resolve_weights(weights)
+    return {
+        "command": shlex.join(command),
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "machine": f"{_processor()}, {os.cpu_count()} logical CPUs, {platform.system()} {platform.machine()}",
+        "versions": {
+            "face-alignment-3d": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "opencv": cv2.__version__,
+            "numpy": np.__version__,
+        },
+        "weights": file.name,
+        "weights_sha256": sha256_of(file),
+        "weights_bytes": file.stat().st_size,
+    }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown processor"

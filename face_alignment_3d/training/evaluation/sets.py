@@ -8,7 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED, FaceSet, open_hand_labelled
+from face_alignment_3d.training.data.datasets.face_sets import (
+    HAND_LABELLED,
+    HOLDOUT_EVERY,
+    FaceSet,
+    open_hand_labelled,
+)
 from face_alignment_3d.training.data.datasets.novel_views import NovelViews, open_novel_views
 from face_alignment_3d.training.data.datasets.photos68 import Photos68, open_photos68
 from face_alignment_3d.training.data.subsample import subsample
@@ -20,7 +25,6 @@ from face_alignment_3d.training.evaluation.benchmark_sets import (
 )
 from face_alignment_3d.training.evaluation.truth import LabelledSet, truth_by_hand, truth_in_3d
 from face_alignment_3d.training.labels.fusion import evaluation_labels
-from face_alignment_3d.training.recipes.config import LITE
 
 #: The photos that training keeps for validation. Every choice is made on these, so that AFW stays unseen.
 HOLDOUT: Final = "holdout"
@@ -82,7 +86,7 @@ def open_labelled(
 def open_dataset(data: Path, name: str, *, limit: int | None = None) -> Photos68:
     """Opens one of ``DATASETS`` below ``data``; at most ``limit`` photos, spread evenly over the set.
 
-    ``"holdout"`` is exactly what :func:`face_alignment_3d.training.data.training_data.load_training_data`
+    ``"holdout"`` is exactly what :func:`face_alignment_3d.training.recipes.training_data.load_training_data`
     keeps out of training. Raises :class:`DataError` for other names, a limit below 1, and data that are
     missing or broken.
     """
@@ -188,7 +192,7 @@ def _spread(photos: Photos68, limit: int | None) -> Photos68:
 
 def _holdout(data: Path) -> Photos68:
     sets = [open_photos68(data, name) for name in HAND_LABELLED]
-    every = slice(None, None, LITE.holdout_every)
+    every = slice(None, None, HOLDOUT_EVERY)
     names = [f"{photos.directory.name}/{name}" for photos in sets for name in photos.names]
     points68 = np.concatenate([photos.points68 for photos in sets])
     return Photos68(data / "photos68", tuple(names[every]), points68[every])

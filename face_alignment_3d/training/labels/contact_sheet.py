@@ -56,6 +56,18 @@ def contact_sheet(tiles: Sequence[Tile], *, columns: int = 8, size: int = 220) -
     return sheet
 
 
+def labelled_tile(
+    image: npt.NDArray[np.uint8],
+    points: npt.NDArray[np.float32],
+    caption: str,
+    *,
+    dots: npt.NDArray[np.floating] | None = None,
+) -> Tile:
+    """A tile of labels: lines between ``points`` (66, 3), and ``dots`` (66, 2), by default there too."""
+    face = Face3D(points, np.ones(len(points), dtype=np.float32), box_around(points), 1.0)
+    return Tile(image, face, points[:, :2] if dots is None else dots, caption)
+
+
 def _drawn(tile: Tile, size: int) -> npt.NDArray[np.uint8]:
     crop = crop_around(box_around(tile.labels), size=size, crop_scale=_MARGIN)
     picture = crop.sample(tile.image)

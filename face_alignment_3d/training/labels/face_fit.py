@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from face_alignment_3d.pose.similarity import umeyama
+from face_alignment_3d.training.data.face_model import FaceModel, fit_coefficients
 from face_alignment_3d.training.labels.evidence import Evidence, Floats
-from face_alignment_3d.training.labels.face_model import FaceModel, fit_coefficients
 
 #: The standard deviation of the 3D prediction's points along an axis, in face radii.
 _PREDICTION_STD: Final = 0.10

@@ -13,8 +13,8 @@ from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.archives import Array, read_arrays, require_shape, write_arrays
 from face_alignment_3d.training.data.datasets.face_sets import FaceSet
+from face_alignment_3d.training.data.face_model import FaceModel
 from face_alignment_3d.training.labels.evidence import Floats
-from face_alignment_3d.training.labels.face_model import FaceModel
 from face_alignment_3d.training.labels.fusion import FusedSets
 from face_alignment_3d.training.labels.label_composer import Fusion
 

@@ -23,10 +23,10 @@ from face_alignment_3d.training.data.datasets.face_sets import (
     aflw_picks,
     open_hand_labelled,
 )
+from face_alignment_3d.training.data.face_model import FaceModel, load_face_model
 from face_alignment_3d.training.labels.agreement import NetworkPoints, disagreement, far_jaw
 from face_alignment_3d.training.labels.evidence import ABSENT, Evidence, Floats
 from face_alignment_3d.training.labels.face_fit import FaceFits, fit_faces, predicted_fits
-from face_alignment_3d.training.labels.face_model import FaceModel, load_face_model
 from face_alignment_3d.training.labels.label_composer import NETWORK_KIND, Fusion, LabelComposer
 from face_alignment_3d.training.labels.markup_offset import markup_offset
 

@@ -6,11 +6,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.crop import box_around
-from face_alignment_3d.face import Face3D
 from face_alignment_3d.markup import FROM_68, INNER
 from face_alignment_3d.training.data.datasets.face_sets import FaceSet
-from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
+from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet, labelled_tile
+from face_alignment_3d.training.labels.face_fit import center_and_radius
 from face_alignment_3d.training.labels.fused_labels import FusedLabels
 from face_alignment_3d.training.labels.label_composer import Fusion
 
@@ -31,7 +30,7 @@ def fusion_report(labels: FusedLabels, sets: Sequence[FaceSet]) -> dict[str, Any
 def _report(fusion: Fusion, faces: FaceSet) -> dict[str, Any]:
     predicted = faces.predicted[:, FROM_68]
     centered = predicted - predicted.mean(axis=1, keepdims=True)
-    radius = np.sqrt(np.square(centered).sum(axis=-1).mean(axis=1))
+    _, radius = center_and_radius(predicted)
     apart = np.linalg.norm(fusion.points[..., :2] - predicted[..., :2], axis=-1) / radius[:, None]
     deeper = np.abs(fusion.points[..., 2] - centered[..., 2]).mean(axis=1) / radius
     used = fusion.weight_z.max(axis=1) > 0
@@ -101,7 +100,7 @@ def fusion_sheet(labels: FusedLabels, sets: Sequence[FaceSet], *, count: int = 1
 
 
 def _tile(faces: FaceSet, fusion: Fusion, index: int) -> Tile:
-    points = fusion.points[index]
-    face = Face3D(points, np.ones(len(points), dtype=np.float32), box_around(points), 1.0)
     caption = f"{fusion.yaw[index]:.0f} / {fusion.pitch[index]:.0f}  {100 * fusion.residual[index]:.1f} %"
-    return Tile(faces.image(index), face, faces.predicted[index, FROM_68, :2], caption)
+    return labelled_tile(
+        faces.image(index), fusion.points[index], caption, dots=faces.predicted[index, FROM_68, :2]
+    )

@@ -41,7 +41,7 @@ class Fusion:
     visible: npt.NDArray[np.float32]
     """(N, 66): 1 where the landmark can be seen."""
     weight_visible: npt.NDArray[np.float32]
-    """(N, 66): 1 where a person has judged ``visible``, else 0."""
+    """(N, 66): 1 where a person has labelled ``visible``, else 0."""
     yaw: npt.NDArray[np.float32]
     """(N,) degrees of the fit."""
     pitch: npt.NDArray[np.float32]

@@ -22,8 +22,7 @@ from face_alignment_3d.training.data.archives import read_arrays, require_shape,
 from face_alignment_3d.training.data.datasets.face_sets import FaceSet
 from face_alignment_3d.training.data.datasets.photos68 import shrink_to_face
 from face_alignment_3d.training.labels.agreement import NetworkPoints
-from face_alignment_3d.training.labels.labels import Floats
-from face_alignment_3d.training.labels.views import CropView, predict_view
+from face_alignment_3d.training.labels.views import CropView, Floats, predict_view
 
 #: Photos are shrunk to faces of this size before they are cropped, as in training, pixels.
 FACE_SIZE: Final = 150

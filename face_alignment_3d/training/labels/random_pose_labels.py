@@ -8,7 +8,7 @@ import torch
 
 from face_alignment_3d.markup import MIRROR, OUTER_EYE_CORNERS
 from face_alignment_3d.pose.similarity import umeyama
-from face_alignment_3d.training.labels.lifting import rotation
+from face_alignment_3d.training.data.lifting import rotation
 
 _MAX_NOISE = 0.03
 
@@ -34,7 +34,7 @@ class RandomPoseLabels:
         size = np.sqrt(np.square(turned).mean(axis=(1, 2), keepdims=True))
         self._shapes = torch.from_numpy(turned / size).float()
 
-    def draw(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    def sample(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Noisy x, y (count, 66, 2) and true z (count, 66), zero mean, in units of the face's spread."""
         chosen = torch.randint(len(self._shapes), (count,), generator=generator)
         shapes = self._shapes[chosen]

@@ -19,11 +19,12 @@ import numpy.typing as npt
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.data.archives import Array, read_arrays, require_shape, write_arrays
-from face_alignment_3d.training.data.augment import upright_crop
+from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED, open_training_sets
+from face_alignment_3d.training.data.datasets.novel_views import PSEUDO_LABELLED, open_novel_views
 from face_alignment_3d.training.data.datasets.photos68 import shrink_to_face
 from face_alignment_3d.training.engine.inference import predict_with_visibility
-from face_alignment_3d.training.labels.labels import Floats, scaled
-from face_alignment_3d.training.labels.views import CropView
+from face_alignment_3d.training.labels.fused_labels import load_fused_labels
+from face_alignment_3d.training.labels.views import CropView, Floats, scaled, view_crops
 
 FILE_NAME: Final = "teacher_predictions.npz"
 #: Photos are shrunk to faces of this size before they are cropped, as in training, pixels.
@@ -82,6 +83,27 @@ def photos_digest(digests: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
+def views_key(name: str) -> str:
+    """Key of the novel views of set ``name`` among the sets that a teacher sees."""
+    return f"novel_views/{name}"
+
+
+def open_teacher_photos(data: Path, derived_data: Path) -> dict[str, LabelledPhotos]:
+    """All photos that a teacher is shown, by set: those with fused labels, and their novel views.
+
+    Raises :class:`DataError` for what is missing below the two folders.
+    """
+    labels = load_fused_labels(derived_data)
+    photos = {
+        faces.name: LabelledPhotos(faces.image, labels.of(faces).points, photos_digest(faces.digests()))
+        for faces in open_training_sets(data)
+    }
+    for name in (*HAND_LABELLED, PSEUDO_LABELLED):
+        views = open_novel_views(derived_data, name)
+        photos[views_key(name)] = LabelledPhotos(views.image, views.points, views.digest())
+    return photos
+
+
 def predict_teacher(
     photos: LabelledPhotos,
     cascade: Cascade,
@@ -113,20 +135,9 @@ def _predict(
 
     with ThreadPoolExecutor() as executor:
         images, points, scales = zip(*executor.map(read, chosen), strict=True)
-    geometry = cascade.geometry
     sums: list[tuple[Floats, Floats]] = []
     for view in views:
-        crops = [
-            upright_crop(
-                face,
-                size=geometry.input_size,
-                crop_scale=geometry.crop_scale,
-                angle=float(np.deg2rad(view.degrees)),
-                shift=view.shift,
-                scale=view.scale,
-            )
-            for face in points
-        ]
+        crops = view_crops(points, view, cascade.geometry)
         sums.append(predict_with_visibility(cascade, images, crops, mirrored=view.mirrored))
     mean_points, mean_visibility = (np.mean(arrays, axis=0) for arrays in zip(*sums, strict=True))
     mean_points[..., 2] -= mean_points[..., 2].mean(axis=1, keepdims=True)

@@ -1,17 +1,19 @@
 """Several crops of the same faces, which differ like those of a detector with its errors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.crop import Crop, rescale
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.networks.cascade import Cascade
+from face_alignment_3d.networks.cascade import Cascade, CascadeGeometry
 from face_alignment_3d.training.data.augment import upright_crop
 from face_alignment_3d.training.engine.inference import predict
-from face_alignment_3d.training.labels.labels import Floats, scaled
+
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,6 @@ class CropView:
     scale: float = 1.0
     """Scale of the box's side."""
 
-
-#: Quick, for labels that are made within a run.
-THREE_VIEWS: Final = (
-    CropView(),
-    CropView(True, -10.0, (-0.03, 0.03), 1.05),
-    CropView(True, 10.0, (0.04, -0.03), 0.95),
-)
 
 #: For labels that are made once: as many mirrored as not, and errors that cancel in the mean.
 _EIGHT_VIEWS: Final = (
@@ -70,27 +65,37 @@ def predict_view(
     points: Floats,
     images: Sequence[npt.NDArray[np.uint8]],
     scales: Floats,
-    *,
-    bf16: bool = False,
 ) -> Floats:
     """The predictions of ``cascade`` for N faces in one view: (N, 66, 3) in the pixels of ``points``.
 
     ``points`` (N, 66, 3) say where the faces are; ``images`` are the photos shrunk by ``scales`` (N,) of
     what those pixels refer to.
     """
-    geometry = cascade.geometry
-    crops = [
+    shrunk = [scaled(face, float(factor)) for face, factor in zip(points, scales, strict=True)]
+    crops = view_crops(shrunk, view, cascade.geometry)
+    found = predict(cascade, images, crops, mirrored=view.mirrored)
+    if not len(found):
+        return found
+    return np.stack([scaled(face, 1 / float(factor)) for face, factor in zip(found, scales, strict=True)])
+
+
+def view_crops(points: Iterable[Floats], view: CropView, geometry: CascadeGeometry) -> list[Crop]:
+    """The crops of a view of faces with ``points`` (66, 3) each, for a cascade of that ``geometry``."""
+    return [
         upright_crop(
-            scaled(face, float(factor)),
+            face,
             size=geometry.input_size,
             crop_scale=geometry.crop_scale,
             angle=float(np.deg2rad(view.degrees)),
             shift=view.shift,
             scale=view.scale,
         )
-        for face, factor in zip(points, scales, strict=True)
+        for face in points
     ]
-    found = predict(cascade, images, crops, mirrored=view.mirrored, bf16=bf16)
-    if not len(found):
-        return found
-    return np.stack([scaled(face, 1 / float(factor)) for face, factor in zip(found, scales, strict=True)])
+
+
+def scaled(points: Floats, factor: float) -> Floats:
+    """Points (..., 2 or 3) in a photo resized by ``factor``; a new array."""
+    resized: Floats = points * np.float32(factor)
+    resized[..., :2] = rescale(points[..., :2], factor)
+    return resized

@@ -1,13 +1,21 @@
-"""The depth of each pixel of a photo that shows a head."""
+"""The depth of each pixel of a photo that shows a head, and the landmarks that its own skin does not hide."""
+
+from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.training.novel_views.gaps import fill
-from face_alignment_3d.training.novel_views.surface import draw
+from face_alignment_3d.training.data.face_model import Floats
+from face_alignment_3d.training.novel_views.head_model import HeadModel
+from face_alignment_3d.training.novel_views.surface import fill, render
 
 Map = npt.NDArray[np.float32]
+
+#: Height of the head in the z-buffer of visibility, and the side of that, pixels.
+_HEAD, _SIDE = 128, 192
+#: A landmark is seen when no skin is nearer than it by more than this, in pixels of that z-buffer.
+_TOLERANCE: Final = 4.0
 
 
 def head_depth(
@@ -20,7 +28,7 @@ def head_depth(
     """
     corners = skin[quads]
     facing = corners[towards_camera(corners)]
-    depth = draw(facing, facing[:, :, 2:], size=size, thickness=1.0).values[:, :, 0]
+    depth = render(facing, facing[:, :, 2:], size=size, thickness=1.0).values[:, :, 0]
     drawn = np.ones(size, dtype=bool)
     drawn[depth == 0] = False
     head = _without_holes(drawn)
@@ -34,6 +42,27 @@ def towards_camera(corners: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     across, along = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
     turning: npt.NDArray[np.bool_] = across[:, 0] * along[:, 1] - across[:, 1] * along[:, 0] < 0
     return turning
+
+
+def visible_landmarks(
+    model: HeadModel, skin: npt.NDArray[np.float32], center: Floats, turn_by: Floats
+) -> npt.NDArray[np.bool_]:
+    """(66,): the landmarks seen after ``turn_by`` (3, 3) of a posed head's ``skin`` (V, 3) about ``center``.
+
+    A landmark at the very rim counts as seen: of the pixels around it, that with the farthest skin decides.
+    """
+    turned = (skin - center) @ turn_by.T
+    turned *= _HEAD / np.ptp(turned[:, 1])
+    turned[:, :2] += _SIDE / 2 - turned[:, :2].mean(axis=0)
+    turned = turned.astype(np.float32)
+    corners = turned[model.quads]
+    facing = corners[towards_camera(corners)]
+    depth = render(facing, facing[:, :, 2:], size=(_SIDE, _SIDE), thickness=1.0).depth
+    landmarks = turned[model.landmarks]
+    column, row = np.clip(np.rint(landmarks[:, :2]).astype(np.int64), 1, _SIDE - 2).T
+    around = np.stack([depth[row + j, column + i] for i in (-1, 0, 1) for j in (-1, 0, 1)])
+    seen: npt.NDArray[np.bool_] = landmarks[:, 2] <= around.max(axis=0) + _TOLERANCE
+    return seen
 
 
 def _without_holes(seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

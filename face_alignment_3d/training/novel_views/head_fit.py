@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.pose.similarity import umeyama
-from face_alignment_3d.training.labels.face_model import Floats
+from face_alignment_3d.training.data.face_model import Floats
 from face_alignment_3d.training.novel_views.head_model import HeadModel
 
 _JAW = slice(0, 17)
@@ -51,7 +51,7 @@ class HeadFit:
         return posed
 
     def angles(self) -> Floats:
-        """(N, 3): pitch, yaw and roll in degrees, in the order and with the signs of ``lifting.rotation``."""
+        """(N, 3): pitch, yaw and roll in degrees, signs as in :mod:`face_alignment_3d.pose.rotation`."""
         turn = self.rotation
         pitch = np.arctan2(turn[:, 2, 1], turn[:, 2, 2])
         yaw = np.arctan2(turn[:, 2, 0], np.hypot(turn[:, 2, 1], turn[:, 2, 2]))

@@ -1,20 +1,16 @@
 """ICT-FaceKit's dense head model, which gives every pixel of a photo its depth."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.errors import DataError
-from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.archives import read_arrays, require_shape
+from face_alignment_3d.training.data.ict_facekit import TO_LIBRARY_FRAME, landmark_vertices
 
 #: The model's first vertices are the skin of face, head and neck; eyeballs, gums and teeth follow.
 _SKIN_VERTICES = 11_248
-# As distributed: x to the image's right for a face that looks at the camera, y up, z towards the viewer.
-_TO_LIBRARY_FRAME = np.array([1.0, -1.0, -1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,29 +45,16 @@ def load_head_model(data: Path) -> HeadModel:
     for part in ("identity", "expression"):
         require_shape(path, part, arrays[part], (None, count, 3))
     require_shape(path, "quads", arrays["quads"], (None, 4))
-    landmarks = _landmark_vertices(data / "models" / "ict_vertex_indices.json")
+    landmarks = landmark_vertices(data, _SKIN_VERTICES)
     skin = min(count, _SKIN_VERTICES)
     quads = arrays["quads"]
     basis = np.concatenate([arrays["identity"][:, :skin], arrays["expression"][:, :skin]])
     # Identity coefficients are scaled to a standard deviation of 1; expressions are meant to stay in [0, 1].
     deviation = np.repeat([1.0, 0.35], [len(arrays["identity"]), len(arrays["expression"])])
     return HeadModel(
-        (arrays["neutral"][:skin] * _TO_LIBRARY_FRAME).astype(np.float32),
-        basis.astype(np.float32) * _TO_LIBRARY_FRAME.astype(np.float32),
+        (arrays["neutral"][:skin] * TO_LIBRARY_FRAME).astype(np.float32),
+        basis.astype(np.float32) * TO_LIBRARY_FRAME.astype(np.float32),
         deviation,
         quads[(quads < skin).all(axis=1)].astype(np.int32),
-        landmarks[FROM_68],
+        landmarks,
     )
-
-
-def _landmark_vertices(path: Path) -> npt.NDArray[np.int64]:
-    try:
-        vertices = json.loads(path.read_text(encoding="utf-8"))["idx_to_landmark_verts"]
-        found = np.array(vertices, dtype=np.int64)
-        if found.shape != (68,) or found.min() < 0 or found.max() >= _SKIN_VERTICES:
-            raise ValueError(f"{found.shape} vertices")
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise DataError(
-            f"expected idx_to_landmark_verts, 68 skin vertices, in {path}; got {error}. Get the file again"
-        ) from error
-    return found

@@ -1,4 +1,4 @@
-"""Drawing the poses of novel views."""
+"""The poses that novel views are rendered in, and drawing at random from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ EVALUATION: Sequence[PoseRange] = (
 )
 
 
-def draw_pose(
+def sample_pose(
     angles: Sequence[float], wanted: PoseRange, generator: np.random.Generator
 ) -> tuple[float, float, float] | None:
     """Pitch, yaw and roll of a view in the range ``wanted`` of a face that has ``angles``; all in degrees.

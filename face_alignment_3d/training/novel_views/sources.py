@@ -18,7 +18,7 @@ from face_alignment_3d.training.labels.fused_labels import load_fused_labels
 from face_alignment_3d.training.labels.fusion import evaluation_labels
 from face_alignment_3d.training.novel_views.views import Source
 
-#: Labels of faces without hand-made points that may be turned: z is believed by more than this, and the face
+#: Labels of faces without hand-made points that may be turned: z has more than this weight, and the face
 #: is near enough to the front for no side of it to be hidden, degrees.
 _MIN_WEIGHT, _MAX_YAW = 0.55, 40.0
 

@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.training.labels.face_model import Floats
+from face_alignment_3d.training.data.face_model import Floats
 from face_alignment_3d.training.novel_views.depth_map import Map, head_depth
-from face_alignment_3d.training.novel_views.gaps import fill
-from face_alignment_3d.training.novel_views.surface import draw
+from face_alignment_3d.training.novel_views.surface import fill, render
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -66,7 +65,7 @@ def turn(scene: Scene, points: npt.NDArray[np.floating], rotation: Floats) -> Pi
     likewise.
     """
     _, shift = _turned(points, scene.center, rotation)
-    return _draw(scene, rotation, shift)
+    return _render(scene, rotation, shift)
 
 
 def turn_points(
@@ -88,7 +87,7 @@ def _turned(points: npt.NDArray[np.floating], center: Floats, rotation: Floats) 
     return after, _middle(before) - _middle(after)
 
 
-def _draw(scene: Scene, rotation: Floats, shift: Floats) -> Pixels:
+def _render(scene: Scene, rotation: Floats, shift: Floats) -> Pixels:
     height, width = scene.depth.shape
     old_x, old_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     relative = np.stack([old_x - scene.center[0], old_y - scene.center[1], scene.depth], axis=-1)
@@ -98,7 +97,7 @@ def _draw(scene: Scene, rotation: Floats, shift: Floats) -> Pixels:
     # The background is behind all of the head, whatever the turn did to it.
     place[:, :, 2] += (1 - scene.follows) * 4 * max(height, width)
     carried = np.stack([old_x, old_y], axis=-1)
-    drawn = draw(
+    drawn = render(
         _quads(place.astype(np.float32)), _quads(carried), size=(height, width), thickness=0.1 * scene.half
     )
     seen = np.isfinite(drawn.depth)

@@ -10,21 +10,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from face_alignment_3d.atomic import write_atomically
-from face_alignment_3d.crop import box_around
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.face import Face3D
+from face_alignment_3d.pose.rotation import rotation_by
 from face_alignment_3d.training.data.datasets.novel_views import NovelViews
-from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet
-from face_alignment_3d.training.labels.face_model import Floats
-from face_alignment_3d.training.labels.lifting import rotation
+from face_alignment_3d.training.data.face_model import Floats
+from face_alignment_3d.training.labels.contact_sheet import Tile, contact_sheet, labelled_tile
+from face_alignment_3d.training.novel_views.depth_map import visible_landmarks
 from face_alignment_3d.training.novel_views.head_fit import HeadFit, fit_heads
 from face_alignment_3d.training.novel_views.head_model import HeadModel
-from face_alignment_3d.training.novel_views.poses import PoseRange, draw_pose
+from face_alignment_3d.training.novel_views.poses import PoseRange, sample_pose
 from face_alignment_3d.training.novel_views.turning import Pixels, make_scene, turn, turn_points
-from face_alignment_3d.training.novel_views.visibility import visible_landmarks
 
 _JPEG_QUALITY = 93
 #: The weights of visibility where the mesh hides a landmark, and where it does not: hair and hands may.
@@ -66,7 +63,7 @@ def make_views(
 
     def work(index: int) -> list[_View]:
         views = _views_of(sources[index], fit, index, angles[index].tolist(), poses, seed)
-        _draw_missing(sources[index], fit, index, views, out)
+        _render_missing(sources[index], fit, index, views, out)
         progress(1)
         return views
 
@@ -116,11 +113,11 @@ def _views_of(
     seen_in_source = visible_landmarks(fit.model, skin, center, np.eye(3))
     views = []
     for number, wanted in enumerate(poses):
-        pose = draw_pose(angles, wanted, generator)
+        pose = sample_pose(angles, wanted, generator)
         if pose is None:
             continue
-        target = rotation(torch.tensor([pose], dtype=torch.float64).deg2rad())[0].numpy()
-        turn_by = target @ fit.rotation[index].T
+        pitch, yaw, roll = pose
+        turn_by = rotation_by(yaw, pitch, roll) @ fit.rotation[index].T
         points = turn_points(source.points, center, turn_by)
         seen = visible_landmarks(fit.model, skin, center, turn_by)
         views.append(
@@ -137,7 +134,7 @@ def _views_of(
     return views
 
 
-def _draw_missing(source: Source, fit: HeadFit, index: int, views: Sequence[_View], out: Path) -> None:
+def _render_missing(source: Source, fit: HeadFit, index: int, views: Sequence[_View], out: Path) -> None:
     missing = [view for view in views if not (out / f"{view.name}.jpg").exists()]
     if not missing:
         return
@@ -151,7 +148,5 @@ def _draw_missing(source: Source, fit: HeadFit, index: int, views: Sequence[_Vie
 
 
 def _tile(views: NovelViews, index: int) -> Tile:
-    points = views.points[index]
-    face = Face3D(points, np.ones(len(points), dtype=np.float32), box_around(points), 1.0)
     caption = f"{views.yaw[index]:.0f} / {views.pitch[index]:.0f}  {views.names[index][-18:]}"
-    return Tile(views.image(index), face, points[:, :2], caption)
+    return labelled_tile(views.image(index), views.points[index], caption)

@@ -8,9 +8,9 @@ import torch
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.engine.batches import Batch
+from face_alignment_3d.training.engine.objective import RandomValues
 from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
 from face_alignment_3d.training.objectives import losses
-from face_alignment_3d.training.objectives.objective import Draws
 
 _PRIOR_BATCH = 256
 _POINT_NOISE = 1.5
@@ -30,14 +30,14 @@ class JointObjective:
     prior_batch: int = _PRIOR_BATCH
     """The number of random poses in a step."""
 
-    def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
+    def sample(self, batch_size: int, generator: torch.Generator) -> RandomValues:
         """Draws the samples in which the Z network sees true points, their noise, and poses for the prior."""
         noise = torch.randn((batch_size, NUM_LANDMARKS, 2), generator=generator) * _POINT_NOISE
         sees_truth = torch.rand(batch_size, generator=generator) < self.true_points_share
-        prior_points, prior_z = self.random_pose_labels.draw(self.prior_batch, generator)
+        prior_points, prior_z = self.random_pose_labels.sample(self.prior_batch, generator)
         return {"noise": noise, "sees_truth": sees_truth, "prior_points": prior_points, "prior_z": prior_z}
 
-    def losses(self, cascade: Cascade, batch: Batch, draws: Draws) -> dict[str, torch.Tensor]:
+    def losses(self, cascade: Cascade, batch: Batch, random_values: RandomValues) -> dict[str, torch.Tensor]:
         """The losses of the parts of one batch, named as in :class:`LossWeights`."""
         geometry = cascade.geometry
         stride = float(geometry.heatmap_stride)
@@ -54,8 +54,10 @@ class JointObjective:
             terms["shape"] = losses.shape_loss(landmarks_2d.distribution, truth, visible, geometry)
             terms["coordinates"] = losses.distance_loss(landmarks_2d.points - truth, visible, unit=stride)
         if "depth" in self.parts:
-            use_truth = draws["sees_truth"][:, None, None]
-            seen = torch.where(use_truth, truth + draws["noise"], landmarks_2d.points.detach().float())
+            use_truth = random_values["sees_truth"][:, None, None]
+            seen = torch.where(
+                use_truth, truth + random_values["noise"], landmarks_2d.points.detach().float()
+            )
             depth = cascade.regress_depth(image, seen).float()
             terms["depth"] = losses.distance_loss(depth - z, batch.weight_z, unit=stride)
             if "visibility" in self.parts:
@@ -64,8 +66,8 @@ class JointObjective:
                 terms["visibility"] = losses.visibility_loss(
                     logits, batch.visible, batch.weight_visible * within
                 )
-            prior_z = draws["prior_z"]
-            prior, _, spread = cascade.depth.get_submodule("prior")(draws["prior_points"])
+            prior_z = random_values["prior_z"]
+            prior, _, spread = cascade.depth.get_submodule("prior")(random_values["prior_points"])
             prior_difference = (prior.float() * spread - prior_z) / spread
             terms["prior"] = losses.distance_loss(prior_difference, torch.ones_like(prior_z), unit=0.2)
         return terms

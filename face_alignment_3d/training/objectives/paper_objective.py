@@ -7,8 +7,8 @@ import torch
 
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.engine.batches import Batch
+from face_alignment_3d.training.engine.objective import RandomValues
 from face_alignment_3d.training.objectives import losses
-from face_alignment_3d.training.objectives.objective import Draws
 
 _TRUE_POINTS_SHARE = 0.5
 """The share of the samples in which the Z network sees true landmarks; in the others, the cascade's own."""
@@ -21,13 +21,13 @@ class PaperObjective:
     parts: Collection[str]
     """Of ``"detection"``, ``"regression"`` and ``"depth"``; all three at once is training end to end."""
 
-    def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
+    def sample(self, batch_size: int, generator: torch.Generator) -> RandomValues:
         """Draws the samples in which the Z network sees true landmarks."""
         if "depth" not in self.parts:
             return {}
         return {"sees_truth": torch.rand(batch_size, generator=generator) < _TRUE_POINTS_SHARE}
 
-    def losses(self, cascade: Cascade, batch: Batch, draws: Draws) -> dict[str, torch.Tensor]:
+    def losses(self, cascade: Cascade, batch: Batch, random_values: RandomValues) -> dict[str, torch.Tensor]:
         """``detection``, ``regression`` and ``depth``, as far as they are among the parts."""
         geometry = cascade.geometry
         truth, z = batch.points[..., :2], batch.points[..., 2]
@@ -41,7 +41,7 @@ class PaperObjective:
                 landmarks_2d.heatmaps,
                 landmarks_2d.points,
             )
-            seen = torch.where(draws["sees_truth"][:, None, None], truth, points.float())
+            seen = torch.where(random_values["sees_truth"][:, None, None], truth, points.float())
             # End to end the gradient of z goes back through the points; else no part before it learns.
             depth = cascade.regress_depth(image, seen).float()
             terms["depth"] = losses.squared_distance_loss(depth - z, batch.weight_z)

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from face_alignment_3d.training.data.augment import CropVariation, Geometric
+from face_alignment_3d.training.data.datasets.face_sets import HOLDOUT_EVERY
 from face_alignment_3d.training.data.photometric import Photometric
 
 
@@ -56,7 +57,7 @@ class RunConfig:
     """The fraction of the steps from which bf16 is left off."""
     face_size: int = 150
     """Photos are kept in memory shrunk to faces of this size, pixels."""
-    holdout_every: int = 12
+    holdout_every: int = HOLDOUT_EVERY
     """One of so many hand-labelled photos is kept for validation."""
     shares: Shares = field(default_factory=Shares)
     turned_factor: float = 2.0

@@ -8,19 +8,19 @@ import torch
 
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.networks.presets import PRESETS
-from face_alignment_3d.training.data.training_data import TrainingData
 from face_alignment_3d.training.engine.batches import BatchMaker
 from face_alignment_3d.training.engine.optimization import learning_rate_factor, parameter_groups
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.engine.progress import Report
 from face_alignment_3d.training.engine.trainer import Trainer, TrainingPlan
-from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.labels.random_pose_labels import RandomPoseLabels
+from face_alignment_3d.training.objectives.distillation_objective import DistillationObjective
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
-from face_alignment_3d.training.objectives.taught_objective import TaughtObjective
 from face_alignment_3d.training.pruning.narrow import narrow
 from face_alignment_3d.training.pruning.prune import prune
 from face_alignment_3d.training.recipes.config import TrainingConfig
+from face_alignment_3d.training.recipes.training_data import TrainingData
+from face_alignment_3d.training.recipes.validation import validate
 
 #: The number of batches that a pruned cascade is fitted on.
 _PRUNING_BATCHES = 16
@@ -50,7 +50,7 @@ def train_joint(
     plan = joint_plan(config, RandomPoseLabels(data.shapes))
     if teacher is not None:
         seeing = teacher.to(processes.device).to(memory_format=torch.channels_last)
-        plan = replace(plan, objective=TaughtObjective(plan.objective, seeing, config.teacher_weight))
+        plan = replace(plan, objective=DistillationObjective(plan.objective, seeing, config.teacher_weight))
     cascade = starting_cascade(config, start if config.pruned_from is None else None)
 
     pools = data.pools(config)
@@ -76,9 +76,14 @@ def train_joint(
             prune(start, cascade, (maker.batch(step).crops for step in range(_PRUNING_BATCHES)))
     trainer = Trainer(cascade, plan, checkpoint, processes=processes)
     trainer.resume(report)
-    trainer.until(config.steps, batches(processes.shard(config.batch_size)), data.validation, report)
     averaged = trainer.average.network
-    return averaged, validate(averaged, data.validation, bf16=False) if processes.is_main else {}
+    trainer.until(
+        config.steps,
+        batches(processes.shard(config.batch_size)),
+        report,
+        validate=lambda: validate(averaged, data.validation),
+    )
+    return averaged, validate(averaged, data.validation) if processes.is_main else {}
 
 
 def starting_cascade(config: TrainingConfig, start: Cascade | None = None) -> Cascade:
@@ -115,8 +120,8 @@ def joint_plan(config: TrainingConfig, random_pose_labels: RandomPoseLabels) -> 
         objective=JointObjective(config.trained, random_pose_labels, config.true_points_share),
         weights=asdict(config.losses),
         trained=config.trained,
-        optimizer=lambda cascade: torch.optim.AdamW(
-            parameter_groups(cascade, config.weight_decay), lr=config.learning_rate
+        optimizer=lambda network: torch.optim.AdamW(
+            parameter_groups(network, config.weight_decay), lr=config.learning_rate
         ),
         rate=lambda step: config.learning_rate * learning_rate_factor(step, config),
         gradient_norm=config.gradient_norm,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,10 +20,10 @@ from face_alignment_3d.training.engine.batches import BatchMaker, Pool
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.engine.progress import Report
 from face_alignment_3d.training.engine.trainer import Trainer, TrainingPlan
-from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective
 from face_alignment_3d.training.recipes.imagenet import load_resnet152, load_resnet200
 from face_alignment_3d.training.recipes.paper_config import PaperConfig, Stage
+from face_alignment_3d.training.recipes.validation import validate
 
 _MOMENTUM = 0.9
 _MOST_STAGES = 100
@@ -71,9 +72,10 @@ def train_paper(
                 processes.shard(stage.batch_size),
             )
             # Before the regression has learned there are no points to validate.
-            trainer.until(steps, maker, validation if index else {}, report)
+            validated = partial(validate, trainer.average.network, validation) if index else None
+            trainer.until(steps, maker, report, validate=validated)
         cascade = trainer.average.network
-    return cascade, validate(cascade, validation, bf16=False) if processes.is_main else {}
+    return cascade, validate(cascade, validation) if processes.is_main else {}
 
 
 def starting_cascade(config: PaperConfig, *, resnet152: Path | None, resnet200: Path | None) -> Cascade:
@@ -131,9 +133,9 @@ def stage_rate(stage: Stage, step: int, steps: int) -> float:
     return stage.first_rate * math.pow(stage.last_rate / stage.first_rate, progress)
 
 
-def _optimizer(stage: Stage) -> Callable[[Cascade], torch.optim.Optimizer]:
-    def make(cascade: Cascade) -> torch.optim.Optimizer:
-        learning = [parameter for parameter in cascade.parameters() if parameter.requires_grad]
+def _optimizer(stage: Stage) -> Callable[[nn.Module], torch.optim.Optimizer]:
+    def make(network: nn.Module) -> torch.optim.Optimizer:
+        learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
         if stage.optimizer == "sgd":
             return torch.optim.SGD(learning, lr=stage.first_rate, momentum=_MOMENTUM)
         return torch.optim.Adam(learning, lr=stage.first_rate)

@@ -1,28 +1,33 @@
 """A whole run, from folders of data to a weight file. Reads top to bottom."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
-from face_alignment_3d.training.data.chosen_data import load_chosen_data
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.data.training_data import TrainingData, load_training_data
 from face_alignment_3d.training.engine.batches import Pool
 from face_alignment_3d.training.engine.export import DATA, export_weights
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.engine.progress import Report
-from face_alignment_3d.training.engine.run_config_check import check_run_folder
+from face_alignment_3d.training.engine.run_config_check import check_settings
 from face_alignment_3d.training.engine.tensorboard_logger import tensorboard_is_installed
+from face_alignment_3d.training.recipes.chosen_data import load_chosen_data
 from face_alignment_3d.training.recipes.config import RunConfig, TrainingConfig
 from face_alignment_3d.training.recipes.joint_recipe import train_joint
 from face_alignment_3d.training.recipes.paper_config import PaperConfig
 from face_alignment_3d.training.recipes.paper_recipe import stage_steps, train_paper
+from face_alignment_3d.training.recipes.training_data import TrainingData, load_training_data
 from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.loading import load_cascade
 from face_alignment_3d.weights.manifest import WeightsEntry
 from face_alignment_3d.weights.safetensors_file import read_metadata
+
+#: Settings that may change between a stop and a resume: none that the weights depend on so far.
+_FREE_TO_CHANGE: Final = ("steps", "validate_every", "checkpoint_seconds", "full_precision_from")
 
 
 def run_joint_recipe(
@@ -48,10 +53,10 @@ def run_joint_recipe(
         if not start.is_file():
             raise DataError(f"expected a weight file to start from (--start); there is none at {start}")
         config = dataclasses.replace(config, starts_from=sha256_of(start))
-    before, taught_by = None, None
+    before, teacher_cascade = None, None
     if teacher is not None:
-        taught_by = load_cascade(teacher)
-        if taught_by.visibility is None:
+        teacher_cascade = load_cascade(teacher)
+        if teacher_cascade.visibility is None:
             raise DataError(f"expected a teacher that tells visibility; {teacher} does not")
         config = dataclasses.replace(config, teacher=sha256_of(teacher))
     _begin(out, config, processes, report)
@@ -60,14 +65,15 @@ def run_joint_recipe(
         before = _cascade_to_start_from(start, config)
     samples = load_training_data(data, derived_data, config)
     cascade, errors = train_joint(
-        config, samples, out, start=before, teacher=taught_by, processes=processes, report=report
+        config, samples, out, start=before, teacher=teacher_cascade, processes=processes, report=report
     )
     if not processes.is_main:
         return None
     entry = export_weights(
         cascade,
-        config,
         out,
+        preset=config.preset,
+        seed=config.seed,
         steps=config.steps,
         command=command,
         errors=errors,
@@ -119,7 +125,16 @@ def run_paper_recipe(
         return None
     steps = sum(stage_steps(config, stage, pools) for stage in config.stages)
     described = tuple(f"{kind} (the user's own copy)" for kind, _ in datasets) or DATA
-    entry = export_weights(cascade, config, out, steps=steps, command=command, errors=errors, data=described)
+    entry = export_weights(
+        cascade,
+        out,
+        preset=config.preset,
+        seed=config.seed,
+        steps=steps,
+        command=command,
+        errors=errors,
+        data=described,
+    )
     report(_wrote(out, entry))
     return entry
 
@@ -145,6 +160,26 @@ def _paper_samples(
     return samples.pools(config), samples.validation
 
 
+def check_run_folder(out: Path, config: RunConfig) -> None:
+    """Writes the configuration to ``out/config.json``, or compares it with that of the run there.
+
+    A setting that an older version did not know counts as having had its default. Stages may be appended.
+
+    Raises :class:`DataError`, which names the settings that differ.
+    """
+    wanted = _plain(config)
+
+    def differing(found: dict[str, Any]) -> Iterable[str]:
+        completed = _completed(found, _plain(type(config)(preset=config.preset)))
+        return (
+            key
+            for key in wanted
+            if key not in _FREE_TO_CHANGE and not _goes_on(key, completed.get(key), wanted[key])
+        )
+
+    check_settings(out, wanted, differing)
+
+
 def _begin(out: Path, config: RunConfig, processes: Processes, report: Report) -> None:
     if processes.is_main:
         out.mkdir(parents=True, exist_ok=True)
@@ -163,3 +198,22 @@ def _cascade_to_start_from(path: Path, config: TrainingConfig) -> Cascade:
 
 def _wrote(out: Path, entry: WeightsEntry) -> str:
     return f"wrote {out / entry.file} ({entry.bytes / 1e6:.1f} MB) and its manifest entry"
+
+
+def _plain(config: RunConfig) -> dict[str, Any]:
+    """The value as JSON returns it: tuples become lists."""
+    plain: dict[str, Any] = json.loads(json.dumps(config.as_dict()))
+    return plain
+
+
+def _completed(found: Any, defaults: Any) -> Any:
+    """``found`` with missing keys from ``defaults``, in nested mappings too."""
+    if not isinstance(found, dict) or not isinstance(defaults, dict):
+        return found
+    return {**defaults, **{key: _completed(value, defaults.get(key)) for key, value in found.items()}}
+
+
+def _goes_on(key: str, found: Any, wanted: Any) -> bool:
+    if key == "stages" and isinstance(found, list):
+        return bool(wanted[: len(found)] == found)
+    return bool(found == wanted)

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
-from face_alignment_3d.detection.scout.decoding import decoded
 from face_alignment_3d.detection.scout.layout import STRIDES, cells
 from face_alignment_3d.detection.scout.network import ScoutNetwork
+from face_alignment_3d.detection.scout.search import decoded
 from tests.detection.scout.said_faces import said
 
 

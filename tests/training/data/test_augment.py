@@ -7,15 +7,15 @@ from face_alignment_3d.crop import box_around
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.training.data.augment import (
     Geometric,
-    draw_variations,
     mirror_points,
+    sample_variations,
     show,
     upright_crop,
     varied_views,
 )
-from face_alignment_3d.training.data.crop_variation import UniformVariation
 from face_alignment_3d.training.data.photometric import Photometric, covered
 from face_alignment_3d.training.data.sample import Sample
+from face_alignment_3d.training.recipes.paper_config import UniformVariation
 
 NO_PERTURBATION = Photometric(0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -31,7 +31,7 @@ class Example:
 
 
 def draw_views(sample, generator, *, size, crop_scale, geometric, photometric, count=1, mirrored=None):
-    variations = draw_variations(count, generator, size=size, geometric=geometric, photometric=photometric)
+    variations = sample_variations(count, generator, size=size, geometric=geometric, photometric=photometric)
     if mirrored is not None:
         variations.mirrored[:] = mirrored
     return varied_views([sample] * count, variations, size=size, crop_scale=crop_scale)
@@ -216,7 +216,7 @@ def test_the_crops_of_a_batch_are_those_around_each_face(dots, geometric):
 
 
 def test_the_distribution_of_crops_is_as_described():
-    angle, shift, scale = Geometric(wide_roll_share=0.25).draw(20_000, np.random.default_rng(0))
+    angle, shift, scale = Geometric(wide_roll_share=0.25).sample(20_000, np.random.default_rng(0))
     beyond = np.abs(np.rad2deg(angle)) > 4 * 18
     assert beyond.mean() == pytest.approx(0.25 * 0.28, rel=0.1)
     assert shift.std() == pytest.approx(0.06, rel=0.05)

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.augment import Geometric, draw_variations, show, varied_views
+from face_alignment_3d.training.data.augment import Geometric, sample_variations, show, varied_views
 from face_alignment_3d.training.data.augment_torch import PhotoStore, pack, render
 from face_alignment_3d.training.data.jpeg_torch import jpeg
-from face_alignment_3d.training.data.photometric import Photometric, draw_perturbations
+from face_alignment_3d.training.data.photometric import Photometric, sample_perturbations
 from face_alignment_3d.training.data.photometric_opencv import perturb
 from face_alignment_3d.training.data.photometric_torch import pack_perturbations, perturb_batch
 from face_alignment_3d.training.data.sample import Sample
@@ -33,7 +33,7 @@ def crop(request):
 
 def _differences(crop, chances, count=24):
     """Absolute differences (count, S, S, 3) between the two executors."""
-    drawn = draw_perturbations(count, len(crop), np.random.default_rng(0), chances)
+    drawn = sample_perturbations(count, len(crop), np.random.default_rng(0), chances)
     expected = np.stack([perturb(crop, drawn, index) for index in range(count)]).astype(int)
     batch = torch.from_numpy(np.stack([crop] * count)).permute(0, 3, 1, 2).float()
     result = perturb_batch(batch, pack_perturbations(drawn)).permute(0, 2, 3, 1).numpy()
@@ -77,7 +77,7 @@ def test_the_error_of_jpeg_is_of_the_codecs_size(crop, quality):
 
 
 def test_crops_that_drew_nothing_are_left_alone(crop):
-    drawn = draw_perturbations(2, len(crop), np.random.default_rng(0), NONE)
+    drawn = sample_perturbations(2, len(crop), np.random.default_rng(0), NONE)
     drawn.gray[1] = True
     batch = torch.from_numpy(np.stack([crop] * 2)).permute(0, 3, 1, 2).float()
     result = perturb_batch(batch, pack_perturbations(drawn))
@@ -94,7 +94,7 @@ def samples():
 
 def _views(samples, size, chances, count=16):
     """Views of the samples in turn, and the number of each one's photo."""
-    variations = draw_variations(
+    variations = sample_variations(
         count,
         np.random.default_rng(0),
         size=size,

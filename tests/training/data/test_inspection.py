@@ -9,13 +9,13 @@ from PIL import Image
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup68 import to_68
 from face_alignment_3d.pose.mean_face import MEAN_FACE
-from face_alignment_3d.training.data.chosen_data import load_chosen_data
 from face_alignment_3d.training.data.datasets.ibug_pts import open_ibug_pts
 from face_alignment_3d.training.data.datasets.plausible import implausible
 from face_alignment_3d.training.data.inspection import digests_by_set, inspect_dataset
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.engine.batches import Pool
 from face_alignment_3d.training.engine.run_config_check import check_run_data, data_digests
+from face_alignment_3d.training.recipes.chosen_data import load_chosen_data
 from face_alignment_3d.training.recipes.paper_config import PAPER
 
 FACE = to_68(MEAN_FACE[:, :2] * 80 + [150, 150])
@@ -95,8 +95,8 @@ def test_samples_in_memory_by_set():
         other = digests_by_set([*samples[:2], changed])
         assert other["helen"] != first["helen"]
         assert other["lfpw"] == first["lfpw"]
-    believed = dataclasses.replace(samples[2], visible=np.ones(66, np.float32))
-    assert digests_by_set([*samples[:2], believed])["helen"] != first["helen"]
+    visible = dataclasses.replace(samples[2], visible=np.ones(66, np.float32))
+    assert digests_by_set([*samples[:2], visible])["helen"] != first["helen"]
 
 
 def test_a_run_does_not_go_on_with_other_data(tmp_path):

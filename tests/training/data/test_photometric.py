@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from face_alignment_3d.training.data import photometric_opencv
-from face_alignment_3d.training.data.photometric import Photometric, covered, draw_perturbations
+from face_alignment_3d.training.data.photometric import Photometric, covered, sample_perturbations
 from face_alignment_3d.training.data.pixel_noise import normal_noise, uniform_noise
 from tests.training.synthetic_faces import mean_face, picture
 
@@ -15,7 +15,7 @@ ALL = Photometric(**dict.fromkeys(KINDS, 1.0))
 
 
 def perturb(crop, generator, chances):
-    return photometric_opencv.perturb(crop, draw_perturbations(1, len(crop), generator, chances), 0)
+    return photometric_opencv.perturb(crop, sample_perturbations(1, len(crop), generator, chances), 0)
 
 
 @pytest.fixture(scope="module", params=[64, 128])
@@ -80,7 +80,7 @@ def test_pixels_stay_where_they_are(kind):
 
 
 def test_the_numbers_of_a_batch_are_those_that_were_asked_for():
-    drawn = draw_perturbations(4000, 100, np.random.default_rng(0), ALL)
+    drawn = sample_perturbations(4000, 100, np.random.default_rng(0), ALL)
     assert {len(values) for values in vars(drawn).values()} == {4000}
     assert set(drawn.patches) == {1, 2}
     assert (np.isnan(drawn.patch_tilt).mean() - 0.5) < 0.05
@@ -95,7 +95,7 @@ def test_the_numbers_of_a_batch_are_those_that_were_asked_for():
 def test_points_under_patches_are_those_that_change(crop):
     """Seen on the pixels: a point is covered where a patch of a color of its own lies."""
     size = len(crop)
-    drawn = draw_perturbations(40, size, np.random.default_rng(1), dataclasses.replace(NONE, occlusion=1.0))
+    drawn = sample_perturbations(40, size, np.random.default_rng(1), dataclasses.replace(NONE, occlusion=1.0))
     drawn.patch_content[:], drawn.patch_color[:] = 0, 255
     points = np.random.default_rng(2).integers(2, size - 2, (40, 66, 2)).astype(float)
     hidden = covered(points, drawn)

@@ -16,7 +16,7 @@ from face_alignment_3d.training.detection.photos import (
     turned_heads_repeated,
 )
 from face_alignment_3d.training.detection.scene_batches import SceneBatchMaker
-from face_alignment_3d.training.detection.scenes import SceneShares, draw_scene
+from face_alignment_3d.training.detection.scenes import SceneShares, sample_scene
 from tests.training.detection.made_photos import make_data
 
 _PLAIN = Photometric(0, 0, 0, 0, 0, 0, 0, 0)
@@ -43,7 +43,7 @@ def test_what_is_bright_is_a_face_and_the_other_way_round(photos: ScenePhotos, s
     generator = np.random.default_rng(4)
     seen = 0
     for _ in range(40):
-        picture, faces = draw_scene(photos, shares, 256, generator)
+        picture, faces = sample_scene(photos, shares, 256, generator)
         bright = picture.min(axis=2) > 180
         inside = np.zeros((256, 256), bool)
         for center, sides, roll, weight in zip(
@@ -63,7 +63,7 @@ def test_what_is_bright_is_a_face_and_the_other_way_round(photos: ScenePhotos, s
 def test_pictures_without_faces_have_none(photos: ScenePhotos) -> None:
     generator = np.random.default_rng(1)
     for _ in range(10):
-        picture, faces = draw_scene(photos, SceneShares(0, 0, 0, 0), 256, generator)
+        picture, faces = sample_scene(photos, SceneShares(0, 0, 0, 0), 256, generator)
         assert len(faces) == 0
         assert picture.shape == (256, 256, 3)
         assert picture.max() < 120

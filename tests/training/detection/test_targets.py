@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
-from face_alignment_3d.detection.scout.decoding import decoded
 from face_alignment_3d.detection.scout.layout import CHANNELS, UNIT_STRIDES, cells
+from face_alignment_3d.detection.scout.search import decoded
 from face_alignment_3d.training.detection.losses import TargetBatch, scout_losses
 from face_alignment_3d.training.detection.photos import SceneFaces
 from face_alignment_3d.training.detection.targets import Targets, make_targets

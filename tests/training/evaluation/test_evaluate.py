@@ -36,7 +36,7 @@ GIVEN = (1.0, 2.0, 3.0, 4.5, 8.5, 5.0)
 FOUND = (2.0, 2.0, 3.0, None, 12.0, float("nan"))
 YAW = (-50.0, -20.0, 0.0, 10.0, 31.0, 14.9)
 RESIDUAL = (0.01, 0.01, 0.01, 0.01, 0.5, 0.01)
-BELIEVED_MEAN = (1 + 2 + 3 + 4.5 + 5) / 5
+VALID_MEAN = (1 + 2 + 3 + 4.5 + 5) / 5
 
 
 class Scene:
@@ -105,11 +105,11 @@ def test_yaw_groups_take_both_sides_together(report):
     assert report.yaw.box_mean is None, "a jaw that follows the outline is not comparable on turned heads"
 
 
-def test_yaw_groups_have_the_error_in_3d_of_their_believed_fits(report):
+def test_yaw_groups_have_the_error_in_3d_of_their_valid_fits(report):
     (fourth,) = (group for group in report.yaw.groups if group.low == 45)
     assert fourth.gte_xyz == close(np.hypot(1.0 * POINT_SHARE, DEPTH_ERROR).mean())
-    (unbelieved,) = (group for group in report.yaw.groups if group.low == 30)
-    assert unbelieved.gte_xyz is None
+    (invalid,) = (group for group in report.yaw.groups if group.low == 30)
+    assert invalid.gte_xyz is None
 
 
 def test_groups_without_a_face_are_left_out(scene):
@@ -141,8 +141,8 @@ def test_confidence_that_follows_the_error(report):
     assert [group.highest for group in confidence.groups] == close([1 / (1 + tenth[-1]) for tenth in tenths])
 
 
-def test_against_the_fits_that_are_believed(report):
-    sideways = BELIEVED_MEAN * ALL_POINTS_SHARE
+def test_against_the_fits_that_are_valid(report):
+    sideways = VALID_MEAN * ALL_POINTS_SHARE
     assert (report.three_d.labels, report.three_d.faces) == ("fit", 5)
     assert report.three_d.cvgtce is None, "one view of each face"
     errors = np.array(GIVEN)[np.array(RESIDUAL) < 0.1]
@@ -156,7 +156,7 @@ def test_against_the_fits_that_are_believed(report):
     assert report.gte_given("x") == close(ALL_POINTS_SHARE * errors)
 
 
-def test_no_believed_fit_gives_no_comparison(scene):
+def test_no_valid_fit_gives_no_comparison(scene):
     bad = lifted_of(scene.points68, yaw=YAW, residual=[0.5] * 6)
     report = evaluate(scene.aligner(), labelled_set(scene.photos, bad)).report
     assert report.three_d is None

@@ -8,9 +8,9 @@ from PIL import Image
 from face_alignment_3d.cli import main
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.training_data import HAND_LABELLED, load_training_data
 from face_alignment_3d.training.evaluation.sets import DATASETS, open_dataset, open_labelled
 from face_alignment_3d.training.recipes.config import LITE
+from face_alignment_3d.training.recipes.training_data import HAND_LABELLED, load_training_data
 from tests.training import synthetic_faces
 from tests.training.data.test_training_data import write_views
 from tests.training.known_errors import labels, write_photos

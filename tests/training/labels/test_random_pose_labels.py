@@ -19,7 +19,7 @@ def untouched(monkeypatch):
 
 
 def _draw(labels, count=400, seed=0):
-    points, z = labels.draw(count, torch.Generator().manual_seed(seed))
+    points, z = labels.sample(count, torch.Generator().manual_seed(seed))
     return points.numpy(), z.numpy()
 
 

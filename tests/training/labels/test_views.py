@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.labels.views import THREE_VIEWS, CropView, ensemble_views, predict_view
+from face_alignment_3d.training.labels.views import CropView, ensemble_views, predict_view
 from tests.training.small_cascade import seeded_cascade
 
 
@@ -17,14 +17,6 @@ def test_views_are_many_and_always_the_same(count):
         assert abs(view.degrees) <= 12
         assert max(abs(shift) for shift in view.shift) <= 0.04
         assert 0.9 < view.scale < 1.11
-
-
-def test_three_views_are_those_of_a_run():
-    assert [(v.mirrored, v.degrees, *v.shift, v.scale) for v in THREE_VIEWS] == [
-        (False, 0.0, 0.0, 0.0, 1.0),
-        (True, -10.0, -0.03, 0.03, 1.05),
-        (True, 10.0, 0.04, -0.03, 0.95),
-    ]
 
 
 @pytest.mark.parametrize("count", [-1, 0, 1, 65])

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.training.novel_views.depth_map import head_depth
-from face_alignment_3d.training.novel_views.gaps import fill
-from face_alignment_3d.training.novel_views.poses import EVALUATION, TRAINING, PoseRange, draw_pose
-from face_alignment_3d.training.novel_views.surface import draw
+from face_alignment_3d.training.novel_views.poses import EVALUATION, TRAINING, PoseRange, sample_pose
+from face_alignment_3d.training.novel_views.surface import fill, render
 from tests.training.round_head import RADII, round_head
 
 
@@ -44,7 +43,7 @@ def sheet(side, depth, *, stretch=1.0):
 def test_a_sheet_is_drawn_without_gaps_and_in_place(stretch):
     corners, values = sheet(12, 5.0, stretch=stretch)
     side = int(11 * stretch) - 1
-    drawn = draw(corners, values, size=(side, side), thickness=1.0)
+    drawn = render(corners, values, size=(side, side), thickness=1.0)
     assert np.isfinite(drawn.depth).all()
     ys, xs = np.mgrid[:side, :side]
     error = drawn.values - np.stack([xs, ys], axis=-1) / stretch
@@ -56,14 +55,14 @@ def test_the_nearer_surface_hides_the_other():
     near, far = sheet(10, 1.0), sheet(10, 9.0)
     corners = np.concatenate([far[0], near[0]])
     values = np.concatenate([np.zeros_like(far[1]), np.ones_like(near[1])])
-    drawn = draw(corners, values, size=(9, 9), thickness=1.0)
+    drawn = render(corners, values, size=(9, 9), thickness=1.0)
     np.testing.assert_array_equal(drawn.values, 1)
     np.testing.assert_array_equal(drawn.depth, 1)
 
 
 def test_torn_quads_are_left_out():
     corners, values = sheet(2, 0.0, stretch=40.0)
-    assert np.isinf(draw(corners, values, size=(40, 40), thickness=1.0).depth).all()
+    assert np.isinf(render(corners, values, size=(40, 40), thickness=1.0).depth).all()
 
 
 def test_head_depth_is_that_of_the_front():
@@ -84,7 +83,7 @@ def test_head_depth_is_that_of_the_front():
 def test_poses_are_in_range_and_never_turn_back(wanted: PoseRange, yaw):
     generator = np.random.default_rng(3)
     for _ in range(50):
-        pose = draw_pose((5.0, yaw, -12.0), wanted, generator)
+        pose = sample_pose((5.0, yaw, -12.0), wanted, generator)
         if pose is None:
             assert abs(yaw) > wanted.yaw[1]
             continue
@@ -98,4 +97,4 @@ def test_poses_are_in_range_and_never_turn_back(wanted: PoseRange, yaw):
 
 
 def test_a_face_turned_beyond_the_range_has_no_view_in_it():
-    assert draw_pose((0.0, 70.0, 0.0), PoseRange((0.0, 30.0), 5.0), np.random.default_rng(0)) is None
+    assert sample_pose((0.0, 70.0, 0.0), PoseRange((0.0, 30.0), 5.0), np.random.default_rng(0)) is None

@@ -222,7 +222,7 @@ def test_empty_maps_cost_one_and_gaussians_nothing():
     assert losses.heatmap_loss(gaussian, points, weight, GEOMETRY).item() == pytest.approx(0, abs=1e-9)
 
 
-def test_squared_distance_is_the_mean_squared_error_of_what_is_believed():
+def test_squared_distance_is_the_mean_squared_error_by_weight():
     difference = torch.tensor([[3.0, -1.0], [2.0, 100.0]])
     weight = torch.tensor([[1.0, 1.0], [0.5, 0.0]])
     assert losses.squared_distance_loss(difference, weight).item() == pytest.approx((9 + 1 + 2) / 4)

@@ -8,14 +8,14 @@ import torch
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.data.training_data import SampleGroup, TrainingData
 from face_alignment_3d.training.engine.optimization import learning_rate_factor
 from face_alignment_3d.training.engine.processes import Processes
-from face_alignment_3d.training.engine.validation import validate
 from face_alignment_3d.training.objectives.joint_objective import JointObjective
 from face_alignment_3d.training.recipes import joint_recipe
 from face_alignment_3d.training.recipes.config import TrainingConfig
 from face_alignment_3d.training.recipes.joint_recipe import train_joint
+from face_alignment_3d.training.recipes.training_data import SampleGroup, TrainingData
+from face_alignment_3d.training.recipes.validation import validate
 from tests.training.small_cascade import seeded_cascade, small_cascade, wide_cascade
 from tests.training.synthetic_faces import picture, posed_faces
 
@@ -249,7 +249,7 @@ def test_half_precision_trains_too(data, tmp_path):
 
 def test_validation_reports_every_set_that_is_not_empty(data):
     cascade = small_cascade().eval()
-    errors = validate(cascade, {**data.validation, "none": []}, bf16=False)
+    errors = validate(cascade, {**data.validation, "none": []})
     assert list(errors) == [f"{s}/{e}" for s in ("hand", "aflw") for e in ("inner", "failures", "box", "z")]
     assert all(value > 0 for value in errors.values())
 
@@ -257,10 +257,10 @@ def test_validation_reports_every_set_that_is_not_empty(data):
 def test_validation_of_the_truth_is_zero(data, monkeypatch):
     samples = data.validation["hand"]
     monkeypatch.setattr(
-        "face_alignment_3d.training.engine.validation.predict",
-        lambda cascade, images, crops, bf16: np.stack([sample.points for sample in samples]),
+        "face_alignment_3d.training.recipes.validation.predict",
+        lambda cascade, images, crops: np.stack([sample.points for sample in samples]),
     )
-    errors = validate(small_cascade(), {"hand": samples}, bf16=False)
+    errors = validate(small_cascade(), {"hand": samples})
     assert errors == {"hand/inner": 0, "hand/failures": 0, "hand/box": 0, "hand/z": 0}
 
 

@@ -13,9 +13,9 @@ from face_alignment_3d.errors import DataError, WeightsError
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.engine.batches import BatchMaker, Pool
-from face_alignment_3d.training.engine.interruption import TrainingStopped
 from face_alignment_3d.training.engine.processes import Processes
 from face_alignment_3d.training.engine.trainer import Trainer
+from face_alignment_3d.training.engine.training_loop import TrainingStopped
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective
 from face_alignment_3d.training.recipes import paper_recipe
 from face_alignment_3d.training.recipes.paper_config import END_TO_END, PAPER, PaperConfig
@@ -81,7 +81,7 @@ def test_the_paper_says_so():
 
 
 def test_crops_vary_as_in_the_paper():
-    angles, shifts, factors = PAPER.geometric.draw(2000, np.random.default_rng(0))
+    angles, shifts, factors = PAPER.geometric.sample(2000, np.random.default_rng(0))
     degrees, scales = np.rad2deg(angles), factors * 1.25
     assert -35 <= degrees.min() < -34
     assert 34 < degrees.max() <= 35
@@ -132,11 +132,11 @@ def test_a_run_that_sigterm_stopped_goes_on_bit_by_bit(
     out, *_ = whole_run
     steps = []
 
-    def stopped(self, cascade, batch, draws):
+    def stopped(self, cascade, batch, random_values):
         steps.append(1)
         if len(steps) == stop_after:
             os.kill(os.getpid(), signal.SIGTERM)
-        return original(self, cascade, batch, draws)
+        return original(self, cascade, batch, random_values)
 
     original = PaperObjective.losses
     with monkeypatch.context() as patch:
@@ -167,8 +167,8 @@ def test_a_run_that_sigterm_stopped_goes_on_bit_by_bit(
 def test_each_loss_of_a_stage_falls(pools, tmp_path, monkeypatch, name, rate, steps, least):
     values = []
 
-    def noted(self, cascade, batch, draws):
-        terms = original(self, cascade, batch, draws)
+    def noted(self, cascade, batch, random_values):
+        terms = original(self, cascade, batch, random_values)
         values.append({loss: value.item() for loss, value in terms.items()})
         return terms
 
@@ -182,7 +182,7 @@ def test_each_loss_of_a_stage_falls(pools, tmp_path, monkeypatch, name, rate, st
         cascade = small_paper_cascade()
     trainer = Trainer(cascade, plan, tmp_path / "stage.safetensors", processes=ALONE)
     maker = BatchMaker(pools, GEOMETRY, CONFIG.geometric, CONFIG.photometric, 4, 1)
-    trainer.until(steps, maker, {}, lambda line: None)
+    trainer.until(steps, maker, lambda line: None)
     assert set(values[0]) == set(least)
     for loss, factor in least.items():
         first, last = (np.mean([value[loss] for value in part]) for part in (values[:3], values[-5:]))
@@ -190,9 +190,9 @@ def test_each_loss_of_a_stage_falls(pools, tmp_path, monkeypatch, name, rate, st
 
 
 def test_the_z_network_sees_true_points_and_the_cascades_own():
-    draws = PaperObjective(("depth",)).draw(2000, torch.Generator().manual_seed(0))
-    assert 0.45 < draws["sees_truth"].float().mean() < 0.55
-    assert PaperObjective(("detection", "regression")).draw(8, torch.Generator()) == {}
+    random_values = PaperObjective(("depth",)).sample(2000, torch.Generator().manual_seed(0))
+    assert 0.45 < random_values["sees_truth"].float().mean() < 0.55
+    assert PaperObjective(("detection", "regression")).sample(8, torch.Generator()) == {}
 
 
 @pytest.mark.parametrize("sees_truth", [True, False])

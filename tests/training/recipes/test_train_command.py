@@ -12,10 +12,10 @@ from PIL import Image
 
 from face_alignment_3d.cli import main
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.chosen_data import load_chosen_data
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.objectives.paper_objective import PaperObjective
 from face_alignment_3d.training.recipes import joint_recipe, paper_recipe, recipe
+from face_alignment_3d.training.recipes.chosen_data import load_chosen_data
 from face_alignment_3d.training.recipes.config import BASE, LITE, NANO, STAGES
 from face_alignment_3d.training.recipes.paper_config import PAPER
 from face_alignment_3d.weights import loading
@@ -176,9 +176,9 @@ def test_a_teacher_is_distilled(tmp_path, capsys, monkeypatch):
 def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, monkeypatch, number, code):
     original = PaperObjective.losses
 
-    def stopped(self, cascade, batch, draws):
+    def stopped(self, cascade, batch, random_values):
         os.kill(os.getpid(), number)
-        return original(self, cascade, batch, draws)
+        return original(self, cascade, batch, random_values)
 
     monkeypatch.setattr(PaperObjective, "losses", stopped)
     assert _train(tmp_path, "--dataset", f"3dfaw={threedfaw}", "--steps", "2") == code

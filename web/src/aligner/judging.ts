@@ -20,7 +20,7 @@ interface Looked {
 
 const logOdds = (probability: number) => Math.log(probability / (1 - probability));
 
-/** How certain it is that a result is a face, in [0, 1] (face_alignment_3d/detection/judging.py). */
+/** How certain it is that a result is a face, in [0, 1] (face_alignment_3d/detection/candidate_selection.py). */
 export function certaintyOf(confidence: number, score: number | null): number {
   if (score === null) return confidence;
   const clipped = Math.min(Math.max(score, SCORES[0]), SCORES[1]);

@@ -37,6 +37,8 @@ _AFLW_SHAPES: Final[dict[str, tuple[int, ...]]] = {
 }
 AFLW_MIRROR: Final = np.array([5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 16, 15, 14, 13, 12, 19, 18, 17, 20])
 
+#: One of so many hand-labelled photos is kept for validation, and never trained on.
+HOLDOUT_EVERY: Final = 12
 #: Hand-labelled sets to train on. AFW is left for evaluation and must never be listed here.
 HAND_LABELLED: Final = ("helen_train", "lfpw_train")
 #: Sets whose labels no training may read.

@@ -33,9 +33,9 @@ from face_alignment_3d.training.data.datasets.face_sets import EVALUATION_ONLY
 from face_alignment_3d.training.data.datasets.pairs import PHOTO_SUFFIXES, files_by_name, require_pairs
 from face_alignment_3d.training.data.datasets.photos68 import Photos68, make_samples
 from face_alignment_3d.training.data.datasets.plausible import require_plausible
+from face_alignment_3d.training.data.face_model import FaceModel
+from face_alignment_3d.training.data.lifting import Lifted, lift
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.labels.face_model import FaceModel
-from face_alignment_3d.training.labels.lifting import Lifted, lift
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from face_alignment_3d.training.data.datasets.ibug_pts import open_ibug_pts
 from face_alignment_3d.training.data.datasets.protocol import Dataset
 from face_alignment_3d.training.data.datasets.threedfaw import open_threedfaw
 from face_alignment_3d.training.data.datasets.w300lp import open_w300lp
-from face_alignment_3d.training.labels.face_model import FaceModel
+from face_alignment_3d.training.data.face_model import FaceModel
 
 _Opener = Callable[[Path, FaceModel | None], Dataset]
 

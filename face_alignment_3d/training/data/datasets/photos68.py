@@ -12,10 +12,10 @@ from face_alignment_3d.images import as_rgb
 from face_alignment_3d.markup import FROM_68
 from face_alignment_3d.training.data.archives import read_arrays, require_files, require_shape
 from face_alignment_3d.training.data.datasets.plausible import implausible
+from face_alignment_3d.training.data.lifting import FAR_SIDE_YAW, Lifted
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.labels.lifting import FAR_SIDE_YAW, Lifted
 
-#: Faces whose fit leaves more than this (fraction of the face size) are not believed in z.
+#: Faces whose fit leaves more than this (fraction of the face size) have no weight in z.
 MAX_RESIDUAL = 0.025
 _JAW_WEIGHT = 0.5
 _HIDDEN_JAW_WEIGHT = 0.3
@@ -73,10 +73,10 @@ def make_samples(photos: Photos68, lifted: Lifted, *, face_size: int) -> list[Sa
         weight_xy[:17] = np.where(lifted.far_jaw[index], _HIDDEN_JAW_WEIGHT, _JAW_WEIGHT)
         if abs(lifted.yaw[index]) <= FAR_SIDE_YAW:
             weight_xy[:17] = 2 * _JAW_WEIGHT
-        believed = float(lifted.residual[index] <= MAX_RESIDUAL)
+        trust = float(lifted.residual[index] <= MAX_RESIDUAL)
         if not photos.usable(index):
-            weight_xy[:], believed = 0.0, 0.0
-        weight_z = np.full(66, believed, dtype=np.float32)
+            weight_xy[:], trust = 0.0, 0.0
+        weight_z = np.full(66, trust, dtype=np.float32)
         samples.append(Sample(f"{photos.directory.name}/{name}", image, points, weight_xy, weight_z))
     return samples
 

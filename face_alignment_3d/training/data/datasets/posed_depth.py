@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from face_alignment_3d.training.labels.face_model import FaceModel, Floats
+from face_alignment_3d.training.data.face_model import FaceModel, Floats
 
 #: The standard deviation between points and model, in units of the points' root mean square distance from
 #: their center.
@@ -26,7 +26,7 @@ def fit_depth(points: Floats, rotation: Floats, model: FaceModel, *, rounds: int
 
     Gauss-Newton on pose and coefficients together, with the model's Gaussian prior, from ``rotation``, a
     (3, 3) matrix that turns the model into nearly its pose. Unlike
-    :func:`face_alignment_3d.training.labels.lifting.lift` it takes the jaw for the model's jaw line, not for
+    :func:`face_alignment_3d.training.data.lifting.lift` it takes the jaw for the model's jaw line, not for
     the outline seen, so it suits labels that were made with such a model; and one face takes some
     milliseconds.
     """

@@ -36,14 +36,14 @@ from face_alignment_3d.markup import FROM_68, NUM_LANDMARKS
 from face_alignment_3d.training.data.datasets.matlab import read_mat
 from face_alignment_3d.training.data.datasets.pairs import PHOTO_SUFFIXES, files_by_name, require_pairs
 from face_alignment_3d.training.data.datasets.posed_depth import fit_depth
+from face_alignment_3d.training.data.face_model import FaceModel, Floats
+from face_alignment_3d.training.data.lifting import rotation
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.labels.face_model import FaceModel, Floats
-from face_alignment_3d.training.labels.lifting import rotation
 
 #: The parts to train on: all but AFW, which is for evaluation.
 TRAINING_PARTS: Final = ("HELEN", "IBUG", "LFPW")
 
-#: Faces on which the fit leaves more than this (fraction of the face size) are not believed in z. Twice the
+#: Faces on which the fit leaves more than this (fraction of the face size) have no weight in z. Twice the
 #: largest seen on 200 faces of AFLW2000-3D, whose labels were made in the same way.
 MAX_RESIDUAL: Final = 0.02
 
@@ -95,18 +95,18 @@ class W300LP:
         points68 = self.points(index)
         points = np.zeros((NUM_LANDMARKS, 3), dtype=np.float32)
         points[:, :2] = points68[FROM_68]
-        believed = 0.0
+        trust = 0.0
         if self.model is not None:
             fit = fit_depth(points68, self.rotation(index), self.model)
             if fit.residual <= MAX_RESIDUAL:
                 points[:, 2] = fit.z[FROM_68] - fit.z[FROM_68].mean()
-                believed = 1.0
+                trust = 1.0
         return Sample(
             f"300w-lp/{self.names[index]}",
             self.image(index),
             points,
             np.ones(NUM_LANDMARKS, dtype=np.float32),
-            np.full(NUM_LANDMARKS, believed, dtype=np.float32),
+            np.full(NUM_LANDMARKS, trust, dtype=np.float32),
         )
 
 

@@ -11,7 +11,7 @@ from face_alignment_3d.training.data.datasets.photos68 import (
     open_photos68,
     shrink_to_face,
 )
-from face_alignment_3d.training.labels.lifting import Lifted, lift
+from face_alignment_3d.training.data.lifting import Lifted, lift
 from tests.training.synthetic_faces import face_model, picture, posed_faces, write_photos68
 
 
@@ -97,7 +97,7 @@ def test_labels_are_the_hands_where_visible_and_the_fits_elsewhere(faces):
     np.testing.assert_allclose(labels[..., 2], z - z.mean(axis=1, keepdims=True), atol=1e-4)
 
 
-def test_weights_say_what_is_to_be_believed(tmp_path, faces):
+def test_weights_say_what_is_trusted(tmp_path, faces):
     write_photos68(tmp_path, "small", faces)
     photos = open_photos68(tmp_path, "small")
     lifted = _lifted(faces, yaw=[0, 40, -40, 0])

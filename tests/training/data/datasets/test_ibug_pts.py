@@ -51,7 +51,7 @@ def test_the_corner_pixel_is_zero_zero(tmp_path):
     np.testing.assert_array_equal(read_pts(path), np.zeros((68, 2)))
 
 
-def test_without_a_model_z_is_not_believed_and_the_jaw_half(root):
+def test_without_a_model_z_has_no_weight_and_the_jaw_half(root):
     data = open_ibug_pts(root)
     assert data.lifted is None
     sample = data.sample(0)

@@ -69,8 +69,8 @@ def test_every_kind_yields_the_same_samples(tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_kinds_to_lift_need_a_model_for_z(tmp_path, kind):
     _write_any(kind, tmp_path)
-    believed = open_dataset(kind, tmp_path).sample(0).weight_z
-    assert (believed == (0 if kind in KINDS_TO_LIFT else 1)).all()
+    weight = open_dataset(kind, tmp_path).sample(0).weight_z
+    assert (weight == (0 if kind in KINDS_TO_LIFT else 1)).all()
 
 
 def test_another_kind_is_refused_with_those_there_are(tmp_path):

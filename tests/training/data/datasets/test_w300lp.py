@@ -78,7 +78,7 @@ def test_photos_for_evaluation_are_left_out_unless_asked_for(tmp_path, faces):
     assert open_w300lp(tmp_path, parts=["AFW"]).names == ("AFW/AFW_photo_0_0",)
 
 
-def test_without_a_model_z_is_not_believed(tmp_path, faces):
+def test_without_a_model_z_has_no_weight(tmp_path, faces):
     _write(tmp_path, *faces)
     sample = open_w300lp(tmp_path, parts=["IBUG"]).sample(0)
     assert (sample.weight_z == 0).all()
@@ -86,7 +86,7 @@ def test_without_a_model_z_is_not_believed(tmp_path, faces):
     assert (sample.weight_xy == 1).all()
 
 
-def test_z_is_not_believed_where_the_model_does_not_fit(tmp_path, faces):
+def test_z_has_no_weight_where_the_model_does_not_fit(tmp_path, faces):
     points, angles = faces
     points[3] += np.random.default_rng(0).normal(0, 8, points[3].shape)
     _write(tmp_path, points, angles)

@@ -1,6 +1,6 @@
 import { blockMean, type Pixels } from "../image";
 
-/** Octave k of an image shows 2**k of its pixels as one, their mean (face_alignment_3d/detection/octaves.py). */
+/** Octave k of an image shows 2**k of its pixels as one, their mean (face_alignment_3d/detection/resizing.py). */
 export class Octaves {
   private readonly images: Pixels[];
 

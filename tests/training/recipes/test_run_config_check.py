@@ -4,9 +4,9 @@ import json
 import pytest
 
 from face_alignment_3d.errors import DataError
-from face_alignment_3d.training.engine.run_config_check import check_run_folder
 from face_alignment_3d.training.recipes.config import BASE, LITE
 from face_alignment_3d.training.recipes.paper_config import END_TO_END, PAPER
+from face_alignment_3d.training.recipes.recipe import check_run_folder
 
 
 @pytest.mark.parametrize("config", [LITE, BASE, PAPER])

@@ -7,7 +7,7 @@ import torch
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.engine.batches import Batch
 
-Draws = dict[str, torch.Tensor]
+RandomValues = dict[str, torch.Tensor]
 
 
 class Objective(Protocol):
@@ -17,8 +17,8 @@ class Objective(Protocol):
     batch's equal parts is the loss of the batch: several processes rely on it.
     """
 
-    def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
+    def sample(self, batch_size: int, generator: torch.Generator) -> RandomValues:
         """All random numbers of one step, for the whole batch, on the CPU; the processes divide them."""
 
-    def losses(self, cascade: Cascade, batch: Batch, draws: Draws) -> dict[str, torch.Tensor]:
-        """The losses by name, unweighted; ``batch`` and ``draws`` lie on the cascade's device."""
+    def losses(self, cascade: Cascade, batch: Batch, random_values: RandomValues) -> dict[str, torch.Tensor]:
+        """The losses by name, unweighted; ``batch`` and ``random_values`` lie on the cascade's device."""

@@ -11,7 +11,7 @@ from face_alignment_3d.training.engine.inference import predict
 from face_alignment_3d.training.evaluation import metrics
 
 
-def validate(cascade: Cascade, sets: Mapping[str, Sequence[Sample]], *, bf16: bool) -> dict[str, float]:
+def validate(cascade: Cascade, sets: Mapping[str, Sequence[Sample]]) -> dict[str, float]:
     """Errors in percent for each set that is not empty, from exact boxes.
 
     ``<set>/inner``, ``<set>/failures``, ``<set>/box`` and ``<set>/z``, as
@@ -27,7 +27,7 @@ def validate(cascade: Cascade, sets: Mapping[str, Sequence[Sample]], *, bf16: bo
         crops = [
             upright_crop(points, size=geometry.input_size, crop_scale=geometry.crop_scale) for points in truth
         ]
-        points = predict(cascade, [sample.image for sample in samples], crops, bf16=bf16)
+        points = predict(cascade, [sample.image for sample in samples], crops)
         inner = metrics.inner_nme(points[..., :2], truth[..., :2])
         report[f"{name}/inner"] = float(inner.mean())
         report[f"{name}/failures"] = metrics.failure_rate(inner)

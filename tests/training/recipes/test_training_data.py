@@ -7,15 +7,15 @@ from PIL import Image
 from face_alignment_3d.cli import main
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
-from face_alignment_3d.training.data.taught_photos import open_taught_photos
-from face_alignment_3d.training.data.training_data import load_training_data
 from face_alignment_3d.training.labels.fused_labels import load_fused_labels
 from face_alignment_3d.training.labels.teacher_predictions import (
     FILE_NAME,
     TeacherPredictions,
+    open_teacher_photos,
     save_teacher_predictions,
 )
 from face_alignment_3d.training.recipes.config import LITE, Shares
+from face_alignment_3d.training.recipes.training_data import load_training_data
 from tests.training.synthetic_faces import write_data
 
 CONFIG = dataclasses.replace(LITE, holdout_every=3, face_size=80)
@@ -159,7 +159,7 @@ def test_without_fused_labels_the_command_is_named(folders, tmp_path):
 
 
 def test_a_teacher_moves_what_is_trained_on_and_nothing_that_is_held_out(folders, loaded, tmp_path):
-    photos = open_taught_photos(*folders)
+    photos = open_teacher_photos(*folders)
     for name in ("fused_labels.npz", "novel_views"):
         (tmp_path / name).symlink_to(folders[1] / name)
     config = dataclasses.replace(CONFIG, teacher_weight=1.0)
@@ -174,17 +174,17 @@ def test_a_teacher_moves_what_is_trained_on_and_nothing_that_is_held_out(folders
         for name, each in photos.items()
     }
     save_teacher_predictions(tmp_path / FILE_NAME, told, {"weights_sha256": "ab"})
-    taught = load_training_data(folders[0], tmp_path, config)
-    assert taught.teacher == {"weights_sha256": "ab"}
+    distilled = load_training_data(folders[0], tmp_path, config)
+    assert distilled.teacher == {"weights_sha256": "ab"}
     assert loaded.teacher is None
     for kind, group in loaded.groups.items():
-        pairs = list(zip(group.samples, taught.groups[kind].samples, strict=True))
+        pairs = list(zip(group.samples, distilled.groups[kind].samples, strict=True))
         assert pairs
         for before, after in pairs:
             assert before.name == after.name
             assert not np.array_equal(after.points, before.points)
             assert after.weight_visible.min() > 0
     for kind, samples in loaded.validation.items():
-        for before, after in zip(samples, taught.validation[kind], strict=True):
+        for before, after in zip(samples, distilled.validation[kind], strict=True):
             np.testing.assert_array_equal(before.points, after.points)
             np.testing.assert_array_equal(before.weight_visible, after.weight_visible)

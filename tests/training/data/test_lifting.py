@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from face_alignment_3d.training.labels.lifting import FAR_SIDE_YAW, lift, rotation
+from face_alignment_3d.training.data.lifting import FAR_SIDE_YAW, lift, rotation
 from tests.training.synthetic_faces import face_model, mean_face, posed_faces, turn
 
 COUNT = 24

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.training.data.datasets.novel_views import NovelViews
+from face_alignment_3d.training.labels.distillation import distilled_labels, distilled_views
 from face_alignment_3d.training.labels.label_composer import Fusion
 from face_alignment_3d.training.labels.teacher_predictions import TeacherPredictions
-from face_alignment_3d.training.labels.teaching import taught_labels, taught_views
 
 N = 3
 RNG = np.random.default_rng(0)
@@ -32,7 +32,7 @@ def teacher(shift=(0.0, 0.0), visibility=0.25):
 
 @pytest.mark.parametrize(("weight_xy", "share"), [(1.0, 0.5), (0.25, 0.8), (3.0, 0.25)])
 def test_a_point_moves_by_the_teachers_share(weight_xy, share):
-    mixed = taught_labels(labels(weight_xy), teacher((0.1, 0)), 1.0, left_out=NOBODY)
+    mixed = distilled_labels(labels(weight_xy), teacher((0.1, 0)), 1.0, left_out=NOBODY)
     np.testing.assert_allclose(mixed.points[..., 0] - POINTS[..., 0], 0.1 * share, atol=1e-3)
     np.testing.assert_allclose(mixed.points[..., 1:], POINTS[..., 1:], atol=1e-4)
     np.testing.assert_allclose(mixed.weight_xy, max(weight_xy, 1.0), rtol=1e-3)
@@ -40,7 +40,7 @@ def test_a_point_moves_by_the_teachers_share(weight_xy, share):
 
 def test_a_teacher_that_is_lost_counts_for_little():
     moved = [
-        taught_labels(labels(), teacher((x, 0)), 1.0, left_out=NOBODY).points[..., 0] - POINTS[..., 0]
+        distilled_labels(labels(), teacher((x, 0)), 1.0, left_out=NOBODY).points[..., 0] - POINTS[..., 0]
         for x in (1.0, 20.0)
     ]
     np.testing.assert_allclose(moved[0], 0.49, atol=0.01)
@@ -51,7 +51,7 @@ def test_z_has_zero_mean():
     tilted = POINTS.copy()
     tilted[:, :33, 2] += 1.0
     told = TeacherPredictions(tilted, np.ones((N, 66), dtype=np.float32), "digest")
-    mixed = taught_labels(labels(), told, 1.0, left_out=NOBODY)
+    mixed = distilled_labels(labels(), told, 1.0, left_out=NOBODY)
     np.testing.assert_allclose(mixed.points[..., 2].mean(axis=1), 0, atol=1e-5)
     rise = (mixed.points - POINTS)[..., 2]
     np.testing.assert_allclose(rise[:, :33].mean() - rise[:, 33:].mean(), 0.5, atol=0.01)
@@ -59,15 +59,15 @@ def test_z_has_zero_mean():
 
 @pytest.mark.parametrize(("known", "expected", "weight"), [(0.0, 0.25, 0.5), (1.0, 0.75, 1.0)])
 def test_visibility_is_the_teachers_where_nobody_looked(known, expected, weight):
-    mixed = taught_labels(labels(weight_visible=known), teacher(), 1.0, left_out=NOBODY)
+    mixed = distilled_labels(labels(weight_visible=known), teacher(), 1.0, left_out=NOBODY)
     np.testing.assert_allclose(mixed.visible, expected, rtol=1e-5)
     np.testing.assert_allclose(mixed.weight_visible, weight)
 
 
-def test_faces_that_are_held_out_or_not_believed_stay():
+def test_faces_that_are_held_out_or_without_weight_stay():
     given = labels()
     given.weight_xy[2] = 0
-    mixed = taught_labels(given, teacher((1, 1)), 1.0, left_out=np.array([0]))
+    mixed = distilled_labels(given, teacher((1, 1)), 1.0, left_out=np.array([0]))
     for index, stays in enumerate((True, False, True)):
         assert np.array_equal(mixed.points[index], POINTS[index]) == stays
         assert np.array_equal(mixed.weight_xy[index], given.weight_xy[index])
@@ -75,13 +75,13 @@ def test_faces_that_are_held_out_or_not_believed_stay():
 
 
 def test_nothing_known_stays_unknown():
-    mixed = taught_labels(labels(weight_z=0.0), teacher(), 0.0, left_out=NOBODY)
+    mixed = distilled_labels(labels(weight_z=0.0), teacher(), 0.0, left_out=NOBODY)
     assert np.isfinite(mixed.points).all()
     assert mixed.weight_z.max() == mixed.weight_visible.max() == 0
     np.testing.assert_allclose(mixed.points, POINTS, atol=1e-4)
 
 
-def test_views_are_mixed_like_labels_that_are_fully_believed(tmp_path):
+def test_views_are_mixed_like_labels_with_full_weight(tmp_path):
     zeros = np.zeros(N, dtype=np.float32)
     views = NovelViews(
         tmp_path,
@@ -94,7 +94,7 @@ def test_views_are_mixed_like_labels_that_are_fully_believed(tmp_path):
         zeros,
         zeros,
     )
-    mixed = taught_views(views, teacher((0, 0.2)), 1.0)
+    mixed = distilled_views(views, teacher((0, 0.2)), 1.0)
     np.testing.assert_allclose(mixed.points[..., 1] - POINTS[..., 1], 0.1, atol=1e-3)
     np.testing.assert_allclose(mixed.visible, 0.5 * (1 + 0.25), rtol=1e-5)
     assert mixed.names == views.names

@@ -11,8 +11,8 @@ from face_alignment_3d.backends.protocol import CropSource
 from face_alignment_3d.boxes import FaceBox
 from face_alignment_3d.crop import Crop
 from face_alignment_3d.face import Face3D
+from face_alignment_3d.face_selection import selected_faces
 from face_alignment_3d.face_views import FaceView
-from face_alignment_3d.judged_faces import judged_faces
 
 BATCH = 4
 
@@ -44,7 +44,7 @@ def view(x: float, score: float | None, side: float = 50) -> FaceView:
 
 
 def found(images: list[list[FaceView]], network: Network, min_confidence: float = 0.25) -> list[list[float]]:
-    faces = judged_faces(images, network, batch_size=BATCH, min_confidence=min_confidence)
+    faces = selected_faces(images, network, batch_size=BATCH, min_confidence=min_confidence)
     return [[float(face.box[0]) for face in of_image] for of_image in faces]
 
 
@@ -61,7 +61,7 @@ def test_no_face_below_the_threshold_and_all_with_0() -> None:
     assert found(images, Network({0: 0.1, 100: 0.3}), 0.0) == [[100, 0]]
 
 
-def test_given_boxes_are_not_judged_and_keep_their_order() -> None:
+def test_given_boxes_are_all_kept_in_their_order() -> None:
     images = [[view(0, None, 20), view(1, None, 50), view(200, None, 90)]]
     assert found(images, Network({0: 0.0, 1: 0.01, 200: 0.6})) == [[0, 1, 200]]
 

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from face_alignment_3d.training.engine.interruption import TrainingStopped
+from face_alignment_3d.training.engine.training_loop import TrainingStopped
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -2,7 +2,7 @@
 
 A detector is poor at telling the angle of a head, or a face from fur. The network is good at both: its two
 stages agree on the landmarks of a face that is upright in its crop, and on hardly anything else. So the
-detector returns many candidates, at several angles where it is in doubt. The network first sees the best
+detector returns many candidates, at several angles where it is in doubt. The network first aligns the best
 candidate of each place, and then the others of those places where the best one was not certainly a face.
 """
 
@@ -17,7 +17,7 @@ from face_alignment_3d.detection.overlap import intersection_over_smaller, inter
 #: Certainty below which a candidate is no face, unless the caller says otherwise. Chosen on
 #: training faces and on everyday photos without people; docs/detection.md has the numbers.
 MIN_CONFIDENCE: Final = 0.3
-#: Mean confidence from which on no other candidate of the same place is looked at: no face at a wrong angle
+#: Mean confidence from which on no other candidate of the same place is aligned: no face at a wrong angle
 #: reaches it.
 SURE: Final = 0.4
 
@@ -52,8 +52,8 @@ def _log_odds(probability: float) -> float:
     return math.log(probability / (1 - probability))
 
 
-def first_looks(boxes: _Boxes, scores: npt.NDArray[np.floating]) -> _Indices:
-    """Indices of the candidates to look at first: the best of each place by the detector's score (F,).
+def first_candidates(boxes: _Boxes, scores: npt.NDArray[np.floating]) -> _Indices:
+    """Indices of the candidates to align first: the best of each place by the detector's score (F,).
 
     ``boxes`` (F, 4) are x0, y0, x1, y1. Best first.
     """
@@ -65,18 +65,18 @@ def first_looks(boxes: _Boxes, scores: npt.NDArray[np.floating]) -> _Indices:
     return np.array(kept, dtype=np.int64)
 
 
-def second_looks(boxes: _Boxes, looked_at: _Indices, confidence: npt.NDArray[np.floating]) -> _Indices:
-    """Indices of the candidates to look at next, given the results of the first looks.
+def next_candidates(boxes: _Boxes, looked_at: _Indices, confidence: npt.NDArray[np.floating]) -> _Indices:
+    """Indices of the candidates to align next, given the results of the first ones.
 
-    ``confidence`` (L,) is the mean confidence of those at ``looked_at`` (L,). All others are returned but
-    those at the place of a sure face.
+    ``confidence`` (L,) is the mean confidence of those at ``looked_at`` (L,). All others are returned but those
+    at the place of a sure face.
     """
     sure = looked_at[confidence >= SURE]
     explained = np.flatnonzero((intersection_over_union(boxes, boxes[sure]) > _SAME_PLACE).any(axis=1))
     return np.setdiff1d(np.arange(len(boxes)), np.concatenate([explained, looked_at]))
 
 
-def faces_among(
+def select_faces(
     boxes: _Boxes,
     confidence: npt.NDArray[np.floating],
     certainty: npt.NDArray[np.floating],

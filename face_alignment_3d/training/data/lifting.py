@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from face_alignment_3d.markup import JAW
-from face_alignment_3d.training.labels.face_model import FaceModel
+from face_alignment_3d.training.data.face_model import FaceModel
 
 _START_YAWS = (-60.0, -25.0, 0.0, 25.0, 60.0)
 _JAW_WEIGHT = 0.2

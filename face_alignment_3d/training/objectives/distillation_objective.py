@@ -14,12 +14,12 @@ from face_alignment_3d.crop import rescale
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.networks.cascade import Cascade
 from face_alignment_3d.training.engine.batches import Batch
-from face_alignment_3d.training.labels.teaching import VISIBILITY_SHARE
-from face_alignment_3d.training.objectives.objective import Draws, Objective
+from face_alignment_3d.training.engine.objective import Objective, RandomValues
+from face_alignment_3d.training.labels.distillation import VISIBILITY_SHARE
 
 
 @dataclass(frozen=True, eq=False)
-class TaughtObjective:
+class DistillationObjective:
     """The losses of another objective, on labels that the teacher has moved."""
 
     objective: Objective
@@ -28,11 +28,11 @@ class TaughtObjective:
     weight: float
     """Of its points in the labels, where a careful hand has 1."""
 
-    def draw(self, batch_size: int, generator: torch.Generator) -> Draws:
+    def sample(self, batch_size: int, generator: torch.Generator) -> RandomValues:
         """As the other objective."""
-        return self.objective.draw(batch_size, generator)
+        return self.objective.sample(batch_size, generator)
 
-    def losses(self, cascade: Cascade, batch: Batch, draws: Draws) -> dict[str, torch.Tensor]:
+    def losses(self, cascade: Cascade, batch: Batch, random_values: RandomValues) -> dict[str, torch.Tensor]:
         """As the other objective.
 
         Raises :class:`DataError` for a teacher that was trained on wider or closer crops.
@@ -42,26 +42,28 @@ class TaughtObjective:
                 f"expected a teacher of crops {wanted:g} times as wide as the face's box, as this run has; "
                 f"got one of {found:g}: run `train-data predict-teacher` instead, which has its own crops"
             )
-        return self.objective.losses(cascade, taught_batch(batch, self.teacher, self.weight), draws)
+        return self.objective.losses(
+            cascade, distilled_batch(batch, self.teacher, self.weight), random_values
+        )
 
 
 @torch.no_grad()
-def taught_batch(batch: Batch, teacher: Cascade, weight: float) -> Batch:
+def distilled_batch(batch: Batch, teacher: Cascade, weight: float) -> Batch:
     """The batch with labels between its own and the teacher's, by their weights.
 
-    Faces without a believed label stay as they are.
+    Faces whose labels have no weight stay as they are.
     """
     side, own = batch.crops.shape[-1], teacher.geometry.input_size
     crops = F.interpolate(batch.crops.float(), size=(own, own), mode="bilinear", align_corners=False)
     points, _, visibility = (output.float() for output in teacher(crops))
-    taught = torch.cat([rescale(points[..., :2], side / own), points[..., 2:] * (side / own)], dim=-1)
-    believed = (batch.weight_xy.amax(dim=1, keepdim=True) > 0).float() * weight
+    predicted = torch.cat([rescale(points[..., :2], side / own), points[..., 2:] * (side / own)], dim=-1)
+    of_teacher = (batch.weight_xy.amax(dim=1, keepdim=True) > 0).float() * weight
     xy, weight_xy = _mixed(
-        batch.points[..., :2], batch.weight_xy[..., None], taught[..., :2], believed[..., None]
+        batch.points[..., :2], batch.weight_xy[..., None], predicted[..., :2], of_teacher[..., None]
     )
-    z, weight_z = _mixed(batch.points[..., 2], batch.weight_z, taught[..., 2], believed)
+    z, weight_z = _mixed(batch.points[..., 2], batch.weight_z, predicted[..., 2], of_teacher)
     visible, weight_visible = _mixed(
-        batch.visible, batch.weight_visible, visibility, believed * VISIBILITY_SHARE
+        batch.visible, batch.weight_visible, visibility, of_teacher * VISIBILITY_SHARE
     )
     return dataclasses.replace(
         batch,
@@ -74,7 +76,7 @@ def taught_batch(batch: Batch, teacher: Cascade, weight: float) -> Batch:
 
 
 def _mixed(
-    label: torch.Tensor, weight: torch.Tensor, taught: torch.Tensor, of_teacher: torch.Tensor
+    label: torch.Tensor, weight: torch.Tensor, predicted: torch.Tensor, of_teacher: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     share = of_teacher / (weight + of_teacher).clamp_min(1e-6)
-    return label + share * (taught - label), torch.maximum(weight, of_teacher.expand_as(weight))
+    return label + share * (predicted - label), torch.maximum(weight, of_teacher.expand_as(weight))

@@ -6,7 +6,7 @@ import pytest
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.pose.similarity import umeyama
-from face_alignment_3d.training.labels.face_model import fit_coefficients, load_face_model
+from face_alignment_3d.training.data.face_model import fit_coefficients, load_face_model
 from tests.training import synthetic_faces
 from tests.training.synthetic_faces import COEFFICIENT_STD, face_model, turn, write_data
 

@@ -9,10 +9,10 @@ import numpy as np
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.data.datasets.kinds import KINDS_TO_LIFT, open_dataset
 from face_alignment_3d.training.data.datasets.on_demand import SamplesOnDemand
+from face_alignment_3d.training.data.face_model import load_face_model
 from face_alignment_3d.training.data.inspection import inspect_dataset
 from face_alignment_3d.training.data.sample import Sample
 from face_alignment_3d.training.engine.batches import Pool
-from face_alignment_3d.training.labels.face_model import load_face_model
 from face_alignment_3d.training.recipes.config import RunConfig
 
 _MOST_HELD_OUT = 200

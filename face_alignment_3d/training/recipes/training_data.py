@@ -22,16 +22,16 @@ from face_alignment_3d.training.data.datasets.novel_views import (
 )
 from face_alignment_3d.training.data.datasets.photos68 import shrink_to_face
 from face_alignment_3d.training.data.sample import Sample
-from face_alignment_3d.training.data.taught_photos import views_key
 from face_alignment_3d.training.engine.batches import Pool
+from face_alignment_3d.training.labels.distillation import distilled_labels, distilled_views
 from face_alignment_3d.training.labels.fused_labels import load_fused_labels
 from face_alignment_3d.training.labels.label_composer import Fusion
 from face_alignment_3d.training.labels.teacher_predictions import (
     Teacher,
     load_teacher_predictions,
     photos_digest,
+    views_key,
 )
-from face_alignment_3d.training.labels.teaching import taught_labels, taught_views
 from face_alignment_3d.training.recipes.config import RunConfig
 
 #: One in so many AFLW faces is kept for validation.
@@ -39,7 +39,7 @@ _AFLW_HOLDOUT_EVERY: Final = 40
 _TURNED_YAW, _PROFILE_YAW = 25.0, 60.0
 #: The relative frequency of a face with MERL-RAV's points, where one with AFLW's 21 alone has 1.
 _MERL_FACTOR: Final = 1.5
-#: Faces whose z is believed by more than this tell the shape prior.
+#: Faces whose z has more than this weight tell the shape prior.
 _KNOWN_SHAPE: Final = 0.5
 
 
@@ -112,7 +112,7 @@ def load_training_data(data: Path, derived_data: Path, config: RunConfig) -> Tra
             first += len(sets[name])
         for name, faces in sets.items():
             predictions = teacher.of(name, photos_digest(faces.digests()))
-            fused[name] = taught_labels(
+            fused[name] = distilled_labels(
                 fused[name], predictions, config.teacher_weight, left_out=left_out[name]
             )
     samples = {name: _read(faces, fused[name], config.face_size) for name, faces in sets.items()}
@@ -176,7 +176,7 @@ def _read_views(
     for name in sets:
         views = open_novel_views(derived_data, name)
         if teacher is not None:
-            views = taught_views(views, teacher.of(views_key(name), views.digest()), weight)
+            views = distilled_views(views, teacher.of(views_key(name), views.digest()), weight)
         chosen = [i for i, source in enumerate(views.sources) if f"{name}/{source}" not in withheld]
         with ThreadPoolExecutor() as executor:
             found += executor.map(views.sample, chosen)

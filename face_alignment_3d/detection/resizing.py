@@ -1,0 +1,87 @@
+"""Photos at the sizes at which detectors search them, and the way back for what is found."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from face_alignment_3d.crop import rescale
+
+#: A photo is searched as if its longer side were at most this many times the shorter one: faces in a strip
+#: are as large as the strip allows, not the smaller the longer it is.
+_LONGEST: Final = 2.0
+
+_Pixels = npt.NDArray[np.uint8]
+
+
+def search_scale(shape: Sequence[int], max_side: int | None) -> float:
+    """The factor by which a photo of that ``shape`` (height, width, ...) is shrunk for a search; 1 at most.
+
+    After it the longer side, or twice the shorter one, has at most ``max_side`` pixels; None leaves all.
+    """
+    if max_side is None:
+        return 1.0
+    height, width = shape[:2]
+    return float(min(1.0, max_side / min(max(height, width), _LONGEST * min(height, width))))
+
+
+def resized(image: _Pixels, scale: float, *, enlarging: int = cv2.INTER_LINEAR) -> _Pixels:
+    """The image (H, W, 3) with sides times ``scale``, rounded, at least 1; itself where that changes nothing.
+
+    It is shrunk by area averaging, and enlarged by the interpolation ``enlarging`` of OpenCV's.
+    """
+    height, width = image.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if size == (width, height):
+        return image
+    interpolation = cv2.INTER_AREA if scale < 1 else enlarging
+    return np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.uint8)
+
+
+def boxes_in_photo(
+    boxes: npt.NDArray[np.float64], searched: Sequence[int], photo: Sequence[int]
+) -> npt.NDArray[np.float64]:
+    """Boxes (F, 4) in edge coordinates of the searched image, in pixels of the photo.
+
+    ``searched`` and ``photo`` are the shapes (height, width, ...) of both.
+    """
+    found = boxes - 0.5
+    for axis in (0, 1):
+        found[:, axis::2] = rescale(found[:, axis::2], photo[1 - axis] / searched[1 - axis])
+    return found
+
+
+class Octaves:
+    """Octave k of an (H, W, 3) uint8 image shows 2**k of its pixels as one, their mean.
+
+    A coarse search then need not read every pixel. Positions in *edge* coordinates (the top-left pixel spans
+    0 to 1) are exactly 2**k times smaller there. An odd side is first made even by repeating the last row or
+    column.
+    """
+
+    def __init__(self, image_rgb: _Pixels) -> None:
+        self._images = [image_rgb]
+
+    def __getitem__(self, octave: int) -> _Pixels:
+        """Octave 0 is the image itself. Not below 1 pixel: octaves beyond that are as small."""
+        while len(self._images) <= octave:
+            self._images.append(_halved(self._images[-1]))
+        return self._images[octave]
+
+
+def octave_for(reduction: float) -> int:
+    """The coarsest octave that is still as fine as the image reduced by this factor."""
+    return max(0, math.floor(math.log2(reduction)))
+
+
+def _halved(image: _Pixels) -> _Pixels:
+    height, width = image.shape[:2]
+    if height % 2 or width % 2:
+        image = np.asarray(
+            cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), dtype=np.uint8
+        )
+        height, width = image.shape[:2]
+    return np.asarray(cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
