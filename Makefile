@@ -10,12 +10,14 @@ INSTALLED := $(VENV)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-lowest test-newest test-torchfree
+.PHONY: help demo test test-lowest test-newest test-wheel test-torchfree
 
 help:
 	@echo "make demo   install into $(VENV), align a photo and write the result to $(OUT)"
 	@echo "make test   install into $(VENV) and check everything: ruff, mypy, pytest"
-	@echo "make test-lowest, test-newest   the core of the suite with the lowest versions (OpenCV 4) and the newest (OpenCV 5)"
+	@echo "make test-lowest   the core of the suite with the lowest versions of all dependencies (OpenCV 4)"
+	@echo "make test-wheel    the distributions: the core of the suite beside the wheel and the newest versions (OpenCV 5), without a network; each extra alone; types"
+	@echo "make test-newest   of these the core of the suite alone"
 	@echo "make test-torchfree   an empty environment, the distribution without torch, a photo aligned with it, and by a PyInstaller application"
 
 # The photo, scikit-image's astronaut (public domain), lies in its wheel, and the weights in ours: --offline proves it.
@@ -34,24 +36,24 @@ test: $(INSTALLED)
 # What depends on other packages; training is left out. The last results: benchmarks/results/versions.md.
 CORE := tests/backends tests/blendshapes tests/detection tests/export tests/networks tests/onnx_graphs tests/pose \
 	tests/video tests/weights $(wildcard tests/test_*.py)
-TOOLS := pytest packaging tomli pygltflib trimesh plyfile pandas
+EXTRAS := tests/batch tests/cli tests/serve
+TOOLS := pytest packaging tomli pygltflib trimesh plyfile pandas httpx httpx2
 
 test-lowest:
 	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet -r requirements/lowest.txt $(TOOLS)
 	.venv-lowest/bin/python -m pip list
-	.venv-lowest/bin/python -m pytest $(CORE)
+	.venv-lowest/bin/python -m pytest $(CORE) $(EXTRAS)
 
-test-newest:
-	$(PYTHON) -m venv --clear .venv-newest
-	.venv-newest/bin/python -m pip install --quiet --upgrade '.[onnx,video,osc,train]' $(TOOLS)
-	.venv-newest/bin/python -m pip uninstall --quiet --yes face-alignment-3d opencv-python
-	.venv-newest/bin/python -m pip install --quiet --force-reinstall --no-deps 'opencv-python-headless>=5'
-	.venv-newest/bin/python -m pip list
-	.venv-newest/bin/python -m pytest $(CORE)
+test-newest: PARTS := core
+test-newest: test-wheel
+
+# All parts, or those in PARTS. The distributions that were proved lie in .venv-wheel/dist.
+test-wheel: $(INSTALLED)
+	$(BIN)/python tests/distributions/prove_wheel.py $(PARTS) --core $(CORE) $(EXTRAS)
 
 test-torchfree: $(INSTALLED)
-	$(BIN)/python tests/install_without_torch.py
+	$(BIN)/python tests/distributions/without_torch.py
 
 # torch and torchvision come from the same place, pip's default: one from elsewhere (CPU-only builds, say) would
 # not load beside the other.

@@ -6,6 +6,9 @@ until all is done. It is right when the tables have every image once and equal t
 nodes on this machine.
 
     python benchmarks/batch_kills.py --runs 50 --output benchmarks/results/batch_kills.json
+    python benchmarks/batch_kills.py --runs 50 --ray --output benchmarks/results/batch_kills.json
+
+The file has a part for each of the two, of the runs so far, and a table beside it as .md.
 """
 
 import argparse
@@ -27,9 +30,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import skimage.data
 from PIL import Image
+from provenance import provenance
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 TABLES: Final = ("faces", "images", "failures")
+#: Outcomes that are right.
+EQUAL, NEARLY = "equal to the bit", "equal to 0.01 px"
 
 
 def main() -> None:
@@ -38,42 +44,89 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=50, help="runs (50)")
     parser.add_argument("--photos", type=int, default=120, help="photos of a run (120)")
+    parser.add_argument("--weights", default="lite", help="name of the manifest (lite)")
     parser.add_argument(
         "--ray", action="store_true", help="on a Ray cluster of several nodes on this machine"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the moments (0)")
-    parser.add_argument("--output", type=Path, help="write the counts as JSON")
+    parser.add_argument("--output", type=Path, help="the .json; the table lies beside it as .md")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as text:
-        folder = Path(text)
-        make_photos(folder / "photos", args.photos)
+        album = Album(Path(text), args.weights)
+        make_photos(album.folder / "photos", args.photos)
         begin = time.monotonic()
-        subprocess.run(command(folder, "undisturbed"), check=True, cwd=ROOT, stderr=subprocess.DEVNULL)
+        subprocess.run(album.command("undisturbed"), check=False, cwd=ROOT)
         seconds = time.monotonic() - begin
         chance = random.Random(args.seed)  # noqa: S311
         if args.ray:
-            with_cluster(lambda cluster: all_runs(args, folder, chance, seconds, cluster))
+            with_cluster(lambda cluster: all_runs(args, album, chance, seconds, cluster))
         else:
-            all_runs(args, folder, chance, seconds, None)
+            all_runs(args, album, chance, seconds, None)
+
+
+class Album:
+    """Photos, and batches of them in folders beside."""
+
+    def __init__(self, folder: Path, weights: str) -> None:
+        self.folder, self._weights = folder, weights
+
+    def command(self, name: str, cluster: Any = None) -> list[str]:
+        """The command of the batch ``name``."""
+        words = ["batch", str(self.folder / "photos"), str(self.folder / name), "--offline"]
+        words += ["--backend", "onnx", "--weights", self._weights, "--task-size", "10"]
+        words += ["--workers", "2"] if cluster is None else ["--ray", cluster.address]
+        return [sys.executable, "-m", "face_alignment_3d", *words]
 
 
 def all_runs(
-    args: argparse.Namespace, folder: Path, chance: random.Random, seconds: float, cluster: Any
+    args: argparse.Namespace, album: Album, chance: random.Random, seconds: float, cluster: Any
 ) -> None:
     outcomes: Counter[str] = Counter()
     kills: Counter[str] = Counter()
     for index in range(args.runs):
         name = f"out{index}"
         for _ in range(chance.randint(1, 3)):
-            kills[disturbed(folder, name, chance, seconds, cluster)] += 1
-        subprocess.run(command(folder, name, cluster), check=True, cwd=ROOT, stderr=subprocess.DEVNULL)
-        outcome = compared(folder / "undisturbed", folder / name)
+            kills[disturbed(album, name, chance, seconds, cluster)] += 1
+        last = subprocess.run(
+            album.command(name, cluster), check=False, cwd=ROOT, capture_output=True, text=True
+        )
+        if last.returncode == 1 and ", 1 failed" in last.stdout:  # As the source has one that is no picture.
+            outcome = compared(album.folder / "undisturbed", album.folder / name)
+        else:
+            outcome = f"ended with {last.returncode}: {' '.join(last.stderr.splitlines()[-3:])}"
         outcomes[outcome] += 1
-        print(f"run {index}: {outcome}", file=sys.stderr)
-    report = {"runs": args.runs, "ray": args.ray, "kills": dict(kills), "outcomes": dict(outcomes)}
-    print(json.dumps(report, indent=2))
-    if args.output is not None:
-        args.output.write_text(json.dumps(report, indent=2) + "\n")
+        print(f"run {index}: {outcome}; {dict(kills)}", file=sys.stderr, flush=True)
+        report = {
+            **provenance(args.weights),
+            "runs": index + 1,
+            "photos": args.photos,
+            "seed": args.seed,
+            "kills": dict(kills),
+            "outcomes": dict(outcomes),
+        }
+        if args.output is not None:  # After each: this may take hours.
+            write(args.output, {"ray" if args.ray else "processes": report})
+
+
+def write(file: Path, part: dict[str, Any]) -> None:
+    """Puts a part into the file, beside the other one if that is there, and both into a table."""
+    parts = {**(json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}), **part}
+    file.write_text(json.dumps(parts, indent=2) + "\n", encoding="utf-8")
+    lines = [
+        "| batch on | runs | kills | complete, without doubles and equal | of these to the bit |",
+        "|---" * 5 + "|",
+    ]
+    for name, found in sorted(parts.items()):
+        kills = ", ".join(f"{count} of {what}" for what, count in sorted(found["kills"].items()))
+        right = sum(found["outcomes"].get(outcome, 0) for outcome in (EQUAL, NEARLY))
+        lines.append(
+            f"| {name} | {found['runs']} | {kills} | {right} of {found['runs']} "
+            f"| {found['outcomes'].get(EQUAL, 0)} |"
+        )
+    abouts = [f"`{found['command']}` on {found['date']}, {found['machine']}" for found in parts.values()]
+    file.with_suffix(".md").write_text(
+        "\n".join(lines) + "\n\n" + "\n\n".join(abouts) + "\n", encoding="utf-8"
+    )
 
 
 def make_photos(folder: Path, count: int) -> None:
@@ -85,31 +138,36 @@ def make_photos(folder: Path, count: int) -> None:
     (folder / "bad.jpg").write_text("no picture")
 
 
-def command(folder: Path, name: str, cluster: Any = None) -> list[str]:
-    words = ["batch", str(folder / "photos"), str(folder / name), "--backend", "onnx", "--offline"]
-    where = ["--workers", "2"] if cluster is None else ["--ray", cluster.address]
-    # A shell that takes 1, of the failed photo, for success.
-    line = [sys.executable, "-m", "face_alignment_3d", *words, "--task-size", "10", *where]
-    return ["sh", "-c", '"$@"; test $? -le 1', "sh", *line]
+def disturbed(album: Album, name: str, chance: random.Random, seconds: float, cluster: Any) -> str:
+    """Begins, or goes on, and kills something at a random moment; what was killed.
 
-
-def disturbed(folder: Path, name: str, chance: random.Random, seconds: float, cluster: Any) -> str:
-    """Begins, or goes on, and kills something at a random moment. What was killed."""
-    process = subprocess.Popen(command(folder, name, cluster)[4:], cwd=ROOT, stderr=subprocess.DEVNULL)
+    After a worker or a node the command goes on to its end, or is killed as well.
+    """
+    process = subprocess.Popen(
+        album.command(name, cluster), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     time.sleep(chance.uniform(0, seconds))
-    what = chance.choice(["command", "worker"] if cluster is None else ["command", "worker", "node"])
+    what = chance.choice(["command", "worker"] if cluster is None else ["command", "actor", "node"])
     if process.poll() is not None:
-        return "nothing: it was done"
-    if what == "worker":
-        workers = processes_named("ray::" if cluster else "spawn_main")
-        if workers:
-            with suppress(ProcessLookupError):
-                os.kill(chance.choice(workers), signal.SIGKILL)
-        time.sleep(chance.uniform(0, seconds / 2))
-    elif what == "node":
+        return "nothing, as it was done"
+    if what == "node":
         cluster.remove_node(sorted(cluster.worker_nodes, key=id)[0], allow_graceful=False)
         cluster.add_node(num_cpus=1)
-        time.sleep(chance.uniform(0, seconds / 2))
+    elif what != "command":
+        workers = processes_named("spawn_main" if what == "worker" else "ray::")
+        if not workers:
+            what = "command"
+        else:
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(workers), signal.SIGKILL)
+    if what != "command":
+        if chance.random() < 0.5:
+            process.wait()
+            return what
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(chance.uniform(0, seconds / 2))
+            return what
+        what += " and command"
     process.kill()
     process.wait()
     return what
@@ -146,7 +204,7 @@ def with_cluster(work: Callable[[Any], None]) -> None:
 
 
 def compared(expected: Path, found: Path) -> str:
-    """Equal to the bit, equal to a hundredth of a pixel, or what is wrong."""
+    """:data:`EQUAL`, :data:`NEARLY`, or what is wrong."""
     equal = True
     for table in TABLES:
         first, second = (sorted_rows(folder / table) for folder in (expected, found))
@@ -161,7 +219,7 @@ def compared(expected: Path, found: Path) -> str:
             for one, two in zip(first, second, strict=True)
         ):
             return "landmarks differ"
-    return "equal" if equal else "equal to 0.01 px"
+    return EQUAL if equal else NEARLY
 
 
 def sorted_rows(table: Path) -> list[dict[str, Any]]:

@@ -1,11 +1,12 @@
 """Videos: the time of a frame, jitter, lag and error, identity switches, memory, and MediaPipe beside it.
 
-    python benchmarks/video.py --data ../shared/data
+    python benchmarks/video.py --data ../shared/data [--weights nano]
 
 The videos, 1280 x 720 at 30 frames a second, are photos of AFW, which no weights are trained on, moving along
 smooth paths, and in one video talking and blinking, with noise and compression; so every frame has points
-that are known. Prints a table and writes
-benchmarks/results/video.json. MediaPipe runs in its own environment (made at the first run; --no-peer leaves
+that are known. `lite` and `nano` are both measured, at every frame and with optical flow between alignments,
+and MediaPipe's video mode beside them, in one run; --weights is what the last two videos, of identities and of
+memory, are measured with. Prints a table and writes benchmarks/results/video.json. MediaPipe runs in its own environment (made at the first run; --no-peer leaves
 it out). Run it on a machine that does nothing else.
 """
 
@@ -19,7 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from made_expressions import talking
@@ -29,22 +30,24 @@ from peers.mediapipe_faces import VERSION as MEDIAPIPE
 from provenance import provenance
 
 from face_alignment_3d import FaceAligner3D
+from face_alignment_3d.detection.factory import DetectorName
 from face_alignment_3d.markup import GROUPS
 from face_alignment_3d.video import TrackedFace3D, VideoAligner3D
 from face_alignment_3d.video.reader import VideoReader
-from face_alignment_3d.weights.manifest import load_manifest
 
 RESULTS = Path(__file__).resolve().parent / "results" / "video.json"
 WARM_UP = FPS  # Frames that are not timed.
 SIZE = 180.0
 EXPRESSIVE = [*GROUPS["right_eye"], *GROUPS["left_eye"], *GROUPS["outer_lips"], *GROUPS["inner_lips"]]
-#: Ways of following videos: as they are by default, with the network at every frame, and with nothing but
-#: that.
+#: Ways of following videos: nothing but the network, with smoothing, and with optical flow between alignments.
+EVERY_FRAME, WITH_FLOW = "network at every frame", "with optical flow"
 WAYS: dict[str, dict[str, Any]] = {
     "network alone": {"alignment_interval": 0.0, "smooth": False},
-    "network at every frame": {"alignment_interval": 0.0},
-    "by default": {},
+    EVERY_FRAME: {"alignment_interval": 0.0},
+    WITH_FLOW: {"alignment_interval": 0.1},
 }
+#: Weights that are measured beside each other.
+PAIR = ("lite", "nano")
 SWITCH_DISTANCE = 0.5  # A face belongs to the photo whose points are on average within this many sizes.
 
 Photos = Sequence[tuple[Any, Any]]
@@ -128,6 +131,13 @@ def spread(milliseconds: np.ndarray) -> dict[str, float]:
         "median_ms": round(float(median), 3),
         "mean_ms": round(float(steady.mean()), 3),
         "percentile_95_ms": round(float(percentile_95), 3),
+    }
+
+
+def over(times: dict[str, float], peer: dict[str, float]) -> dict[str, float]:
+    """Times over a peer's."""
+    return {
+        name.removesuffix("_ms"): round(times[name] / peer[name], 3) for name in ("median_ms", "mean_ms")
     }
 
 
@@ -228,9 +238,10 @@ def main() -> None:
         "--beside",
         action="append",
         metavar="NAME",
-        help="other weights to follow one face with; may be repeated (nano, where it is released)",
+        help="other weights to measure too; may be repeated (default: lite and nano)",
     )
-    parser.add_argument("--backend", default="auto", choices=("auto", "torch", "onnx"))
+    parser.add_argument("--detector", choices=get_args(DetectorName), help="of faces; the library's own by default")
+    parser.add_argument("--backend", default="onnx", choices=("auto", "torch", "onnx"))
     parser.add_argument("--seconds", type=float, default=20.0, help="of the videos that are timed")
     parser.add_argument("--crossing-seconds", type=float, default=60.0)
     parser.add_argument("--memory-frames", type=int, default=5000)
@@ -239,11 +250,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args()
 
-    aligner = FaceAligner3D(args.weights, backend=args.backend, device="cpu")
+    names = [args.weights, *(args.beside or [name for name in PAIR if name != args.weights])]
+    aligners = {
+        name: FaceAligner3D(name, backend=args.backend, device="cpu", detector=args.detector) for name in names
+    }
+    aligner = aligners[args.weights]
     photos = load_photos(args.data, 4, name=args.photos)
-    others = args.beside or [name for name in load_manifest() if name == "nano" != args.weights]
-    beside = {name: FaceAligner3D(name, backend=args.backend, device="cpu") for name in others}
-    results: dict[str, Any] = {"backend": aligner.backend}
+    results: dict[str, Any] = {"backend": aligner.backend, "detector": args.detector or "default"}
 
     def note(name: str, numbers: dict[str, Any]) -> None:
         results[name] = numbers
@@ -262,24 +275,22 @@ def main() -> None:
             for what, cast in casts.items()
         }
         for what in ("one face", "four faces", "talking"):
-            for way in ("by default", "network at every frame"):
-                milliseconds, faces = follow(aligner, paths[what], **WAYS[way])
-                note(f"{what}, {way}", {**spread(milliseconds), **switches(casts[what], faces)})
+            ours = {}
+            for weights, one in aligners.items():
+                for way in (EVERY_FRAME, WITH_FLOW):
+                    milliseconds, faces = follow(one, paths[what], **WAYS[way])
+                    ours[f"{weights}, {way}"] = spread(milliseconds)
+                    note(f"{what}, {weights}, {way}", {**spread(milliseconds), **switches(casts[what], faces)})
             if not args.no_peer:
-                note(
-                    f"{what}, MediaPipe",
-                    mediapipe(paths[what], len(casts[what]), python=args.peer_python),
-                )
-            for weights, other in beside.items():
-                for way in ("by default", "network at every frame"):
-                    milliseconds, faces = follow(other, paths[what], **WAYS[way])
-                    found = {**spread(milliseconds), **switches(casts[what], faces)}
-                    note(f"{what}, {weights}, {way}", found)
+                peer = mediapipe(paths[what], len(casts[what]), python=args.peer_python)
+                note(f"{what}, MediaPipe", peer)
+                for label, times in ours.items():
+                    note(f"{what}, {label}, over MediaPipe", over(times, peer))
         for what in ("at rest", "one face", "talking"):
-            for label, one in {"": aligner, **{f"{name}, ": other for name, other in beside.items()}}.items():
+            for weights, one in aligners.items():
                 for way, options in WAYS.items():
                     _, faces = follow(one, paths[what], **options)
-                    note(f"quality of {what}, {label}{way}", quality(casts[what], faces))
+                    note(f"quality of {what}, {weights}, {way}", quality(casts[what], faces))
         cast = four_crossing(photos)
         path = write_video(videos / "crossing.mp4", pictures(cast, args.crossing_seconds))
         note("four crossing and hiding", switches(cast, follow(aligner, path)[1]))

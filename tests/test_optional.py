@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from face_alignment_3d.errors import BackendError
-from face_alignment_3d.optional import optional_import
+from face_alignment_3d.optional import optional_import, requirement
 
 _WITHOUT_TORCH = ("torch", "torchvision", "facenet_pytorch", "skimage")
 _HIDE = """
@@ -117,3 +117,31 @@ def test_a_module_that_cannot_be_loaded() -> None:
     pattern = r"this needs onnxruntime, .*libcudart.*pip install 'face-alignment-3d\[onnx\]'"
     with pytest.raises(BackendError, match=pattern), optional_import("this"):
         raise ImportError("libcudart.so.12: cannot open", name="onnxruntime.capi._pybind_state")
+
+
+@pytest.mark.parametrize(
+    ("installed", "extra", "expected"),
+    [
+        (False, "video", "face-alignment-3d[video]"),
+        (False, "", "face-alignment-3d"),
+        (True, "video", "face-alignment-3d-onnx[video]"),
+        (True, "", "face-alignment-3d-onnx"),
+        (True, "train", "face-alignment-3d[train]"),
+        (True, None, "face-alignment-3d"),
+    ],
+)
+def test_the_distribution_that_is_installed_is_the_one_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool, extra: str | None, expected: str
+) -> None:
+    folder = tmp_path / "face_alignment_3d_onnx-1.dist-info"
+    if installed:
+        folder.mkdir()
+        lines = (
+            "Metadata-Version: 2.4",
+            "Name: face-alignment-3d-onnx",
+            "Version: 1",
+            "Provides-Extra: video",
+        )
+        (folder / "METADATA").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert requirement(extra) == expected

@@ -14,8 +14,6 @@ FOLDERS = ("face_alignment_3d", "tests", "benchmarks", "docs", "examples", "web"
 
 #: Word -> the term to use.
 GIVEN_UP = {
-    "film": "video",
-    "films": "videos",
     "likeness": "similarity",
     "believed": "valid, weight",
     "taught": "distilled, teacher",
@@ -48,6 +46,11 @@ GIVEN_UP = {
 }
 #: The same of whole names and options.
 GIVEN_UP_NAMES = {
+    "film_reader": "video_reader",
+    "film_frame": "video_frame",
+    "film_writer": "video_writer",
+    "film_record": "frame_writer",
+    "recorded_film": "video_info",
     "look_every": "alignment_interval",
     "detect_every": "detection_interval",
     "search_every": "redetection_interval",
@@ -103,7 +106,7 @@ def test_names_are_the_fields_terms(folder: str) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "film = 1",
+        "judge = 1",
         "class FilmReader: pass",
         "def first(filmFrame): pass",
         "f(keep_lost=1)",
@@ -117,5 +120,5 @@ def test_a_word_that_was_given_up_is_found(source: str) -> None:
 
 
 def test_other_words_are_left_alone() -> None:
-    source = "'''A film, in colour.'''\ndef _log_odds(filmy, coloring): ...  # judged\n"
+    source = "'''A verdict, in colour.'''\ndef _log_odds(oddsmaker, coloring): ...  # judged\n"
     assert not any(_given_up(name) for _, name in _identifiers(source))

@@ -1,7 +1,8 @@
-// npm run build [-- WEIGHTS | --keep-models | --viewer FILE | --serve FILE]
+// npm run build [-- WEIGHTS... | --keep-models | --viewer FILE | --serve FILE]
 //
 // Builds the pages of the Python package's `view` and `serve`, and in dist/ the page and the module for browsers with the networks of
-// WEIGHTS: a name in the manifest or a .safetensors file; "lite" when left out. $PYTHON has the package installed.
+// WEIGHTS, of which the first is the default: names in the manifest or .safetensors files; "nano lite" when left out. $PYTHON has the
+// package installed.
 // --keep-models leaves the networks that are in dist/; --viewer and --serve build one page alone, into FILE.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
@@ -13,7 +14,7 @@ import { gzipSync } from "node:zlib";
 
 const options = { bundle: true, minify: true, target: "es2022", legalComments: "eof", logLevel: "warning" };
 const keepsModels = process.argv[2] === "--keep-models";
-const weights = (keepsModels ? undefined : process.argv[2]) ?? "lite";
+const weights = process.argv.length > 2 ? process.argv.slice(2) : ["nano", "lite"];
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
 
 /** A page of src/`folder` in one file; its policy may name its script and its style by their hashes. */
@@ -43,7 +44,7 @@ async function buildSite(folder) {
   await mkdir(`${folder}/runtime`);
   if (!keepsModels) {
     const python = process.env.PYTHON ?? "python3";
-    execFileSync(python, ["export_models.py", weights, `${folder}/models`], { stdio: "inherit" });
+    execFileSync(python, ["export_models.py", `${folder}/models`, ...weights], { stdio: "inherit" });
   }
   await build({
     ...options,
@@ -63,16 +64,20 @@ async function buildSite(folder) {
   }
   await cp("src/live/index.html", `${folder}/index.html`);
   const files = await filesIn(folder);
+  const { cascades, detectors } = JSON.parse(await readFile(`${folder}/models/models.json`, "utf8"));
+  const others = [...cascades.slice(1), ...detectors.slice(1)].flatMap((entry) => entry.file ?? Object.values(entry.files));
+  const isLeftForLater = (file) => file.includes("jspi") || others.includes(path.basename(file));
+  const kept = files.filter((file) => !file.startsWith("types/"));
   const hash = createHash("sha256");
   for (const file of files) hash.update(file).update(await readFile(`${folder}/${file}`));
   await build({
     ...options,
     entryPoints: ["src/live/service-worker.ts"],
     outfile: `${folder}/service-worker.js`,
-    // What the page does not need to start is kept when it is first used.
     define: {
       VERSION: JSON.stringify(hash.digest("hex").slice(0, 16)),
-      FILES: JSON.stringify(["./", ...files.filter((file) => !file.includes("jspi") && !file.startsWith("types/"))]),
+      FILES: JSON.stringify(["./", ...kept.filter((file) => !isLeftForLater(file))]),
+      LATER: JSON.stringify(kept.filter(isLeftForLater)),
     },
   });
   let total = 0;

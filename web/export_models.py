@@ -1,13 +1,14 @@
-"""The networks for the browser: python export_models.py WEIGHTS FOLDER
+"""The networks for the browser: python export_models.py FOLDER WEIGHTS...
 
-WEIGHTS is a name in the manifest or a .safetensors file. The cascade's graph stores weights in 16 bits and
-computes in 32. The detector's are small and stay as they are: its choice between candidates depends on the
-last digits.
+WEIGHTS are names in the manifest or .safetensors files; the first is the default. The cascades' graphs store
+weights in 16 bits and compute in 32. The detectors' are small and stay as they are: their choice between
+candidates depends on the last digits.
 """
 
 import json
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
 from face_alignment_3d.detection.mtcnn import MTCNN_BOXES, MTCNNDetector
 from face_alignment_3d.detection.mtcnn_graphs import detector_graphs
 from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES
+from face_alignment_3d.detection.scout.detector import ScoutDetector
+from face_alignment_3d.detection.scout.graph import scout_graph
+from face_alignment_3d.detection.scout.layout import STRIDES, UNIT_STRIDES
 from face_alignment_3d.markup import MIRROR
 from face_alignment_3d.onnx_graphs.cascade_graph import cascade_graph
 from face_alignment_3d.pose.mean_face import MEAN_FACE, RIGID_WEIGHTS
@@ -29,21 +33,26 @@ LEAST_VALUES = 1024
 
 
 def main() -> None:
-    """Writes cascade.onnx, the detector's graphs, blendshapes.safetensors and models.json."""
-    weights, folder = sys.argv[1], Path(sys.argv[2])
+    """Writes the graphs of the cascades and the detectors, blendshapes.safetensors and models.json."""
+    folder, weights = Path(sys.argv[1]), sys.argv[2:]
     folder.mkdir(parents=True, exist_ok=True)
-    cascade = cascade_graph(resolve_weights(weights))
-    (folder / "cascade.onnx").write_bytes(in_half_size(cascade))
     shutil.copyfile(resolve_weights("blendshapes"), folder / "blendshapes.safetensors")
     info = {
-        "cascade": {"file": "cascade.onnx", "name": Path(weights).stem, **described(cascade)},
-        "detector": write_detector(folder),
+        "cascades": [write_cascade(name, folder) for name in weights],
+        "detectors": [write_scout(folder), write_mtcnn(folder)],
         "blendshapes": {"file": "blendshapes.safetensors"},
         "min_confidence": MIN_CONFIDENCE,
         "pose": {"mean_face": MEAN_FACE.tolist(), "weights": RIGID_WEIGHTS.tolist()},
         "mirror": MIRROR.tolist(),
     }
     (folder / "models.json").write_text(json.dumps(info) + "\n", encoding="utf-8")
+
+
+def write_cascade(weights: str, folder: Path) -> dict[str, Any]:
+    """Writes the graph of the cascade of these weights; the page needs to know what is returned."""
+    cascade, name = cascade_graph(resolve_weights(weights)), Path(weights).stem
+    (folder / f"{name}.onnx").write_bytes(in_half_size(cascade))
+    return {"name": name, "file": f"{name}.onnx", **described(cascade)}
 
 
 def described(cascade: bytes) -> dict[str, Any]:
@@ -58,16 +67,30 @@ def described(cascade: bytes) -> dict[str, Any]:
     }
 
 
-def write_detector(folder: Path) -> dict[str, Any]:
-    """Writes the detector's graphs; what web/src/aligner/detection/mtcnn.ts has to know of it."""
+def write_mtcnn(folder: Path) -> dict[str, Any]:
+    """Writes the graphs of MTCNN; what web/src/aligner/detection/mtcnn.ts has to know of it."""
     for name, graph in detector_graphs().items():
         (folder / name).write_bytes(graph)
     boxes = MTCNN_BOXES
     return {
-        "kind": "mtcnn",
+        "name": "mtcnn",
         "files": dict(GRAPH_FILE_NAMES),
         "calibration": {"shift": [boxes.shift_x, boxes.shift_y], "scale": [boxes.scale_x, boxes.scale_y]},
         "threshold": MTCNNDetector().threshold,
+    }
+
+
+def write_scout(folder: Path) -> dict[str, Any]:
+    """Writes the graph of the scout; what web/src/aligner/detection/scout.ts has to know of it."""
+    (folder / "scout.onnx").write_bytes(scout_graph(resolve_weights("scout")))
+    detector = ScoutDetector(backend="onnx")
+    return {
+        "name": "scout",
+        "file": "scout.onnx",
+        "strides": STRIDES,
+        "unit_strides": UNIT_STRIDES,
+        "threshold": detector.threshold,
+        "search": asdict(detector.searches),
     }
 
 

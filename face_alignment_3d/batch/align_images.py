@@ -31,6 +31,7 @@ class AlignImages:
     """
 
     def __init__(self, aligner: AlignerSource | None = None, *, threads: int = 1) -> None:
+        self._threads = threads
         self._aligner = (AlignerOptions() if aligner is None else aligner).open(threads=threads)
 
     def __call__(self, batch: Mapping[str, npt.NDArray[Any]]) -> pa.Table:
@@ -42,7 +43,9 @@ class AlignImages:
             )
         names = [str(name) for name in batch.get("path", range(len(batch[source])))]
         outcomes = faces_of_each(
-            self._aligner, [_read(source, *pair) for pair in zip(batch[source], names, strict=True)]
+            self._aligner,
+            [_read(source, *pair) for pair in zip(batch[source], names, strict=True)],
+            threads=self._threads,
         )
         kept = {
             name: pa.array(list(values)) for name, values in batch.items() if name not in ("image", "bytes")

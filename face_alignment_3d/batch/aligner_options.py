@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 class BatchAligner(Protocol):
     """An aligner, as far as a batch needs one; :class:`face_alignment_3d.FaceAligner3D` is one."""
 
+    @property
+    def device(self) -> str:
+        """On the device "cpu" images are aligned one by one, each in a thread."""
+        ...
+
     def detect(self, image: npt.NDArray[np.uint8], /) -> list[Face3D]:
         """The faces of an RGB image (H, W, 3)."""
         ...
@@ -45,7 +50,11 @@ class AlignerSource(Protocol):
         ...
 
     def open(self, *, threads: int, index: int = 0) -> BatchAligner:
-        """The aligner of the ``index``-th process of a machine, ready for work, on ``threads`` threads."""
+        """The aligner of the ``index``-th process of a machine, ready for work.
+
+        On a CPU its calls, which may come from several threads, take one thread each; elsewhere ``threads``
+        threads prepare the work of the device.
+        """
         ...
 
 
@@ -95,7 +104,7 @@ class AlignerOptions:
         return usable_cores()
 
     def open(self, *, threads: int, index: int = 0) -> BatchAligner:
-        """See :class:`AlignerSource`. Sets the threads of torch and OpenCV in this process.
+        """See :class:`AlignerSource`. Sets the threads of torch's and OpenCV's calls in this process.
 
         Raises as :class:`face_alignment_3d.FaceAligner3D` and its first call do.
         """
@@ -104,15 +113,23 @@ class AlignerOptions:
         from face_alignment_3d.aligner import FaceAligner3D
         from face_alignment_3d.detection.factory import with_min_face_size
 
-        cv2.setNumThreads(threads)
         backend = choose(self.weights, self.backend)
-        device = self.device
         if backend == "torch":
             import torch
 
-            torch.set_num_threads(threads)
-            if device in ("auto", "cuda") and torch.cuda.is_available():
+            from face_alignment_3d.devices import choose_device
+
+            device = str(choose_device(self.device))
+            if self.device in ("auto", "cuda") and device.startswith("cuda"):
                 device = f"cuda:{index % torch.cuda.device_count()}"
+        else:
+            from face_alignment_3d.backends.session import choose_device as choose_onnx_device
+
+            device = choose_onnx_device(self.device)
+        threads = 1 if device == "cpu" else threads
+        cv2.setNumThreads(threads)
+        if backend == "torch":
+            torch.set_num_threads(threads)
         threads_of_session = threads if backend == "onnx" else None
         detector = with_min_face_size(
             self.detector, self.min_face, backend=backend, device=device, threads=threads_of_session

@@ -1,12 +1,10 @@
 """The members of zip and tar archives, without unpacking them."""
 
-import lzma
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO, Final
+from dataclasses import dataclass, replace
+from typing import IO, Any, Final
 
 #: Ending of a tar -> fsspec's name of its compression. The longest ending counts.
 TAR_COMPRESSIONS: Final[dict[str, str | None]] = {
@@ -21,6 +19,9 @@ TAR_COMPRESSIONS: Final[dict[str, str | None]] = {
 }
 
 ARCHIVE_ENDINGS: Final = (".zip", *TAR_COMPRESSIONS)
+
+#: Bytes that a tar's headers are read in at most. A long name needs some thousand.
+_LARGEST_HEADER: Final = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def members_of(path: str, file: IO[bytes]) -> tuple[list[Member], str | None]:
     try:
         for member in _in_zip(file) if path.lower().endswith(".zip") else _in_tar(file):
             found[member.name] = member
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Damaged archives raise almost anything, and each compression its own.
         return list(found.values()), f"the archive is damaged or cut short: {error}; get the file again"
     return list(found.values()), None
 
@@ -69,8 +72,27 @@ def _in_zip(file: IO[bytes]) -> Iterator[Member]:
 
 
 def _in_tar(file: IO[bytes]) -> Iterator[Member]:
-    with tarfile.open(fileobj=file, mode="r:" if file.seekable() else "r|") as archive:
+    files: dict[str, Member] = {}
+    with tarfile.open(fileobj=_Headers(file), mode="r:" if file.seekable() else "r|") as archive:  # type: ignore[call-overload]
         for info in archive:
             archive.members = []  # type: ignore[attr-defined]  # It would keep them all.
             if info.isreg() and not info.issparse():
-                yield Member(info.name, info.size, info.offset_data)
+                files[info.name] = Member(info.name, info.size, info.offset_data)
+                yield files[info.name]
+            elif info.islnk() and (linked := files.get(info.linkname)):
+                yield replace(linked, name=info.name)
+
+
+class _Headers:
+    """A tar of which only headers are read; one that claims to be huge would be read into memory whole."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int) -> bytes:
+        if size > _LARGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {size} bytes; expected {_LARGEST_HEADER} at most")
+        return self._file.read(size)

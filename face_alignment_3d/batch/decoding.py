@@ -1,13 +1,14 @@
-"""Items -> groups of decoded images, read and decoded ahead in threads."""
+"""Items -> decoded images: one by one, or in groups that are read and decoded ahead in threads."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,12 @@ from PIL import Image
 
 from face_alignment_3d.batch.items import Item
 from face_alignment_3d.batch.reading import ItemReader
-from face_alignment_3d.errors import FaceAlignmentError, VideoError
+from face_alignment_3d.errors import VideoError
 from face_alignment_3d.image_file import open_image_bytes, open_image_file
 from face_alignment_3d.images import as_rgb
 
 #: Images of a group at most, and their pixels, unless a single image has more. What is in a group must not
-#: depend on how fast anything is: the network's results differ in the last bits between batches.
+#: depend on how fast anything is: on a GPU the network's results differ in the last bits between batches.
 _MOST_IMAGES: Final = 32
 _MOST_PIXELS: Final = 32_000_000
 
@@ -36,7 +37,7 @@ class DecodedImage:
     key: str
     """The item's key; for a frame ``<video>#<index>``."""
     content: npt.NDArray[np.uint8] | Exception
-    """RGB (H, W, 3), upright; or the exception of reading it."""
+    """RGB (H, W, 3), upright; or the exception of reading it. Without pixels (H, W, 0)."""
     frame: int | None = None
     """The index of a video's frame; None for a photo."""
     time: float | None = None
@@ -47,13 +48,43 @@ class DecodedImage:
         """(height, width) in pixels; (0, 0) where it failed."""
         return (0, 0) if isinstance(self.content, Exception) else self.content.shape[:2]
 
+    def without_pixels(self) -> "DecodedImage":
+        """The same, but for its pixels, which take memory."""
+        if isinstance(self.content, Exception):
+            return self
+        return replace(self, content=np.empty((*self.size, 0), np.uint8))
+
+
+#: Reads and decodes an image.
+Decoding: TypeAlias = Callable[[], DecodedImage]
+
 
 @dataclass(frozen=True, eq=False)
 class _Ready:
     """An image that can be put into a group."""
 
     pixels: int
-    decode: Callable[[], DecodedImage]
+    decode: Decoding
+
+
+def each_decoding(
+    items: Iterable[Item], reader: ItemReader, pool: ThreadPoolExecutor, *, every: int
+) -> Iterator[Decoding]:
+    """What decodes each image of ``items``, in order; of videos frames 0, ``every``, 2 * ``every``, ...
+
+    Files on other machines are read ahead in ``pool``, up to 128 MiB of them or a single one; the system is
+    asked to read those of this machine. A video that breaks off is one more image, which failed.
+    """
+    if not reader.is_local:
+        yield from (ready.decode for ready in _ready(items, reader, pool, every))
+        return
+    for item in items:
+        if item.is_video:
+            yield from (ready.decode for ready in _frames(item, reader, every))
+        else:
+            if item.member is None:
+                _ask_for(item.path)
+            yield partial(_read_and_decode, item, reader)
 
 
 def decoded_groups(
@@ -89,8 +120,10 @@ def decoded_one_by_one(
     """
     for item in items:
         before(item.key)
-        for ready in _frames(item, reader, every) if item.is_video else [_read(item, reader)]:
-            yield [ready.decode()]
+        if item.is_video:
+            yield from ([ready.decode()] for ready in _frames(item, reader, every))
+        else:
+            yield [_read_and_decode(item, reader)]
 
 
 def _grouped(images: Iterable[_Ready]) -> Iterator[list[_Ready]]:
@@ -136,6 +169,24 @@ def _read(item: Item, reader: ItemReader) -> _Ready:
         return _decoded(DecodedImage(item.key, error))
 
 
+def _read_and_decode(item: Item, reader: ItemReader) -> DecodedImage:
+    try:
+        return _decode(item, reader.picture(item))
+    except Exception as error:
+        return DecodedImage(item.key, error)
+
+
+def _ask_for(path: str) -> None:
+    """Has the system read a file, while this process does other things, where it can."""
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError):
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_WILLNEED)
+            finally:
+                os.close(file)
+
+
 def _decode(item: Item, picture: Path | bytes) -> DecodedImage:
     try:
         with _open(item, picture) as image:
@@ -163,7 +214,7 @@ def _frames(item: Item, reader: ItemReader, every: int) -> Iterator[_Ready]:
             problem: Exception | None = (
                 None if video.problem is None else VideoError(f"{item.key}: {video.problem}")
             )
-    except (FaceAlignmentError, OSError) as error:
+    except Exception as error:
         problem = error
     if problem is not None:
         yield _decoded(DecodedImage(item.key, problem))

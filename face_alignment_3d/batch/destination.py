@@ -6,10 +6,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from fsspec.core import url_to_fs
-from fsspec.implementations.local import LocalFileSystem
-
 from face_alignment_3d.atomic import PartFile
+from face_alignment_3d.batch.places import file_system_of, is_local
 from face_alignment_3d.errors import BatchError
 
 #: Protocols whose files appear only when they are complete: an upload that breaks off leaves nothing.
@@ -30,7 +28,7 @@ class Destination:
     def __init__(self, url: str) -> None:
         self.url = url
         try:
-            self._fs, root = url_to_fs(url)
+            self._fs, root = file_system_of(url)
         except (ValueError, ImportError) as error:
             raise BatchError(f"cannot open the destination {url}: {error}") from error
         self._root: str = root.rstrip("/")
@@ -38,7 +36,7 @@ class Destination:
     @property
     def local(self) -> Path | None:
         """The folder itself where it is on this machine's file systems, else None."""
-        return Path(self._root) if isinstance(self._fs, LocalFileSystem) else None
+        return Path(self._root) if is_local(self._fs) else None
 
     def names(self) -> set[str]:
         """The names of the files and folders right below; empty where there is no such folder."""
@@ -72,8 +70,9 @@ class Destination:
         paths = {f"{self._root}/{name}": name for name in names}
         if not paths:
             return {}
-        found = self._fs.cat(list(paths))
-        return {paths[path]: content for path, content in found.items()}
+        # Not cat, which takes brackets in names for patterns.
+        found = self._fs.cat_ranges(list(paths), [None] * len(paths), [None] * len(paths), on_error="raise")
+        return dict(zip(paths.values(), found, strict=True))
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file whole or not at all, also where there is one of that name."""

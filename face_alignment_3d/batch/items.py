@@ -26,6 +26,8 @@ class Item:
     """The name inside an archive."""
     offset: int | None = None
     """Bytes before it in a tar, after decompression."""
+    version: str | None = None
+    """Of the archive when it was listed (:func:`~.places.version_of`): in another the offset is wrong."""
     problem: str | None = None
     """The reason for which nothing can be read: a folder that may not be opened, a damaged archive."""
 

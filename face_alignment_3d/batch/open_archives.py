@@ -1,21 +1,24 @@
 """Archives that several threads read at the same time, each opened once."""
 
-import shutil
+import gzip
+import lzma
 import tempfile
 import zipfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from face_alignment_3d.batch.archives import tar_compression
 
 #: Archives that stay open. Readers go from one to the next, so two are enough that none is opened twice.
 _KEPT: Final = 2
+#: Bytes that are copied at a time.
+_BLOCK: Final = 1 << 20
 
 
 @dataclass
@@ -33,6 +36,7 @@ class OpenArchives:
         self._fs = file_system
         self._lock = Lock()
         self._kept: OrderedDict[str, _Archive] = OrderedDict()
+        self._too_large: dict[str, OSError] = {}
 
     @contextmanager
     def zip_file(self, path: str) -> Iterator[zipfile.ZipFile]:
@@ -51,11 +55,17 @@ class OpenArchives:
         def unpack(stack: ExitStack) -> Path:
             target = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "unpacked.tar"
             compressed = self._fs.open(path, "rb", compression=tar_compression(path))
-            # Of one that is cut short the beginning can be read.
-            with compressed as file, target.open("wb") as copy, suppress(EOFError, zlib.error):
-                shutil.copyfileobj(file, copy)
+            with compressed as file, target.open("wb") as copy:
+                for block in _readable(file):
+                    try:
+                        copy.write(block)
+                    except OSError as error:
+                        self._too_large[path] = error  # To try again would take as long each time.
+                        raise
             return target
 
+        if (error := self._too_large.get(path)) is not None:
+            raise error
         with self._lease(path, unpack) as unpacked:
             yield unpacked
 
@@ -89,3 +99,15 @@ class OpenArchives:
         archive.is_kept = False
         if not archive.users:
             archive.stack.close()
+
+
+def _readable(file: IO[bytes]) -> Iterator[bytes]:
+    """What can be unpacked of a file that may be damaged or cut short: its beginning."""
+    try:
+        while block := file.read(_BLOCK):
+            yield block
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile):
+        return
+    except OSError as error:
+        if str(error) != "Invalid data stream":  # As bzip2 puts it, which has no error of its own.
+            raise

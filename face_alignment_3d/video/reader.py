@@ -12,7 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.errors import VideoError
-from face_alignment_3d.video.containers import RisingStamps, as_video_error, import_av, open_input
+from face_alignment_3d.video.containers import (
+    RisingStamps,
+    as_video_error,
+    import_av,
+    limit_threads,
+    open_input,
+)
 
 if TYPE_CHECKING:
     import av
@@ -65,6 +71,7 @@ class VideoReader:
             raise VideoError(f"{self.path} has no pictures; expected a video")
         self._stream = streams[0]
         self._stream.thread_type = "AUTO"
+        limit_threads(self._stream)
         self._read_until: float | None = None
         self.problem: str | None = None
         """A sentence on what was lost, known when :meth:`frames` has ended; None when nothing was."""

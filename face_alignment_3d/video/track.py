@@ -48,6 +48,8 @@ class Track:
         self._propagated: Face3D | None = None
         self._smoother = None if smoothing is None else LandmarkSmoother(smoothing)
         self._velocity = np.zeros(2)
+        self._predicted: tuple[float, Placement] | None = None
+        """The last prediction and its time, for a frame asks for it several times."""
         self._set_placement(face, time)
         self._embedding = embed(image_rgb, self._points, roll=self._roll)
         self._score = face.score
@@ -60,11 +62,13 @@ class Track:
 
     def predict(self, time: float) -> Placement:
         """The expected placement at ``time``, from the face's motion."""
-        points = self._points + np.append(self._shift(time), 0.0)
-        box = box_around(points)
-        if box_overlap(box, self._box) > self._config.same_box_overlap:
-            box = self._box
-        return Placement(points, box, self._roll)
+        if self._predicted is None or self._predicted[0] != time:
+            points = self._points + np.append(self._shift(time), 0.0)
+            box = box_around(points)
+            if box_overlap(box, self._box) > self._config.same_box_overlap:
+                box = self._box
+            self._predicted = time, Placement(points, box, self._roll)
+        return self._predicted[1]
 
     def innovation(self, face: Face3D, time: float) -> float:
         """The distance of ``face`` from the prediction, in sizes of this face."""
@@ -167,7 +171,7 @@ class Track:
 
     def forget_motion(self) -> None:
         """Forgets its motion, which says nothing after a cut."""
-        self._velocity = np.zeros(2)
+        self._velocity, self._predicted = np.zeros(2), None
         if self._smoother is not None:
             self._smoother.reset()
 
@@ -181,7 +185,7 @@ class Track:
         self._embedding = normalize(self._embedding + share * (new - self._embedding))
 
     def _set_placement(self, face: Face3D, time: float) -> None:
-        self._time = time
+        self._time, self._predicted = time, None
         self._points = np.asarray(face.landmarks, np.float64)
         self._box = face.box
         self._roll = roll_of(face)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from face_alignment_3d.atomic import PartFile
 from face_alignment_3d.errors import VideoError
 from face_alignment_3d.video.audio import Audio
-from face_alignment_3d.video.containers import as_video_error, import_av, open_output
+from face_alignment_3d.video.containers import as_video_error, import_av, limit_threads, open_output
 
 #: Ending -> what FFmpeg calls the container.
 CONTAINERS: Final = MappingProxyType({".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"})
@@ -69,6 +69,7 @@ class VideoWriter:
         try:
             with as_video_error(self._failure):
                 self._stream = self._container.add_stream("libx264", rate=rate, options=dict(_ENCODER))
+                limit_threads(self._stream)
                 self._stream.height, self._stream.width = height + height % 2, width + width % 2
                 self._stream.pix_fmt = "yuv420p"
                 self._stream.codec_context.time_base = time_base

@@ -23,6 +23,8 @@ class StubSource:
     weights_sha256: str = "ab" * 32
     seconds: float = 0.0
     """That each image takes."""
+    device: str = "cpu"
+    """That it claims to run on."""
 
     def identity(self) -> dict[str, Any]:
         return {"weights": "stub", "weights_sha256": self.weights_sha256}
@@ -31,14 +33,14 @@ class StubSource:
         return 1
 
     def open(self, *, threads: int, index: int = 0) -> "StubAligner":
-        return StubAligner(self.seconds)
+        return StubAligner(self.seconds, self.device)
 
 
 class StubAligner:
     """As many faces as the image's width has tens; they depend on its first pixel."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float, device: str) -> None:
+        self._seconds, self.device = seconds, device
 
     def detect(self, image: npt.NDArray[np.uint8]) -> list[Face3D]:
         time.sleep(self._seconds)

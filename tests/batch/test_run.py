@@ -172,7 +172,7 @@ def test_the_manifest_says_when_all_is_done(album: Path, tmp_path: Path) -> None
 def test_a_part_of_a_run_has_the_threads_of_the_whole(
     album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With other threads the network's results differ in the last bits."""
+    """On a GPU too, where more threads take more memory."""
     seen: list[int] = []
 
     def in_process(job: BatchJob, tasks: Sequence[int], *, threads: int, **options: Any) -> Iterator[Event]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from face_alignment_3d.errors import BackendError, VideoError
+from face_alignment_3d.video import containers
 from face_alignment_3d.video.reader import VideoReader
 from face_alignment_3d.video.writer import VideoWriter
 from tests.video.videos import audio_seconds, copy_video, picture, read_pictures, read_times, write_video
@@ -182,3 +183,18 @@ def test_wrong_calls(tmp_path):
         with pytest.raises(VideoError, match="no frames"):
             writer.finish()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("quota", [3, None])
+def test_threads_follow_the_quota_of_the_container(tmp_path, monkeypatch, quota):
+    monkeypatch.setattr(containers, "cpu_quota", lambda: quota)
+    write_video(tmp_path / "video.mp4", [0, 40], rate=25)
+    with VideoReader(tmp_path / "video.mp4") as reader:
+        assert reader._stream.codec_context.thread_count == (quota or 0)
+        assert len(list(reader.frames())) == 2
+    timing = {"time_base": Fraction(1, 25), "rate": Fraction(25)}
+    with VideoWriter(tmp_path / "new.mp4", height=48, width=64, **timing) as writer:
+        assert writer._stream.codec_context.thread_count == (quota or 0)
+        writer.write(picture(0), pts=0)
+        writer.finish()
+    assert len(read_pictures(tmp_path / "new.mp4")) == 1

@@ -1,4 +1,4 @@
-// node live_page.mjs CHROMIUM DIST FOLDER: a photo, a fake camera (FOLDER/camera.mjpeg), and no network; prints JSON.
+// node live_page.mjs CHROMIUM DIST FOLDER: a photo, a fake camera (FOLDER/camera.mjpeg), other weights, and no network; prints JSON.
 import { withPage } from "./browser.mjs";
 import { serve } from "./server.mjs";
 
@@ -26,7 +26,9 @@ try {
     const shot = (name) => page.screenshot({ path: `${folder}/${name}.png` });
     await page.goto(`${server.address}/`);
     await state("ready");
+    const weights = async () => (await state("ready"), page.evaluate(() => document.body.dataset.weights));
     const ready = await text();
+    const chosen = [await weights()];
     await page.locator("#file").setInputFiles(`${folder}/photo.png`);
     await state("photo");
     const photo = { text: await text(), faces: await page.evaluate(() => document.body.dataset.faces), ...(await numbers()) };
@@ -39,8 +41,16 @@ try {
     await page.waitForTimeout(6000);
     const camera = { text: await text(), ...(await page.evaluate(() => ({ ...document.body.dataset }))), ...(await numbers()) };
     await shot("camera-page");
+    await page.locator("#weights").selectOption("lite");
+    await state("loading");
+    await state("camera");
+    camera.afterwards = await text();
     await page.locator("#camera").click();
-    await state("ready");
+    chosen.push(await weights());
+    await page.goto(`${server.address}/?weights=nano`);
+    chosen.push(await weights());
+    await page.goto(`${server.address}/`);
+    chosen.push(await weights());
     await page.evaluate(() => navigator.serviceWorker.ready);
     await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     server.close();
@@ -49,8 +59,8 @@ try {
     await state("ready");
     await page.locator("#file").setInputFiles(`${folder}/photo.png`);
     await state("photo");
-    const offline = await page.evaluate(() => document.body.dataset.faces);
-    return { ready, photo, error, camera, offline, isolated: await page.evaluate(() => crossOriginIsolated), origin: server.address };
+    const offline = await page.evaluate(() => ({ ...document.body.dataset }));
+    return { ready, chosen, photo, error, camera, offline, isolated: await page.evaluate(() => crossOriginIsolated), origin: server.address };
   });
   console.log(JSON.stringify(seen));
 } finally {

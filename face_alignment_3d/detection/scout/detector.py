@@ -106,6 +106,17 @@ class ScoutDetector(LazyDetector):
         return self.detect_batch([image_rgb])[0]
 
     @property
+    def searches(self) -> Searches:
+        """The sizes at which a photo is searched, and when."""
+        side = self.max_side
+        return Searches(
+            _COARSE_SIDE if side is None else min(_COARSE_SIDE, side),
+            side,
+            self.threshold,
+            self.min_face_size,
+        )
+
+    @property
     def photos_at_a_time(self) -> int:
         """The number of photos to hand over together: 16 on a GPU, 1 on a CPU, where nothing is gained."""
         return self._photos_at_a_time
@@ -114,14 +125,7 @@ class ScoutDetector(LazyDetector):
         """:meth:`detect` of each photo; those that are of one size when they are shrunk share runs."""
         for image_rgb in images_rgb:
             check_image(image_rgb)
-        side = self.max_side
-        searches = Searches(
-            _COARSE_SIDE if side is None else min(_COARSE_SIDE, side),
-            side,
-            self.threshold,
-            self.min_face_size,
-        )
-        return [_detections(found) for found in searches.run(self._runner(), images_rgb)]
+        return [_detections(found) for found in self.searches.run(self._runner(), images_rgb)]
 
 
 def _detections(found: Found) -> list[Detection]:

@@ -96,6 +96,13 @@ def load_detection_labels(derived_data: Path) -> dict[str, LabelledFaces]:
         for key, shape in _SHAPES.items():
             require_shape(path, f"{name}/{key}", arrays[f"{name}/{key}"], (count, *shape))
         files = tuple(str(file) for file in arrays[f"{name}/files"])
+        digests = tuple(str(digest) for digest in arrays[f"{name}/digests"])
+        if len(digests) != len(files):
+            raise DataError(
+                f"expected a digest for each of the {len(files)} photos of {name} in {path}, "
+                f"got {len(digests)}; make the labels again"
+            )
+        _require_faces(path, name, arrays)
         photo = arrays[f"{name}/photo"].astype(np.int64)
         if count and not (photo.min() >= 0 and photo.max() < len(files)):
             raise DataError(
@@ -104,7 +111,7 @@ def load_detection_labels(derived_data: Path) -> dict[str, LabelledFaces]:
             )
         sets[name] = LabelledFaces(
             files,
-            tuple(str(digest) for digest in arrays[f"{name}/digests"]),
+            digests,
             photo,
             OrientedBoxes(
                 arrays[f"{name}/centers"].astype(np.float64),
@@ -116,3 +123,19 @@ def load_detection_labels(derived_data: Path) -> dict[str, LabelledFaces]:
             arrays[f"{name}/yaws"].astype(np.float32),
         )
     return sets
+
+
+def _require_faces(path: Path, name: str, arrays: Mapping[str, Array]) -> None:
+    """Raises DataError unless all boxes have a size and all weights lie in [0, 1]."""
+    shares = [arrays[f"{name}/{key}"] for key in ("weights", "roll_weights")]
+    wrong = np.flatnonzero(
+        (arrays[f"{name}/sides"] <= 0).any(axis=1)
+        | np.any([(share < 0) | (share > 1) for share in shares], axis=0)
+    )
+    if wrong.size:
+        photo = arrays[f"{name}/files"][int(arrays[f"{name}/photo"][wrong[0]])]
+        raise DataError(
+            f"expected boxes with a width and a height, and weights in [0, 1], of the faces of {name} in "
+            f"{path}; {wrong.size} have others, the first is face {wrong[0]}, in {photo}: "
+            "make the labels again"
+        )

@@ -108,7 +108,15 @@ class ScenePhotos:
 
     @classmethod
     def read(cls, data: Path, sets: Mapping[str, LabelledFaces]) -> "ScenePhotos":
-        """Those of the labelled sets below ``data``; raises as :func:`read_photos`."""
+        """Those of the labelled sets below ``data``.
+
+        Raises as :func:`read_photos`, and :class:`DataError` when a set is missing.
+        """
+        if missing := {"wider_train", "helen_train", "lfpw_train", "aflw", "faces", "everyday"} - sets.keys():
+            raise DataError(
+                f"expected the labels of six sets; {', '.join(sorted(missing))} are missing: run "
+                "`face-alignment-3d train-data label-detections` again"
+            )
         photos = {name: read_photos(data, labels) for name, labels in sets.items()}
         return cls(
             photos["wider_train"],

@@ -1,5 +1,6 @@
 """Turned boxes around landmarks, and their file."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from face_alignment_3d.training.detection.labels import (
     oriented_box,
     save_detection_labels,
 )
+from face_alignment_3d.training.detection.photos import ScenePhotos
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 90, 135, 180, -120])
@@ -71,3 +73,36 @@ def test_a_broken_file_is_refused(tmp_path: Path) -> None:
     save_detection_labels(tmp_path / FILE_NAME, {"a": labels}, source={})
     with pytest.raises(DataError, match="indices of 2 photos"):
         load_detection_labels(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("sides", 0.0, "face 1, in a/2.jpg"),
+        ("sides", -3.0, "width and a height"),
+        ("sides", np.nan, "finite"),
+        ("rolls", np.inf, "finite"),
+        ("weights", 1.5, r"weights in \[0, 1\]"),
+        ("roll_weights", -0.1, r"weights in \[0, 1\]"),
+    ],
+)
+def test_faces_that_cannot_be_are_refused_by_name(
+    tmp_path: Path, name: str, value: float, message: str
+) -> None:
+    labels = _labels()
+    getattr(labels if "weights" in name else labels.boxes, name)[1] = value
+    save_detection_labels(tmp_path / FILE_NAME, {"a": labels}, source={})
+    with pytest.raises(DataError, match=message):
+        load_detection_labels(tmp_path)
+
+
+def test_each_photo_needs_a_digest(tmp_path: Path) -> None:
+    labels = dataclasses.replace(_labels(), digests=("00",))
+    save_detection_labels(tmp_path / FILE_NAME, {"a": labels}, source={})
+    with pytest.raises(DataError, match="a digest for each of the 2 photos of a"):
+        load_detection_labels(tmp_path)
+
+
+def test_a_set_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="aflw, everyday, faces, helen_train, lfpw_train are missing"):
+        ScenePhotos.read(tmp_path, {"wider_train": _labels()})

@@ -12,8 +12,8 @@ from face_alignment_3d.training.evaluation.sets import DATASETS, open_dataset, o
 from face_alignment_3d.training.recipes.config import LITE
 from face_alignment_3d.training.recipes.training_data import HAND_LABELLED, load_training_data
 from tests.training import synthetic_faces
-from tests.training.data.test_training_data import write_views
 from tests.training.known_errors import labels, write_photos
+from tests.training.recipes.test_training_data import write_views
 
 
 def write_set(data, name, count, *, seed):

@@ -20,7 +20,7 @@ from face_alignment_3d.training.recipes.config import BASE, LITE, NANO, STAGES
 from face_alignment_3d.training.recipes.paper_config import PAPER
 from face_alignment_3d.weights import loading
 from face_alignment_3d.weights.integrity import sha256_of
-from tests.training.data.test_training_data import write_views
+from tests.training.recipes.test_training_data import write_views
 from tests.training.small_cascade import seeded_cascade, small_cascade
 from tests.training.small_paper_cascade import small_paper_cascade
 from tests.training.synthetic_faces import picture, posed_faces, write_data

@@ -5,7 +5,7 @@ import { Crop, type Box } from "./crop";
 import type { Candidate, Detector } from "./detection/detector";
 import { PixelReader, type ImageLike, type Pixels } from "./image";
 import { certaintyOf, facesAmong, firstLooks, secondLooks } from "./judging";
-import { openDetector, type ModelsInfo } from "./models";
+import { named, openDetector, type CascadeInfo, type DetectorInfo, type ModelsInfo } from "./models";
 import { canonicalPoints, poseOf, type HeadPose } from "./pose";
 import { fetched, startRuntime, type Provider, type Runtime } from "./runtime";
 
@@ -34,6 +34,10 @@ export interface Face {
 export interface LoadOptions {
   /** Folder of the library's files; by default that of this module. */
   base?: string | URL;
+  /** The name of the weights, such as "nano" or "lite"; by default the first that the build was given. */
+  weights?: string;
+  /** What finds faces; by default the first in models.json. */
+  detector?: "scout" | "mtcnn";
   /** "auto" is WebGPU where the browser has it, else WebAssembly. */
   provider?: Provider;
   /** Threads of WebAssembly; by default one for each core but one, up to 4. Pages that are not isolated have one. */
@@ -63,24 +67,26 @@ export class FaceAligner3D {
   private constructor(
     private readonly runtime: Runtime,
     private readonly info: ModelsInfo,
+    private readonly chosen: { cascade: CascadeInfo; detector: DetectorInfo },
     private readonly cascade: InferenceSession,
     private readonly detector: Detector,
     private readonly estimator: BlendshapeEstimator | null,
   ) {}
 
-  /** Loads the networks. Rejects where a file cannot be had or the browser has no WebAssembly SIMD. */
-  static async load({ base = new URL("./", import.meta.url), provider = "auto", threads, blendshapes = false }: LoadOptions = {}): Promise<FaceAligner3D> {
+  /** Loads the networks. Rejects where a file cannot be had, for a name that is not there, and without WebAssembly SIMD. */
+  static async load({ base = new URL("./", import.meta.url), weights, detector, provider = "auto", threads, blendshapes = false }: LoadOptions = {}): Promise<FaceAligner3D> {
     const root = new URL(base, globalThis.location?.href);
     const file = async (name: string) => new Uint8Array(await fetched(new URL(`models/${name}`, root)));
     const [runtime, described] = await Promise.all([startRuntime(root, provider, threads), file("models.json")]);
     const info = JSON.parse(new TextDecoder().decode(described)) as ModelsInfo;
+    const chosen = { cascade: named(info.cascades, weights, "weights"), detector: named<DetectorInfo>(info.detectors, detector, "detector") };
     const open = async (name: string, providers = ["wasm"]) =>
       runtime.ort.InferenceSession.create(await file(name), { executionProviders: providers, logSeverityLevel: 3 });
     // The detector's inputs change their size all the time, which a GPU would compile anew for.
-    const cascade = await open(info.cascade.file, runtime.provider === "webgpu" ? ["webgpu", "wasm"] : ["wasm"]);
-    const detector = await openDetector(runtime, info.detector, open);
+    const cascade = await open(chosen.cascade.file, runtime.provider === "webgpu" ? ["webgpu", "wasm"] : ["wasm"]);
+    const finder = await openDetector(runtime, chosen.detector, open);
     const estimator = blendshapes ? new BlendshapeEstimator(await file(info.blendshapes.file), info.mirror) : null;
-    return new FaceAligner3D(runtime, info, cascade, detector, estimator);
+    return new FaceAligner3D(runtime, info, chosen, cascade, finder, estimator);
   }
 
   /** "webgpu" or "wasm". */
@@ -90,7 +96,17 @@ export class FaceAligner3D {
 
   /** The name of the weights, such as "lite". */
   get weights(): string {
-    return this.info.cascade.name;
+    return this.chosen.cascade.name;
+  }
+
+  /** The names of the weights that can be loaded. */
+  get availableWeights(): readonly string[] {
+    return this.info.cascades.map(({ name }) => name);
+  }
+
+  /** "scout" or "mtcnn". */
+  get detectorName(): string {
+    return this.chosen.detector.name;
   }
 
   /** ARKit's names of the blendshapes that faces have; an empty list where they were not asked for. */
@@ -158,7 +174,7 @@ export class FaceAligner3D {
   }
 
   private async landmarksIn(image: Pixels, places: Place[]): Promise<Face[]> {
-    const { input_size: size, crop_scale: scale } = this.info.cascade;
+    const { input_size: size, crop_scale: scale } = this.chosen.cascade;
     const crops = places.map(({ box, roll }) => Crop.around(box, size, scale, roll));
     const each = size * size * 3;
     const bytes = new Uint8Array(crops.length * each);

@@ -1,13 +1,12 @@
+import { openCamera, stopCamera } from "../view/page";
+
 /** A camera whose frames are taken as fast as they can be used, each once. */
 export class Camera {
   private presented = 0;
   private taken = 0;
   private waiting: (() => void) | null = null;
 
-  private constructor(
-    private readonly video: HTMLVideoElement,
-    private readonly stream: MediaStream,
-  ) {
+  private constructor(private readonly video: HTMLVideoElement) {
     const note = () => {
       this.presented += 1;
       this.waiting?.();
@@ -18,12 +17,11 @@ export class Camera {
 
   /** Rejects where there is none, or the person does not allow it. */
   static async open(): Promise<Camera> {
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, height: { ideal: 480 } } });
     const video = document.createElement("video");
     video.muted = true;
     video.playsInline = true;
-    video.srcObject = stream;
-    const camera = new Camera(video, stream);
+    video.srcObject = await openCamera();
+    const camera = new Camera(video);
     await video.play();
     return camera;
   }
@@ -40,7 +38,7 @@ export class Camera {
 
   /** Switches it off. */
   stop(): void {
-    for (const track of this.stream.getTracks()) track.stop();
+    stopCamera(this.video.srcObject);
     this.video.srcObject = null;
     // Who waits for a frame gets the last one.
     this.waiting?.();

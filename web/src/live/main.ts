@@ -1,140 +1,142 @@
 /** The page that aligns a camera or a photo in the browser. */
 
 import type { TrackedFace } from "../aligner/tracker";
-import type { ShownFace } from "../view/face";
-import { FacePanel } from "../view/panel";
-import { PhotoView } from "../view/photo";
-import { FaceScene } from "../view/scene";
-import { find, isClose, onToggle, shownNow } from "../view/toggles";
+import { FaceDisplay } from "../view/display";
+import { shownFace } from "../view/face";
+import { counted, find, onFile, say } from "../view/page";
+import { Rates } from "../view/rates";
 import { Camera } from "./camera";
 import { AlignerWorker } from "./client";
+import { keepWeights, wantedWeights } from "./weights";
 
 /** Milliseconds between two changes of a camera's numbers: faster, nobody can read them. */
 const NUMBERS_EVERY = 200;
 
-const status = find("status");
-const chooser = find<HTMLSelectElement>("face");
-const photo = new PhotoView(find("photo"));
-const scene = FaceScene.open(find("space"));
-let panel: FacePanel;
-/** When the numbers were changed last. */
-let numbersAt = -Infinity;
-let names: readonly string[] = [];
-let aligner: AlignerWorker;
-let provider = "";
+const display = new FaceDisplay();
+const chooser = find<HTMLSelectElement>("weights");
+const controls = [chooser, find<HTMLButtonElement>("camera"), find<HTMLButtonElement>("choose")];
+let aligner: AlignerWorker | null = null;
+/** Weights and runtime, for the footer. */
+let networks = "";
 let camera: Camera | null = null;
 /** Which source is shown; work for an earlier one ends. */
 let turn = 0;
-let image: ImageBitmap | null = null;
-let faces: ShownFace[] = [];
+/** Shows the source once more, with other weights. */
+let again: (() => void) | null = null;
 
-function say(text: string, state: string): void {
-  status.textContent = text;
-  document.body.dataset.state = state;
-}
-
-function shownFace({ landmarks, blendshapes, pose, ...face }: TrackedFace): ShownFace {
-  return {
-    ...face,
-    points: landmarks,
-    pose: pose === null ? null : { ...pose, origin: pose.translation },
-    blendshapes: blendshapes === null ? null : names.map((name) => blendshapes[name]),
-  };
-}
-
-function show(next: ImageBitmap, found: TrackedFace[]): void {
-  if (image !== next) image?.close();
-  image = next;
-  faces = found.map(shownFace);
-  const ids = faces.map(({ id }) => String(id));
-  if (ids.join() !== [...chooser.options].map(({ value }) => value).join()) {
-    const chosen = chooser.value;
-    chooser.replaceChildren(...ids.map((id) => new Option(`face ${id}`, id)));
-    if (ids.includes(chosen)) chooser.value = chosen;
-    find("faces").hidden = ids.length < 2;
-  }
-  redraw();
+function show(picture: ImageBitmap, faces: TrackedFace[], numbers: boolean): void {
+  display.offer(faces.map(({ id }) => id));
+  const { width, height } = picture;
+  display.show({ picture, width, height, faces: faces.map((face) => shownFace(face, face.id)) }, { numbers });
   document.body.dataset.faces = String(faces.length);
 }
 
-function redraw(): void {
-  if (image === null) return;
-  const [shown, chosen] = [shownNow(), faces.find(({ id }) => String(id) === chooser.value) ?? null];
-  photo.show({ picture: image, width: image.width, height: image.height, faces }, shown, isClose() ? chosen : null);
-  scene?.show(chosen, shown);
-  if (camera === null || areNumbersDue()) panel.show(chosen);
-}
-
-const areNumbersDue = () => performance.now() - numbersAt >= NUMBERS_EVERY;
-
 async function showPhoto(file: Blob): Promise<void> {
-  const mine = ++turn;
-  stopCamera();
+  if (aligner === null) return;
+  const mine = begin();
+  again = () => void showPhoto(file);
   say("looking for faces", "busy");
   try {
-    const { image: seen, faces: found, took } = await aligner.ask({ kind: "photo", image: await createImageBitmap(file) });
-    if (mine !== turn) return seen.close();
-    show(seen, found);
-    const count = found.length === 1 ? "1 face" : `${found.length} faces`;
-    say(`${count} in ${took.toFixed(0)} ms (${provider})`, "photo");
+    const { image, faces, took } = await aligner.ask({ kind: "photo", image: await createImageBitmap(file) });
+    if (mine !== turn) return image.close();
+    show(image, faces, true);
+    say(`${counted(faces)} in ${took.toFixed(0)} ms (${networks})`, "photo");
   } catch (error) {
     if (mine === turn) say(`This file cannot be read as a picture: ${(error as Error).message}`, "error");
   }
 }
 
-function stopCamera(): void {
+/** Ends what is shown now, and gives the number of what comes next. */
+function begin(): number {
   camera?.stop();
   camera = null;
+  again = null;
   find("camera").textContent = "Camera";
+  turn += 1;
+  return turn;
 }
 
 async function showCamera(): Promise<void> {
-  const mine = ++turn;
+  const mine = begin();
+  again = () => void showCamera();
   try {
     const opened = await Camera.open();
     if (mine !== turn) return opened.stop();
     camera = opened;
   } catch (error) {
-    say(`There is no camera: ${(error as Error).message}`, "error");
+    if (mine === turn) say(`There is no camera: ${(error as Error).message}`, "error");
     return;
   }
   find("camera").textContent = "Stop";
-  numbersAt = -Infinity;
   try {
-    await follow(camera, () => mine === turn);
+    await follow(camera, aligner!, () => mine === turn);
   } catch (error) {
     if (mine !== turn) return;
-    stopCamera();
+    begin();
     say(`The camera cannot be followed: ${(error as Error).message}`, "error");
   }
 }
 
 /** While the page draws a frame, the worker is at the next one. */
-async function follow(source: Camera, isWanted: () => boolean): Promise<void> {
-  const times: number[] = [];
+async function follow(source: Camera, worker: AlignerWorker, isWanted: () => boolean): Promise<void> {
+  const rates = new Rates();
+  let numbersAt = -Infinity;
   const ask = async (fresh: boolean) => {
-    const frame = await source.frame();
+    const image = await source.frame();
     const time = performance.now();
-    return { time, answer: aligner.ask({ kind: "frame", image: frame, time, fresh }) };
+    return { time, answer: worker.ask({ kind: "frame", image, time, fresh }) };
   };
   let asked = await ask(true);
   while (isWanted()) {
     const { time } = asked;
-    const { image: seen, faces: found, took } = await asked.answer;
-    if (!isWanted()) return seen.close();
+    const { image, faces, took } = await asked.answer;
+    if (!isWanted()) return image.close();
     asked = await ask(false);
-    show(seen, found);
-    const now = performance.now();
-    times.push(now);
-    if (times.length > 30) times.shift();
-    const rate = times.length < 2 ? 0 : ((times.length - 1) * 1000) / (now - times[0]);
-    if (areNumbersDue()) {
-      numbersAt = now;
-      say(`${rate.toFixed(1)} frames a second, ${(now - time).toFixed(0)} ms behind the camera (${provider})`, "camera");
+    const areNumbersDue = performance.now() - numbersAt >= NUMBERS_EVERY;
+    show(image, faces, areNumbersDue);
+    const late = performance.now() - time;
+    rates.add(late);
+    if (areNumbersDue) {
+      numbersAt = performance.now();
+      say(`${rates.rate.toFixed(1)} frames a second, ${late.toFixed(0)} ms behind the camera (${networks})`, "camera");
     }
-    Object.assign(document.body.dataset, { rate: rate.toFixed(2), took: took.toFixed(1), late: (now - time).toFixed(1) });
+    Object.assign(document.body.dataset, { rate: rates.rate.toFixed(2), took: took.toFixed(1), late: late.toFixed(1) });
   }
   (await asked.answer).image.close();
+}
+
+/** Loads the networks with these weights, or the library's own choice, and shows the source once more. */
+async function load(weights: string | null): Promise<void> {
+  const repeat = again;
+  begin();
+  for (const control of controls) control.disabled = true;
+  aligner?.close();
+  aligner = null;
+  say("loading the networks", "loading");
+  const { aligner: opened, ready } = await AlignerWorker.open(weights);
+  aligner = opened;
+  display.name(ready.blendshapes);
+  chooser.replaceChildren(...ready.available.map((name) => new Option(name)));
+  chooser.value = ready.weights;
+  networks = `${ready.weights}, ${ready.provider}`;
+  Object.assign(document.body.dataset, { weights: ready.weights, detector: ready.detector });
+  for (const control of controls) control.disabled = false;
+  say(`ready: drop a photo or start the camera (${networks})`, "ready");
+  repeat?.();
+}
+
+async function loadWanted(): Promise<void> {
+  const wanted = wantedWeights();
+  try {
+    await load(wanted).catch((error: Error) => {
+      if (wanted === null || new URLSearchParams(location.search).has("weights")) throw error;
+      // What was chosen here once may not be on the server any more.
+      keepWeights(null);
+      return load(null);
+    });
+  } catch (error) {
+    say(`The networks cannot be loaded: ${(error as Error).message}`, "error");
+  }
 }
 
 async function start(): Promise<void> {
@@ -142,39 +144,18 @@ async function start(): Promise<void> {
   if ("serviceWorker" in navigator && isSecureContext) {
     await navigator.serviceWorker.register("service-worker.js").catch(() => undefined);
   }
-  try {
-    say("loading the networks", "loading");
-    const opened = await AlignerWorker.open();
-    aligner = opened.aligner;
-    ({ provider, blendshapes: names } = opened.ready);
-    panel = new FacePanel(find("panel"), names);
-    say(`ready: drop a photo or start the camera (${opened.ready.weights}, ${provider})`, "ready");
-  } catch (error) {
-    say(`The networks cannot be loaded: ${(error as Error).message}`, "error");
-    return;
-  }
-  find("camera").onclick = () => {
-    if (camera === null) return void showCamera();
-    turn += 1;
-    stopCamera();
-    say("ready", "ready");
-  };
-  const input = find<HTMLInputElement>("file");
-  input.onchange = () => {
-    if (input.files?.[0]) void showPhoto(input.files[0]);
-    input.value = "";
-  };
-  find("choose").onclick = () => input.click();
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    const file = event.dataTransfer?.files[0];
-    if (file !== undefined) void showPhoto(file);
-  });
-  onToggle(redraw);
-  chooser.addEventListener("change", redraw);
-  find("reset").onclick = () => scene?.reset();
-  for (const id of ["camera", "choose"]) find<HTMLButtonElement>(id).disabled = false;
+  await loadWanted();
 }
 
+find("camera").addEventListener("click", () => {
+  if (camera === null) return void showCamera();
+  begin();
+  say("ready", "ready");
+});
+chooser.addEventListener("change", () => {
+  keepWeights(chooser.value);
+  void loadWanted();
+});
+find("choose").addEventListener("click", () => find("file").click());
+onFile((file) => void showPhoto(file));
 void start();

@@ -9,9 +9,10 @@ interface ExtendableEvent {
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** Filled in by the build: a name that changes with the files, and the files. */
+/** Filled in by the build: a name that changes with the files, the files that are kept at once, and those that are when they are first used. */
 declare const VERSION: string;
 declare const FILES: string[];
+declare const LATER: string[];
 
 worker.addEventListener("install", (event) => {
   event.waitUntil(caches.open(VERSION).then((cache) => cache.addAll(FILES)).then(() => worker.skipWaiting()));
@@ -25,14 +26,21 @@ worker.addEventListener("activate", (event) => {
 worker.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
-  event.respondWith(
-    caches
-      .open(VERSION)
-      .then((cache) => cache.match(request, { ignoreSearch: true }))
-      .then((kept) => kept ?? fetch(request))
-      .then(isolated),
-  );
+  event.respondWith(answered(request).then(isolated));
 });
+
+/** A file that is kept; else from the server, and then it is kept too. */
+async function answered(request: Request): Promise<Response> {
+  const cache = await caches.open(VERSION);
+  const kept = await cache.match(request, { ignoreSearch: true });
+  if (kept !== undefined) return kept;
+  const response = await fetch(request);
+  if (LATER.some((file) => new URL(file, location.href).pathname === new URL(request.url).pathname) && response.ok) {
+    // Browsers may refuse to keep more.
+    await cache.put(request, response.clone()).catch(() => undefined);
+  }
+  return response;
+}
 
 function isolated(response: Response): Response {
   const headers = new Headers(response.headers);

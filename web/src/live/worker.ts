@@ -1,6 +1,6 @@
 /** Aligns photos and frames beside the page, which goes on drawing meanwhile. */
 
-import { FaceAligner3D } from "../aligner/aligner";
+import { FaceAligner3D, type LoadOptions } from "../aligner/aligner";
 import type { Provider } from "../aligner/runtime";
 import { FaceTracker, type TrackedFace } from "../aligner/tracker";
 
@@ -11,7 +11,7 @@ export type Request =
 
 /** What it is told: once that the networks are there, then the faces of each image, with the image. */
 export type Reply =
-  | { kind: "ready"; provider: string; weights: string; blendshapes: readonly string[] }
+  | { kind: "ready"; provider: string; weights: string; available: readonly string[]; detector: string; blendshapes: readonly string[] }
   | { kind: "faces"; image: ImageBitmap; faces: TrackedFace[]; took: number }
   | { kind: "error"; message: string };
 
@@ -21,11 +21,13 @@ const worker = self as unknown as {
 };
 
 async function start(): Promise<void> {
-  // ?provider=wasm&threads=2, for measuring.
+  // The page's choice of weights; ?detector=mtcnn&provider=wasm&threads=2 are for measuring.
   const asked = new URLSearchParams(location.search);
   const [provider, threads] = [asked.get("provider") ?? "auto", asked.get("threads")];
   const aligner = await FaceAligner3D.load({
     blendshapes: true,
+    weights: asked.get("weights") ?? undefined,
+    detector: (asked.get("detector") ?? undefined) as LoadOptions["detector"],
     provider: provider as Provider,
     threads: threads === null ? undefined : Number(threads),
   });
@@ -47,8 +49,8 @@ async function start(): Promise<void> {
       worker.postMessage({ kind: "error", message: (error as Error).message });
     }
   };
-  const { weights, blendshapeNames } = aligner;
-  worker.postMessage({ kind: "ready", provider: aligner.provider, weights, blendshapes: blendshapeNames });
+  const { provider: runtime, weights, availableWeights: available, detectorName: detector, blendshapeNames } = aligner;
+  worker.postMessage({ kind: "ready", provider: runtime, weights, available, detector, blendshapes: blendshapeNames });
 }
 
 start().catch((error: Error) => worker.postMessage({ kind: "error", message: error.message }));

@@ -1,5 +1,8 @@
 import { subprotocols } from "./access";
-import type { FaceRow } from "./faces";
+import type { ToldFace } from "../view/face";
+
+/** A face in the server's answers, as in the JSON files of photos and videos (docs/exports.md). */
+export type FaceRow = ToldFace & { track_id?: number };
 
 /** A frame that the server has, and what it was made of. */
 export interface SentFrame {

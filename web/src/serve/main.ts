@@ -1,66 +1,34 @@
 /** The page of face-alignment-3d serve: a camera, a photo or a video with its faces, as the server finds them. */
 
-import type { ShownFace } from "../view/face";
-import { FacePanel } from "../view/panel";
-import { PhotoView, type Photo } from "../view/photo";
-import { FaceScene } from "../view/scene";
-import { find, isClose, onToggle, shownNow } from "../view/toggles";
+import { FaceDisplay } from "../view/display";
+import { shownFace } from "../view/face";
+import { counted, find, onFile, openCamera, say, stopCamera } from "../view/page";
+import { Rates } from "../view/rates";
 import { authorization, isAuthorized, keepToken, takeTokenFromAddress } from "./access";
-import { shownFace, type FaceRow } from "./faces";
 import { nextFrame, sendFrame } from "./frames";
-import { LiveSocket, type FacesAnswer, type SentFrame } from "./live_socket";
-import { Rates } from "./rates";
+import { LiveSocket, type FaceRow, type FacesAnswer, type SentFrame } from "./live_socket";
 
-const chooser = find<HTMLSelectElement>("face");
+const display = new FaceDisplay();
 const slider = find<HTMLInputElement>("time");
 const video = document.createElement("video");
-const view = new PhotoView(find("photo"));
-const scene = FaceScene.open(find("space"));
-let panel: FacePanel | null = null;
-let photo: (Photo & { picture: ImageBitmap | null; faces: ShownFace[] }) | null = null;
 /** Which source is shown; work for an earlier one ends. */
 let turn = 0;
 let again: () => void = () => undefined;
 
-function say(text: string, state: string): void {
-  find("status").textContent = text;
-  document.body.dataset.state = state;
-}
-
-function count(number: number): string {
-  return number === 1 ? "1 face" : `${number} faces`;
-}
-
 /** Shows `picture`, which is closed when the next one is shown, and its faces. */
 function show(picture: ImageBitmap | null, width: number, height: number, rows: FaceRow[]): void {
-  photo?.picture?.close();
-  const faces = rows.map(shownFace);
-  photo = { picture, width, height, faces };
+  const faces = rows.map((row, place) => shownFace(row, row.track_id ?? place));
   find("hint").hidden = true;
   const named = rows.find((row) => row.blendshapes !== null)?.blendshapes;
-  if (named && panel === null) panel = new FacePanel(find("panel"), Object.keys(named));
-  const ids = faces.map((face) => String(face.id));
-  if (ids.join() !== [...chooser.options].map((option) => option.value).join()) {
-    const before = chooser.value;
-    chooser.replaceChildren(...ids.map((id) => new Option(`face ${id}`, id)));
-    if (ids.includes(before)) chooser.value = before;
-    find("faces").hidden = ids.length < 2;
-  }
-  redraw();
-  document.body.dataset.faces = String(ids.length);
-}
-
-function redraw(): void {
-  if (photo === null) return;
-  const chosen = photo.faces.find((face) => String(face.id) === chooser.value) ?? null;
-  view.show(photo, shownNow(), isClose() ? chosen : null);
-  scene?.show(chosen, shownNow());
-  panel?.show(chosen);
+  if (named) display.name(Object.keys(named));
+  display.offer(faces.map(({ id }) => id));
+  display.show({ picture, width, height, faces });
+  document.body.dataset.faces = String(faces.length);
 }
 
 /** Ends the camera or the video. */
 function stopSource(): void {
-  for (const track of (video.srcObject as MediaStream | null)?.getTracks() ?? []) track.stop();
+  stopCamera(video.srcObject);
   if (video.src) URL.revokeObjectURL(video.src);
   video.srcObject = null;
   video.removeAttribute("src");
@@ -99,7 +67,7 @@ async function showPhoto(file: File): Promise<void> {
   if (mine !== turn) return picture?.close();
   if (!answer.ok) return say(`${file.name}: ${typeof result.detail === "string" ? result.detail : answer.statusText}`, "error");
   show(picture, result.width, result.height, result.faces);
-  say(`${count(result.faces.length)} in ${(performance.now() - began).toFixed(0)} ms`, "photo");
+  say(`${counted(result.faces)} in ${(performance.now() - began).toFixed(0)} ms`, "photo");
 }
 
 async function showCamera(): Promise<void> {
@@ -110,14 +78,12 @@ async function showCamera(): Promise<void> {
   again = () => void showCamera();
   const mine = begin("starting the camera");
   try {
-    const size = { width: { ideal: 640 }, height: { ideal: 480 } };
-    const stream = await navigator.mediaDevices.getUserMedia({ video: size });
-    if (mine !== turn) return stream.getTracks().forEach((track) => track.stop());
+    const stream = await openCamera();
+    if (mine !== turn) return stopCamera(stream);
     video.srcObject = stream;
     await video.play();
   } catch (error) {
-    const reason = navigator.mediaDevices ? (error as Error).message : "browsers give it to https:// and localhost only";
-    if (mine === turn) say(`There is no camera: ${reason}`, "error");
+    if (mine === turn) say(`There is no camera: ${(error as Error).message}`, "error");
     return;
   }
   find("camera").textContent = "Stop";
@@ -151,7 +117,7 @@ async function follow(mine: number, state: "camera" | "video"): Promise<void> {
     show(picture, answer.width, answer.height, answer.faces);
     rates.add(performance.now() - taken);
     const took = `${rates.duration.toFixed(0)} ms (${answer.milliseconds.worked.toFixed(0)} ms of work)`;
-    say(`${count(answer.faces.length)}, ${rates.rate.toFixed(1)} frames a second, ${took}`, state);
+    say(`${counted(answer.faces)}, ${rates.rate.toFixed(1)} frames a second, ${took}`, state);
     answers += 1;
     Object.assign(document.body.dataset, { answers, rate: rates.rate.toFixed(2), latency: rates.duration.toFixed(1) });
   };
@@ -185,20 +151,8 @@ async function follow(mine: number, state: "camera" | "video"): Promise<void> {
   }
 }
 
-function open(file: File | undefined): void {
-  if (file === undefined) return;
-  void (file.type.startsWith("video/") ? showVideo(file) : showPhoto(file));
-}
-
-onToggle(redraw);
-chooser.addEventListener("change", redraw);
-find("reset").addEventListener("click", () => scene?.reset());
+onFile((file) => void (file.type.startsWith("video/") ? showVideo(file) : showPhoto(file)));
 find("camera").addEventListener("click", () => void showCamera());
-const input = find<HTMLInputElement>("file");
-input.addEventListener("change", () => {
-  open(input.files?.[0]);
-  input.value = "";
-});
 find("play").addEventListener("click", () => void (video.paused ? video.play() : video.pause()));
 for (const [event, text] of [["play", "Pause"], ["pause", "Play"]] as const) {
   video.addEventListener(event, () => (find("play").textContent = text));
@@ -212,15 +166,5 @@ const enter = () => {
 };
 find("enter").addEventListener("click", enter);
 find("token").addEventListener("keydown", (event) => event.key === "Enter" && enter());
-addEventListener("dragover", (event) => {
-  event.preventDefault();
-  find("photo").classList.add("over");
-});
-addEventListener("dragleave", () => find("photo").classList.remove("over"));
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  find("photo").classList.remove("over");
-  open(event.dataTransfer?.files[0]);
-});
 takeTokenFromAddress();
 say("Pictures go to this server and are not kept.", "ready");

@@ -16,6 +16,28 @@ export interface ShownFace {
   blendshapes: (number | null)[] | null;
 }
 
+/** A face as an aligner or a server tells it. */
+export interface ToldFace {
+  landmarks: Point[];
+  confidence: number[];
+  visibility: number[] | null;
+  pose: { yaw: number; pitch: number; roll: number; rotation: number[][]; translation: Point } | null;
+  /** ARKit's name -> value; null for those that are not known. */
+  blendshapes: Record<string, number | null> | null;
+}
+
+/** What a page shows of it. */
+export function shownFace({ landmarks, confidence, visibility, pose, blendshapes }: ToldFace, id: number): ShownFace {
+  return {
+    id,
+    points: landmarks,
+    confidence,
+    visibility,
+    pose: pose && { ...pose, origin: pose.translation },
+    blendshapes: blendshapes && Object.values(blendshapes),
+  };
+}
+
 /** What of a face is shown. */
 export interface Shown {
   points: boolean;

@@ -1,11 +1,9 @@
 import type { Shown } from "./face";
-
-/** The checkboxes of a page that say what is shown of faces, and the element with an id. */
-export const find = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
+import { find } from "./page";
 
 const checked = (name: string) => find<HTMLInputElement>(name).checked;
 
-/** What is checked now. */
+/** What of faces the page's checkboxes say is to be shown now. */
 export function shownNow(): Shown {
   return { points: checked("points"), lines: checked("lines"), axes: checked("axes"), numbers: checked("numbers") };
 }

@@ -1,10 +1,8 @@
 /** The page that face-alignment-3d view writes: a photo or a video beside its faces in three dimensions. */
 
+import { FaceDisplay } from "../view/display";
 import { faceSize, type ShownFace } from "../view/face";
-import { FacePanel } from "../view/panel";
-import { PhotoView } from "../view/photo";
-import { FaceScene } from "../view/scene";
-import { find, isClose, onToggle, shownNow } from "../view/toggles";
+import { find } from "../view/page";
 
 /** What Python writes into the page (face_alignment_3d/view/page.py). */
 interface PageData {
@@ -18,11 +16,8 @@ interface PageData {
 
 const data = JSON.parse(document.getElementById("data")!.textContent!) as PageData;
 const slider = find<HTMLInputElement>("time");
-const chooser = find<HTMLSelectElement>("face");
 const play = find<HTMLButtonElement>("play");
-const photo = new PhotoView(find("photo"));
-const panel = new FacePanel(find("panel"), data.blendshapes);
-const scene = FaceScene.open(find("space"));
+const display = new FaceDisplay();
 const pictures = new Map<number, HTMLImageElement>();
 const ids = [...new Set(data.frames.flatMap((frame) => frame.faces.map((face) => face.id)))].sort((a, b) => a - b);
 /** The last picture that was there: shown while that of a frame is decoded, so that films do not flicker. */
@@ -54,13 +49,10 @@ function show(index: number): void {
   current = index;
   const frame = data.frames[index];
   const faces = frame?.faces ?? [];
-  const face = faces.find((one) => String(one.id) === chooser.value) ?? null;
   slider.value = String(index);
   find("clock").textContent = `${(frame?.time ?? 0).toFixed(2)} s`;
-  photo.show({ picture: picture(index), width: data.width, height: data.height, faces }, shownNow(), isClose() ? face : null);
+  display.show({ picture: picture(index), width: data.width, height: data.height, faces });
   for (const next of [1, 2, 3]) load(index + next);
-  scene?.show(face, shownNow());
-  panel.show(face);
   document.body.dataset.frame = String(index);
 }
 
@@ -87,8 +79,8 @@ function move(by: number): void {
 }
 
 find("title").textContent = data.title;
-chooser.replaceChildren(...ids.map((id) => new Option(`face ${id}`, String(id))));
-find("faces").hidden = ids.length < 2;
+display.name(data.blendshapes);
+display.offer(ids);
 find("message").hidden = ids.length > 0;
 find("film").hidden = data.frames.length < 2;
 slider.max = String(data.frames.length - 1);
@@ -97,9 +89,6 @@ slider.addEventListener("input", () => {
   show(Number(slider.value));
 });
 play.addEventListener("click", start);
-find("reset").addEventListener("click", () => scene?.reset());
-onToggle(() => show(current));
-chooser.addEventListener("change", () => show(current));
 addEventListener("keydown", (event) => {
   if (data.frames.length < 2 || event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
   if (event.key === " " && !(event.target instanceof HTMLButtonElement)) start();

@@ -1,16 +1,17 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { Crop, type Box } from "../crop";
-import { resizeArea, toEven, type Pixels } from "../image";
+import type { Pixels } from "../image";
 import type { Runtime } from "../runtime";
 import type { Candidate, Detector } from "./detector";
 import { Octaves, octaveFor } from "./octaves";
 import { around, moved, squared, upright, type OrientedBox } from "./oriented-boxes";
 import { few, overlapOf, suppress } from "./overlap";
 import { propose } from "./proposals";
+import { searchScale, shrunk } from "./search-scale";
 
 /** What models.json says of this detector. */
 export interface MtcnnInfo {
-  kind: "mtcnn";
+  name: "mtcnn";
   files: { proposal: string; refinement: string; output: string };
   /** From its boxes to reference boxes: the center's shift and the scale, in sides of the box. */
   calibration: { shift: [number, number]; scale: [number, number] };
@@ -25,7 +26,6 @@ interface Judgement {
 }
 
 const MAX_SIDE = 640;
-const LONGEST = 2;
 const SMALLEST = 20;
 const LEAST_TO_ALIGN = 32;
 const FIRST_THRESHOLDS = [0.6, 0.7];
@@ -57,15 +57,11 @@ export class Mtcnn implements Detector {
   }
 
   async detect(image: Pixels, anyAngle: boolean): Promise<Candidate[]> {
-    const { width, height } = image;
-    const longer = Math.min(Math.max(width, height), LONGEST * Math.min(width, height));
-    const scale = Math.min(1, MAX_SIDE / longer);
-    const size = [width, height].map((side) => Math.max(1, toEven(side * scale)));
-    const searched = resizeArea(image, size[0], size[1]);
-    const per = [width / searched.width, height / searched.height];
+    const scale = searchScale(image, MAX_SIDE);
+    const { picture: searched, perPixel } = shrunk(image, scale);
     const found = await this.search(searched, Math.max(SMALLEST, LEAST_TO_ALIGN * scale), anyAngle);
     return found.map(({ box, score }) => ({
-      box: around(this.calibrated(box)).map((edge, index) => edge * per[index % 2] - 0.5) as Box,
+      box: around(this.calibrated(box)).map((edge, index) => edge * perPixel[index % 2] - 0.5) as Box,
       score,
       roll: Math.atan2(Math.sin(box.roll), Math.cos(box.roll)),
     }));

@@ -1,0 +1,89 @@
+import type { InferenceSession } from "onnxruntime-web/wasm";
+import type { Box } from "../crop";
+import type { Pixels } from "../image";
+import type { Runtime } from "../runtime";
+import type { Candidate, Detector } from "./detector";
+import { around } from "./oriented-boxes";
+import { decoded, withoutDoubles, type Scouted, type ScoutLayout } from "./scout-decoding";
+import { searchScale, shrunk } from "./search-scale";
+
+/** What models.json says of this detector. */
+export interface ScoutInfo extends ScoutLayout {
+  name: "scout";
+  file: string;
+  /** The lowest score of a face. */
+  threshold: number;
+  /** When and how finely a photo is searched (face_alignment_3d/detection/scout/search.py). */
+  search: { coarse_side: number; fine_side: number; suspicion: number; small: number; sure: number };
+}
+
+/** A fine search that enlarges the photo by less than this against the coarse one tells nothing new. */
+const FINER = 1.1;
+/** Sides in pixels of the photo: smaller boxes hold no face to align. */
+const LEAST = 2;
+
+/** The scout: one network that says where heads are and how they lean (face_alignment_3d/detection/scout). */
+export class Scout implements Detector {
+  private constructor(
+    private readonly ort: Runtime["ort"],
+    private readonly session: InferenceSession,
+    private readonly info: ScoutInfo,
+  ) {}
+
+  /** `open` opens the graph of a file. */
+  static async load({ ort }: Runtime, info: ScoutInfo, open: (file: string) => Promise<InferenceSession>): Promise<Scout> {
+    return new Scout(ort, await open(info.file), info);
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+
+  /** It looks at all angles at once, so it takes as long for upright heads alone. */
+  async detect(image: Pixels): Promise<Candidate[]> {
+    const { search, threshold } = this.info;
+    const [coarse, fine] = [searchScale(image, search.coarse_side), searchScale(image, search.fine_side)];
+    let found = await this.searched(image, coarse, Math.min(search.suspicion, threshold));
+    if (fine > FINER * coarse && this.isUnfinished(found, coarse)) found = [...found, ...(await this.searched(image, fine, threshold))];
+    return withoutDoubles(found.filter(({ score }) => score >= threshold))
+      .map(({ box, score }) => ({ box: around(box).map((edge) => edge - 0.5) as Box, score, roll: box.roll }))
+      .filter(({ box: [x0, y0, x1, y1] }) => Math.min(x1 - x0, y1 - y0) >= LEAST);
+  }
+
+  /** True where small faces are suspected, or none is sure. */
+  private isUnfinished(found: Scouted[], scale: number): boolean {
+    const { small, suspicion, sure } = this.info.search;
+    const isSuspected = ({ box, score }: Scouted) => Math.sqrt(box.width * box.height) * scale < small && score >= suspicion;
+    return found.some(isSuspected) || !found.some(({ score }) => score >= sure);
+  }
+
+  /** The faces of an image that is searched at a scale, in pixels of the image. */
+  private async searched(image: Pixels, scale: number, threshold: number): Promise<Scouted[]> {
+    const { picture, perPixel } = shrunk(image, scale);
+    const canvas = padded(picture, Math.max(...this.info.strides));
+    const pictures = new this.ort.Tensor("uint8", canvas.data, [1, canvas.height, canvas.width, 3]);
+    const { cells } = await this.session.run({ pictures });
+    const faces = decoded(cells.data as Float32Array, canvas.width, canvas.height, this.info, threshold);
+    // Width and height may differ by a rounding; sides take the mean of both.
+    const size = Math.sqrt(perPixel[0] * perPixel[1]);
+    return faces.map(({ box, score }) => ({
+      box: { x: box.x * perPixel[0], y: box.y * perPixel[1], width: box.width * size, height: box.height * size, roll: box.roll },
+      score,
+    }));
+  }
+}
+
+/** The picture with black at its right and bottom, up to sides that are multiples of `multiple`; RGB. */
+function padded(picture: Pixels, multiple: number) {
+  const [width, height] = [picture.width, picture.height].map((side) => Math.ceil(side / multiple) * multiple);
+  const data = new Uint8Array(width * height * 3);
+  const { data: from, channels } = picture;
+  for (let row = 0, at = 0; row < picture.height; row += 1) {
+    for (let column = 0, to = row * width * 3; column < picture.width; column += 1, at += channels, to += 3) {
+      data[to] = from[at];
+      data[to + 1] = from[at + 1];
+      data[to + 2] = from[at + 2];
+    }
+  }
+  return { data, width, height };
+}
