@@ -1,7 +1,7 @@
 """The cascade as an ONNX graph in ONNX Runtime; torch is not imported."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -119,6 +119,7 @@ class _Sessions:
 
     def __init__(self, graph: Path | bytes, *, device: str, threads: int | None) -> None:
         self._session, self._device = open_session(graph, device=device, threads=threads)
+        self._names = [output.name for output in self._session.get_outputs()]
         self._graph, self._state = graph, _state(graph)
         self._threads = usable_cores() if threads is None else int(threads)
         self._single: onnxruntime.InferenceSession | None = self._session if self._threads == 1 else None
@@ -135,16 +136,16 @@ class _Sessions:
         if self._device == "cpu" and count >= _LEAST * self._threads:
             single = self._single_threaded()
         if single is None:
-            return _run(self._session, crops[:])
+            return _run(self._session, self._names, crops[:])
         # The rest, too few for each thread to have one, is done sooner by all threads together.
         even = count - count % self._threads
         outputs = shared_out(
-            lambda part: _run(single, crops[part]),
+            lambda part: _run(single, self._names, crops[part]),
             even_parts(even, threads=self._threads, most=_MOST),
             threads=self._threads,
         )
         if even < count:
-            outputs.append(_run(self._session, crops[even:]))
+            outputs.append(_run(self._session, self._names, crops[even:]))
         points, confidence, visibility = zip(*outputs, strict=True)
         return CascadeOutput(
             np.concatenate(points),
@@ -160,8 +161,9 @@ class _Sessions:
             return self._single
 
 
-def _run(session: "onnxruntime.InferenceSession", crops: npt.NDArray[np.uint8]) -> CascadeOutput:
-    names = [output.name for output in session.get_outputs()]
+def _run(
+    session: "onnxruntime.InferenceSession", names: Sequence[str], crops: npt.NDArray[np.uint8]
+) -> CascadeOutput:
     found = dict(zip(names, session.run(names, {"crops": crops}), strict=True))
     points = np.concatenate([found["points"], found["z"][..., None]], axis=-1)
     return CascadeOutput(points, found["confidence"], found.get("visibility"))

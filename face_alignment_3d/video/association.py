@@ -21,10 +21,11 @@ Similarity = Callable[[int, int], float]
 
 def box_overlap(first: Box, second: Box) -> float:
     """Intersection over union of two boxes (4,) x0, y0, x1, y1; in [0, 1]."""
-    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
-    shared = float(np.prod(np.maximum(high - low, 0)))
-    areas = [float(np.prod(box[2:] - box[:2])) for box in (first, second)]
-    return shared / max(sum(areas) - shared, 1e-9)
+    # In plain numbers: NumPy takes ten times as long for so few.
+    (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = first.tolist(), second.tolist()
+    shared = max(min(ax1, bx1) - max(ax0, bx0), 0.0) * max(min(ay1, by1) - max(ay0, by0), 0.0)
+    areas = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0)
+    return float(shared / max(areas - shared, 1e-9))
 
 
 def overlaps_any(box: Box, others: Sequence[Box], *, above: float) -> bool:

@@ -25,12 +25,14 @@ def is_face(face: Face3D, image_rgb: Image, *, min_confidence: float, config: Tr
     """True if ``face`` is a face that is visible in ``image_rgb`` (H, W, 3)."""
     if not np.isfinite(face.landmarks).all() or confidence_of(face) < min_confidence:
         return False
-    box = box_around(face.landmarks)
-    width, height = box[2:] - box[:2]
+    x0, y0, x1, y1 = box_around(face.landmarks).tolist()
+    width, height = x1 - x0, y1 - y0
     if min(width, height) <= 0 or max(width, height) < config.min_size:
         return False
-    inside = np.clip(box, 0, [image_rgb.shape[1] - 1, image_rgb.shape[0] - 1] * 2)
-    return float(np.prod(inside[2:] - inside[:2])) >= config.min_visible * float(width * height)
+    right, bottom = image_rgb.shape[1] - 1, image_rgb.shape[0] - 1
+    inside_x = min(max(x1, 0), right) - min(max(x0, 0), right)
+    inside_y = min(max(y1, 0), bottom) - min(max(y0, 0), bottom)
+    return bool(inside_x * inside_y >= config.min_visible * width * height)
 
 
 def continues(track: Track, face: Face3D, image_rgb: Image, time: float, config: TrackerConfig) -> bool:

@@ -130,7 +130,7 @@ class LandmarkSmoother:
         moved_in_common = common.fit(moved)
         if not propagated:
             noise.update(moved - common.displacements(moved_in_common), moved_in_common, dt=dt, size=size)
-        share = float(_share(settings.common_velocity_cutoff, dt))
+        share = _share(settings.common_velocity_cutoff, dt)
         state.velocity = state.velocity + share * (moved_in_common / dt - state.velocity)
         steady = _steadiness(state.velocity, settings.steady_speed * size, noise.common / dt, share)
 
@@ -146,7 +146,7 @@ class LandmarkSmoother:
         common_share = np.maximum(_share(settings.common_min_cutoff, dt), state.common_gain)
 
         if not propagated:
-            share = float(_share(settings.residual_cutoff, dt))
+            share = _share(settings.residual_cutoff, dt)
             state.residual = state.residual + share * (point_innovation - state.residual)
         least = settings.point_innovation_floor * size
         gain = np.maximum(
@@ -156,7 +156,9 @@ class LandmarkSmoother:
         state.point_gain = np.maximum(gain, point_decay * state.point_gain)
         # Small motions of points that are not seen mean little; large ones do.
         trust = np.clip(confidence / settings.full_confidence, settings.min_trust, 1.0)
-        point_share = np.maximum(_share(settings.point_min_cutoff * trust, dt), state.point_gain)
+        point_share = np.maximum(
+            -np.expm1(-2 * math.pi * settings.point_min_cutoff * dt * trust), state.point_gain
+        )
 
         state.estimate = (
             predicted
@@ -183,9 +185,9 @@ class _State:
         """(N,) in [0, 1]: the share of each point's innovation that passes because it is large."""
 
 
-def _share(cutoff_hz: npt.ArrayLike, dt: float) -> Points:
+def _share(cutoff_hz: float, dt: float) -> float:
     """The share of an innovation that a first-order low pass takes in after ``dt`` seconds, in (0, 1)."""
-    return np.asarray(-np.expm1(-2 * math.pi * np.asarray(cutoff_hz, np.float64) * dt))
+    return -math.expm1(-2 * math.pi * cutoff_hz * dt)
 
 
 def _steadiness(velocity: Points, rest_speed: float, noise_speed: Points, share: float) -> Points:

@@ -49,7 +49,7 @@ class Track:
         self._smoother = None if smoothing is None else LandmarkSmoother(smoothing)
         self._velocity = np.zeros(2)
         self._predicted: tuple[float, Placement] | None = None
-        """The last prediction and its time, for a frame asks for it several times."""
+        """The last prediction and its time: a frame asks for it several times."""
         self._set_placement(face, time)
         self._embedding = embed(image_rgb, self._points, roll=self._roll)
         self._score = face.score
@@ -72,8 +72,7 @@ class Track:
 
     def innovation(self, face: Face3D, time: float) -> float:
         """The distance of ``face`` from the prediction, in sizes of this face."""
-        predicted = self.predict(time).points[:, :2].mean(axis=0)
-        return float(np.linalg.norm(_center(face) - predicted)) / face_size(self._points)
+        return float(np.linalg.norm(_center(face) - self._center - self._shift(time))) / self._size
 
     def path_distance(self, face: Face3D, time: float) -> float:
         """The distance of ``face`` from the path on which this one may be, in its sizes.
@@ -81,15 +80,13 @@ class Track:
         It may have stopped when it was lost, gone on as it moved, or anything between; it is assumed not to
         have turned.
         """
-        start = self._points[:, :2].mean(axis=0)
-        way = self.predict(time).points[:, :2].mean(axis=0) - start
-        offset = _center(face) - start
+        way, offset = self._shift(time), _center(face) - self._center
         along = float(np.clip(offset @ way / max(float(way @ way), 1e-9), 0, 1))
-        return float(np.linalg.norm(offset - along * way)) / face_size(self._points)
+        return float(np.linalg.norm(offset - along * way)) / self._size
 
     def size_ratio(self, face: Face3D) -> float:
         """The ratio of the sizes of ``face`` and this one, the larger over the smaller."""
-        ratio = face_size(face.landmarks) / face_size(self._points)
+        ratio = face_size(face.landmarks) / self._size
         return max(ratio, 1 / ratio)
 
     def similarity(self, face: Face3D, image_rgb: npt.NDArray[np.uint8]) -> float:
@@ -134,7 +131,7 @@ class Track:
         ``face`` comes from the detector, not from the prediction. Optical flow may propagate it from here on
         if the track uses flow and the face is in plain view.
         """
-        center, elapsed = self._points[:, :2].mean(axis=0), time - self._time
+        center, elapsed = self._center, time - self._time
         returned = self.lost_since is not None
         propagated = face is self._propagated
         if self._propagated is not None and not propagated and self._smoother is not None:
@@ -142,7 +139,7 @@ class Track:
         self._set_placement(face, time)
         if image_rgb is not None:
             share = 1.0 if returned else -math.expm1(-elapsed / self._config.velocity_memory)
-            moved = (self._points[:, :2].mean(axis=0) - center) / elapsed
+            moved = (self._center - center) / elapsed
             self._velocity = self._velocity + share * (moved - self._velocity)
         if image_rgb is None:
             self._flow = None
@@ -187,6 +184,7 @@ class Track:
     def _set_placement(self, face: Face3D, time: float) -> None:
         self._time, self._predicted = time, None
         self._points = np.asarray(face.landmarks, np.float64)
+        self._center, self._size = self._points[:, :2].mean(axis=0), face_size(self._points)
         self._box = face.box
         self._roll = roll_of(face)
 

@@ -285,12 +285,14 @@ class VideoAligner3D:
     def _update(self, followed: TrackFaces, returned: TrackFaces, image_rgb: Image, time: float) -> None:
         seen = [(track, face, False) for track, face in followed]
         seen += [(track, face, True) for track, face in returned]
-        boxes = {track.track_id: box_around(face.landmarks) for track, face, _ in seen}
-        boxes |= {t.track_id: t.predict(time).box for t in self._tracks if t.track_id not in boxes}
+        boxes: dict[int, npt.NDArray[np.float32]] = {}
+        if len(self._tracks) > 1:
+            boxes = {track.track_id: box_around(face.landmarks) for track, face, _ in seen}
+            boxes |= {t.track_id: t.predict(time).box for t in self._tracks if t.track_id not in boxes}
         for track, face, is_detected in seen:
-            own = boxes[track.track_id]
             others = (box for track_id, box in boxes.items() if track_id != track.track_id)
-            is_free = all(box_overlap(own, box) < self._config.in_the_way_overlap for box in others)
+            in_the_way = self._config.in_the_way_overlap
+            is_free = all(box_overlap(boxes[track.track_id], box) < in_the_way for box in others)
             track.update(face, time=time, image_rgb=image_rgb if is_free else None, detected=is_detected)
 
 

@@ -22,7 +22,7 @@ from face_alignment_3d.weights.safetensors_file import (
     write_weight_file,
 )
 
-FORMAT_VERSION: Final = "1"
+FORMAT_VERSION: Final = "2"
 #: Batch norm's counters of training steps: not needed for inference.
 _COUNTER: Final = "num_batches_tracked"
 
