@@ -162,7 +162,10 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument(
-        "--detectors", nargs="+", default=["default"], choices=["default", "scout", "mtcnn", "centerface"]
+        "--detectors",
+        nargs="+",
+        default=["default"],
+        choices=["default", "combined", "scout", "mtcnn", "centerface"],
     )
     parser.add_argument("--photos", type=int, default=400, help="at most so many of each kind")
     parser.add_argument("--threads", type=int, default=2)

@@ -29,7 +29,7 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="never download weights")
     parser.add_argument(
         "--detector",
-        choices=["mtcnn", "scout", "centerface"],
+        choices=["mtcnn", "scout", "combined", "centerface"],
         default="mtcnn",
         help="mtcnn finds heads at any angle, scout does so in less time and misses more of them, centerface "
         "finds crowds and tiny upright faces (mtcnn)",

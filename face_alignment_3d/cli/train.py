@@ -183,6 +183,7 @@ def _train_scout(
         args.data,
         args.derived_data,
         args.out,
+        start=args.start,
         device=processes.device,
         command=reproducing_command(args),
         report=report,

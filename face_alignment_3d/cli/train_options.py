@@ -59,7 +59,12 @@ def _check_blendshapes(args: argparse.Namespace) -> None:
 
 
 def _check_scout(args: argparse.Namespace) -> None:
-    options = {"--start": args.start, "--teacher-weight": args.teacher_weight, "--teacher": args.teacher}
+    options = {
+        "--teacher-weight": args.teacher_weight,
+        "--teacher": args.teacher,
+        "--stage": args.stage,
+        "--reinitialize": args.reinitialize or None,
+    }
     if given := [name for name, value in options.items() if value is not None]:
         raise DataError(f"expected no {', '.join(given)} with scout; leave it out")
 

@@ -9,11 +9,12 @@ from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.optional import is_installed
 
 if TYPE_CHECKING:
+    from face_alignment_3d.detection.combined import CombinedDetector
     from face_alignment_3d.detection.mtcnn import MTCNNDetector
     from face_alignment_3d.detection.scout.detector import ScoutDetector
 
 #: The detectors that an aligner makes by itself.
-DetectorName: TypeAlias = Literal["mtcnn", "scout", "centerface"]
+DetectorName: TypeAlias = Literal["mtcnn", "scout", "combined", "centerface"]
 
 
 def open_detector(
@@ -53,7 +54,11 @@ def _make_detector(name: DetectorName, backend: Backend, threads: int | None) ->
     return detector(device=backend.device if backend.name == "torch" else "cpu")
 
 
-def _any_angle_detector(name: DetectorName) -> "type[MTCNNDetector | ScoutDetector]":
+def _any_angle_detector(name: DetectorName) -> "type[CombinedDetector | MTCNNDetector | ScoutDetector]":
+    if name == "combined":
+        from face_alignment_3d.detection.combined import CombinedDetector
+
+        return CombinedDetector
     if name == "scout":
         from face_alignment_3d.detection.scout.detector import ScoutDetector
 

@@ -1,4 +1,4 @@
-"""The scout's network: a small residual trunk, three levels that are added from coarse to fine, one head."""
+"""The scout's network: a small residual trunk, three levels that are added from coarse to fine, a head each."""
 
 import torch
 from torch import nn
@@ -45,7 +45,8 @@ class ScoutNetwork(nn.Module):
             for level in range(len(STRIDES))
         )
         self.lateral = nn.ModuleList(nn.Conv2d(width, _NECK, 1) for width in _TRUNK)
-        self.head = _convolution(_NECK, _NECK)
+        # One for each level: they differ in the statistics that batch norms keep.
+        self.heads = nn.ModuleList(_convolution(_NECK, _NECK) for _ in STRIDES)
         self.output = nn.Conv2d(_NECK, CHANNELS, 1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -57,11 +58,13 @@ class ScoutNetwork(nn.Module):
             levels.append(features)
         outputs: list[torch.Tensor] = []
         above: torch.Tensor | None = None
-        for lateral, level in zip(reversed(self.lateral), reversed(levels), strict=True):
+        for lateral, head, level in zip(
+            reversed(self.lateral), reversed(self.heads), reversed(levels), strict=True
+        ):
             mixed = lateral(level)
             if above is not None:
                 mixed = mixed + functional.interpolate(above, size=mixed.shape[-2:], mode="nearest")
             above = mixed
-            said = self.output(self.head(functional.relu(mixed)))
+            said = self.output(head(functional.relu(mixed)))
             outputs.insert(0, said.flatten(2).transpose(1, 2))
         return torch.cat(outputs, dim=1).float()

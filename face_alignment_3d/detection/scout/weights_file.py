@@ -17,7 +17,7 @@ from face_alignment_3d.weights.safetensors_file import (
     write_weight_file,
 )
 
-FORMAT_VERSION: Final = "1"
+FORMAT_VERSION: Final = "2"
 
 
 def save_scout(network: ScoutNetwork, path: Path, *, metadata: Mapping[str, str]) -> None:

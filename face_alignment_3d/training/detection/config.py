@@ -12,6 +12,8 @@ class ScoutConfig:
     """The batch of step k is a function of the seed and k, so a resumed run goes on as if never stopped."""
 
     seed: int = 1
+    starts_from: str | None = None
+    """SHA-256 of the weight file that the run goes on from; None for random weights."""
     steps: int = 30_000
     batch_size: int = 32
     size: int = 256

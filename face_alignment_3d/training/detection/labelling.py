@@ -62,13 +62,17 @@ class _Faces:
         self._rolls: list[float] = []
         self._roll_weights: list[float] = []
         self._weights: list[float] = []
+        self._yaws: list[float] = []
 
-    def add(self, photo: int, box: _Floats, roll: float, roll_weight: float, weight: float) -> None:
+    def add(
+        self, photo: int, box: _Floats, roll: float, roll_weight: float, weight: float, yaw: float = 0.0
+    ) -> None:
         self._photo.append(photo)
         self._boxes.append(box)
         self._rolls.append(roll)
         self._roll_weights.append(roll_weight)
         self._weights.append(weight)
+        self._yaws.append(yaw)
 
     def finished(self, data: Path, files: Sequence[Path]) -> LabelledFaces:
         boxes = np.array(self._boxes, dtype=np.float64).reshape(-1, 4)
@@ -81,6 +85,7 @@ class _Faces:
             OrientedBoxes(boxes[:, :2], boxes[:, 2:], np.array(self._rolls, dtype=np.float64)),
             np.array(self._roll_weights, dtype=np.float32),
             np.array(self._weights, dtype=np.float32),
+            np.array(self._yaws, dtype=np.float32),
         )
 
 
@@ -102,7 +107,7 @@ def label_faces(
         ]
         for place, index in enumerate(chosen):
             box, roll = oriented_box(fusion.points[index])
-            found.add(place, box, roll, 1.0, 1.0)
+            found.add(place, box, roll, 1.0, 1.0, float(fusion.yaw[index]))
             if faces.name in HAND_LABELLED:  # Large enough to have other people in the background.
                 own = box_around(fusion.points[index])[None]
                 _add_others(found, place, faces.image(index), own, aligner, teacher)

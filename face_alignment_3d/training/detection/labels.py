@@ -23,6 +23,7 @@ _SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "rolls": (),
     "roll_weights": (),
     "weights": (),
+    "yaws": (),
 }
 
 
@@ -43,6 +44,8 @@ class LabelledFaces:
     weights: npt.NDArray[np.float32]
     """(F,) in [0, 1]: the certainty that this is a face; with 0 the place is trained neither as a face nor as
     none."""
+    yaws: npt.NDArray[np.float32]
+    """(F,): degrees, of either sign; 0 where it is not known."""
 
 
 def oriented_box(points: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.float64], float]:
@@ -74,6 +77,7 @@ def save_detection_labels(
             f"{name}/rolls": faces.boxes.rolls,
             f"{name}/roll_weights": faces.roll_weights,
             f"{name}/weights": faces.weights,
+            f"{name}/yaws": faces.yaws,
         }
     write_arrays(path, arrays)
 
@@ -116,6 +120,7 @@ def load_detection_labels(derived_data: Path) -> dict[str, LabelledFaces]:
             ),
             arrays[f"{name}/roll_weights"].astype(np.float32),
             arrays[f"{name}/weights"].astype(np.float32),
+            arrays[f"{name}/yaws"].astype(np.float32),
         )
     return sets
 

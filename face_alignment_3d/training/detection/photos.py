@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from face_alignment_3d.training.data.datasets.face_sets import photo_digest
 from face_alignment_3d.training.detection.labels import LabelledFaces
 
 Pixels = npt.NDArray[np.uint8]
+
+#: Yaw in degrees, of either sign, from which on a photo is taken that many times.
+_REPEATED: Final = ((60.0, 4), (30.0, 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,8 @@ class LabelledPhoto:
 
     image: Pixels
     faces: SceneFaces
+    yaw: float = 0.0
+    """Degrees, of the first face; 0 where it is not known or there is none."""
 
 
 def read_photos(data: Path, labels: LabelledFaces) -> list[LabelledPhoto]:
@@ -72,7 +78,7 @@ def read_photos(data: Path, labels: LabelledFaces) -> list[LabelledPhoto]:
             )
         of_photo = order[bounds[index] : bounds[index + 1]]
         faces = SceneFaces(labels.boxes[of_photo], labels.roll_weights[of_photo], labels.weights[of_photo])
-        return LabelledPhoto(as_rgb(file), faces)
+        return LabelledPhoto(as_rgb(file), faces, float(labels.yaws[of_photo[0]]) if len(of_photo) else 0.0)
 
     with ThreadPoolExecutor() as executor:
         return list(executor.map(read, range(len(labels.files))))
@@ -96,7 +102,7 @@ class ScenePhotos:
     portraits: Sequence[LabelledPhoto]
     """Large photos around one face."""
     cutouts: Sequence[LabelledPhoto]
-    """Tight photos of one face, to be pasted into others."""
+    """Tight photos of one face. Those of turned heads, of which there are few, are in it several times."""
     backgrounds: Sequence[LabelledPhoto]
     """Photos without faces."""
 
@@ -115,6 +121,15 @@ class ScenePhotos:
         return cls(
             photos["wider_train"],
             [*photos["helen_train"], *photos["lfpw_train"]],
-            [*photos["aflw"], *photos["faces"]],
+            turned_heads_repeated([*photos["aflw"], *photos["faces"]]),
             photos["everyday"],
         )
+
+
+def turned_heads_repeated(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
+    """The photos in order, those of turned heads several times."""
+    repeated: list[LabelledPhoto] = []
+    for photo in photos:
+        times = next((times for least, times in _REPEATED if abs(photo.yaw) >= least), 1)
+        repeated += times * [photo]
+    return repeated

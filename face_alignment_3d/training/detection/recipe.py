@@ -1,6 +1,7 @@
 """The run that makes the scout's weights, from labels to a weight file. Reads top to bottom."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ def run_scout_recipe(
     derived_data: Path,
     out: Path,
     *,
+    start: Path | None = None,
     device: torch.device,
     command: str,
     report: Report,
@@ -49,12 +51,15 @@ def run_scout_recipe(
     """Trains the scout on the photos below ``data`` with the labels in ``derived_data``.
 
     Writes ``scout.safetensors`` and ``scout.manifest.json`` into ``out`` and returns the manifest's entry,
-    with the results on held-out photos. ``command`` is what it will say made the weights.
+    with the results on held-out photos. ``start`` is a scout to go on from, in place of random weights;
+    ``command`` is what the entry will say made the weights.
 
     The same call resumes a run that was stopped. Raises :class:`DataError` for data that is missing, when
     ``out`` holds a run with another configuration or on other labels, and when the loss is not finite; and
     :class:`TrainingStopped` on SIGTERM or Ctrl-C, after saving.
     """
+    if start is not None:
+        config = replace(config, starts_from=sha256_of(start))
     out.mkdir(parents=True, exist_ok=True)
     _check_run(out, config, sha256_of(derived_data / FILE_NAME))
     report(f"reading photos below {data}")
@@ -62,7 +67,7 @@ def run_scout_recipe(
     maker = SceneBatchMaker(
         photos, config.shares, config.photometric, config.size, config.batch_size, config.seed
     )
-    trainer = ScoutTrainer(config, out / "checkpoint.safetensors", device=device)
+    trainer = ScoutTrainer(config, out / "checkpoint.safetensors", start=start, device=device)
     trainer.resume(report)
     trainer.train(
         maker.batches(trainer.step, config.steps, device),

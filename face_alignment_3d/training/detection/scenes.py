@@ -26,17 +26,21 @@ _Generator = np.random.Generator
 class SceneShares:
     """The part of the pictures that is of each kind; the rest has no faces."""
 
-    scenes: float = 0.46
-    portraits: float = 0.22
-    pasted: float = 0.24
+    scenes: float = 0.42
+    portraits: float = 0.14
+    cutouts: float = 0.17
+    """Tight photos of one face, enlarged: the only large heads in profile."""
+    pasted: float = 0.21
 
 
 #: Root of the area of a face's box, in pixels of the picture: the range that faces are scaled to.
 _SCENE_SIZES: Final = (7.0, 150.0)
 _PORTRAIT_SIZES: Final = (18.0, 230.0)
-_CUTOUT_SIZES: Final = (10.0, 120.0)
-#: A face of a photo is enlarged at most so many times.
+_CUTOUT_SIZES: Final = (24.0, 170.0)
+_PASTED_SIZES: Final = (10.0, 120.0)
+#: A face of a photo is enlarged at most so many times, and that of a tight photo.
 _MOST_ENLARGED: Final = 1.6
+_CUTOUT_ENLARGED: Final = 2.6
 #: Smaller faces of a picture are neither learned nor denied.
 _LEAST: Final = 5.0
 #: Share of a face that must lie in the picture for it to be learned; and for it not to be denied.
@@ -58,11 +62,16 @@ def sample_scene(
         picture, faces = _part(
             _any(photos.portraits, generator), _PORTRAIT_SIZES, 0.55, around, size, generator
         )
+    elif kind < shares.scenes + shares.portraits + shares.cutouts:
+        photo = _any(photos.cutouts, generator)
+        picture, faces = _part(
+            photo, _CUTOUT_SIZES, 0.5, around, size, generator, most_enlarged=_CUTOUT_ENLARGED
+        )
     else:
         picture, faces = _part(
             _any(photos.backgrounds, generator), _SCENE_SIZES, 0.3, around, size, generator
         )
-        if kind < shares.scenes + shares.portraits + shares.pasted:
+        if kind < shares.scenes + shares.portraits + shares.cutouts + shares.pasted:
             picture, faces = _with_pasted(picture, photos, generator)
     return picture, _seen(faces, size)
 
@@ -78,6 +87,8 @@ def _part(
     around: LabelledPhoto,
     size: int,
     generator: _Generator,
+    *,
+    most_enlarged: float = _MOST_ENLARGED,
 ) -> tuple[Pixels, SceneFaces]:
     """The whole photo, or the part around one of its faces.
 
@@ -90,7 +101,7 @@ def _part(
         # As it is searched: the longer side fills the picture, or nearly; else a part.
         fitted = size / max(height, width)
         zoom = 1.0 if generator.random() < 0.5 else generator.uniform(0.8, 2.5)
-        scale = min(fitted * zoom, _MOST_ENLARGED)
+        scale = min(fitted * zoom, most_enlarged)
         origin = (width / 2, height / 2)
         slack = np.abs(size - scale * np.array([width, height])) / 2
         shift = generator.uniform(-slack, slack)
@@ -99,7 +110,7 @@ def _part(
         face = int(generator.choice(learned))
         own = math.sqrt(float(photo.faces.boxes.sides[face].prod()))
         wanted = math.exp(generator.uniform(*np.log(sizes)))
-        scale = min(wanted / own, _MOST_ENLARGED)
+        scale = min(wanted / own, most_enlarged)
         x, y = photo.faces.boxes.centers[face].tolist()
         origin = (x, y)
         target = tuple(generator.uniform(0.04 * size, 0.96 * size, 2).tolist())
@@ -150,7 +161,7 @@ def _with_pasted(picture: Pixels, photos: ScenePhotos, generator: _Generator) ->
         is_face = generator.random() < 0.75
         photo = _any(photos.cutouts if is_face else photos.backgrounds, generator)
         height, width = photo.image.shape[:2]
-        wanted = math.exp(generator.uniform(*np.log(_CUTOUT_SIZES)))
+        wanted = math.exp(generator.uniform(*np.log(_PASTED_SIZES)))
         if is_face:
             own = math.sqrt(float(photo.faces.boxes.sides[0].prod()))
             origin = tuple(photo.faces.boxes.centers[0].tolist())

@@ -8,6 +8,7 @@ import torch
 
 from face_alignment_3d.detection.scout.layout import cells
 from face_alignment_3d.detection.scout.network import ScoutNetwork
+from face_alignment_3d.detection.scout.weights_file import load_scout
 from face_alignment_3d.training.detection.config import ScoutConfig
 from face_alignment_3d.training.detection.losses import scout_losses
 from face_alignment_3d.training.detection.scene_batches import SceneBatch
@@ -20,14 +21,19 @@ _FULL_PRECISION_FROM: Final = 0.95
 
 
 class ScoutTrainer(TrainingLoop[ScoutNetwork, SceneBatch]):
-    """Carries out a configuration, from one checkpoint file."""
+    """Carries out a configuration, from one checkpoint file.
+
+    ``start`` is the weight file to go on from, in place of random weights.
+    """
 
     unit: ClassVar = "pictures"
 
-    def __init__(self, config: ScoutConfig, checkpoint: Path, *, device: torch.device) -> None:
+    def __init__(
+        self, config: ScoutConfig, checkpoint: Path, *, start: Path | None, device: torch.device
+    ) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            network = _starting_network()
+            network = _starting_network() if start is None else load_scout(start).requires_grad_(True)
         super().__init__(network, _plan(config), checkpoint, processes=Processes(device))
         self._cells = torch.from_numpy(cells(config.size, config.size)).float().to(device)
 

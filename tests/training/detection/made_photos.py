@@ -38,6 +38,8 @@ def make_data(data: Path, derived: Path, *, photos: int = 3) -> None:
         count = 0 if name == "everyday" else photos
         boxes = OrientedBoxes(np.full((count, 2), side / 2), np.full((count, 2), side / 4), np.zeros(count))
         ones = np.ones(count, np.float32)
-        sets[name] = LabelledFaces(tuple(files), tuple(digests), np.arange(count), boxes, ones, ones)
+        sets[name] = LabelledFaces(
+            tuple(files), tuple(digests), np.arange(count), boxes, ones, ones, 0 * ones
+        )
     derived.mkdir(exist_ok=True)
     save_detection_labels(derived / FILE_NAME, sets, source={})

@@ -51,6 +51,7 @@ def _labels() -> LabelledFaces:
         boxes,
         np.array([1, 0.3], np.float32),
         np.array([0, 1], np.float32),
+        np.array([0, -70], np.float32),
     )
 
 
@@ -58,7 +59,7 @@ def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
     save_detection_labels(tmp_path / FILE_NAME, {"a": _labels()}, source={"version": "1"})
     loaded = load_detection_labels(tmp_path)["a"]
     assert (loaded.files, loaded.digests) == (("a/1.jpg", "a/2.jpg"), ("00", "11"))
-    for name in ("photo", "roll_weights", "weights"):
+    for name in ("photo", "roll_weights", "weights", "yaws"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(_labels(), name))
     for name in ("centers", "sides", "rolls"):
         np.testing.assert_array_equal(getattr(loaded.boxes, name), getattr(_labels().boxes, name))

@@ -9,7 +9,12 @@ import pytest
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.training.data.photometric import Photometric
 from face_alignment_3d.training.detection.labels import load_detection_labels
-from face_alignment_3d.training.detection.photos import ScenePhotos
+from face_alignment_3d.training.detection.photos import (
+    LabelledPhoto,
+    SceneFaces,
+    ScenePhotos,
+    turned_heads_repeated,
+)
 from face_alignment_3d.training.detection.scene_batches import SceneBatchMaker
 from face_alignment_3d.training.detection.scenes import SceneShares, sample_scene
 from tests.training.detection.made_photos import make_data
@@ -26,8 +31,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> ScenePhotos:
 
 @pytest.mark.parametrize(
     "shares",
-    [SceneShares(1, 0, 0), SceneShares(0, 1, 0), SceneShares(0, 0, 1)],
-    ids=["scene", "portrait", "pasted"],
+    [
+        SceneShares(1, 0, 0, 0),
+        SceneShares(0, 1, 0, 0),
+        SceneShares(0, 0, 1, 0),
+        SceneShares(0, 0, 0, 1),
+    ],
+    ids=["scene", "portrait", "cutout", "pasted"],
 )
 def test_what_is_bright_is_a_face_and_the_other_way_round(photos: ScenePhotos, shares: SceneShares) -> None:
     generator = np.random.default_rng(4)
@@ -53,7 +63,7 @@ def test_what_is_bright_is_a_face_and_the_other_way_round(photos: ScenePhotos, s
 def test_pictures_without_faces_have_none(photos: ScenePhotos) -> None:
     generator = np.random.default_rng(1)
     for _ in range(10):
-        picture, faces = sample_scene(photos, SceneShares(0, 0, 0), 256, generator)
+        picture, faces = sample_scene(photos, SceneShares(0, 0, 0, 0), 256, generator)
         assert len(faces) == 0
         assert picture.shape == (256, 256, 3)
         assert picture.max() < 120
@@ -79,3 +89,9 @@ def test_photos_that_are_not_the_labelled_ones_are_refused(tmp_path: Path) -> No
     (tmp_path / "data" / "faces" / "0.png").unlink()
     with pytest.raises(DataError, match=r"cannot read .*0\.png"):
         ScenePhotos.read(tmp_path / "data", {**labels, "aflw": labels["faces"]})
+
+
+def test_turned_heads_come_up_more_often() -> None:
+    image, none = np.zeros((2, 2, 3), np.uint8), SceneFaces.none()
+    photos = [LabelledPhoto(image, none, yaw) for yaw in (0.0, -40.0, 75.0)]
+    assert [photo.yaw for photo in turned_heads_repeated(photos)] == [0, -40, -40, 75, 75, 75, 75]
