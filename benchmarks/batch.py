@@ -231,7 +231,12 @@ def difference(
     same = len(expected["faces"]) == len(found["faces"])
     if not same or any((one["image"], one["face"]) != (two["image"], two["face"]) for one, two in pairs):
         return float("inf")
-    return max((float(np.abs(np.subtract(one["landmarks"], two["landmarks"])).max()) for one, two in pairs))
+    return max(
+        (
+            float(np.abs(np.asarray(one["landmarks"]) - np.asarray(two["landmarks"])).max())
+            for one, two in pairs
+        )
+    )
 
 
 if __name__ == "__main__":

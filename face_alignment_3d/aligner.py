@@ -53,8 +53,9 @@ class FaceAligner3D:
     brings its own weights and device.
 
     ``device`` is "auto" (CUDA, else MPS, else the CPU) or a device of torch's; with "onnx", "auto", "cpu" or
-    "cuda:<index>". ``detector`` finds the faces: None or "mtcnn" is an
-    :class:`face_alignment_3d.detection.mtcnn.MTCNNDetector` of the same runtime; "centerface" is for crowds
+    "cuda:<index>". ``detector`` finds the faces: None or "combined" is a
+    :class:`face_alignment_3d.detection.combined.CombinedDetector` of the same runtime, "scout" and "mtcnn"
+    are its two parts alone; "centerface" is for crowds
     and tiny faces, slower and for upright heads (extra ``centerface``; a
     :class:`face_alignment_3d.detection.centerface.CenterFaceDetector`); or an object of your own.
 

@@ -172,7 +172,7 @@ def test_a_backend_of_ones_own() -> None:
             FaceAligner3D(backend=OwnBackend(), **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("detector", ["mtcnn", "scout", "centerface"])
+@pytest.mark.parametrize("detector", ["combined", "mtcnn", "scout", "centerface"])
 def test_detectors_by_name_run_beside_a_backend_of_ones_own(detector: DetectorName) -> None:
     """They know nothing of its device."""
     if detector == "centerface":

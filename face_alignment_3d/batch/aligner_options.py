@@ -66,10 +66,10 @@ class AlignerOptions:
     backend: "BackendName" = "auto"
     device: str = "auto"
     """With torch, "auto" and "cuda" share several GPUs out among the processes of a machine."""
-    detector: "DetectorName" = "mtcnn"
+    detector: "DetectorName" = "combined"
     min_confidence: float = MIN_CONFIDENCE
     min_face: int | None = None
-    """With the detector "mtcnn": find faces down to so many pixels."""
+    """With all detectors but "centerface": find faces down to so many pixels."""
     blendshapes: bool = False
     offline: bool | None = None
 

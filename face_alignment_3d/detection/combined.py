@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: Scores of the scout: a face from SURE on; none below DOUBTFUL; in doubt between them. Chosen on held-out
 #: training photos; docs/detection.md has the numbers.
-DOUBTFUL: Final = 0.1
-SURE: Final = 0.5
+DOUBTFUL: Final = 0.4
+SURE: Final = 0.8
 
 
 class CombinedDetector(LazyDetector):

@@ -20,14 +20,14 @@ DetectorName: TypeAlias = Literal["mtcnn", "scout", "combined", "centerface"]
 def open_detector(
     detector: FaceDetector | DetectorName | None, backend: Backend, *, threads: int | None
 ) -> FaceDetector | Lazy[FaceDetector]:
-    """The detector of that name, made when it is first asked for; an object unchanged. None is "mtcnn".
+    """The detector of that name, made when it is first asked for; an object unchanged. None is "combined".
 
     A detector by name runs on the device of ``backend`` and in its runtime; beside a backend object of the
     caller's, in a runtime that is installed. Raises ValueError for another name and for an object that is no
     detector.
     """
     if detector is None:
-        detector = "mtcnn"
+        detector = "combined"
     if isinstance(detector, str):
         if detector not in get_args(DetectorName):
             raise ValueError(f"detector must be one of {', '.join(get_args(DetectorName))}; got {detector!r}")
@@ -76,9 +76,12 @@ def with_min_face_size(
     device: str,
     threads: int | None,
 ) -> FaceDetector | DetectorName:
-    """The ``detector`` of an aligner that is to find faces down to that size, where "mtcnn" is asked for."""
-    if min_face_size is None or name != "mtcnn":
-        return name
-    from face_alignment_3d.detection.mtcnn import MTCNNDetector
+    """The ``detector`` of an aligner that is to find faces down to that size.
 
-    return MTCNNDetector(backend=backend, device=device, min_face_size=min_face_size, threads=threads)
+    "centerface" has no such option, and stays a name.
+    """
+    if min_face_size is None or name == "centerface":
+        return name
+    return _any_angle_detector(name)(
+        backend=backend, device=device, min_face_size=min_face_size, threads=threads
+    )

@@ -141,7 +141,7 @@ def test_options_reach_the_aligner(album: Path, stub_aligner: Any) -> None:
     first, second = stub_aligner.made
     assert first.weights == "x.safetensors"
     assert first.options == {
-        **{"backend": "auto", "device": "cpu", "detector": "mtcnn"},
+        **{"backend": "auto", "device": "cpu", "detector": "combined"},
         **{"min_confidence": MIN_CONFIDENCE, "threads": None},
         **{"blendshapes": False, "offline": None},
     }

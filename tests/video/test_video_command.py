@@ -123,7 +123,7 @@ def test_names_follow_the_video_that_is_asked_for(one_face, tmp_path):
     assert json.loads((tmp_path / "out" / "drawn.json").read_text())["width"] == 48
     assert OneFace.options == {
         **{"weights": "lite", "device": "cpu", "backend": "auto"},
-        **{"detector": "mtcnn", "min_confidence": MIN_CONFIDENCE, "blendshapes": False, "offline": None},
+        **{"detector": "combined", "min_confidence": MIN_CONFIDENCE, "blendshapes": False, "offline": None},
         "threads": None,
     }
 

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import skimage.data
-from face_alignment_3d.detection.scout.decoding import decoded
 from PIL import Image
 
 from face_alignment_3d import FaceAligner3D

@@ -1,4 +1,4 @@
-"""The scout's network: a small residual trunk, three levels that are added from coarse to fine, a head each."""
+"""The scout's network: a small residual trunk, three levels added from coarse to fine, a head for each."""
 
 import torch
 from torch import nn

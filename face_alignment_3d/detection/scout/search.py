@@ -51,12 +51,12 @@ class Searches:
     min_face_size: float | None = None
     """The smallest face to find, in pixels of the photo: always asks for a fine search, at a scale that shows
     it."""
-    suspicion: float = 0.12
+    suspicion: float = 0.25
     """The score of a small face in the coarse search from which on the fine one is made."""
     small: float = 26.0
     """The size of a face (root of its area), in pixels of the coarse search, below which the fine one may be
     better."""
-    sure: float = 0.5
+    sure: float = 0.75
     """The score of a face in the coarse search below which the fine one is made."""
 
     def run(self, runner: Runner, images: Sequence[_Pixels]) -> list[Found]:
