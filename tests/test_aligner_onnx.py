@@ -12,6 +12,7 @@ from PIL import Image
 
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
+from face_alignment_3d.weights.store import PinnedWeights
 
 BOX = [179.0, 90, 268, 178]
 #: Crop pixels; her crop has about one pixel of the photo for each.
@@ -76,8 +77,8 @@ def test_names_of_the_manifest_use_the_cache(
 ) -> None:
     asked = []
 
-    def graph_file(weights: Path) -> Path:
-        asked.append(weights.name)
+    def graph_file(weights: PinnedWeights) -> Path:
+        asked.append(weights.path.name)
         return lite_graph
 
     monkeypatch.setattr("face_alignment_3d.onnx_graphs.cache.cascade_graph_file", graph_file)

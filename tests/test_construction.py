@@ -47,7 +47,11 @@ BOX = [20.0, 30, 60, 70]
         ({"backend": "onnx", "threads": 1.5}, ValueError, "got 1.5"),
         ({"backend": "onnx", "threads": True}, ValueError, "got True"),
         ({"backend": "onnx", "compile": True}, BackendError, "for backend 'torch'"),
-        ({"detector": "yolo"}, ValueError, "detector must be one of mtcnn, scout, centerface; got 'yolo'"),
+        (
+            {"detector": "yolo"},
+            ValueError,
+            "detector must be one of mtcnn, scout, combined, centerface; got 'yolo'",
+        ),
         ({"detector": 3}, ValueError, r"method detect\(image_rgb\).*got 3"),
         ({"detector": type("D", (), {"detect": lambda self, i: []})}, ValueError, "got <class"),
         ({"blendshapes": "yes"}, ValueError, "True, False or a BlendshapeEstimator; got 'yes'"),

@@ -41,7 +41,11 @@ def _bounds(requirements: list[str]) -> dict[str, str]:
 
 def _declared() -> dict[str, str]:
     project = _project(".")
-    extras = {name: needed for name, needed in project["optional-dependencies"].items() if name != "dev"}
+    extras = {
+        name: needed
+        for name, needed in project["optional-dependencies"].items()
+        if name not in ("dev", "docs")
+    }
     return _bounds([*project["dependencies"], *itertools.chain(*extras.values())])
 
 

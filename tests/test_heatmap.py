@@ -229,7 +229,7 @@ def test_points_that_are_no_numbers_are_no_addresses():
 
 
 def test_a_window_always_has_the_four_cells_around_a_point():
-    with pytest.raises(ValueError, match=r"at least 1 cell; got 0\.5"):
+    with pytest.raises(ValueError, match=r"from 1 to 1000 cells; got 0\.5"):
         heatmap.window(torch.zeros(1, 1, 2), size=(8, 8), radius=0.5)
 
 

@@ -17,7 +17,7 @@ import skimage.data
 
 from face_alignment_3d import FaceAligner3D, VideoAligner3D
 from face_alignment_3d.blendshapes import BlendshapeEstimator
-from face_alignment_3d.detection.mtcnn import MTCNNDetector
+from face_alignment_3d.detection.combined import CombinedDetector
 
 BOX = [[179.0, 90, 268, 178]]
 TOLERANCE = 0.02
@@ -30,6 +30,7 @@ import numpy as np
 import skimage.data
 import torch
 from face_alignment_3d import Detection, FaceAligner3D
+from face_alignment_3d.detection.combined import CombinedDetector
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
 
 class Fixed:
@@ -152,7 +153,7 @@ def test_the_default_detector_is_made_anew(photo: np.ndarray) -> None:
     aligner = FaceAligner3D(device="cpu")
     _ = aligner.detector
     twin = pickle.loads(pickle.dumps(aligner))
-    assert isinstance(twin.detector, MTCNNDetector)
+    assert isinstance(twin.detector, CombinedDetector)
     assert twin.detector is not aligner.detector
 
 

@@ -16,7 +16,6 @@ from face_alignment_3d.face import Face3D
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.optional import optional_import
 from face_alignment_3d.weights.requirement import require_weights
-from face_alignment_3d.weights.safetensors_file import read_weight_file
 from face_alignment_3d.weights.store import pinned_weights
 
 if TYPE_CHECKING:
@@ -118,6 +117,7 @@ def as_estimator(
 def _load(weights: str | os.PathLike[str], offline: bool | None) -> "BlendshapeModel":
     with optional_import("estimating blendshapes"):
         from face_alignment_3d.blendshapes.weights_file import load_blendshape_model
+        from face_alignment_3d.weights.safetensors_file import read_weight_file
 
     path, sha256 = pinned_weights(weights, offline=offline)
     return load_blendshape_model(read_weight_file(path, sha256=sha256))

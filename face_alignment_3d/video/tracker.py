@@ -56,8 +56,7 @@ class VideoAligner3D:
     ``smooth``: True, False, or a :class:`Smoothing` with settings of one's own. ``fps`` is the frame rate for
     frames without time stamps. ``config`` has the thresholds.
 
-    Raises ValueError for durations or a frame rate that are not above 0, and an ``alignment_interval`` below
-    0.
+    Raises ValueError for durations or a rate that are not above 0, and an ``alignment_interval`` below 0.
     """
 
     def __init__(

@@ -158,7 +158,7 @@ def test_min_face_reaches_the_detector(
         made.append(options)
         return "detector"
 
-    monkeypatch.setattr("face_alignment_3d.detection.mtcnn.MTCNNDetector", detector)
+    monkeypatch.setattr("face_alignment_3d.detection.combined.CombinedDetector", detector)
     assert main(["align", "photos/a.png", "-o", "out", "--min-face", "12", "--device", "cpu"]) == 0
     assert made == [{"backend": "torch", "device": "cpu", "min_face_size": 12, "threads": None}]
     assert stub_aligner.made[0].options["detector"] == "detector"

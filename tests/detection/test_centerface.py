@@ -56,7 +56,9 @@ def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_other_names_and_options_are_refused() -> None:
-    with pytest.raises(ValueError, match="detector must be one of mtcnn, scout, centerface; got 'dlib'"):
+    with pytest.raises(
+        ValueError, match="detector must be one of mtcnn, scout, combined, centerface; got 'dlib'"
+    ):
         FaceAligner3D(detector="dlib")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="max_side must be None or at least 64"):
         CenterFaceDetector(max_side=3)

@@ -176,7 +176,7 @@ def test_threads_get_what_single_calls_get(detector: MTCNNDetector, astronaut: n
     [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3), np.float32)],
 )
 def test_other_arrays_are_refused(detector: MTCNNDetector, image: np.ndarray) -> None:
-    with pytest.raises(ImageError, match=r"expect an \(H, W, 3\) uint8 RGB array; got"):
+    with pytest.raises(ImageError, match=r"expect an \(H, W, 3\) uint8 RGB array of at least one pixel; got"):
         detector.detect(image)
 
 

@@ -77,7 +77,7 @@ def test_the_sdist_has_all_that_tests_and_builds_need_and_no_left_overs(built: D
     assert {
         *("pyproject.toml", "torchfree/pyproject.toml", "requirements/lowest.txt", "Makefile"),
         *("README.md", "CHANGELOG.md", "MODEL_CARD.md", "LICENSE", "weights_manifest.json", "PKG-INFO"),
-        *("tests/conftest.py", "benchmarks/accuracy.py", "docs/api.md", "examples/photo_to_landmarks.py"),
+        *("tests/conftest.py", "benchmarks/accuracy.py", "docs/photos.md", "examples/photo_to_landmarks.py"),
     } <= names
     left_over = re.compile(
         r"(^|/)(\.git|\.venv[^/]*|__pycache__|node_modules|out|dist|runs|\.\w+_cache)(/|$)"

@@ -131,7 +131,8 @@ def test_names_follow_the_video_that_is_asked_for(one_face, tmp_path):
 def test_backend_and_smallest_face(one_face, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(
-        "face_alignment_3d.detection.mtcnn.MTCNNDetector", lambda **options: made.append(options) or "mine"
+        "face_alignment_3d.detection.combined.CombinedDetector",
+        lambda **options: made.append(options) or "mine",
     )
     write_video(tmp_path / "clip.mp4", TIMES)
     assert main(["video", "clip.mp4", "--csv", "--backend", "onnx", "--min-face", "17"]) == 0
