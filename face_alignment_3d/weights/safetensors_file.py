@@ -161,7 +161,9 @@ def _listing(names: list[str], most: int = 5) -> str:
 
 def _unreadable(path: Path, content: bytes, error: Exception) -> WeightsError:
     """A :class:`WeightsError` that says what format the file seems to have instead."""
-    if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
+    # The third byte of a pickle is an operation, that of safetensors a part of a length: mostly zero.
+    is_pickle = content[:1] == b"\x80" and content[2:3] != b"\0" and content[8:9] != b"{"
+    if content[:4] == b"PK\x03\x04" or is_pickle:
         return WeightsError(
             f"{path} looks like a pickled PyTorch checkpoint; expected safetensors. Pickles are never "
             "loaded, since that runs whatever code they hold; export the model with save_cascade"

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from face_alignment_3d.training.engine import tensorboard_logger
@@ -26,6 +28,7 @@ def test_a_resumed_run_hides_what_was_logged_after_its_checkpoint(tmp_path):
     for step in (50, 100, 150):
         first.add(step, {"loss": 1.0})
     first.close()
+    time.sleep(1.1)  # Files are read by the second in their names.
     second = TensorBoardLogger(tmp_path, first_step=101)
     second.add(150, {"loss": 2.0})
     second.close()
