@@ -55,9 +55,9 @@ class FaceAligner3D:
     ``device`` is "auto" (CUDA, else MPS, else the CPU) or a device of torch's; with "onnx", "auto", "cpu" or
     "cuda:<index>". ``detector`` finds the faces: None or "combined" is a
     :class:`face_alignment_3d.detection.combined.CombinedDetector` of the same runtime, "scout" and "mtcnn"
-    are its two parts alone; "centerface" is for crowds
-    and tiny faces, slower and for upright heads (extra ``centerface``; a
-    :class:`face_alignment_3d.detection.centerface.CenterFaceDetector`); or an object of your own.
+    are its two parts alone; "centerface" is for crowds and tiny faces, slower and for upright heads (a
+    :class:`face_alignment_3d.detection.centerface.CenterFaceDetector`, extra ``centerface``); or an object of
+    your own.
 
     With "torch", ``dtype`` "bfloat16" or "float16" runs convolutions in 16 bits (CUDA; see
     :class:`face_alignment_3d.backends.torch_backend.TorchBackend`), and ``compile=True`` uses

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from face_alignment_3d.backends.factory import choose
 from face_alignment_3d.cores import usable_cores
 from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
+from face_alignment_3d.detection.factory import DEFAULT_DETECTOR, DetectorName, with_min_face_size
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.weights.integrity import sha256_of
@@ -18,7 +19,6 @@ from face_alignment_3d.weights.store import resolve_weights
 
 if TYPE_CHECKING:
     from face_alignment_3d.backends.factory import BackendName
-    from face_alignment_3d.detection.factory import DetectorName
 
 
 class BatchAligner(Protocol):
@@ -66,7 +66,7 @@ class AlignerOptions:
     backend: "BackendName" = "auto"
     device: str = "auto"
     """With torch, "auto" and "cuda" share several GPUs out among the processes of a machine."""
-    detector: "DetectorName" = "combined"
+    detector: DetectorName = DEFAULT_DETECTOR
     min_confidence: float = MIN_CONFIDENCE
     min_face: int | None = None
     """With all detectors but "centerface": find faces down to so many pixels."""
@@ -111,7 +111,6 @@ class AlignerOptions:
         import cv2
 
         from face_alignment_3d.aligner import FaceAligner3D
-        from face_alignment_3d.detection.factory import with_min_face_size
 
         backend = choose(self.weights, self.backend)
         if backend == "torch":

@@ -30,9 +30,8 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         choices=["mtcnn", "scout", "combined", "centerface"],
-        default="combined",
-        help="heads at any angle: scout in the least time, mtcnn in twice the time, combined asks mtcnn if "
-        "scout is unsure; centerface finds crowds and tiny upright faces (combined)",
+        help="heads at any angle: scout, mtcnn, or combined, which asks mtcnn where scout is unsure and "
+        "finds most; centerface finds crowds and tiny upright faces (combined)",
     )
     parser.add_argument(
         "--min-confidence",
@@ -71,11 +70,11 @@ def make_aligner(
     from face_alignment_3d import FaceAligner3D
     from face_alignment_3d.backends.factory import choose
     from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
-    from face_alignment_3d.detection.factory import with_min_face_size
+    from face_alignment_3d.detection.factory import DEFAULT_DETECTOR, with_min_face_size
 
     offline = True if args.offline else None
     detector = with_min_face_size(
-        args.detector,
+        args.detector or DEFAULT_DETECTOR,
         args.min_face,
         backend=choose(args.weights, args.backend),
         device=args.device,

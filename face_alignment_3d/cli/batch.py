@@ -103,12 +103,13 @@ def run(args: argparse.Namespace) -> int:
 def _aligner(args: argparse.Namespace) -> "AlignerOptions":
     from face_alignment_3d.batch import AlignerOptions
     from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
+    from face_alignment_3d.detection.factory import DEFAULT_DETECTOR
 
     return AlignerOptions(
         weights=args.weights,
         backend=args.backend,
         device=args.device,
-        detector=args.detector,
+        detector=args.detector or DEFAULT_DETECTOR,
         min_confidence=MIN_CONFIDENCE if args.min_confidence is None else args.min_confidence,
         min_face=args.min_face,
         blendshapes=args.blendshapes,

@@ -25,8 +25,8 @@ class CombinedDetector(LazyDetector):
     A :class:`face_alignment_3d.FaceDetector`; may be used from several threads. A photo is in doubt when a
     candidate of the scout scores between ``doubtful`` and ``sure``. There all candidates of both detectors
     are returned, so one face may come several times, and some are no faces.
-    :class:`face_alignment_3d.FaceAligner3D` chooses among them with its network. In all other photos only the
-    scout works, in about half of MTCNN's time.
+    :class:`face_alignment_3d.FaceAligner3D` chooses among them with its network. A photo in doubt takes the
+    time of both; in all others only the scout works.
 
     ``backend``, ``device`` and ``threads`` as of both detectors; so is ``min_face_size``, the smallest face
     to look for, in pixels of the photo as given.

@@ -1,7 +1,7 @@
 """Opens a detector by its name, in the runtime of the landmarks' backend."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.detection.protocol import FaceDetector
@@ -15,19 +15,21 @@ if TYPE_CHECKING:
 
 #: The detectors that an aligner makes by itself.
 DetectorName: TypeAlias = Literal["mtcnn", "scout", "combined", "centerface"]
+#: The one that it makes unless it is told.
+DEFAULT_DETECTOR: Final[DetectorName] = "combined"
 
 
 def open_detector(
     detector: FaceDetector | DetectorName | None, backend: Backend, *, threads: int | None
 ) -> FaceDetector | Lazy[FaceDetector]:
-    """The detector of that name, made when it is first asked for; an object unchanged. None is "combined".
+    """The detector of that name, made when it is first asked for; an object unchanged. None is the default.
 
     A detector by name runs on the device of ``backend`` and in its runtime; beside a backend object of the
     caller's, in a runtime that is installed. Raises ValueError for another name and for an object that is no
     detector.
     """
     if detector is None:
-        detector = "combined"
+        detector = DEFAULT_DETECTOR
     if isinstance(detector, str):
         if detector not in get_args(DetectorName):
             raise ValueError(f"detector must be one of {', '.join(get_args(DetectorName))}; got {detector!r}")
