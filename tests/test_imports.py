@@ -90,7 +90,7 @@ def test_no_cycles_of_modules_lazy_imports_counted() -> None:
 
 #: Each part of the library, from the lowest layer to the highest: a part imports those of lower layers only.
 LAYERS = (
-    "arkit atomic cores errors heatmap interruption lazy markup overlapping tensors version",
+    "arkit atomic cores errors heatmap interruption lazy markup overlapping paths tensors version",
     "crop",
     "crop_windows devices markup68 networks optional pose torch_settings",
     "image_file weights",

@@ -23,6 +23,7 @@ from face_alignment_3d.cores import usable_cores
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.networks.geometry import CascadeGeometry
 from face_alignment_3d.onnx_graphs.metadata import CASCADE_FORMAT, check_metadata
+from face_alignment_3d.paths import expanded
 from face_alignment_3d.weights.requirement import require_weights
 from face_alignment_3d.weights.store import pinned_weights
 
@@ -97,7 +98,7 @@ def _required(weights: str | os.PathLike[str], offline: bool | None) -> str | Pa
     """The absolute path of an existing graph; anything else as of :func:`require_weights`."""
     if not isinstance(weights, (str, os.PathLike)) or Path(weights).suffix != ".onnx":
         return require_weights(weights, kind="cascade", offline=offline)
-    graph = Path(weights).expanduser().absolute()
+    graph = expanded(weights).absolute()
     require_graph(graph)
     return graph
 

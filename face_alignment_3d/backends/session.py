@@ -12,6 +12,7 @@ import numpy as np
 from face_alignment_3d.cores import usable_cores
 from face_alignment_3d.errors import DeviceError, WeightsError
 from face_alignment_3d.optional import is_installed, optional_import
+from face_alignment_3d.paths import is_file
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -68,7 +69,7 @@ def open_session(
 
 def require_graph(file: Path) -> None:
     """Raises :class:`WeightsError` unless there is such a file."""
-    if not file.is_file():
+    if not is_file(file):
         raise WeightsError(
             f"there is no ONNX file {file}; check the path, or make it with `face-alignment-3d export onnx`"
         )

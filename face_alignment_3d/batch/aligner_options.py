@@ -14,6 +14,7 @@ from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
 from face_alignment_3d.detection.factory import DEFAULT_DETECTOR, DetectorName, with_min_face_size
 from face_alignment_3d.errors import WeightsError
 from face_alignment_3d.face import Face3D
+from face_alignment_3d.paths import expanded
 from face_alignment_3d.weights.integrity import sha256_of
 from face_alignment_3d.weights.store import resolve_weights
 
@@ -76,7 +77,7 @@ class AlignerOptions:
     def __post_init__(self) -> None:
         """Paths are made absolute, since other processes may have other working folders."""
         if Path(self.weights).suffix in (".safetensors", ".onnx"):
-            object.__setattr__(self, "weights", str(Path(self.weights).expanduser().absolute()))
+            object.__setattr__(self, "weights", str(expanded(self.weights).absolute()))
 
     def identity(self) -> dict[str, Any]:
         """See :class:`AlignerSource`. Device and threads are not part of it: they change last digits only.

@@ -18,6 +18,7 @@ from face_alignment_3d.cli.result_files import VIDEO_FORMATS
 from face_alignment_3d.cli.values import seconds
 from face_alignment_3d.cli.video_output import VideoOutput
 from face_alignment_3d.cli.vmc_stream import VmcStream, add_vmc_option
+from face_alignment_3d.paths import same_place
 
 if TYPE_CHECKING:
     _Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -154,7 +155,7 @@ def _targets(args: argparse.Namespace) -> dict[str, Path]:
     targets = {} if output is None else {"video": output}
     targets |= {kind: stem.with_name(stem.name + FRAME_WRITERS[kind].ENDING) for kind in kinds}
     for target in targets.values():
-        if target.resolve() == args.video.resolve():
+        if same_place(target, args.video):
             raise FileExistsError(f"the result {target} would replace the video; choose another name with -o")
     return targets
 

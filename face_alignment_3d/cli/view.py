@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from tqdm import tqdm
 
 from face_alignment_3d.cli.aligner_options import add_aligner_options, make_aligner
+from face_alignment_3d.paths import is_file, same_place
 
 if TYPE_CHECKING:
     from face_alignment_3d.view import ViewPage
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     """Writes the page; 1 when a video is damaged."""
     source: Path = args.source
     target: Path = args.output or Path(source.stem + VIEW_ENDING)
-    if target.resolve() == source.resolve():
+    if same_place(target, source):
         raise FileExistsError(f"the page {target} would replace what it shows; choose another name with -o")
     page, problem = _page(args)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +75,7 @@ def _page(args: argparse.Namespace) -> "tuple[ViewPage, str | None]":
     try:
         image = as_rgb(args.source)
     except ImageError:
-        if not args.source.is_file():
+        if not is_file(args.source):
             raise
         return _video_page(args)
     faces = make_aligner(args, blendshapes=True).detect(image)

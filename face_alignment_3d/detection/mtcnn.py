@@ -19,6 +19,7 @@ from face_alignment_3d.detection.resizing import boxes_in_photo, resized, search
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.optional import optional_import
+from face_alignment_3d.paths import expanded
 
 if TYPE_CHECKING:
     import torch
@@ -185,7 +186,7 @@ def _networks(
 
         require_threads(threads)
         require_device(str(device))
-        folder = None if graphs is None else Path(graphs).expanduser().absolute()
+        folder = None if graphs is None else expanded(graphs).absolute()
         if folder is not None:
             for file in graph_files(folder).values():
                 require_graph(file)

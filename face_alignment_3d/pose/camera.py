@@ -2,14 +2,19 @@
 
 import math
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from face_alignment_3d.errors import LandmarksError
+
 #: Pixels. Beyond, products of an image's numbers are no longer exact, or not finite.
 _LEAST: Final = 1e-6
 _LARGEST: Final = 1e12
+#: Pixels by which an undistorted point may miss where it came from.
+_MOST_OFF: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +38,24 @@ class Camera:
     height: int
     """Of the image, pixels."""
     distortion: tuple[float, ...] = ()
-    """OpenCV's distortion coefficients (k1, k2, p1, p2, k3, ...); empty for none."""
+    """OpenCV's distortion coefficients (k1, k2, p1, p2, k3, ...); empty for none.
+
+    None and arrays, such as the one that ``cv2.calibrateCamera`` returns, become a tuple.
+    """
 
     def __post_init__(self) -> None:
+        given = () if self.distortion is None else np.ravel(self.distortion).tolist()
+        object.__setattr__(self, "distortion", tuple(given))
         sizes = (self.fx, self.fy, self.width, self.height)
         numbers = (*sizes, self.cx, self.cy, *self.distortion)
-        if not (min(sizes) >= _LEAST and all(abs(number) <= _LARGEST for number in numbers)):
+        if not (
+            all(isinstance(number, Real) and abs(number) <= _LARGEST for number in numbers)
+            and min(sizes) >= _LEAST
+        ):
             raise ValueError(
                 f"a camera needs numbers up to {_LARGEST:g} with fx, fy, width, height above 0, in pixels; "
-                f"got fx {self.fx}, fy {self.fy}, cx {self.cx}, cy {self.cy}, {self.width} x {self.height}"
+                f"got fx {self.fx}, fy {self.fy}, cx {self.cx}, cy {self.cy}, {self.width} x {self.height}, "
+                f"distortion {self.distortion}"
             )
         if len(self.distortion) not in (0, 4, 5, 8, 12, 14):
             raise ValueError(
@@ -84,9 +98,12 @@ class Camera:
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
     def rays(self, pixels: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """(N, 2) pixels -> (N, 3) directions that they are seen along, with z = 1; without the distortion."""
+        """(N, 2) pixels -> (N, 3) directions that they are seen along, with z = 1; without the distortion.
+
+        Raises :class:`LandmarksError` for pixels that no ray through such a lens meets.
+        """
         points = np.asarray(pixels, np.float64)
-        if self.distortion:
+        if self.distortion and len(points):
             import cv2  # Kept out of the library's import.
 
             # OpenCV 4 takes criteria in a function of its own, which OpenCV 5 has no more.
@@ -104,13 +121,29 @@ class Camera:
             plane = np.asarray(undistorted, np.float64).reshape(-1, 2)
         else:
             plane = (points - [self.cx, self.cy]) / [self.fx, self.fy]
-        return np.column_stack([plane, np.ones(len(plane))])
+        rays = np.column_stack([plane, np.ones(len(plane))])
+        if self.distortion and len(rays):
+            self._require_seen(rays, points)
+        return rays
+
+    def _require_seen(self, rays: npt.NDArray[np.float64], pixels: npt.NDArray[np.float64]) -> None:
+        """Raises unless the rays lead back: beyond the turn of a lens's curve, OpenCV's iteration ends anywhere."""
+        off = np.linalg.norm(self.project(rays) - pixels, axis=1)
+        if not (off <= _MOST_OFF).all():
+            x, y = pixels[int(np.nan_to_num(off, nan=np.inf).argmax())]
+            raise LandmarksError(
+                f"a point at x {x:.0f}, y {y:.0f} lies where a lens with distortion {self.distortion} shows "
+                f"nothing; give coefficients of this camera, whose pictures have {self.width} x "
+                f"{self.height} pixels, in OpenCV's order (k1, k2, p1, p2, k3, ...)"
+            )
 
     def project(self, points_camera: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """(N, 3) points in front of the camera, in any unit -> (N, 2) pixels, with the distortion."""
         import cv2  # Kept out of the library's import.
 
         points = np.ascontiguousarray(points_camera, np.float64).reshape(-1, 1, 3)
+        if not len(points):  # OpenCV refuses none.
+            return np.zeros((0, 2))
         zero = np.zeros(3)
         coefficients = np.array(self.distortion) if self.distortion else None
         pixels, _ = cv2.projectPoints(points, zero, zero, self.matrix, coefficients)

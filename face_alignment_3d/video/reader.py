@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.errors import VideoError
+from face_alignment_3d.paths import is_file
 from face_alignment_3d.video.containers import (
     RisingStamps,
     as_video_error,
@@ -63,7 +64,7 @@ class VideoReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         av = import_av()
         self.path = Path(path)
-        if not self.path.is_file():
+        if not is_file(self.path):
             raise FileNotFoundError(f"no such video: {self.path}")
         with as_video_error(f"{self.path} cannot be read as a video"):
             self._container = open_input(self.path)

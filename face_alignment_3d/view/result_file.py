@@ -13,6 +13,7 @@ import numpy.typing as npt
 from face_alignment_3d.arkit import BLENDSHAPES
 from face_alignment_3d.errors import FaceAlignmentError
 from face_alignment_3d.markup import NUM_LANDMARKS
+from face_alignment_3d.paths import is_file
 from face_alignment_3d.view.page import ViewPage
 
 _PHOTO: Final = "face-alignment-3d/"
@@ -49,8 +50,7 @@ class ResultFile:
     def source(self) -> Path | None:
         """The photo or video that the file names, from here or beside the file; None when it is not there."""
         places = (self._named, self._path.parent / self._named, self._path.parent / self._named.name)
-        # Unlike pathlib's, this is False for names that no file can have.
-        return next((place for place in places if os.path.isfile(place)), None)  # noqa: PTH113
+        return next((place for place in places if is_file(place)), None)
 
     @property
     def source_name(self) -> str:

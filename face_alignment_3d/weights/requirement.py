@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from face_alignment_3d.errors import WeightsError
+from face_alignment_3d.paths import is_file
 from face_alignment_3d.weights.manifest import load_manifest
 from face_alignment_3d.weights.store import Refuse, identify, plan
 
@@ -20,7 +21,7 @@ def require_weights(weights: str | os.PathLike[str], *, kind: str, offline: bool
         raise WeightsError(f"weights must be a name of the manifest or a path; got {type(weights).__name__}")
     wanted = identify(weights, load_manifest())
     if isinstance(wanted, Path):
-        if not wanted.is_file():
+        if not is_file(wanted):
             raise WeightsError(
                 f"there is no weight file {wanted}; check the path, or pass a name of the manifest"
             )

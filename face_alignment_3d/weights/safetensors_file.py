@@ -19,6 +19,7 @@ import safetensors.numpy
 
 from face_alignment_3d.atomic import write_atomically
 from face_alignment_3d.errors import WeightsError
+from face_alignment_3d.paths import is_file
 
 #: The format name in a file of blendshapes, which loaders of cascades recognize in their error message.
 BLENDSHAPES_FORMAT: Final = "face-alignment-3d blendshapes"
@@ -62,7 +63,7 @@ def read_weight_file(path: Path, *, sha256: str | None = None) -> WeightFile:
     Raises :class:`WeightsError` when there is no such file, when it is not safetensors, and when it has
     another SHA-256.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise WeightsError(f"there is no weight file {path}; check the path")
     try:
         size = path.stat().st_size

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import platformdirs
 
 from face_alignment_3d.errors import WeightsError
+from face_alignment_3d.paths import expanded, is_file
 from face_alignment_3d.weights.download import fetch
 from face_alignment_3d.weights.integrity import is_intact, sha256_of
 from face_alignment_3d.weights.manifest import WeightsEntry, load_manifest
@@ -112,10 +113,10 @@ def plan(
     environment = dict(os.environ)
     cache_dir = cache_directory()
     if isinstance(wanted, Path):
-        existing = {wanted: True} if wanted.is_file() else {}
+        existing = {wanted: True} if is_file(wanted) else {}
     else:
         places = candidates(wanted, environment=environment, cache_dir=cache_dir)
-        existing = {path: is_intact(wanted, path) for path in places if path.is_file()}
+        existing = {path: is_intact(wanted, path) for path in places if is_file(path)}
     return decide(wanted, environment=environment, cache_dir=cache_dir, existing=existing, offline=offline)
 
 
@@ -124,7 +125,7 @@ def identify(weights: str | os.PathLike[str], manifest: Mapping[str, WeightsEntr
     text = os.fspath(weights)
     if isinstance(weights, str) and text in manifest:
         return manifest[text]
-    path = Path(text).expanduser()
+    path = expanded(text)
     if path.suffix == ".safetensors":
         return path
     known = ", ".join(repr(name) for name in manifest) or "none yet"
@@ -190,7 +191,7 @@ def decide(
 def home_directory(environment: Mapping[str, str]) -> Path | None:
     """The user's own folder of weight files, ``$FACE_ALIGNMENT_3D_HOME``; None if that is not set."""
     value = environment.get(HOME_VARIABLE, "")
-    return Path(value).expanduser() if value else None
+    return expanded(value) if value else None
 
 
 def cache_directory() -> Path | None:

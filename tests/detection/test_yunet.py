@@ -1,14 +1,42 @@
 """The adapter of OpenCV's FaceDetectorYN, with a stand-in for the network."""
 
+import copy
+import pickle
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from face_alignment_3d.detection.calibration import BoxCalibration
 from face_alignment_3d.detection.yunet import YuNetDetector
 from face_alignment_3d.errors import WeightsError
+
+#: The outputs of YuNet, at three sizes: classes, objects, boxes, points.
+_OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)]
+_CHANNELS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
+
+
+def model(outputs: list[str]) -> bytes:
+    """A model for photos of any size, with these outputs of YuNet's shapes, or others; all are 0."""
+    nodes, weights, values = [], [], []
+    for name in outputs:
+        kind, _, stride_text = name.partition("_")
+        channels, stride = _CHANNELS.get(kind, 3), int(stride_text or 8)
+        kernel = np.zeros((channels, 3, stride, stride), np.float32)
+        weights.append(numpy_helper.from_array(kernel, f"{name}_weights"))
+        nodes.append(
+            helper.make_node("Conv", ["input", f"{name}_weights"], [f"{name}_map"], strides=[stride] * 2)
+        )
+        nodes.append(helper.make_node("Transpose", [f"{name}_map"], [f"{name}_last"], perm=[0, 2, 3, 1]))
+        nodes.append(helper.make_node("Reshape", [f"{name}_last", f"{name}_shape"], [name]))
+        weights.append(numpy_helper.from_array(np.array([1, -1, channels]), f"{name}_shape"))
+        values.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, "cells", channels)))
+    photo = helper.make_tensor_value_info("input", TensorProto.FLOAT, (1, 3, "height", "width"))
+    graph = helper.make_graph(nodes, "yunet", [photo], values, weights)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return bytes(made.SerializeToString())
 
 
 class Network:
@@ -50,6 +78,29 @@ def test_no_face(detector: YuNetDetector) -> None:
 def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no model file"):
         YuNetDetector(tmp_path / "missing.onnx")
-    (tmp_path / "empty.onnx").touch()
-    with pytest.raises(WeightsError, match="cannot load"):
-        YuNetDetector(tmp_path / "empty.onnx")
+    for name, content in {
+        "empty.onnx": b"",
+        "page.onnx": b"<!DOCTYPE html><html>",
+        "cut.onnx": model(_OUTPUTS)[:-200],
+        "cascade.onnx": model(["points"]),
+        "renamed.bin": model(_OUTPUTS),
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(WeightsError, match=rf"{name} should be a model of YuNet .* download it again"):
+            YuNetDetector(tmp_path / name)
+    with pytest.raises(WeightsError, match="no model file"):
+        YuNetDetector(tmp_path)
+
+
+def test_copies_load_the_file_again(tmp_path: Path) -> None:
+    (tmp_path / "yunet.onnx").write_bytes(model(_OUTPUTS))
+    detector = YuNetDetector(tmp_path / "yunet.onnx", max_side=64)
+    photo = np.zeros((50, 60, 3), np.uint8)
+    expected = detector.detect(photo)
+    assert [each.box.tolist() for each in copy.deepcopy(detector).detect(photo)] == [
+        each.box.tolist() for each in expected
+    ]
+    moved = pickle.dumps(detector)
+    (tmp_path / "yunet.onnx").unlink()
+    with pytest.raises(WeightsError, match="no model file"):
+        pickle.loads(moved).detect(photo)

@@ -249,13 +249,47 @@ def test_a_face_cannot_reach_behind_the_camera() -> None:
         solve_perspective(landmarks, _CAMERA)
 
 
-@pytest.mark.parametrize("distortion", [(), (-0.25, 0.08, 0.001, 0.0, 0.0)])
+#: A rational lens with thin prisms and a tilted sensor; its first 8 and 12 numbers are lenses, too.
+_LENS = (0.3, 0.05, 0.001, -0.002, 0.01, 0.6, 0.2, 0.02, 0.001, -0.002, 0.003, 0.001, 0.05, -0.04)
+
+
+@pytest.mark.parametrize(
+    "distortion",
+    [(), (-0.25, 0.08, 0.001, 0.0), (-0.25, 0.08, 0.001, 0.0, 0.0), _LENS[:8], _LENS[:12], _LENS],
+    ids=len,
+)
 def test_rays_undo_the_projection(distortion: tuple[float, ...]) -> None:
     camera = Camera(fx=1100, fy=1050, cx=610, cy=350, width=1280, height=720, distortion=distortion)
     grid = np.stack(np.meshgrid([0, 300, 640, 1279], [0, 200, 719]), axis=-1).reshape(-1, 2)
     rays = camera.rays(grid)
     assert (rays[:, 2] == 1).all()
-    np.testing.assert_allclose(camera.project(7 * rays), grid, atol=1e-3)
+    np.testing.assert_allclose(camera.project(7 * rays), grid, atol=2e-3)
+    assert camera.rays(np.zeros((0, 2))).shape == (0, 3)
+    assert camera.project(np.zeros((0, 3))).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [list(_LENS[:5]), np.array(_LENS[:5]), np.array([_LENS[:5]]), np.array([_LENS[:5]]).T],
+    ids=["list", "vector", "row, of OpenCV 4", "column"],
+)
+def test_coefficients_as_opencv_returns_them(given: object) -> None:
+    values = {"fx": 900.0, "fy": 900.0, "cx": 639.5, "cy": 359.5, "width": 1280, "height": 720}
+    camera = Camera(**values, distortion=given)  # type: ignore[arg-type]
+    assert camera == Camera(**values, distortion=_LENS[:5])  # type: ignore[arg-type]
+    assert hash(camera) == hash(Camera(**values, distortion=_LENS[:5]))  # type: ignore[arg-type]
+    assert Camera(**values, distortion=None).distortion == ()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "distortion", [(-0.4, 0.2, 0, 0, -0.05), (-0.9, 0, 0, 0), (-0.3, 0.1, 0, 0, -0.02, 0.1, 0.05, 0.01)]
+)
+def test_pixels_that_a_lens_does_not_reach(distortion: tuple[float, ...]) -> None:
+    """Coefficients of another camera, or in another order: the lens's curve turns back in the picture."""
+    camera = Camera(fx=500, fy=500, cx=639.5, cy=359.5, width=1280, height=720, distortion=distortion)
+    assert np.abs(camera.project(camera.rays(np.array([[700.0, 400]]))) - [700, 400]).max() < 1e-3
+    with pytest.raises(LandmarksError, match=r"x 1279, y 719 lies where a lens .* in OpenCV's order"):
+        camera.rays(np.array([[700.0, 400], [1279, 719]]))
 
 
 def test_a_camera_of_the_same_picture_in_another_size() -> None:
@@ -277,8 +311,19 @@ def test_cameras() -> None:
     assert Camera.assumed(width=480, height=640).fx == 640
 
 
-@pytest.mark.parametrize("wrong", [{"fx": 0}, {"cy": float("nan")}, {"width": -1}])
-def test_impossible_cameras(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"fx": 0},
+        {"cy": float("nan")},
+        {"width": -1},
+        {"fy": "900"},
+        {"cx": None},
+        {"distortion": (0, float("inf"), 0, 0)},
+        {"distortion": "0, 0, 0, 0"},
+    ],
+)
+def test_impossible_cameras(wrong: dict[str, object]) -> None:
     values = {"fx": 1.0, "fy": 1.0, "cx": 0.0, "cy": 0.0, "width": 5, "height": 5, **wrong}
     with pytest.raises(ValueError, match="above 0"):
         Camera(**values)  # type: ignore[arg-type]

@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Union
 
 import numpy as np
@@ -14,6 +13,7 @@ from face_alignment_3d.detection.scout.layout import MULTIPLE
 from face_alignment_3d.detection.scout.runner import open_runner
 from face_alignment_3d.detection.scout.search import SMALLEST, Found, Searches
 from face_alignment_3d.errors import BackendError
+from face_alignment_3d.paths import expanded
 from face_alignment_3d.weights.requirement import require_weights
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class ScoutDetector(LazyDetector):
             backend,
             device=device,
             weights="scout" if graph is not None else require_weights(weights, kind="scout", offline=offline),
-            graph=None if graph is None else Path(graph).expanduser().absolute(),
+            graph=None if graph is None else expanded(graph).absolute(),
             threads=threads,
             offline=offline,
         )

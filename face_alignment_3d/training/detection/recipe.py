@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,13 +70,10 @@ def run_scout_recipe(
     )
     trainer = ScoutTrainer(config, out / "checkpoint.safetensors", start=start, device=device)
     trainer.resume(report)
-    trainer.train(
-        maker.batches(trainer.step, config.steps, device),
-        report,
-        validate=lambda: validate_scout(trainer.average.network, data),
-    )
     network = trainer.average.network
-    entry = _export(network, config, out, command, validate_scout(network, data))
+    validate = partial(validate_scout, network, data)
+    trainer.train(maker.batches(trainer.step, config.steps, device), report, validate=validate)
+    entry = _export(network, config, out, command, trainer.final_results(validate))
     report(f"wrote {out / entry.file} ({entry.bytes / 1e6:.2f} MB) and its manifest entry")
     return entry
 

@@ -83,6 +83,7 @@ class TrainingLoop(ABC, Generic[_Network, _Batch]):
         self._checkpoint = checkpoint
         self._processes = processes
         self._saved_at = time.monotonic()
+        self._validated: tuple[int, Mapping[str, float]] | None = None
 
     @abstractmethod
     def losses(self, batch: _Batch, *, half: bool) -> dict[str, torch.Tensor]:
@@ -160,12 +161,24 @@ class TrainingLoop(ABC, Generic[_Network, _Batch]):
                     self.save()
                 if is_main and validate is not None and self.step % plan.validate_every == 0:
                     results = validate()
+                    self._validated = (self.step, results)
                     listed = (f"{name} {value:.2f}{self.error_unit}" for name, value in results.items())
                     report("  ".join(listed))
                     events.add(self.step, {f"validation/{name}": value for name, value in results.items()})
             self.save()
             if (late := self._agree(requests, broken=False)).stop:
                 raise TrainingStopped(late.stop, self.step)
+
+    def final_results(self, validate: Callable[[], Mapping[str, float]]) -> dict[str, float]:
+        """The results of ``validate`` at this step, without a call if :meth:`train` has just made it.
+
+        Empty but on process 0.
+        """
+        if not self._processes.is_main:
+            return {}
+        if self._validated is not None and self._validated[0] == self.step:
+            return dict(self._validated[1])
+        return dict(validate())
 
     def _logger(self) -> TensorBoardLogger:
         folder = self._checkpoint.parent / "tensorboard" / self._checkpoint.stem

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -77,13 +78,9 @@ def train_joint(
     trainer = Trainer(cascade, plan, checkpoint, processes=processes)
     trainer.resume(report)
     averaged = trainer.average.network
-    trainer.until(
-        config.steps,
-        batches(processes.shard(config.batch_size)),
-        report,
-        validate=lambda: validate(averaged, data.validation),
-    )
-    return averaged, validate(averaged, data.validation) if processes.is_main else {}
+    validated = partial(validate, averaged, data.validation)
+    trainer.until(config.steps, batches(processes.shard(config.batch_size)), report, validate=validated)
+    return averaged, trainer.final_results(validated)
 
 
 def starting_cascade(config: TrainingConfig, start: Cascade | None = None) -> Cascade:

@@ -75,7 +75,7 @@ def train_paper(
             validated = partial(validate, trainer.average.network, validation) if index else None
             trainer.until(steps, maker, report, validate=validated)
         cascade = trainer.average.network
-    return cascade, validate(cascade, validation) if processes.is_main else {}
+    return cascade, trainer.final_results(partial(validate, cascade, validation))
 
 
 def starting_cascade(config: PaperConfig, *, resnet152: Path | None, resnet200: Path | None) -> Cascade:

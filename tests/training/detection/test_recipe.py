@@ -78,6 +78,26 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(
     assert (tmp_path / "parts" / entry.file).read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.parametrize(("every", "expected"), [(3, 2), (4, 2), (6, 1), (7, 1)])
+def test_the_last_step_is_validated_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, expected: int
+) -> None:
+    calls: list[str] = []
+
+    def validated(network: object, data: Path) -> dict[str, float]:
+        calls.append("validated")
+        return {"calls": len(calls)}
+
+    monkeypatch.setattr(recipe, "validate_scout", validated)
+    entry = _run(folder, tmp_path / "run", replace(_CONFIG, validate_every=every))
+    assert len(calls) == expected == entry.metrics["calls"]
+    # The run that is over already has nothing kept to answer with.
+    assert (
+        _run(folder, tmp_path / "run", replace(_CONFIG, validate_every=every)).metrics["calls"]
+        == expected + 1
+    )
+
+
 def test_it_learns(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_loop, "_REPORT_EVERY", 20)
     lines: list[str] = []
