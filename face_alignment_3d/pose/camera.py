@@ -127,7 +127,7 @@ class Camera:
         return rays
 
     def _require_seen(self, rays: npt.NDArray[np.float64], pixels: npt.NDArray[np.float64]) -> None:
-        """Raises unless the rays lead back: beyond the turn of a lens's curve, OpenCV's iteration ends anywhere."""
+        """Raises unless the rays lead back; beyond the turn of a lens's curve they do not."""
         off = np.linalg.norm(self.project(rays) - pixels, axis=1)
         if not (off <= _MOST_OFF).all():
             x, y = pixels[int(np.nan_to_num(off, nan=np.inf).argmax())]
