@@ -43,7 +43,7 @@ BOX = [20.0, 30, 60, 70]
         ({"backend": "torch", "compile": "yes"}, BackendError, "compile must be True or False; got 'yes'"),
         ({"backend": "torch", "threads": 2}, BackendError, "torch.set_num_threads"),
         ({"backend": "onnx", "threads": "2"}, ValueError, "None or a whole number; got '2'"),
-        ({"backend": "onnx", "threads": 0}, ValueError, "threads must be None or at least 1; got 0"),
+        ({"backend": "onnx", "threads": 0}, ValueError, "threads must be None or from 1 to 1024; got 0"),
         ({"backend": "onnx", "threads": 1.5}, ValueError, "got 1.5"),
         ({"backend": "onnx", "threads": True}, ValueError, "got True"),
         ({"backend": "onnx", "compile": True}, BackendError, "for backend 'torch'"),

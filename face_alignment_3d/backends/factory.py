@@ -34,7 +34,7 @@ def open_backend(
     Arguments are as of :class:`face_alignment_3d.FaceAligner3D`. Raises :class:`BackendError` where the
     runtime is not installed or cannot do what is asked of it, :class:`WeightsError` for weights that are not
     there, :class:`DeviceError` for a device that is not there and ValueError unless ``threads`` is None or a
-    whole number of at least 1.
+    whole number from 1 to 1024.
     """
     if choose(weights, backend) == "torch":
         if threads is not None:

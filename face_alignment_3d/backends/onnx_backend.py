@@ -54,7 +54,7 @@ class OnnxBackend:
 
     Raises :class:`WeightsError` for a missing file, :class:`DeviceError` for a device that is not there,
     :class:`BackendError` where ONNX Runtime is not installed and ValueError unless ``threads`` is None or a
-    whole number of at least 1; at the first use :class:`WeightsError` for a file that is no such graph.
+    whole number from 1 to 1024; at the first use :class:`WeightsError` for a file that is no such graph.
     """
 
     name: Final = "onnx"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _WARNINGS_AND_WORSE = 3
+#: More than machines have cores; ONNX Runtime would start each.
+_MOST_THREADS: Final = 1024
 
 _OPEN: "Final[WeakSet[onnxruntime.InferenceSession]]" = WeakSet()
 
@@ -76,13 +78,13 @@ def require_graph(file: Path) -> None:
 
 
 def require_threads(threads: int | None) -> None:
-    """Raises ValueError unless ``threads`` is None or a whole number of at least 1."""
+    """Raises ValueError unless ``threads`` is None or a whole number from 1 to 1024."""
     if threads is None:
         return
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
         raise ValueError(f"threads must be None or a whole number; got {threads!r}")
-    if threads < 1:
-        raise ValueError(f"threads must be None or at least 1; got {threads}")
+    if not 1 <= threads <= _MOST_THREADS:
+        raise ValueError(f"threads must be None or from 1 to {_MOST_THREADS}; got {threads}")
 
 
 def require_device(device: str) -> None:

@@ -57,7 +57,7 @@ def test_cuda_needs_a_build_with_cuda(monkeypatch: pytest.MonkeyPatch, lite_grap
 
 
 def test_threads_below_one_are_refused(lite_graph: Path) -> None:
-    with pytest.raises(ValueError, match="threads must be None or at least 1; got 0"):
+    with pytest.raises(ValueError, match="threads must be None or from 1 to 1024; got 0"):
         open_session(lite_graph, threads=0)
 
 

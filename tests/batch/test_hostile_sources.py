@@ -250,10 +250,11 @@ def test_folders_of_any_depth() -> None:
 
 
 def test_a_source_that_may_not_be_opened(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def scandir(path: str = ".") -> object:  # Root may enter every folder.
+    def closed(path: str = ".") -> object:  # Root may enter every folder.
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(os, "scandir", scandir)
+    for function in ("scandir", "listdir"):  # fsspec took the second before 2024.
+        monkeypatch.setattr(os, function, closed)
     with pytest.raises(BatchError, match=r"cannot open the source .*album: Permission denied"):
         items(album)
 

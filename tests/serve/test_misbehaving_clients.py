@@ -37,7 +37,9 @@ def all_is_well(port: int, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     with connected(port) as client:
         client.send(gray_frame(1, 1.0))
         assert answer(client)["type"] == "faces"
-    assert [record for record in caplog.records if record.exc_info] == []
+    # websockets 16, the last for Python 3.10, logs so that it has refused a key that is not ASCII.
+    faults = [record for record in caplog.records if record.exc_info]
+    assert [record for record in faults if record.getMessage() != "opening handshake failed"] == []
 
 
 def _noise(random_numbers: random.Random, number: int) -> bytes | str:
