@@ -96,6 +96,8 @@ class Crop:
         :class:`ImageError` for another array.
         """
         part, matrix = self.cut(image)
+        if border == cv2.BORDER_CONSTANT and self._is_beyond(matrix, part.shape):
+            return np.zeros((self.size, self.size, 3), np.uint8)
         sampled = cv2.warpAffine(
             part,
             matrix,
@@ -131,6 +133,16 @@ class Crop:
             for (a, b, offset), start in zip(rows, (x0, y0), strict=True)
         ]
         return part, np.array(matrix)
+
+    def _is_beyond(self, matrix: npt.NDArray[np.float64], shape: Sequence[int]) -> bool:
+        """True if no pixel of the crop reaches the part. OpenCV 4's whole numbers overflow far from it."""
+        last = self.size - 1
+        for (a, b, offset), extent in zip(matrix.tolist(), (shape[1], shape[0]), strict=True):
+            low = min(0.0, a * last) + min(0.0, b * last) + offset
+            high = max(0.0, a * last) + max(0.0, b * last) + offset
+            if high < -1 or low > extent:
+                return True
+        return False
 
     def _span(self, row: tuple[float, float, float], margin: int, extent: int) -> tuple[int, int]:
         """The pixels of one axis that the window and a margin cover: start and stop, one at least."""
