@@ -80,6 +80,8 @@ class VideoWriter:
                     self._audio = Audio(
                         audio_of, self._container, container_format=container_format, start=start
                     )
+                # Now, on its own: PyAV goes on after a header that could not be written, and crashes.
+                self._container.start_encoding()
         except BaseException:
             self.discard()
             raise

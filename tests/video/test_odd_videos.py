@@ -2,8 +2,11 @@
 
 import os
 import struct
+import subprocess
+import sys
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 
 import av
 import numpy as np
@@ -390,3 +393,24 @@ def test_a_fragmented_file_is_complete(tmp_path):
     path = write_video(tmp_path / "a.mp4", STEADY, options={"movflags": "frag_keyframe+empty_moov"})
     frames, video, _ = _read(path)
     assert (len(frames), video.problem) == (50, None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize("most", [0, 2000])
+@pytest.mark.parametrize("audio", [None, "aac", "pcm_s16le"])
+def test_a_disk_that_is_full(tmp_path, ending, most, audio):
+    """In a process of its own, as FFmpeg may crash after a header that could not be written."""
+    write_video(tmp_path / "in.mov", [40 * index for index in range(20)], audio_codec=audio)
+    code = (
+        "import resource, sys; from pathlib import Path; from tests.video.videos import copy_video\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))\n"
+        f"copy_video(Path('in.mov'), Path('out.{ending}'))"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 1, done.stderr
+    assert f"VideoError: out.{ending} cannot be written: " in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mov"]

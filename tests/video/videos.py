@@ -1,5 +1,6 @@
 """Small videos, made with PyAV."""
 
+from contextlib import ExitStack
 from fractions import Fraction
 
 import av
@@ -102,19 +103,21 @@ def audio_seconds(path):
 
 def copy_video(source, target, *, frames=None, complete=True):
     """The video, or its first ``frames``, written anew; returns the writer."""
-    with VideoReader(source) as video:
+    with VideoReader(source) as video, ExitStack() as stack:
         writer = None
         for frame in video.frames():
             if writer is None:
                 height, width = frame.image_rgb.shape[:2]
-                writer = VideoWriter(
-                    target,
-                    height=height,
-                    width=width,
-                    time_base=video.time_base,
-                    rate=video.rate,
-                    start=video.start,
-                    audio_of=source,
+                writer = stack.enter_context(
+                    VideoWriter(
+                        target,
+                        height=height,
+                        width=width,
+                        time_base=video.time_base,
+                        rate=video.rate,
+                        start=video.start,
+                        audio_of=source,
+                    )
                 )
             writer.write(frame.image_rgb, pts=frame.pts)
             if frames is not None and frame.index + 1 == frames:
