@@ -137,7 +137,7 @@ def _train() -> str:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     from face_alignment_3d.markup import FROM_68
-    from face_alignment_3d.training.engine import trainer
+    from face_alignment_3d.training.engine import training_loop
     from face_alignment_3d.training.recipes import paper_recipe
     from face_alignment_3d.weights import loading
     from tests.training.small_paper_cascade import small_paper_cascade
@@ -153,7 +153,7 @@ def _train() -> str:
     with (
         mock.patch.object(paper_recipe, "PRESETS", small),
         mock.patch.object(loading, "PRESETS", small),
-        mock.patch.object(trainer, "_REPORT_EVERY", 1),
+        mock.patch.object(training_loop, "_REPORT_EVERY", 1),
     ):
         options = ("--steps", "2", "--device", "cpu", "--precision", "fp32")
         _command("train", "paper", "--dataset", "3dfaw=set", "--out", "run", *options)
