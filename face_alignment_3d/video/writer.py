@@ -17,7 +17,7 @@ from face_alignment_3d.video.containers import as_video_error, import_av, limit_
 #: Ending -> what FFmpeg calls the container.
 CONTAINERS: Final = MappingProxyType({".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"})
 
-#: Those in which a late start is a picture that stands still until then.
+#: Those in which a late start is a picture that stands still until then, and an early one is not shown.
 _BEGIN_AT_ZERO: Final = frozenset({"mp4", "mov"})
 
 #: Good enough that landmarks can be judged by the picture, and quick.
@@ -32,8 +32,8 @@ class VideoWriter:
     Leaving the context without :meth:`finish` removes what was written. ``height`` and ``width`` are those
     of the upright frames; odd ones are enlarged by a pixel, as the format has it. ``time_base`` is the unit
     of the time stamps, in seconds, and ``rate`` the usual number of frames a second. ``start`` is the time,
-    in seconds, at which the source begins: .mp4 and .mov begin at 0, so it is subtracted there where it is
-    above 0. ``audio_of``: the video whose audio is to be copied.
+    in seconds, at which the source begins: .mp4 and .mov begin at 0, so it is subtracted there.
+    ``audio_of``: the video whose audio is to be copied.
 
     Raises :class:`VideoError` for an ending other than .mp4, .mov and .mkv, or when the file cannot be
     written to, and :class:`BackendError` where PyAV is not installed.
@@ -59,7 +59,7 @@ class VideoWriter:
         self._high_definition = height >= _HIGH_DEFINITION
         self._time_base, self._rate = time_base, rate
         container_format = CONTAINERS[path.suffix.lower()]
-        start = max(start, 0.0) if container_format in _BEGIN_AT_ZERO else 0.0
+        start = start if container_format in _BEGIN_AT_ZERO else 0.0
         self._first_pts = round(start / time_base)
         self._audio: Audio | None = None
         self._last_pts: int | None = None

@@ -113,6 +113,29 @@ def test_a_clock_that_starts_late(tmp_path, ending, start):
     np.testing.assert_allclose(np.diff(times), 0.04, atol=0.0011)
 
 
+@pytest.mark.parametrize("before", [2.5, 1.0, 0.5])
+@pytest.mark.parametrize("target", ["out.mp4", "out.mov", "out.mkv"])
+def test_a_clock_that_is_about_to_begin_anew(tmp_path, before, target):
+    """That of transport streams does after 26.5 hours; FFmpeg gives negative times until then."""
+    source = write_video(tmp_path / "a.ts", STEADY, reordered=False, audio_codec="aac")
+    wrap = 2**33 / 90_000
+
+    def change(packet, number):
+        packet = _later(wrap - before - 1.4)(packet, number)  # The muxer begins at 1.4 s by itself.
+        beyond = round(wrap / packet.time_base)
+        return packet if packet.pts < beyond and packet.dts < beyond else None
+
+    late = _remux(source, tmp_path / "late.ts", change)
+    frames, video, _ = _read(late)
+    assert video.problem is None
+    assert frames[0].time < 0
+    copy_video(late, tmp_path / target)
+    times = read_times(tmp_path / target)
+    assert len(times) == len(frames) > 10
+    assert times[0] == pytest.approx(0, abs=0.1)
+    assert audio_seconds(tmp_path / target)[0] == pytest.approx(len(frames) / 25, abs=0.2)
+
+
 def _vp9(path, frames):
     with av.open(str(path), "w") as container:
         stream = container.add_stream(
