@@ -3,7 +3,8 @@
 import os
 import secrets
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -16,18 +17,29 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     # A short name of its own: that of ``path`` may be as long as names may be.
     temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    with naming(path):
+        try:
+            with temporary.open("xb") as handle:
+                handle.write(content)
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """For ``with`` blocks that write a file: their OSError names ``path``.
+
+    That of a full disk names no file by itself, that of a hidden file one that the user does not know.
+    """
     try:
-        with temporary.open("xb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-        raise
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def remove_leftovers(folder: Path, *, older_than: float) -> None:
@@ -58,9 +70,11 @@ class PartFile:
         Until then the target is as it was. The argument ``target``, a file in the same folder, is for names
         that are known only at the end.
         """
-        with self.path.open("rb") as handle:
-            os.fsync(handle.fileno())
-        return self.path.replace(self.target if target is None else target)
+        target = self.target if target is None else target
+        with naming(target):
+            with self.path.open("rb") as handle:
+                os.fsync(handle.fileno())
+            return self.path.replace(target)
 
     def discard(self, file: IO[str] | IO[bytes] | None = None) -> None:
         """Closes ``file`` and removes what was written; nothing where it is finished."""

@@ -176,7 +176,9 @@ def test_mirrored_image_gives_mirrored_crop(scale, angle):
     )
 
 
-@pytest.mark.parametrize("where", [(-500, 50), (600, 50), (50, -500), (50, 600), (-5000, 9000), (1e7, -1e7), (1e30, 5)])
+@pytest.mark.parametrize(
+    "where", [(-500, 50), (600, 50), (50, -500), (50, 600), (-5000, 9000), (1e7, -1e7), (1e30, 5)]
+)
 @pytest.mark.parametrize("scale", SCALES)
 def test_window_entirely_outside_is_black(where, scale):
     image = np.full((100, 100, 3), 200, dtype=np.uint8)

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from face_alignment_3d.atomic import PartFile
+from face_alignment_3d.atomic import PartFile, naming
 from face_alignment_3d.errors import LandmarksError
 from face_alignment_3d.export.frame_writer import FrameFaces, VideoInfo
 from face_alignment_3d.export.gltf_file import VALUES, head_values, write_glb
@@ -48,7 +48,8 @@ class GltfFrameWriter:
         for keys, name in self._keys.targets():
             part = PartFile(name)
             try:
-                self._write(keys.path, part.path)
+                with naming(name):
+                    self._write(keys.path, part.path)
                 written.append(part.finish())
             finally:
                 part.discard()

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from face_alignment_3d.atomic import PartFile, write_atomically
+from face_alignment_3d.atomic import PartFile, naming, write_atomically
 from face_alignment_3d.export.frame_writer import VIDEO_SCHEMA, FrameFaces, VideoInfo
 from face_alignment_3d.export.record import SCHEMA, PhotoFaces, pose_of, shortest
 from face_alignment_3d.face import Face3D
@@ -79,7 +79,8 @@ class JsonFrameWriter:
     def __init__(self, path: Path, video: VideoInfo) -> None:
         self._part = PartFile(path)
         self._video = video
-        self._file = self._part.path.open("w", encoding="utf-8", errors="backslashreplace")
+        with naming(path):
+            self._file = self._part.path.open("w", encoding="utf-8", errors="backslashreplace")
         head = {
             "schema": VIDEO_SCHEMA,
             "video": video.video,
@@ -97,13 +98,16 @@ class JsonFrameWriter:
         if (frame.height, frame.width) != (self._video.height, self._video.width):
             content |= {"width": frame.width, "height": frame.height}
         content["faces"] = [{"track_id": face.track_id, **_face(face)} for face in frame.faces]
-        self._file.write(self._separator + json.dumps(content, allow_nan=False))
+        text = json.dumps(content, allow_nan=False)
+        with naming(self._part.target):
+            self._file.write(self._separator + text)
         self._separator = ",\n"
 
     def finish(self, *, complete: bool) -> list[Path]:
         """See :class:`FrameWriter`."""
-        self._file.write(f'\n],\n"complete": {json.dumps(complete)}}}\n')
-        self._file.close()
+        with naming(self._part.target):
+            self._file.write(f'\n],\n"complete": {json.dumps(complete)}}}\n')
+            self._file.close()
         return [self._part.finish()]
 
     def discard(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.arkit import BLENDSHAPES
-from face_alignment_3d.atomic import PartFile, write_atomically
+from face_alignment_3d.atomic import PartFile, naming, write_atomically
 from face_alignment_3d.export.frame_writer import VIDEO_SCHEMA, FrameFaces, VideoInfo
 from face_alignment_3d.export.record import SCHEMA, PhotoFaces, blendshape_row, pose_of, visibility_row
 from face_alignment_3d.face import Face3D
@@ -78,7 +78,8 @@ class NpzFrameWriter:
         self._frames: list[int] = []
         self._track_ids: list[int] = []
         self._rows: list[_Row] = []
-        self._part.path.touch()  # Fails now, not after hours, when the folder cannot be written to.
+        with naming(path):
+            self._part.path.touch()  # Fails now, not after hours, when the folder cannot be written to.
 
     def add(self, frame: FrameFaces) -> None:
         """See :class:`FrameWriter`."""
@@ -90,7 +91,7 @@ class NpzFrameWriter:
 
     def finish(self, *, complete: bool) -> list[Path]:
         """See :class:`FrameWriter`."""
-        with self._part.path.open("wb") as file:
+        with naming(self._part.target), self._part.path.open("wb") as file:
             np.savez_compressed(
                 file,
                 **_arrays(self._rows, self._video.markup),

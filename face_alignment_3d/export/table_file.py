@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from face_alignment_3d.atomic import PartFile
+from face_alignment_3d.atomic import PartFile, naming
 
 
 class TableFile:
@@ -18,7 +18,8 @@ class TableFile:
 
     def __init__(self, path: str | os.PathLike[str], columns: Sequence[str]) -> None:
         self._part = PartFile(Path(path))
-        self._file = self._part.path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        with naming(self._part.target):
+            self._file = self._part.path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(columns)
 
@@ -32,11 +33,13 @@ class TableFile:
 
     def add(self, row: Sequence[object]) -> None:
         """Appends a row."""
-        self._writer.writerow(row)
+        with naming(self._part.target):
+            self._writer.writerow(row)
 
     def finish(self) -> Path:
         """Gives the file its name, which is returned."""
-        self._file.close()
+        with naming(self._part.target):
+            self._file.close()
         return self._part.finish()
 
     def discard(self) -> None:

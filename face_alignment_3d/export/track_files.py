@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from face_alignment_3d.atomic import PartFile
+from face_alignment_3d.atomic import PartFile, naming
 from face_alignment_3d.crop import box_around
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class TrackFiles:
         self._path, self._ending = path, ending
         self._tracks: dict[int, _Track] = {}
         probe = PartFile(path)
-        probe.path.touch()  # Fails now, not at the first face, where files cannot be written.
+        with naming(path):
+            probe.path.touch()  # Fails now, not at the first face, where files cannot be written.
         probe.discard()
 
     def append(self, face: "TrackedFace3D", content: bytes, *, header: bytes = b"") -> None:
@@ -38,7 +39,7 @@ class TrackFiles:
         track = self._tracks.setdefault(face.track_id, _Track(PartFile(self._path)))
         x0, y0, x1, y1 = (float(value) for value in box_around(face.landmarks))
         # The first write empties what another process may have left under this name.
-        with track.part.path.open("ab" if track.frames else "wb") as file:
+        with naming(self._path), track.part.path.open("ab" if track.frames else "wb") as file:
             file.write(content if track.frames else header + content)
         track.frames += 1
         track.extent += max(x1 - x0, y1 - y0)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -195,6 +196,33 @@ def test_a_full_disk_leaves_no_part(tmp_path, monkeypatch, kind):
     with pytest.raises(OSError, match="No space left"):
         writer.finish(complete=True)
     writer.discard()
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
+@pytest.mark.parametrize("kind", VIDEO_FORMATS)
+def test_a_disk_that_fills_up_is_told_with_the_name_of_the_file(tmp_path, kind):
+    import resource
+
+    target = tmp_path / f"a{FRAME_WRITERS[kind].ENDING}"
+
+    def written():
+        writer = FRAME_WRITERS[kind](target, VIDEO)
+        try:
+            for time in range(400):
+                writer.add(frame(FRAMES[0], time=time / 25))
+            writer.finish(complete=True)
+        finally:
+            writer.discard()
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        with pytest.raises(OSError, match="File too large") as caught:
+            written()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(target)
     assert names(tmp_path) == set()
 
 

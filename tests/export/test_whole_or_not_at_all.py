@@ -1,5 +1,6 @@
 """A writer that fails midway leaves what was there before, and nothing beside it."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,24 @@ def test_a_full_disk(
         write(target, [item])
     assert list(tmp_path.iterdir()) == [target]
     assert target.read_text() == "old"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
+@pytest.mark.parametrize(("write", "item"), [*_WRITERS, (_gltf, None)])
+def test_a_disk_that_fills_up_is_told_with_the_name_of_the_file(
+    tmp_path: Path, write: Callable[[Path, Any], None], item: object
+) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        with pytest.raises(OSError, match="File too large") as caught:
+            write(tmp_path / "x", [item])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("write", "item"), _WRITERS)
