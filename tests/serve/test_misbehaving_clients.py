@@ -6,7 +6,8 @@ import socket
 import struct
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -147,10 +148,16 @@ def _deaf_client(port: int) -> socket.socket:
 
 @pytest.mark.parametrize(
     "message",
-    [_masked(0x82, gray_frame(0, 0.0)), _masked(0x81, b"hello"), _masked(0x89, bytes(100))],
+    [
+        lambda number: _masked(0x82, gray_frame(number, number / 25)),
+        lambda _: _masked(0x81, b"hello"),
+        lambda _: _masked(0x89, bytes(100)),
+    ],
     ids=["frames", "text", "pings"],
 )
-def test_a_client_that_does_not_read(port: int, message: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_does_not_read(
+    port: int, message: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is cut off after a while; until then little is kept for it, and others are served."""
     monkeypatch.setattr(BoundedSocketProtocol, "stall_seconds", 1.0)
     kept: list[int] = []
@@ -162,18 +169,24 @@ def test_a_client_that_does_not_read(port: int, message: bytes, monkeypatch: pyt
         self.loop.call_later(0.8, lambda: kept.append(self.transport.get_write_buffer_size()))
 
     monkeypatch.setattr(BoundedSocketProtocol, "pause_writing", pause_writing)
-    many = message * (1 + 1_000_000 // len(message))
+    number_of = count()
+    each = 1 + 1_000_000 // len(message(0))
+
+    def many() -> memoryview:
+        """A megabyte; the times of frames rise, so that the answers are faces, which fill buffers soon."""
+        return memoryview(b"".join(message(next(number_of)) for _ in range(each)))
+
     with _deaf_client(port) as client, connected(port) as other:
         client.settimeout(0.5)
 
         def go_on() -> None:
-            began, number, rest = time.monotonic(), 0, memoryview(many)
-            while time.monotonic() - began < 60:
+            began, number, rest = time.monotonic(), 0, many()
+            while time.monotonic() - began < 300:
                 with contextlib.suppress(TimeoutError):
                     # Goes on where it stopped: a message that is cut would end the connection in another way.
                     while rest:
                         rest = rest[client.send(rest) :]
-                    rest = memoryview(many)
+                    rest = many()
                 other.send(gray_frame(number, float(number)))
                 assert answer(other)["type"] == "faces"
                 number += 1
