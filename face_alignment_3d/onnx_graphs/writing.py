@@ -1,7 +1,9 @@
 """A torch module as the bytes of an ONNX file."""
 
+import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -15,6 +17,7 @@ from face_alignment_3d.torch_settings import own_loading
 OPSET = 18
 #: Of a dimension that may take any size. Without a bound torch 2.6 took the example's size for the only one.
 _LARGEST = 2**31 - 1
+_CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def to_onnx(
@@ -38,7 +41,7 @@ def to_onnx(
         import onnx
         import onnxscript  # torch's exporter needs it, and says so less plainly.
     dimensions = {index: torch.export.Dim(name, max=_LARGEST) for index, name in dynamic.items()}
-    with own_loading(), warnings.catch_warnings():
+    with own_loading(), _environment_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of the exporter's own internals; nothing a caller could act on.
         program = torch.onnx.export(
             module.eval(),
@@ -72,3 +75,14 @@ def to_onnx(
     align_channels(model.graph)
     del model.graph.value_info[:]  # Shapes between the nodes, which runtimes infer, and which have changed.
     return bytes(model.SerializeToString(deterministic=True))
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Takes away the variable that the exporter of torch 2.8 leaves in the environment."""
+    known = _CACHE_VARIABLE in os.environ
+    try:
+        yield
+    finally:
+        if not known:
+            os.environ.pop(_CACHE_VARIABLE, None)

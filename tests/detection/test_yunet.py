@@ -27,7 +27,13 @@ def model(outputs: list[str]) -> bytes:
         kernel = np.zeros((channels, 3, stride, stride), np.float32)
         weights.append(numpy_helper.from_array(kernel, f"{name}_weights"))
         nodes.append(
-            helper.make_node("Conv", ["input", f"{name}_weights"], [f"{name}_map"], strides=[stride] * 2)
+            helper.make_node(
+                "Conv",
+                ["input", f"{name}_weights"],
+                [f"{name}_map"],
+                strides=[stride] * 2,
+                kernel_shape=[stride] * 2,
+            )
         )
         nodes.append(helper.make_node("Transpose", [f"{name}_map"], [f"{name}_last"], perm=[0, 2, 3, 1]))
         nodes.append(helper.make_node("Reshape", [f"{name}_last", f"{name}_shape"], [name]))

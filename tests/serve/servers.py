@@ -78,5 +78,5 @@ def connected(port: int, **options: Any) -> ClientConnection:
 
 def answer(client: ClientConnection) -> dict[str, Any]:
     """The next answer, which must not take long."""
-    received: dict[str, Any] = json.loads(client.recv(timeout=20))
+    received: dict[str, Any] = json.loads(client.recv(timeout=120))
     return received

@@ -34,7 +34,7 @@ def test_starts_and_stops(number: signal.Signals) -> None:
         assert match is not None, line
         port = int(match[1])
         with pytest.raises(urllib.error.HTTPError, match="401"):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20)
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=120)
         headers = {"Authorization": "Bearer abc"}
         with (
             connected(port, additional_headers=headers) as client,
@@ -54,10 +54,10 @@ def test_starts_and_stops(number: signal.Signals) -> None:
             }
             process.send_signal(number)
             with pytest.raises(ConnectionClosed) as closed:
-                client.recv(timeout=20)
+                client.recv(timeout=120)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 0
