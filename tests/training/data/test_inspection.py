@@ -1,10 +1,12 @@
 """Labels that cannot be right, and the digests of what a run reads."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 from face_alignment_3d.errors import DataError
 from face_alignment_3d.markup68 import to_68
@@ -69,6 +71,31 @@ def test_labels_that_cannot_be_a_faces_are_refused_by_file_and_line(tmp_path, po
 )
 def test_labels_that_can(points):
     assert implausible(points, (300, 300)) is None
+
+
+def _with_z(points_z):
+    return np.column_stack([MEAN_FACE[:, :2] * 80 + [150, 150], points_z])
+
+
+@pytest.mark.parametrize(
+    ("z", "reason", "concerned"),
+    [
+        (MEAN_FACE[:, 2] * 8e7, "have z over", None),  # In other units than x and y.
+        (np.where(np.arange(66) == 5, 1e30, MEAN_FACE[:, 2]), "have z over 1e[+]30 pixels", [5]),
+        (np.where(np.arange(66) == 7, -32768, MEAN_FACE[:, 2]), "have z over", [7]),
+        (np.where(np.arange(66) == 9, np.nan, MEAN_FACE[:, 2]), "are not finite", [9]),
+    ],
+)
+def test_z_that_cannot_be_a_faces(z, reason, concerned):
+    found, indices = implausible(_with_z(z), (300, 300))
+    assert re.match(reason, found)
+    assert concerned is None or indices.tolist() == concerned
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (90, 0, 0), (0, 90, 0), (45, -60, 30), (-90, 0, 45)])
+def test_z_of_a_face_at_any_angle(angles):
+    turned = MEAN_FACE @ Rotation.from_euler("xyz", angles, degrees=True).as_matrix().T
+    assert implausible(turned * 80 + [150, 150, 1e4], (300, 300)) is None
 
 
 def test_the_digest_of_a_set_covers_names_labels_and_photos(tmp_path):

@@ -20,6 +20,8 @@ _LEAST_WIDTH: Final = 0.02
 _SMALLEST: Final = 2.0
 #: The center of a face may lie outside the photo by half its side; its side may be so many times the photo's.
 _LARGEST: Final = 4.0
+#: z spreads at most over so many times the longer side; of a face by the model, 1.2 times at most.
+_DEEPEST: Final = 3.0
 
 
 def implausible(
@@ -49,6 +51,8 @@ def implausible(
         x, y = places[hidden[0]]
         return f"are x {x:g}, y {y:g} counted from 0, as some tools write points that are hidden", hidden
     along, across = np.linalg.svd(places - places.mean(axis=0), compute_uv=False)[:2]
+    if (deep := _too_deep(points, side)) is not None:
+        return deep
     problem: str | None = None
     if side < _SMALLEST:
         problem = f"spread over {side:.2g} pixels"
@@ -57,6 +61,18 @@ def implausible(
     elif size is not None:
         problem = _beside_photo(low, high, size)
     return None if problem is None else (problem, everything)
+
+
+def _too_deep(points: npt.NDArray[np.floating], side: float) -> tuple[str, npt.NDArray[np.intp]] | None:
+    """:func:`implausible` for z, where there is one, such as that of a file in other units."""
+    z = np.asarray(points, dtype=np.float64)[:, 2:3].reshape(-1)
+    if not np.isfinite(z).all():
+        return "are not finite", np.flatnonzero(~np.isfinite(z))
+    if not len(z) or np.ptp(z) <= _DEEPEST * side:
+        return None
+    off = np.abs(z - np.median(z))
+    reason = f"have z over {np.ptp(z):.3g} pixels, in a face of {side:.0f}"
+    return reason, np.flatnonzero(off > _DEEPEST * side / 2)
 
 
 def _beside_photo(
