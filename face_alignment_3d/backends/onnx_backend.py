@@ -29,7 +29,8 @@ from face_alignment_3d.weights.store import pinned_weights
 if TYPE_CHECKING:
     import onnxruntime
 
-#: Faces for each thread from which a batch is worth sharing out; with fewer there is nothing to gain.
+#: Faces for each thread from which a batch is worth sharing out; with fewer there is nothing to gain. For small
+#: networks it is the number of all faces.
 _LEAST: Final = 2
 #: Bytes of a graph below which a face is run by one thread unless the number was given: `nano` has 3 million,
 #: `lite` 14. Its layers take some 10 microseconds. Where a thread's core is busy, or far away on a virtual
@@ -52,8 +53,8 @@ class OnnxBackend:
     least twice the threads are shared out: each thread makes some of the crops and runs them by itself, at
     most 8 at a time, in a second session, which is opened at the first such batch. (Should the file be gone
     or another by then, such batches are one run as well.) With ``threads`` None a small network, such as
-    `nano`, has one session: one thread runs a face, and batches of at least as many faces as threads are
-    shared out. Points are the same to 0.0001 crop pixels.
+    `nano`, has one session: one thread runs a face, and all batches are shared out. Points are the same to
+    0.0001 crop pixels.
 
     The graph is loaded at the first use; forks, pickles and copies load it anew.
 
@@ -132,7 +133,7 @@ class _Sessions:
         self._session, self._device = open_session(graph, device=device, threads=1 if is_small else threads)
         self._names = [output.name for output in self._session.get_outputs()]
         self._threads = usable_cores() if threads is None else int(threads)
-        self._least = self._threads if is_small else _LEAST * self._threads
+        self._least = _LEAST if is_small else _LEAST * self._threads
         is_single = is_small or self._threads == 1
         self._single: onnxruntime.InferenceSession | None = self._session if is_single else None
         self._opening = Lock()
@@ -153,11 +154,12 @@ class _Sessions:
         if single is None:
             return _run(self._session, self._names, crops[:])
         # The rest, too few for each thread to have one, is done sooner by all threads together.
-        even = count - count % self._threads
+        threads = min(self._threads, count)
+        even = count - count % threads
         outputs = shared_out(
             lambda part: _run(single, self._names, crops[part]),
-            even_parts(even, threads=self._threads, most=_MOST),
-            threads=self._threads,
+            even_parts(even, threads=threads, most=_MOST),
+            threads=threads,
         )
         if even < count:
             outputs.append(_run(self._session, self._names, crops[even:]))

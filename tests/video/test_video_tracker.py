@@ -422,6 +422,26 @@ def test_thresholds_of_ones_own():
     assert tracker.track(scene.frame(0.0)) == []
 
 
+@pytest.mark.parametrize("rate", [10, 30, 60])
+def test_the_look_of_a_face_is_learned_ten_times_a_second_at_most(rate, monkeypatch):
+    times = []
+    monkeypatch.setattr(Track, "_update_embedding", _noting_time(Track._update_embedding, times))
+    scene = Scene([Actor(_still(200, 180), look=1)])
+    tracker = VideoAligner3D(scene, alignment_interval=0)
+    for index in range(2 * rate):
+        tracker.track(scene.frame(index / rate), time=index / rate)
+    assert 2 / (0.1 + 1 / rate) - 1 <= len(times) <= 20
+    assert np.diff(times).min() >= 0.1 - 1e-9
+
+
+def _noting_time(method, times):
+    def noted(self, image_rgb, time):
+        times.append(time)
+        method(self, image_rgb, time)
+
+    return noted
+
+
 def test_queries_of_a_track_do_not_change_it():
     scene = Scene([Actor(lambda t: (200 + 50 * t, 180), look=1)])
     image = scene.frame(0.0)
