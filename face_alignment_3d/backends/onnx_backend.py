@@ -29,8 +29,8 @@ from face_alignment_3d.weights.store import pinned_weights
 if TYPE_CHECKING:
     import onnxruntime
 
-#: Faces for each thread from which a batch is worth sharing out; with fewer there is nothing to gain. For small
-#: networks it is the number of all faces.
+#: Faces for each thread from which a batch is worth sharing out; with fewer there is nothing to gain. For a
+#: small network it is the number of all faces.
 _LEAST: Final = 2
 #: Bytes of a graph below which a face is run by one thread unless the number was given: `nano` has 3 million,
 #: `lite` 14. Its layers take some 10 microseconds. Where a thread's core is busy, or far away on a virtual
