@@ -37,7 +37,7 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
         "--min-confidence",
         type=float,
         metavar="C",
-        help="certainty from which on something is a face, in [0, 1] (0.3); 0 gives all that may be one",
+        help="certainty from which on something is a face, in [0, 1] (0.22); 0 gives all that may be one",
     )
     parser.add_argument(
         "--min-face",

@@ -146,6 +146,26 @@ def search(
     return found[kept], scores[kept].astype(np.float64)
 
 
+def verify(
+    networks: Networks, octaves: Sequence[Octaves], candidates: Sequence[OrientedBoxes]
+) -> list[Found]:
+    """The second and third network's view of candidates that another detector found, in several photos.
+
+    ``candidates`` are MTCNN's boxes of level heads. Each comes back in its place, with its box corrected and
+    the third network's score; none is dropped.
+    """
+    squares = [boxes.squared() for boxes in candidates]
+    for size in (REFINEMENT_SIZE, OUTPUT_SIZE):
+        inputs = [
+            StageInput(of_photo, boxes, size, _UPRIGHT)
+            for of_photo, boxes in zip(octaves, squares, strict=True)
+        ]
+        outputs = networks.run_stage(inputs)
+        found = [boxes.moved(offsets) for boxes, (offsets, _) in zip(squares, outputs, strict=True)]
+        squares = [boxes.squared() for boxes in found]
+    return [(boxes, scores.astype(np.float64)) for boxes, (_, scores) in zip(found, outputs, strict=True)]
+
+
 def _refined_at_any_angle(
     octaves: Octaves, candidates: OrientedBoxes
 ) -> Generator[StageInput, StageOutput, OrientedBoxes]:
