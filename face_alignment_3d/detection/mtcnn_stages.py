@@ -38,7 +38,7 @@ _MAX_TURNED: Final = 128
 """The number of candidates, best first, that are tried turned."""
 _WORTH_TURNING: Final = 0.5
 """The second network's score at a quarter turn from which the turns between are tried too."""
-_BATCHES: Final = (256, 128, 64, 32, 16, 8)
+_BATCHES: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 """Sizes of one run's batch. Other numbers are made up of these, so that few amounts of memory are needed."""
 _OF_ONE_FACE: Final = 3
 """The number of candidates kept for one place, at different angles: their scores do not decide well."""
