@@ -161,7 +161,7 @@ def _in_photo(boxes: OrientedBoxes, scores: _Floats, shrunk: Sequence[int], phot
 
 
 def _moved(found: Found, window: Window, photo: Sequence[int]) -> Found:
-    """What was found in a part of the photo, in the photo's pixels; without the faces that the part cuts."""
+    """The faces of a part of the photo, in the photo's pixels, without those that the part cuts."""
     boxes = OrientedBoxes(
         found.boxes.centers + np.array([window.x, window.y]), found.boxes.sides, found.boxes.rolls
     )
