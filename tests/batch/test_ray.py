@@ -32,7 +32,7 @@ def cluster() -> Iterator[Any]:
     """A head that does no work and two nodes of one CPU."""
     from ray.cluster_utils import Cluster
 
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # noqa: SIM112 - On a busy machine.
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     for _ in range(2):
         cluster.add_node(num_cpus=1)
