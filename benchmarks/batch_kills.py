@@ -156,9 +156,10 @@ def disturbed(album: Album, name: str, chance: random.Random, seconds: float, cl
     process = subprocess.Popen(
         album.command(name, cluster), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    time.sleep(chance.uniform(0, seconds))
+    moment = chance.uniform(0, seconds)
     what = chance.choice(["command", "worker"] if cluster is None else ["command", "actor", "node"])
-    if process.poll() is not None:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(moment)
         return "nothing, as it was done"
     if what == "node":
         nodes = sorted(cluster.worker_nodes, key=lambda node: str(node.node_id))
