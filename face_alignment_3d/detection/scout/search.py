@@ -14,6 +14,7 @@ from face_alignment_3d.detection.overlap import non_maximum_suppression
 from face_alignment_3d.detection.resizing import resized, search_scale
 from face_alignment_3d.detection.scout.layout import MULTIPLE, UNIT_STRIDES, cells
 from face_alignment_3d.detection.scout.runner import Runner
+from face_alignment_3d.detection.scout.windows import Window, windows_around
 
 _Pixels = npt.NDArray[np.uint8]
 _Floats = npt.NDArray[np.float64]
@@ -40,7 +41,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Searches:
-    """The rules: a coarse search, and a fine one where small faces are suspected or none was found."""
+    """The rules: a coarse search of the photo, and a fine one of what it leaves open.
+
+    The fine one is of the whole photo when no face is sure, else of windows around suspected small faces.
+    """
 
     coarse_side: int
     """The photo's longer side in the coarse search, pixels."""
@@ -65,40 +69,44 @@ class Searches:
         Those that have one size when they are shrunk go to the network together.
         """
         scales = [search_scale(image.shape, self.coarse_side) for image in images]
-        coarse = searched(runner, images, scales, min(self.suspicion, self.threshold))
         fine_scales = [self._fine_scale(image) for image in images]
-        again = [
-            index
-            for index, (found, scale, fine_scale) in enumerate(zip(coarse, scales, fine_scales, strict=True))
-            if fine_scale > _FINER * scale and self._is_unfinished(found, scale)
+        coarse = searched(runner, images, scales, min(self.suspicion, self.threshold))
+        parts = [
+            (index, window)
+            for index, found in enumerate(coarse)
+            if fine_scales[index] > _FINER * scales[index]
+            for window in self._windows(found, images[index].shape, scales[index], fine_scales[index])
         ]
         fine = searched(
             runner,
-            [images[index] for index in again],
-            [fine_scales[index] for index in again],
+            [window.of(images[index]) for index, window in parts],
+            [fine_scales[index] for index, _ in parts],
             self.threshold,
         )
-        both = [[found] for found in coarse]
-        for index, found in zip(again, fine, strict=True):
-            both[index].append(found)
-        return [_united(found, self.threshold) for found in both]
+        all_found = [[found] for found in coarse]
+        for (index, window), found in zip(parts, fine, strict=True):
+            all_found[index].append(_moved(found, window, images[index].shape))
+        return [_united(found, self.threshold) for found in all_found]
 
     def _fine_scale(self, image: _Pixels) -> float:
         scale = search_scale(image.shape, self.fine_side)
         return scale if self.min_face_size is None else max(scale, SMALLEST / self.min_face_size)
 
-    def _is_unfinished(self, found: Found, scale: float) -> bool:
-        if self.min_face_size is not None:
-            return True
+    def _windows(self, found: Found, photo: Sequence[int], scale: float, fine_scale: float) -> list[Window]:
+        """The parts of the photo to search finely, given what the coarse search at ``scale`` found."""
+        whole = [Window(0, 0, photo[1], photo[0])]
+        if self.min_face_size is not None or not (found.scores >= self.sure).any():
+            return whole
         root = np.sqrt(found.boxes.sides.prod(axis=1)) * scale
         suspected = (root < self.small) & (found.scores >= self.suspicion)
-        return bool(suspected.any()) or not (found.scores >= self.sure).any()
+        windows = windows_around(found.boxes[suspected], photo, fine_scale)
+        return whole if windows is None else windows
 
 
 def searched(
     runner: Runner, images: Sequence[_Pixels], scales: Sequence[float], threshold: float
 ) -> list[Found]:
-    """The faces of each photo (H, W, 3), searched at its own scale; ``threshold`` as of :func:`decoded`."""
+    """The faces of each image (H, W, 3), searched at its own scale; ``threshold`` as of :func:`decoded`."""
     shrunk = [
         resized(image, scale, enlarging=cv2.INTER_AREA) for image, scale in zip(images, scales, strict=True)
     ]
@@ -144,6 +152,15 @@ def _in_photo(boxes: OrientedBoxes, scores: _Floats, shrunk: Sequence[int], phot
         ),
         scores,
     )
+
+
+def _moved(found: Found, window: Window, photo: Sequence[int]) -> Found:
+    """What was found in a part of the photo, in the photo's pixels; without the faces that the part cuts."""
+    boxes = OrientedBoxes(
+        found.boxes.centers + np.array([window.x, window.y]), found.boxes.sides, found.boxes.rolls
+    )
+    whole = window.holds(boxes.around(), photo)
+    return Found(boxes[whole], found.scores[whole])
 
 
 def _padded(side: int) -> int:

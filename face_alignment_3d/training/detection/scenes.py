@@ -26,11 +26,11 @@ _Generator = np.random.Generator
 class SceneShares:
     """The part of the pictures that is of each kind; the rest has no faces."""
 
-    scenes: float = 0.42
+    scenes: float = 0.40
     portraits: float = 0.14
-    cutouts: float = 0.17
+    cutouts: float = 0.16
     """Tight photos of one face, enlarged: the only large heads in profile."""
-    pasted: float = 0.21
+    pasted: float = 0.20
 
 
 #: Root of the area of a face's box, in pixels of the picture: the range that faces are scaled to.

@@ -1,39 +1,13 @@
 """A photo is searched at two sizes, and boxes come back in its own pixels."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.scout.search import Searches
-from tests.detection.scout.said_faces import said
+from tests.detection.scout.knowing_network import KnowingNetwork, telling_photo
 
 _SEARCHES = Searches(coarse_side=256, fine_side=640, threshold=0.3)
-
-
-class _Knowing:
-    """Says where the faces are, as a perfect network that sees faces from ``least`` pixels on."""
-
-    def __init__(
-        self, boxes: OrientedBoxes, photo: tuple[int, int], *, least: float, logit: float = 3.0
-    ) -> None:
-        self.boxes, self.photo, self.least, self.logit = boxes, photo, least, logit
-        self.seen: list[tuple[int, ...]] = []
-
-    def run(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        self.seen.append(pictures.shape)
-        _, height, width, _ = pictures.shape
-        # The photo is white; the padding black.
-        used = np.array([(pictures[0, 0, :, 0] > 0).sum(), (pictures[0, :, 0, 0] > 0).sum()])
-        scale = used / self.photo[::-1]
-        sides = self.boxes.sides * np.sqrt(scale.prod())
-        large = np.sqrt(sides.prod(axis=1)) >= self.least
-        scaled = OrientedBoxes(self.boxes.centers * scale, sides, self.boxes.rolls)[large]
-        return said(scaled, height, width, logits=[self.logit] * len(scaled))[None]
-
-
-def _white(height: int, width: int) -> npt.NDArray[np.uint8]:
-    return np.full((height, width, 3), 255, np.uint8)
 
 
 @pytest.mark.parametrize("photo", [(480, 640), (1000, 700), (200, 150), (777, 1111), (100, 3000)])
@@ -43,22 +17,59 @@ def test_boxes_come_back_in_the_pixels_of_the_photo(photo: tuple[int, int]) -> N
     boxes = OrientedBoxes(
         np.array([[width * 0.4, height * 0.55]]), np.array([[side, 1.1 * side]]), np.array([2.0])
     )
-    network = _Knowing(boxes, photo, least=8)
-    found = _SEARCHES.run(network, [_white(height, width)])[0]
+    network = KnowingNetwork(boxes, photo, least=8)
+    found = _SEARCHES.run(network, [telling_photo(height, width)])[0]
     assert len(network.seen) == 1
     np.testing.assert_allclose(found.boxes.centers, boxes.centers, atol=0.01)
     np.testing.assert_allclose(found.boxes.sides, boxes.sides, rtol=1e-4)
     np.testing.assert_allclose(found.boxes.rolls, boxes.rolls, atol=1e-5)
 
 
-def test_no_face_or_a_small_one_asks_for_the_fine_search() -> None:
+def _upright(*boxes: tuple[float, float, float]) -> OrientedBoxes:
+    """From center x, y and side."""
+    table = np.array(boxes).reshape(-1, 3)
+    return OrientedBoxes(table[:, :2], np.repeat(table[:, 2:], 2, axis=1), np.zeros(len(table)))
+
+
+def test_no_sure_face_asks_for_the_fine_search_of_the_whole_photo() -> None:
     photo = (960, 1280)
-    small = OrientedBoxes(np.array([[300.0, 400.0]]), np.array([[50.0, 60.0]]), np.zeros(1))
-    for least, logit in ((5, 3.0), (20, 3.0), (5, -1.5)):
-        network = _Knowing(small, photo, least=least, logit=logit)
-        found = _SEARCHES.run(network, [_white(*photo)])[0]
+    for least, logit, count in ((20, 3.0, 1), (5, 0.5, 1), (5, -1.5, 0)):
+        network = KnowingNetwork(_upright((300, 400, 55)), photo, least=least, logit=logit)
+        found = _SEARCHES.run(network, [telling_photo(*photo)])[0]
         assert [shape[1:3] for shape in network.seen] == [(192, 256), (480, 640)]
-        assert len(found.scores) == (1 if logit > 0 else 0)
+        assert len(found.scores) == count
+
+
+def test_a_suspected_small_face_beside_a_sure_one_is_searched_in_a_window() -> None:
+    photo = (960, 1280)
+    boxes = _upright((300, 300, 260), (1180, 850, 60), (1190, 760, 50))
+    network = KnowingNetwork(boxes, photo, least=8, logits=np.array([4.0, -1.0, -1.0]))
+    found = _SEARCHES.run(network, [telling_photo(*photo)])[0]
+    assert [shape[1:3] for shape in network.seen] == [(192, 256), (192, 192)]
+    assert len(found.scores) == 1
+    network.logits[1:] = 2.0  # Seen better there.
+    found = _SEARCHES.run(network, [telling_photo(*photo)])[0]
+    np.testing.assert_allclose(np.sort(found.boxes.centers[:, 0]), [300, 1180, 1190], atol=0.01)
+
+
+def test_windows_of_several_photos_go_to_the_network_together() -> None:
+    photo = (960, 1280)
+    boxes = _upright((300, 300, 260), (1180, 850, 60))
+    network = KnowingNetwork(boxes, photo, least=8)
+    one = _SEARCHES.run(network, [telling_photo(*photo)])[0]
+    network.seen.clear()
+    both = _SEARCHES.run(network, [telling_photo(*photo)] * 2)
+    assert network.seen == [(2, 192, 256, 3), (2, 192, 192, 3)]
+    for found in both:
+        np.testing.assert_array_equal(found.boxes.centers, one.boxes.centers)
+
+
+def test_many_suspected_faces_ask_for_the_whole_photo() -> None:
+    photo = (960, 1280)
+    boxes = _upright((300, 300, 260), *((x, 700.0, 60.0) for x in range(100, 1280, 250)))
+    network = KnowingNetwork(boxes, photo, least=8)
+    assert len(_SEARCHES.run(network, [telling_photo(*photo)])[0].scores) == len(boxes)
+    assert [shape[1:3] for shape in network.seen] == [(192, 256), (480, 640)]
 
 
 def test_faces_of_both_searches_come_once() -> None:
@@ -66,26 +77,26 @@ def test_faces_of_both_searches_come_once() -> None:
     boxes = OrientedBoxes(
         np.array([[300.0, 400.0], [900.0, 500.0]]), np.array([[60.0, 60.0], [300.0, 330.0]]), np.zeros(2)
     )
-    found = _SEARCHES.run(_Knowing(boxes, photo, least=8), [_white(*photo)])[0]
+    found = _SEARCHES.run(KnowingNetwork(boxes, photo, least=8), [telling_photo(*photo)])[0]
     assert len(found.scores) == 2
 
 
 def test_a_photo_is_not_enlarged_nor_searched_twice_at_one_size() -> None:
-    network = _Knowing(OrientedBoxes.upright(np.zeros((0, 4))), (90, 120), least=5)
-    assert len(_SEARCHES.run(network, [_white(90, 120)])[0].scores) == 0
+    network = KnowingNetwork(OrientedBoxes.upright(np.zeros((0, 4))), (90, 120), least=5)
+    assert len(_SEARCHES.run(network, [telling_photo(90, 120)])[0].scores) == 0
     assert [shape[1:3] for shape in network.seen] == [(96, 128)]
 
 
 def test_a_least_face_decides_the_fine_scale() -> None:
     """Faces of 8 pixels are shown 10 pixels large, whatever the other sides and what was found before."""
     large = OrientedBoxes(np.array([[100.0, 80.0]]), np.array([[90.0, 90.0]]), np.zeros(1))
-    network = _Knowing(large, (320, 480), least=5)
+    network = KnowingNetwork(large, (320, 480), least=5)
     searches = Searches(coarse_side=256, fine_side=300, threshold=0.3, min_face_size=8)
-    assert len(searches.run(network, [_white(320, 480)])[0].scores) == 1
+    assert len(searches.run(network, [telling_photo(320, 480)])[0].scores) == 1
     assert [shape[1:3] for shape in network.seen] == [(192, 256), (416, 608)]
 
 
 def test_a_strip_is_searched_by_its_shorter_side() -> None:
-    network = _Knowing(OrientedBoxes.upright(np.zeros((0, 4))), (20_000, 800), least=5)
-    _SEARCHES.run(network, [_white(20_000, 800)])[0]
+    network = KnowingNetwork(OrientedBoxes.upright(np.zeros((0, 4))), (20_000, 800), least=5)
+    _SEARCHES.run(network, [telling_photo(20_000, 800)])[0]
     assert [shape[1:3] for shape in network.seen] == [(3200, 128), (8000, 320)]

@@ -126,6 +126,17 @@ export interface Part {
   y1: number;
 }
 
+/** A part of an image by itself. */
+export function cutOut({ data, width, channels }: Pixels, { x0, y0, x1, y1 }: Part): Pixels {
+  const stride = (x1 - x0) * channels;
+  const part = new Uint8Array(stride * (y1 - y0));
+  for (let y = y0; y < y1; y += 1) {
+    const start = (y * width + x0) * channels;
+    part.set(data.subarray(start, start + stride), (y - y0) * stride);
+  }
+  return { data: part, width: x1 - x0, height: y1 - y0, channels };
+}
+
 /**
  * Averages blocks of block x block pixels of a part of the image; the last, partial ones are filled up with the part's
  * edge pixels.

@@ -1,11 +1,12 @@
 import type { InferenceSession } from "onnxruntime-web/wasm";
 import type { Box } from "../crop";
-import type { Pixels } from "../image";
+import { cutOut, type Part, type Pixels } from "../image";
 import type { Runtime } from "../runtime";
 import type { Candidate, Detector } from "./detector";
 import { around } from "./oriented-boxes";
 import { decoded, withoutDoubles, type Scouted, type ScoutLayout } from "./scout-decoding";
 import { searchScale, shrunk } from "./search-scale";
+import { holds, windowsAround } from "./windows";
 
 /** What models.json says of this detector. */
 export interface ScoutInfo extends ScoutLayout {
@@ -43,18 +44,26 @@ export class Scout implements Detector {
   async detect(image: Pixels): Promise<Candidate[]> {
     const { search, threshold } = this.info;
     const [coarse, fine] = [searchScale(image, search.coarse_side), searchScale(image, search.fine_side)];
-    let found = await this.searched(image, coarse, Math.min(search.suspicion, threshold));
-    if (fine > FINER * coarse && this.isUnfinished(found, coarse)) found = [...found, ...(await this.searched(image, fine, threshold))];
+    const found = await this.searched(image, coarse, Math.min(search.suspicion, threshold));
+    for (const part of fine > FINER * coarse ? this.fineParts(found, image, coarse, fine) : []) {
+      const inPart = await this.searched(cutOut(image, part), fine, threshold);
+      for (const { box, score } of inPart) {
+        const inImage = { ...box, x: box.x + part.x0, y: box.y + part.y0 };
+        if (holds(part, around(inImage), image)) found.push({ box: inImage, score });
+      }
+    }
     return withoutDoubles(found.filter(({ score }) => score >= threshold))
       .map(({ box, score }) => ({ box: around(box).map((edge) => edge - 0.5) as Box, score, roll: box.roll }))
       .filter(({ box: [x0, y0, x1, y1] }) => Math.min(x1 - x0, y1 - y0) >= LEAST);
   }
 
-  /** True where small faces are suspected, or none is sure. */
-  private isUnfinished(found: Scouted[], scale: number): boolean {
+  /** The parts of the image to search finely, given what the coarse search found. */
+  private fineParts(found: Scouted[], image: Pixels, coarse: number, fine: number): Part[] {
     const { small, suspicion, sure } = this.info.search;
-    const isSuspected = ({ box, score }: Scouted) => Math.sqrt(box.width * box.height) * scale < small && score >= suspicion;
-    return found.some(isSuspected) || !found.some(({ score }) => score >= sure);
+    const whole = [{ x0: 0, y0: 0, x1: image.width, y1: image.height }];
+    if (!found.some(({ score }) => score >= sure)) return whole;
+    const suspected = found.filter(({ box, score }) => Math.sqrt(box.width * box.height) * coarse < small && score >= suspicion);
+    return windowsAround(suspected.map(({ box }) => box), image, fine) ?? whole;
   }
 
   /** The faces of an image that is searched at a scale, in pixels of the image. */
