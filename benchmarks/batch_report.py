@@ -108,7 +108,8 @@ def promises_table(report: Report) -> str:
     lines = ["| promise | | measured | |", "|---|---|---|---|"]
     by_cores = {(run.cores, run.name.startswith("1 process")): run for run in report.runs if not run.is_ray}
     many = next((run for (cores, single), run in by_cores.items() if cores > 1 and not single), None)
-    for single in (run for run in report.runs if run.name.startswith("1 process")):
+    # One process with several threads keeps all cores busy as well.
+    for single in (run for run in report.runs if run.cores == 1):
         if many is not None:
             speed_up = single.seconds / many.seconds
             lines.append(
