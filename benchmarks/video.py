@@ -5,9 +5,11 @@
 The videos, 1280 x 720 at 30 frames a second, are photos of AFW, which no weights are trained on, moving along
 smooth paths, and in one video talking and blinking, with noise and compression; so every frame has points
 that are known. One run has `lite` and `nano`, each at every frame and with optical flow between alignments,
-and MediaPipe's video mode. Identities and memory are measured with --weights alone. Prints a table and writes
-benchmarks/results/video.json. MediaPipe runs in its own environment (made at the first run; --no-peer leaves
-it out). Run it on a machine that does nothing else.
+and MediaPipe's video mode. Times are those of a tracker that looks for further faces once a second, and of
+one that is told the number of faces (``max_faces``), as MediaPipe's is. Identities and memory are measured
+with --weights alone. Prints a table and writes benchmarks/results/video.json. MediaPipe runs in its own
+environment (made at the first run; --no-peer leaves it out). Run it on a machine that does nothing else; on a
+virtual one it waits for up to --patience seconds for CPUs that are near each other (docs/speed.md).
 """
 
 import argparse
@@ -28,6 +30,7 @@ from made_videos import FPS, MovingPhoto, Pose2D, load_photos, pictures, write_v
 from peers.environment import peer_python
 from peers.mediapipe_faces import VERSION as MEDIAPIPE
 from provenance import provenance
+from timing.between_cores import Nearness
 
 from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.detection.factory import DetectorName
@@ -47,6 +50,8 @@ WAYS: dict[str, dict[str, Any]] = {
     EVERY_FRAME: {"alignment_interval": 0.0},
     WITH_FLOW: {"alignment_interval": 0.1},
 }
+#: The same by a tracker that knows the number of faces.
+KNOWN = ", number of faces known"
 #: Weights that are measured beside each other.
 PAIR = ("lite", "nano")
 SWITCH_DISTANCE = 0.5  # A face belongs to the photo whose points are on average within this many sizes.
@@ -243,6 +248,13 @@ def main() -> None:
         "--detector", choices=get_args(DetectorName), help="of faces; the library's own by default"
     )
     parser.add_argument("--backend", default="onnx", choices=("auto", "torch", "onnx"))
+    parser.add_argument("--threads", type=int, help="as of FaceAligner3D; ONNX Runtime only")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=120.0,
+        help="seconds to wait, in all, for CPUs that are near each other; 0: measure wherever they are",
+    )
     parser.add_argument("--seconds", type=float, default=20.0, help="of the videos that are timed")
     parser.add_argument("--crossing-seconds", type=float, default=60.0)
     parser.add_argument("--memory-frames", type=int, default=5000)
@@ -253,16 +265,22 @@ def main() -> None:
 
     names = [args.weights, *(args.beside or [name for name in PAIR if name != args.weights])]
     aligners = {
-        name: FaceAligner3D(name, backend=args.backend, device="cpu", detector=args.detector)
+        name: FaceAligner3D(
+            name, backend=args.backend, device="cpu", threads=args.threads, detector=args.detector
+        )
         for name in names
     }
     aligner = aligners[args.weights]
     photos = load_photos(args.data, 4, name=args.photos)
-    results: dict[str, Any] = {"backend": aligner.backend, "detector": args.detector or "default"}
+    results: dict[str, Any] = {
+        "backend": aligner.backend,
+        "detector": args.detector or "default",
+        "threads": args.threads or "default",
+    }
 
     def note(name: str, numbers: dict[str, Any]) -> None:
         results[name] = numbers
-        print(f"{name:44}" + ", ".join(f"{key} {value}" for key, value in numbers.items()), flush=True)
+        print(f"{name:68}" + ", ".join(f"{key} {value}" for key, value in numbers.items()), flush=True)
 
     with tempfile.TemporaryDirectory() as name:
         videos = Path(name)
@@ -276,16 +294,18 @@ def main() -> None:
             what: write_video(videos / f"{what}.mp4", pictures(cast, args.seconds))
             for what, cast in casts.items()
         }
+        nearness = Nearness(patience=args.patience)
         for what in ("one face", "four faces", "talking"):
             ours = {}
             for weights, one in aligners.items():
                 for way in (EVERY_FRAME, WITH_FLOW):
-                    milliseconds, faces = follow(one, paths[what], **WAYS[way])
-                    ours[f"{weights}, {way}"] = spread(milliseconds)
-                    note(
-                        f"{what}, {weights}, {way}", {**spread(milliseconds), **switches(casts[what], faces)}
-                    )
+                    for label, limit in (("", None), (KNOWN, len(casts[what]))):
+                        nearness.wait()
+                        milliseconds, faces = follow(one, paths[what], max_faces=limit, **WAYS[way])
+                        ours[f"{weights}, {way}{label}"] = times = spread(milliseconds)
+                        note(f"{what}, {weights}, {way}{label}", {**times, **switches(casts[what], faces)})
             if not args.no_peer:
+                nearness.wait()
                 peer = mediapipe(paths[what], len(casts[what]), python=args.peer_python)
                 note(f"{what}, MediaPipe", peer)
                 for label, times in ours.items():

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from face_alignment_3d.backends.factory import BackendName, DeviceLike, open_backend, own_backend
 from face_alignment_3d.backends.protocol import Backend
 from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator, as_estimator
-from face_alignment_3d.boxes import BoxesLike
+from face_alignment_3d.boxes import BoxesLike, given_boxes
 from face_alignment_3d.detection.candidate_selection import MIN_CONFIDENCE
 from face_alignment_3d.detection.factory import DetectorName, open_detector
 from face_alignment_3d.detection.protocol import FaceDetector, LazyDetector, photos_at_a_time
 from face_alignment_3d.face import Face3D
 from face_alignment_3d.face_selection import selected_faces
-from face_alignment_3d.face_views import FaceView, FaceViewCrops, faces_of
+from face_alignment_3d.face_views import FaceView, FaceViewCrops, face_views, faces_of
 from face_alignment_3d.image_batches import (
     ImageBatch,
     as_batch,
@@ -26,7 +26,7 @@ from face_alignment_3d.image_batches import (
     boxes_of_batch,
     require_at_least_1,
 )
-from face_alignment_3d.images import ColorOrder, ImageLike
+from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.markup import NUM_LANDMARKS
 from face_alignment_3d.markup68 import Markup, in_markup, require_markup
@@ -62,7 +62,8 @@ class FaceAligner3D:
     With "torch", ``dtype`` "bfloat16" or "float16" runs convolutions in 16 bits (CUDA; see
     :class:`face_alignment_3d.backends.torch_backend.TorchBackend`), and ``compile=True`` uses
     ``torch.compile``. With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all
-    physical cores. From two faces a thread on, each thread crops and aligns faces of its own.
+    physical cores, of which `nano` takes one for a face. From two faces a thread on each thread crops and
+    aligns faces of its own.
 
     The detector's results are candidates. Those whose ``Face3D.certainty`` is below ``min_confidence`` are
     dropped; 0 keeps all of them, the doubtful ones last. Boxes that are given are all aligned.
@@ -190,6 +191,9 @@ class FaceAligner3D:
 
         Raises :class:`ImageError` and :class:`BoxError` for what cannot be read as an image or as boxes.
         """
+        if boxes is not None:  # All are aligned, none selected: the way of video frames is to be short.
+            views = face_views(as_rgb(image, color=color), given_boxes(boxes), self._backend.geometry)
+            return self._run(views, batch_size=_BATCH_SIZE)
         (result,) = self._photo_views(color).of([(image, boxes)], keep=True)
         return next(self._align([views_or_raise(result)]))
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from face_alignment_3d.cli.values import pixels, seconds_or_none
+from face_alignment_3d.cli.values import number, pixels, seconds_or_none
 
 # Torch and all that needs it is imported only when there is work: --help is to be quick.
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
         "--min-confidence",
         type=float,
         metavar="C",
-        help="certainty from which on something is a face, in [0, 1] (0.3); 0 gives all that may be one",
+        help="certainty from which on something is a face, in [0, 1] (0.22); 0 gives all that may be one",
     )
     parser.add_argument(
         "--min-face",
@@ -47,8 +47,11 @@ def add_aligner_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_alignment_interval_option(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--alignment-interval``."""
+def add_tracking_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--smooth``, ``--alignment-interval`` and ``--max-faces``."""
+    parser.add_argument(
+        "--smooth", action=argparse.BooleanOptionalAction, default=True, help="calm the landmarks (yes)"
+    )
     parser.add_argument(
         "--alignment-interval",
         type=seconds_or_none,
@@ -56,6 +59,12 @@ def add_alignment_interval_option(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="the longest that optical flow follows a face before the network aligns it again (0.1); 0: the "
         "network aligns every frame, which takes several times as long",
+    )
+    parser.add_argument(
+        "--max-faces",
+        type=number,
+        metavar="N",
+        help="follow at most N faces, the largest first; it takes less time while so many are in sight (all)",
     )
 
 

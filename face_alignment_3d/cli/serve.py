@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from face_alignment_3d.cli.aligner_options import (
     add_aligner_options,
-    add_alignment_interval_option,
+    add_tracking_options,
     make_aligner,
 )
 from face_alignment_3d.optional import is_installed
@@ -55,10 +55,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
     )
     parser.add_argument("--max-bytes", type=_count, default=20_000_000, metavar="N", help="of a photo (2e7)")
     parser.add_argument("--max-pixels", type=_count, default=50_000_000, metavar="N", help="of a photo (5e7)")
-    parser.add_argument(
-        "--smooth", action=argparse.BooleanOptionalAction, default=True, help="calm the landmarks (yes)"
-    )
-    add_alignment_interval_option(parser)
+    add_tracking_options(parser)
     add_aligner_options(parser)
     parser.set_defaults(run=run)
 
@@ -107,6 +104,7 @@ def _config(args: argparse.Namespace) -> "ServerConfig":
             max_pixels=args.max_pixels,
             smooth=args.smooth,
             alignment_interval=args.alignment_interval,
+            max_faces=args.max_faces,
         )
     except ValueError as error:
         raise FaceAlignmentError(error) from error

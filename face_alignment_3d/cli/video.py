@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from face_alignment_3d.cli.aligner_options import (
     add_aligner_options,
-    add_alignment_interval_option,
+    add_tracking_options,
     make_aligner,
 )
 from face_alignment_3d.cli.result_files import VIDEO_FORMATS
@@ -61,10 +61,7 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "--markup", choices=("66", "68"), default="66", help="points in npz (66); two of 68 are derived"
     )
     add_vmc_option(parser)
-    parser.add_argument(
-        "--smooth", action=argparse.BooleanOptionalAction, default=True, help="calm the landmarks (yes)"
-    )
-    add_alignment_interval_option(parser)
+    add_tracking_options(parser)
     parser.add_argument(
         "--detection-interval",
         type=seconds,
@@ -94,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
             smooth=args.smooth,
             alignment_interval=args.alignment_interval,
             detection_interval=args.detection_interval,
+            max_faces=args.max_faces,
             fps=float(video.rate),
         )
         stop = stack.enter_context(StopRequests())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from face_alignment_3d.cli.aligner_options import (
     add_aligner_options,
-    add_alignment_interval_option,
+    add_tracking_options,
     make_aligner,
 )
 from face_alignment_3d.cli.vmc_stream import VmcStream, add_vmc_option
@@ -36,12 +36,9 @@ def add_parser(subparsers: "_Subparsers") -> None:
     )
     parser.add_argument("--camera", type=int, default=0, metavar="N", help="which camera (0)")
     parser.add_argument(
-        "--smooth", action=argparse.BooleanOptionalAction, default=True, help="calm the landmarks (yes)"
-    )
-    parser.add_argument(
         "--mirror", action=argparse.BooleanOptionalAction, default=True, help="like a mirror (yes)"
     )
-    add_alignment_interval_option(parser)
+    add_tracking_options(parser)
     add_vmc_option(parser)
     add_aligner_options(parser)
     parser.set_defaults(run=run)
@@ -97,7 +94,10 @@ def _show(camera: "cv2.VideoCapture", args: argparse.Namespace, stream: VmcStrea
     from face_alignment_3d.video.overlay import draw_tracked
 
     tracker = VideoAligner3D(
-        make_aligner(args), smooth=args.smooth, alignment_interval=args.alignment_interval
+        make_aligner(args),
+        smooth=args.smooth,
+        alignment_interval=args.alignment_interval,
+        max_faces=args.max_faces,
     )
     seconds_a_frame, last = 0.0, time.monotonic()
     try:

@@ -21,7 +21,7 @@ from face_alignment_3d.detection.overlap import (
 
 #: Certainty below which a candidate is no face, unless the caller says otherwise. Chosen on
 #: training faces and on everyday photos without people; docs/detection.md has the numbers.
-MIN_CONFIDENCE: Final = 0.3
+MIN_CONFIDENCE: Final = 0.22
 #: Mean confidence from which on no other candidate of the same place is aligned: no face at a wrong angle
 #: reaches it.
 SURE: Final = 0.4

@@ -1,4 +1,4 @@
-"""The scout, with MTCNN where the scout is in doubt."""
+"""The scout, with MTCNN's later networks as the referee where the scout is in doubt."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, Union
@@ -7,31 +7,38 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
+from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.protocol import Detection, LazyDetector
-from face_alignment_3d.detection.scout.detector import ScoutDetector
+from face_alignment_3d.detection.scout.detector import ScoutDetector, detections
+from face_alignment_3d.detection.scout.search import Found
 
 if TYPE_CHECKING:
     import torch
 
 #: Scores of the scout: a face from SURE on; none below DOUBTFUL; in doubt between them. Chosen on held-out
 #: training photos; docs/detection.md has the numbers.
-DOUBTFUL: Final = 0.4
+DOUBTFUL: Final = 0.25
 SURE: Final = 0.8
+#: MTCNN's score from which on a candidate in doubt is a face, with MTCNN's box and score.
+CONFIRMED: Final = 0.7
+#: MTCNN knows profiles badly: the scout's score from which on a candidate stays without its consent.
+STAYS: Final = 0.6
 
 
 class CombinedDetector(LazyDetector):
-    """The scout's faces, and MTCNN's beside them in photos where the scout is in doubt.
+    """The scout's faces; those of which it is in doubt are shown to MTCNN's second and third network.
 
-    A :class:`face_alignment_3d.FaceDetector`; may be used from several threads. A photo is in doubt when a
-    candidate of the scout scores between ``doubtful`` and ``sure``. There all candidates of both detectors
-    are returned, so one face may come several times, and some are no faces.
-    :class:`face_alignment_3d.FaceAligner3D` chooses among them with its network. A photo in doubt takes the
-    time of both; in all others only the scout works.
+    A :class:`face_alignment_3d.FaceDetector`; may be used from several threads. A candidate of the scout that
+    scores between ``doubtful`` and ``sure`` is in doubt. One that MTCNN confirms comes with MTCNN's box and
+    score, the scout's roll and the scout's score if that is higher; one that it does not confirm is dropped
+    unless it is nearly sure. The networks look at the candidates alone, so a doubt costs a fraction of a
+    millisecond, and MTCNN's search of the whole photo, which takes most of its time, is not made.
+    :class:`face_alignment_3d.FaceAligner3D` judges what is returned with its own network.
 
     ``backend``, ``device`` and ``threads`` as of both detectors; so is ``min_face_size``, the smallest face
     to look for, in pixels of the photo as given.
 
-    The networks are loaded at the first use, MTCNN's at the first photo in doubt, or all by :meth:`load`.
+    The networks are loaded at the first use, MTCNN's at the first doubt, or all by :meth:`load`.
 
     Raises as :class:`ScoutDetector` and :class:`MTCNNDetector`.
     """
@@ -52,9 +59,7 @@ class CombinedDetector(LazyDetector):
         self._scout = ScoutDetector(
             backend=backend, device=device, threads=threads, min_face_size=min_face_size, threshold=doubtful
         )
-        self._mtcnn = MTCNNDetector(
-            backend=backend, device=device, threads=threads, min_face_size=min_face_size
-        )
+        self._mtcnn = MTCNNDetector(backend=backend, device=device, threads=threads)
 
     def load(self) -> None:
         """Loads the networks now. Raises as the first :meth:`detect` would."""
@@ -74,13 +79,33 @@ class CombinedDetector(LazyDetector):
         return self._scout.photos_at_a_time
 
     def detect_batch(self, images_rgb: Sequence[npt.NDArray[np.uint8]], /) -> list[list[Detection]]:
-        """:meth:`detect` of each image; photos that are in doubt go to MTCNN together."""
-        found = self._scout.detect_batch(images_rgb)
-        doubted = [
-            index for index, faces in enumerate(found) if any(face.score < self.sure for face in faces)
-        ]
+        """:meth:`detect` of each image; MTCNN sees the candidates of all images together."""
+        found = self._scout.find_batch(images_rgb)
+        doubted = [index for index, faces in enumerate(found) if (faces.scores < self.sure).any()]
         if doubted:
-            others = self._mtcnn.detect_batch([images_rgb[index] for index in doubted])
-            for index, more in zip(doubted, others, strict=True):
-                found[index] += more
-        return found
+            verified = self._mtcnn.verify_batch(
+                [images_rgb[index] for index in doubted],
+                [found[index].boxes[found[index].scores < self.sure] for index in doubted],
+            )
+            for index, (boxes, scores) in zip(doubted, verified, strict=True):
+                found[index] = refereed(found[index], boxes, scores, self.sure)
+        return [detections(faces) for faces in found]
+
+
+def refereed(
+    found: Found, boxes: OrientedBoxes, scores: npt.NDArray[np.float64], sure: float = SURE
+) -> Found:
+    """The scout's candidates after MTCNN's word on those that are not ``sure``, best first.
+
+    ``boxes`` and ``scores`` are what MTCNN makes of these, in their order.
+    """
+    doubted = np.flatnonzero(found.scores < sure)
+    centers, sides, kept_scores = found.boxes.centers.copy(), found.boxes.sides.copy(), found.scores.copy()
+    confirmed = (scores >= CONFIRMED) & (boxes.sides.min(axis=1) > 0)
+    centers[doubted[confirmed]] = boxes.centers[confirmed]
+    sides[doubted[confirmed]] = boxes.sides[confirmed]
+    kept_scores[doubted[confirmed]] = np.maximum(found.scores[doubted], scores)[confirmed]
+    dropped = doubted[~confirmed & (found.scores[doubted] < STAYS)]
+    order = np.argsort(-kept_scores, kind="stable")
+    order = order[~np.isin(order, dropped)]
+    return Found(OrientedBoxes(centers, sides, found.boxes.rolls)[order], kept_scores[order])

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.detection.calibration import BoxCalibration
-from face_alignment_3d.detection.mtcnn_stages import Found, Networks, search, search_together
+from face_alignment_3d.detection.mtcnn_stages import Found, Networks, search, search_together, verify
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.proposals import FIELD
 from face_alignment_3d.detection.protocol import Detection, LazyDetector, check_image
-from face_alignment_3d.detection.resizing import boxes_in_photo, resized, search_scale
+from face_alignment_3d.detection.resizing import Octaves, boxes_in_photo, resized, search_scale
 from face_alignment_3d.errors import BackendError
 from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.optional import optional_import
@@ -141,6 +141,20 @@ class MTCNNDetector(LazyDetector):
             )
         ]
 
+    def verify_batch(
+        self, images_rgb: Sequence[npt.NDArray[np.uint8]], candidates: Sequence[OrientedBoxes]
+    ) -> list[Found]:
+        """The candidates of each image as MTCNN's second and third network see them.
+
+        ``candidates`` are reference boxes of level heads, in edge coordinates of the images. Each comes back
+        in its place, with its box corrected and MTCNN's score, whatever that is.
+        """
+        networks = self._networks()
+        back = self.calibration.inverse()
+        boxes = [_calibrated(of_image, back) for of_image in candidates]
+        found = verify(networks, [Octaves(image_rgb) for image_rgb in images_rgb], boxes)
+        return [(self._reference(of_image), scores) for of_image, scores in found]
+
     def _detections(
         self, result: Found, photo: tuple[int, ...], searched: tuple[int, ...]
     ) -> list[Detection]:
@@ -154,8 +168,7 @@ class MTCNNDetector(LazyDetector):
 
     def _reference(self, found: OrientedBoxes) -> OrientedBoxes:
         """Converts MTCNN's boxes to reference boxes."""
-        unit = self.calibration.apply(np.array([0.0, 0, 1, 1]))
-        return found.moved(np.tile(unit - [0, 0, 1, 1], (len(found), 1)))
+        return _calibrated(found, self.calibration)
 
     def _reduced(self, image_rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], float]:
         """The photo at the size to search it at, and the smallest face there, in its pixels."""
@@ -165,6 +178,11 @@ class MTCNNDetector(LazyDetector):
             scale = max(scale, _SMALLEST / self.min_face_size)
             smallest = self.min_face_size * scale
         return resized(image_rgb, scale), smallest
+
+
+def _calibrated(boxes: OrientedBoxes, calibration: BoxCalibration) -> OrientedBoxes:
+    unit = calibration.apply(np.array([0.0, 0, 1, 1]))
+    return boxes.moved(np.tile(unit - [0, 0, 1, 1], (len(boxes), 1)))
 
 
 def _is_cuda(device: Union[str, "torch.device"]) -> bool:

@@ -38,7 +38,7 @@ _MAX_TURNED: Final = 128
 """The number of candidates, best first, that are tried turned."""
 _WORTH_TURNING: Final = 0.5
 """The second network's score at a quarter turn from which the turns between are tried too."""
-_BATCHES: Final = (256, 128, 64, 32, 16, 8)
+_BATCHES: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 """Sizes of one run's batch. Other numbers are made up of these, so that few amounts of memory are needed."""
 _OF_ONE_FACE: Final = 3
 """The number of candidates kept for one place, at different angles: their scores do not decide well."""
@@ -144,6 +144,26 @@ def search(
     found, scores = _passed(squares, offsets, scores, threshold=last_threshold, overlap=_SAME_PLACE)
     kept = few_of_a_place(found.around(), scores, overlap=_SAME_PLACE, most=_OF_ONE_FACE)
     return found[kept], scores[kept].astype(np.float64)
+
+
+def verify(
+    networks: Networks, octaves: Sequence[Octaves], candidates: Sequence[OrientedBoxes]
+) -> list[Found]:
+    """The second and third network's view of candidates that another detector found, in several photos.
+
+    ``candidates`` are MTCNN's boxes of level heads. Each comes back in its place, with its box corrected and
+    the third network's score; none is dropped.
+    """
+    squares = [boxes.squared() for boxes in candidates]
+    for size in (REFINEMENT_SIZE, OUTPUT_SIZE):
+        inputs = [
+            StageInput(of_photo, boxes, size, _UPRIGHT)
+            for of_photo, boxes in zip(octaves, squares, strict=True)
+        ]
+        outputs = networks.run_stage(inputs)
+        found = [boxes.moved(offsets) for boxes, (offsets, _) in zip(squares, outputs, strict=True)]
+        squares = [boxes.squared() for boxes in found]
+    return [(boxes, scores.astype(np.float64)) for boxes, (_, scores) in zip(found, outputs, strict=True)]
 
 
 def _refined_at_any_angle(

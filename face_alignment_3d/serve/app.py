@@ -116,7 +116,12 @@ def create_app(aligner: FrameAligner, config: ServerConfig | None = None) -> Fas
             return
         open_connections += 1
         metrics.connections.set(open_connections)
-        tracker = VideoAligner3D(aligner, smooth=config.smooth, alignment_interval=config.alignment_interval)
+        tracker = VideoAligner3D(
+            aligner,
+            smooth=config.smooth,
+            alignment_interval=config.alignment_interval,
+            max_faces=config.max_faces,
+        )
         try:
             await LiveConnection(socket, tracker, frame_threads, config, metrics).run()
         finally:

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
+from face_alignment_3d.image_batches import require_at_least_1
+
 
 @dataclass(frozen=True)
 class ServerConfig:
@@ -55,10 +57,16 @@ class ServerConfig:
     alignment_interval: float = 0.1
     """As of :class:`face_alignment_3d.VideoAligner3D`."""
 
+    max_faces: int | None = None
+    """As of :class:`face_alignment_3d.VideoAligner3D`."""
+
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if (name.startswith("max_") or name.endswith("_seconds")) and not value > 0:
+            is_limit = name.startswith("max_") or name.endswith("_seconds")
+            if is_limit and name != "max_faces" and not value > 0:
                 raise ValueError(f"{name} must be above 0; got {value!r}")
+        if self.max_faces is not None:
+            require_at_least_1(max_faces=self.max_faces)
         if self.token is not None and not re.fullmatch(r"[!-~]+", self.token):
             raise ValueError("the token must be letters, digits and signs of ASCII, without spaces")
         for origin in self.origins:

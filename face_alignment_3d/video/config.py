@@ -74,6 +74,8 @@ class TrackerConfig:
     """Seconds over which velocities are averaged."""
     coasting_seconds: float = 2.0
     """Seconds after which a face that is not seen has lost most of its speed."""
+    embedding_interval: float = 0.1
+    """Seconds between two updates of a track's embedding."""
     embedding_memory: float = 0.5
     """Seconds over which embeddings are averaged."""
     doubt_memory: float = 1.0

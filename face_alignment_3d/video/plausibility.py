@@ -1,6 +1,6 @@
 """Checks of the network's results: each must be a face, at a possible place, and stay there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,11 @@ Image = npt.NDArray[np.uint8]
 def confidence_of(face: Face3D) -> float:
     """The mean confidence of the face's points, in [0, 1]."""
     return float(face.confidence.mean())
+
+
+def boxes_of(faces: Iterable[Face3D]) -> list[npt.NDArray[np.float32]]:
+    """The boxes (4,) around the landmarks of ``faces``."""
+    return [box_around(face.landmarks) for face in faces]
 
 
 def is_face(face: Face3D, image_rgb: Image, *, min_confidence: float, config: TrackerConfig) -> bool:
@@ -50,6 +55,22 @@ def continues(track: Track, face: Face3D, image_rgb: Image, time: float, config:
     if innovation <= config.max_unchecked_jump:
         return True
     return track.similarity(face, image_rgb) >= config.return_similarity
+
+
+def continuing_after_cut(
+    followed: Sequence[tuple[Track, Face3D]],
+    detections: Sequence[Face3D],
+    image_rgb: Image,
+    config: TrackerConfig,
+) -> list[tuple[Track, Face3D]]:
+    """Those of ``followed`` that go on although the frame looks like a cut: detected as well, and alike."""
+    boxes = [face.box for face in detections]
+    return [
+        (track, face)
+        for track, face in followed
+        if overlaps_any(face.box, boxes, above=config.same_detection_overlap)
+        and track.similarity(face, image_rgb) > config.cut_similarity
+    ]
 
 
 def return_distance(lost: Track, face: Face3D, time: float, config: TrackerConfig) -> float | None:
@@ -93,7 +114,7 @@ def is_settled(face: Face3D, again: Face3D, image_rgb: Image, config: TrackerCon
 
 def may_be_covered(faces: Sequence[Face3D], others: Sequence[Face3D], config: TrackerConfig) -> list[bool]:
     """For each of ``faces``: True if one of ``others``, or another of ``faces``, may partly hide it."""
-    boxes = [box_around(face.landmarks) for face in [*faces, *others]]
+    boxes = boxes_of([*faces, *others])
     return [
         confidence_of(face) < config.plain_confidence
         or overlaps_any(boxes[index], boxes[:index] + boxes[index + 1 :], above=config.in_the_way_overlap)

@@ -41,6 +41,7 @@ class Track:
         """The time at which it was lost; None while it is seen."""
         self.aligned_at = time
         """The time of the network's last alignment of it."""
+        self._embedded_at = time
         self._config, self._uses_flow = config, uses_flow
         self._doubt = (time, -math.inf)
         """The times at which the present doubt began and was last noted."""
@@ -140,12 +141,12 @@ class Track:
         if image_rgb is None:
             self._flow = None
         if not propagated:
-            since_alignment, self.aligned_at = time - self.aligned_at, time
-            if image_rgb is not None:
-                self._update_embedding(image_rgb, since_alignment)
+            self.aligned_at = time
+            if time - self._embedded_at >= self._config.embedding_interval:
+                self._update_embedding(image_rgb, time)
+            if image_rgb is not None and self._uses_flow:
                 in_plain_view = float(face.confidence.mean()) >= self._config.plain_confidence
-                uses_flow = self._uses_flow and in_plain_view
-                self._flow = FaceFlow(face, image_rgb, roll=self._roll) if uses_flow else None
+                self._flow = FaceFlow(face, image_rgb, roll=self._roll) if in_plain_view else None
         if detected:
             self._score = face.score
         self.lost_since = None
@@ -172,10 +173,12 @@ class Track:
         coasting = self._config.coasting_seconds
         return np.asarray(self._velocity * coasting * -math.expm1(-(time - self._time) / coasting))
 
-    def _update_embedding(self, image_rgb: npt.NDArray[np.uint8], elapsed: float) -> None:
-        new = embed(image_rgb, self._points, roll=self._roll)
-        share = -math.expm1(-elapsed / self._config.embedding_memory)
-        self._embedding = normalize(self._embedding + share * (new - self._embedding))
+    def _update_embedding(self, image_rgb: npt.NDArray[np.uint8] | None, time: float) -> None:
+        elapsed, self._embedded_at = time - self._embedded_at, time
+        if image_rgb is not None:
+            new = embed(image_rgb, self._points, roll=self._roll)
+            share = -math.expm1(-elapsed / self._config.embedding_memory)
+            self._embedding = normalize(self._embedding + share * (new - self._embedding))
 
     def _set_placement(self, face: Face3D, time: float) -> None:
         self._time = time

@@ -1,7 +1,7 @@
 """The tracker: takes frames, returns faces with identities."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,21 +9,24 @@ import numpy.typing as npt
 from face_alignment_3d.blendshapes.estimator import BlendshapeEstimator
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.face import Face3D
+from face_alignment_3d.image_batches import require_at_least_1
 from face_alignment_3d.images import ColorOrder, ImageLike, as_rgb
 from face_alignment_3d.video.alignment import FrameAligner, align_at
 from face_alignment_3d.video.association import (
     ReturnCandidate,
     box_overlap,
     match_detections,
-    overlaps_any,
     reidentify,
     tracks_behind_others,
     uncross,
 )
 from face_alignment_3d.video.config import TrackerConfig
+from face_alignment_3d.video.motion import face_size
 from face_alignment_3d.video.plausibility import (
+    boxes_of,
     confidence_of,
     continues,
+    continuing_after_cut,
     is_face,
     return_distance,
     settled_detections,
@@ -42,8 +45,8 @@ class VideoAligner3D:
 
     ``aligner`` does the work on single frames: a :class:`face_alignment_3d.FaceAligner3D`, or anything with
     its ``detect`` and ``detect_batch`` and, if faces are to have blendshapes, its ``blendshape_estimator``.
-    It may be shared by several of these. All state is in this object, without a lock: it is for one video and
-    one thread at a time.
+    Several of these may share it. All state is in this object, without a lock: it is for one video and one
+    thread at a time.
 
     A face that is tracked gets its box from where its landmarks were and how they moved. The network aligns
     it every ``alignment_interval`` seconds, and at once when it does not move as a rigid body: in the frames
@@ -53,10 +56,14 @@ class VideoAligner3D:
     identity for ``max_lost_seconds`` seconds: it comes back with it where it is found again near where it
     should be and looks the same. Faces that are lost are not returned.
 
+    ``max_faces`` is the number of faces to follow, the largest first; None follows all. While so many are in
+    sight, and none of them is in doubt, the detector does not run.
+
     ``smooth``: True, False, or a :class:`Smoothing` with settings of one's own. ``fps`` is the frame rate for
     frames without time stamps. ``config`` has the thresholds.
 
-    Raises ValueError for durations or a rate that are not above 0, and an ``alignment_interval`` below 0.
+    Raises ValueError for durations or a rate that are not above 0, an ``alignment_interval`` below 0, and a
+    ``max_faces`` other than None and whole numbers of at least 1.
     """
 
     def __init__(
@@ -68,10 +75,13 @@ class VideoAligner3D:
         detection_interval: float = 1.0,
         redetection_interval: float = 0.2,
         max_lost_seconds: float = 30.0,
+        max_faces: int | None = None,
         fps: float = 30.0,
         config: TrackerConfig | None = None,
     ) -> None:
         require_positive(max_lost_seconds=max_lost_seconds, fps=fps)
+        if max_faces is not None:
+            require_at_least_1(max_faces=max_faces)
         self._schedule = Schedule(
             alignment_interval=alignment_interval,
             detection_interval=detection_interval,
@@ -80,7 +90,7 @@ class VideoAligner3D:
         self._aligner = aligner
         self._smoothing = (Smoothing() if smooth else None) if isinstance(smooth, bool) else smooth
         self._config = TrackerConfig() if config is None else config
-        self._max_lost_seconds, self._fps = max_lost_seconds, fps
+        self._max_lost_seconds, self._max_faces, self._fps = max_lost_seconds, max_faces, fps
         self._next_id = 0
         self._tracks: list[Track] = []
         self._cuts = CutDetector()
@@ -112,9 +122,13 @@ class VideoAligner3D:
         self._tracks = [track for track in self._tracks if track.lost_for(time) <= self._max_lost_seconds]
 
         followed = self._follow(image_rgb, time, use_flow=not is_cut)
-        detections = self._detect(image_rgb, time) if is_cut or self._is_detection_due(time) else None
+        is_due = is_cut or self._is_detection_due(followed, time)
+        detections = self._detect(image_rgb, time) if is_due else None
         if is_cut:
-            followed = self._continuing_after_cut(followed, detections or [], image_rgb)
+            followed = continuing_after_cut(followed, detections or [], image_rgb, self._config)
+            for track, _ in followed:
+                track.forget_motion()
+            self._tracks = [track for track, _ in followed]
         returned: TrackFaces = []
         new: list[Face3D] = []
         if detections is not None:
@@ -123,6 +137,10 @@ class VideoAligner3D:
                 self._aligner, unmatched, [face for _, face in followed], image_rgb, self._config
             )
             returned, new = self._reidentify(settled, image_rgb, time)
+            if self._max_faces is not None:
+                returned = returned[: max(0, self._max_faces - len(followed))]
+                room = max(0, self._max_faces - len(followed) - len(returned))
+                new = sorted(new, key=lambda face: -face_size(face.landmarks))[:room]
         self._update(followed, returned, image_rgb, time)
         for face in new:
             self._tracks.append(
@@ -138,8 +156,8 @@ class VideoAligner3D:
             )
             self._next_id += 1
         faces = [track.face for track in self._tracks if track.lost_since is None]
-        # Of the smoothed points, not of those that the aligner found.
         estimator: BlendshapeEstimator | None = getattr(self._aligner, "blendshape_estimator", None)
+        # Of the smoothed points, not of those that the aligner found.
         return faces if estimator is None else [estimator.annotate(face) for face in faces]
 
     def _checked_time(self, time: float | None) -> float:
@@ -191,12 +209,12 @@ class VideoAligner3D:
             track, face = followed[index]
             return track.innovation(face, time) + 1 - track.similarity(face, image_rgb)
 
-        behind = tracks_behind_others(_boxes(face for _, face in followed), misfit, self._config)
+        behind = tracks_behind_others(boxes_of(face for _, face in followed), misfit, self._config)
         for index in behind:
             self._mark_lost(followed[index][0], time)
         tracks = [track for index, (track, _) in enumerate(followed) if index not in behind]
         faces = [face for index, (_, face) in enumerate(followed) if index not in behind]
-        own = uncross(_boxes(faces), lambda t, f: tracks[t].similarity(faces[f], image_rgb), self._config)
+        own = uncross(boxes_of(faces), lambda t, f: tracks[t].similarity(faces[f], image_rgb), self._config)
         pairs = [(track, faces[face]) for track, face in zip(tracks, own, strict=True)]
         for lost in [track for track in self._tracks if track.lost_since is not None]:
             for index, (track, face) in enumerate(pairs):
@@ -213,7 +231,10 @@ class VideoAligner3D:
         track.mark_lost(time)
         self._schedule.request_detection()
 
-    def _is_detection_due(self, time: float) -> bool:
+    def _is_detection_due(self, followed: TrackFaces, time: float) -> bool:
+        is_full = self._max_faces is not None and len(followed) >= self._max_faces
+        if is_full and all(confidence_of(f) >= self._config.doubtful_confidence for _, f in followed):
+            return False
         is_complete = bool(self._tracks) and all(track.lost_since is None for track in self._tracks)
         return self._schedule.is_detection_due(time, is_complete=is_complete)
 
@@ -223,31 +244,14 @@ class VideoAligner3D:
         least = self._config.min_new_confidence
         return [f for f in found if is_face(f, image_rgb, min_confidence=least, config=self._config)]
 
-    def _continuing_after_cut(
-        self, followed: TrackFaces, detections: Sequence[Face3D], image_rgb: Image
-    ) -> TrackFaces:
-        """The faces that go on although the frame looks like a cut; all others are forgotten."""
-        boxes = [face.box for face in detections]
-        least = self._config.cut_similarity
-        continuing = [
-            (track, face)
-            for track, face in followed
-            if overlaps_any(face.box, boxes, above=self._config.same_detection_overlap)
-            and track.similarity(face, image_rgb) > least
-        ]
-        for track, _ in continuing:
-            track.forget_motion()
-        self._tracks = [track for track, _ in continuing]
-        return continuing
-
     def _confirm(
         self, followed: TrackFaces, detections: Sequence[Face3D], time: float
     ) -> tuple[TrackFaces, list[Face3D]]:
         """The tracked faces that are still there, and the detections that are of none."""
         result = match_detections(
-            _boxes(face for _, face in followed),
+            boxes_of(face for _, face in followed),
             [confidence_of(face) for _, face in followed],
-            _boxes(detections),
+            boxes_of(detections),
             self._config,
         )
         for row, column in result.confirmed:
@@ -294,7 +298,3 @@ class VideoAligner3D:
             in_the_way = self._config.in_the_way_overlap
             is_free = all(box_overlap(boxes[track.track_id], box) < in_the_way for box in others)
             track.update(face, time=time, image_rgb=image_rgb if is_free else None, detected=is_detected)
-
-
-def _boxes(faces: Iterable[Face3D]) -> list[npt.NDArray[np.float32]]:
-    return [box_around(face.landmarks) for face in faces]

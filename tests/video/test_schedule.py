@@ -1,8 +1,10 @@
 """Intervals are in seconds, whatever the frame rate, and time stamps may be rounded."""
 
+import cv2
+import numpy as np
 import pytest
 
-from face_alignment_3d.video.schedule import Schedule
+from face_alignment_3d.video.schedule import CutDetector, Schedule
 
 
 def _schedule(**options):
@@ -35,3 +37,36 @@ def test_detection():
 def test_wrong_intervals(name):
     with pytest.raises(ValueError, match=f"{name} must be above 0"):
         _schedule(**{name: 0})
+
+
+@pytest.mark.parametrize("size", [(720, 1280), (1280, 720), (24, 32)])
+def test_cuts(size):
+    rng = np.random.default_rng(0)
+    one, other = (
+        np.kron(
+            rng.integers(0, 256, (4, 4, 3), dtype=np.uint8),
+            np.ones((size[0] // 4, size[1] // 4, 1), np.uint8),
+        )
+        for _ in range(2)
+    )
+    cuts = CutDetector()
+    assert [cuts.update(frame) for frame in (one, one, other, other, one)] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_noise_motion_and_light_are_no_cuts():
+    rng = np.random.default_rng(0)
+    blocks = rng.integers(20, 200, (30, 50, 3), dtype=np.uint8)
+    scene = cv2.resize(blocks, (1400, 840), interpolation=cv2.INTER_LINEAR)
+    cuts = CutDetector()
+    for step in range(10):
+        frame = scene[8 * step :][:720, 10 * step :][:, :1280] + rng.integers(
+            0, 30, (720, 1280, 3), dtype=np.uint8
+        )
+        assert not cuts.update(frame)
+    assert not cuts.update(np.minimum(frame.astype(int) + 60, 255).astype(np.uint8))  # A lamp.

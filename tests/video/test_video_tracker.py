@@ -53,6 +53,30 @@ def test_faces_keep_their_ids_and_detection_is_rare():
     assert scene.calls.count("detect") == 3
 
 
+def test_the_detector_rests_while_as_many_faces_as_asked_for_are_in_sight():
+    scene = Scene([Actor(_still(150, 180), 80, look=1), Actor(_still(500, 180), 120, look=2)])
+    _, frames = _run(scene, 3.0, max_faces=1)
+    assert _identities(frames) == {1: {0}}  # The larger one.
+    assert scene.calls.count("detect") == 1
+    _, frames = _run(scene, 3.0, max_faces=3)
+    assert _identities(frames) == {0: {1}, 1: {0}}
+    assert scene.calls.count("detect") == 1 + 3
+
+
+def test_the_detector_runs_again_once_one_of_the_faces_is_lost():
+    scene = Scene([Actor(_still(200, 180), look=1, hidden=lambda t: 0.95 < t < 1.95)])
+    _, frames = _run(scene, 3.0, max_faces=1)
+    assert [len(frame) for frame in frames] == [1] * 29 + [0] * 30 + [1] * 31
+    assert _identities(frames) == {0: {0}}
+    assert scene.calls.count("detect") == 1 + 6  # At once, then every 0.2 s; the last finds it.
+
+
+def test_a_doubtful_face_is_looked_for_by_the_detector():
+    scene = Scene([Actor(_still(200, 180), look=1)])
+    _run(scene, 3.0, max_faces=1, config=TrackerConfig(doubtful_confidence=0.7))
+    assert scene.calls.count("detect") == 3
+
+
 @pytest.mark.parametrize(("alignment_interval", "looks"), [(0.0, 89), (0.1, 30), (0.2, 15)])
 def test_looks_are_as_rare_as_they_may_be(alignment_interval, looks):
     scene = Scene([Actor(_still(150, 180), look=1), Actor(_still(500, 100), look=2)])
@@ -380,6 +404,12 @@ def test_wrong_options(options):
         VideoAligner3D(Scene([]), **options)
 
 
+@pytest.mark.parametrize("max_faces", [0, -1, 1.5, True])
+def test_wrong_numbers_of_faces(max_faces):
+    with pytest.raises(ValueError, match="max_faces must be"):
+        VideoAligner3D(Scene([]), max_faces=max_faces)
+
+
 @pytest.mark.parametrize("alignment_interval", [-0.1, math.nan, math.inf])
 def test_wrong_intervals_between_looks(alignment_interval):
     with pytest.raises(ValueError, match="alignment_interval must be finite and at least 0"):
@@ -390,6 +420,26 @@ def test_thresholds_of_ones_own():
     scene = Scene([Actor(_still(200, 180), look=1)])  # The network's confidence is 0.65.
     tracker = VideoAligner3D(scene, config=TrackerConfig(min_new_confidence=0.7))
     assert tracker.track(scene.frame(0.0)) == []
+
+
+@pytest.mark.parametrize("rate", [10, 30, 60])
+def test_the_look_of_a_face_is_learned_ten_times_a_second_at_most(rate, monkeypatch):
+    times = []
+    monkeypatch.setattr(Track, "_update_embedding", _noting_time(Track._update_embedding, times))
+    scene = Scene([Actor(_still(200, 180), look=1)])
+    tracker = VideoAligner3D(scene, alignment_interval=0)
+    for index in range(2 * rate):
+        tracker.track(scene.frame(index / rate), time=index / rate)
+    assert 2 / (0.1 + 1 / rate) - 1 <= len(times) <= 20
+    assert np.diff(times).min() >= 0.1 - 1e-9
+
+
+def _noting_time(method, times):
+    def noted(self, image_rgb, time):
+        times.append(time)
+        method(self, image_rgb, time)
+
+    return noted
 
 
 def test_queries_of_a_track_do_not_change_it():

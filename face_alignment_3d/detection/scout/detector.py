@@ -123,12 +123,17 @@ class ScoutDetector(LazyDetector):
 
     def detect_batch(self, images_rgb: Sequence[npt.NDArray[np.uint8]], /) -> list[list[Detection]]:
         """:meth:`detect` of each photo; those that are of one size when they are shrunk share runs."""
+        return [detections(found) for found in self.find_batch(images_rgb)]
+
+    def find_batch(self, images_rgb: Sequence[npt.NDArray[np.uint8]]) -> list[Found]:
+        """The faces of each photo as level boxes with a roll; raises as :meth:`detect`."""
         for image_rgb in images_rgb:
             check_image(image_rgb)
-        return [_detections(found) for found in self.searches.run(self._runner(), images_rgb)]
+        return self.searches.run(self._runner(), images_rgb)
 
 
-def _detections(found: Found) -> list[Detection]:
+def detections(found: Found) -> list[Detection]:
+    """In image pixels, surest first; without boxes that are too small to align."""
     boxes = found.boxes.around() - 0.5
     return [
         Detection(box.astype(np.float32), float(score), math.remainder(float(roll), 2 * math.pi))

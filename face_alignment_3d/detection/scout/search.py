@@ -51,12 +51,12 @@ class Searches:
     fine_side: int | None
     """The same in the fine one; None for the photo's own size."""
     threshold: float
-    """The lowest score of a face."""
+    """The lowest score of a face; but ``suspicion``, where that is higher, if only the coarse search finds it."""
     min_face_size: float | None = None
     """The smallest face to find, in pixels of the photo: always asks for a fine search, at a scale that shows
     it."""
-    suspicion: float = 0.25
-    """The score of a small face in the coarse search from which on the fine one is made."""
+    suspicion: float = 0.35
+    """The score in the coarse search from which on a face is noted; a small one is then searched again."""
     small: float = 26.0
     """The size of a face (root of its area), in pixels of the coarse search, below which the fine one may be
     better."""
@@ -71,10 +71,11 @@ class Searches:
         scales = [search_scale(image.shape, self.coarse_side) for image in images]
         fine_scales = [self._fine_scale(image) for image in images]
         coarse = searched(runner, images, scales, min(self.suspicion, self.threshold))
+        is_finer = [fine > _FINER * scale for fine, scale in zip(fine_scales, scales, strict=True)]
         parts = [
             (index, window)
             for index, found in enumerate(coarse)
-            if fine_scales[index] > _FINER * scales[index]
+            if is_finer[index]
             for window in self._windows(found, images[index].shape, scales[index], fine_scales[index])
         ]
         fine = searched(
@@ -83,7 +84,11 @@ class Searches:
             [fine_scales[index] for index, _ in parts],
             self.threshold,
         )
-        all_found = [[found] for found in coarse]
+        # The fine search, where one is possible, tells more of what scores less than a suspect.
+        all_found = [
+            [_above(found, self.suspicion) if finer else found]
+            for found, finer in zip(coarse, is_finer, strict=True)
+        ]
         for (index, window), found in zip(parts, fine, strict=True):
             all_found[index].append(_moved(found, window, images[index].shape))
         return [_united(found, self.threshold) for found in all_found]
@@ -169,7 +174,11 @@ def _padded(side: int) -> int:
 
 def _united(found: list[Found], threshold: float) -> Found:
     boxes, scores = joined([one.boxes for one in found]), np.concatenate([one.scores for one in found])
-    above = np.flatnonzero(scores >= threshold)
-    boxes, scores = boxes[above], scores[above]
-    kept = non_maximum_suppression(boxes.around(), scores, overlap=_SAME_FACE)
-    return Found(boxes[kept], scores[kept])
+    enough = _above(Found(boxes, scores), threshold)
+    kept = non_maximum_suppression(enough.boxes.around(), enough.scores, overlap=_SAME_FACE)
+    return Found(enough.boxes[kept], enough.scores[kept])
+
+
+def _above(found: Found, threshold: float) -> Found:
+    enough = found.scores >= threshold
+    return Found(found.boxes[enough], found.scores[enough])

@@ -29,7 +29,7 @@ DATA: Final = (
     "HELEN train and LFPW train (1,534 photos, 300-W annotation)",
     "AFLW (16,345 faces) and 5,937 faces of YouTube Faces, UTKFace, All-Age-Faces, StyleGAN2 portraits, "
     "facial expressions and LFW, pasted into other photos",
-    "326 everyday photos without people, one for each of so many ImageNet classes",
+    "323 everyday photos without people, one for each of so many ImageNet classes",
     "faces that CenterFace (MIT) finds beside the labelled ones, and how `lite` says that heads lean",
 )
 

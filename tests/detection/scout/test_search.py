@@ -43,10 +43,13 @@ def test_no_sure_face_asks_for_the_fine_search_of_the_whole_photo() -> None:
 def test_a_suspected_small_face_beside_a_sure_one_is_searched_in_a_window() -> None:
     photo = (960, 1280)
     boxes = _upright((300, 300, 260), (1180, 850, 60), (1190, 760, 50))
-    network = KnowingNetwork(boxes, photo, least=8, logits=np.array([4.0, -1.0, -1.0]))
+    network = KnowingNetwork(boxes, photo, least=8, logits=np.array([4.0, -0.3, -0.3]))
     found = _SEARCHES.run(network, [telling_photo(*photo)])[0]
     assert [shape[1:3] for shape in network.seen] == [(192, 256), (192, 192)]
-    assert len(found.scores) == 1
+    assert len(found.scores) == 3
+    network.logits[1:] = -1.2  # Not suspected.
+    assert len(_SEARCHES.run(network, [telling_photo(*photo)])[0].scores) == 1
+    assert len(network.seen) == 3
     network.logits[1:] = 2.0  # Seen better there.
     found = _SEARCHES.run(network, [telling_photo(*photo)])[0]
     np.testing.assert_allclose(np.sort(found.boxes.centers[:, 0]), [300, 1180, 1190], atol=0.01)
@@ -70,6 +73,17 @@ def test_many_suspected_faces_ask_for_the_whole_photo() -> None:
     network = KnowingNetwork(boxes, photo, least=8)
     assert len(_SEARCHES.run(network, [telling_photo(*photo)])[0].scores) == len(boxes)
     assert [shape[1:3] for shape in network.seen] == [(192, 256), (480, 640)]
+
+
+def test_a_photo_that_is_searched_once_keeps_what_scores_less_than_a_suspect() -> None:
+    logits = np.array([-0.7])  # Between the threshold and that of suspicion.
+    network = KnowingNetwork(_upright((100, 90, 60)), (200, 250), least=0, logits=logits)
+    assert len(_SEARCHES.run(network, [telling_photo(200, 250)])[0].scores) == 1
+    network = KnowingNetwork(
+        _upright((600, 500, 300), (100, 90, 120)), (960, 1280), least=0, logits=np.array([3.0, -0.7])
+    )
+    assert len(_SEARCHES.run(network, [telling_photo(960, 1280)])[0].scores) == 1
+    assert len(network.seen) == 1
 
 
 def test_faces_of_both_searches_come_once() -> None:

@@ -44,8 +44,11 @@ export class Scout implements Detector {
   async detect(image: Pixels): Promise<Candidate[]> {
     const { search, threshold } = this.info;
     const [coarse, fine] = [searchScale(image, search.coarse_side), searchScale(image, search.fine_side)];
-    const found = await this.searched(image, coarse, Math.min(search.suspicion, threshold));
-    for (const part of fine > FINER * coarse ? this.fineParts(found, image, coarse, fine) : []) {
+    const isFiner = fine > FINER * coarse;
+    const noted = await this.searched(image, coarse, Math.min(search.suspicion, threshold));
+    // The fine search, where one is possible, tells more of what scores less than a suspect.
+    const found = isFiner ? noted.filter(({ score }) => score >= search.suspicion) : noted;
+    for (const part of isFiner ? this.fineParts(found, image, coarse, fine) : []) {
       const inPart = await this.searched(cutOut(image, part), fine, threshold);
       for (const { box, score } of inPart) {
         const inImage = { ...box, x: box.x + part.x0, y: box.y + part.y0 };
