@@ -51,7 +51,8 @@ class Searches:
     fine_side: int | None
     """The same in the fine one; None for the photo's own size."""
     threshold: float
-    """The lowest score of a face; but ``suspicion``, where that is higher, if only the coarse search finds it."""
+    """The lowest score of a face; ``suspicion``, where that is higher, for what the fine search does not
+    find."""
     min_face_size: float | None = None
     """The smallest face to find, in pixels of the photo: always asks for a fine search, at a scale that shows
     it."""

@@ -39,8 +39,8 @@ class Window:
         low = [self.x if self.x > 0 else -np.inf, self.y if self.y > 0 else -np.inf]
         right, bottom = self.x + self.width, self.y + self.height
         high = [right if right < photo[1] else np.inf, bottom if bottom < photo[0] else np.inf]
-        inside: npt.NDArray[np.bool_] = (boxes[:, :2] >= low).all(axis=1) & (boxes[:, 2:] <= high).all(axis=1)
-        return inside
+        inside = (boxes[:, :2] >= low) & (boxes[:, 2:] <= high)
+        return np.asarray(inside.all(axis=1))
 
 
 def windows_around(boxes: OrientedBoxes, photo: Sequence[int], scale: float) -> list[Window] | None:
