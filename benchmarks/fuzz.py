@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cases", type=int, default=20_000, help="of all targets together (20000)")
+    parser.add_argument("--cases", type=int, default=20_000, help="of all targets together (20000); 0: none")
     parser.add_argument("--guided", type=int, default=0, help="runs of each decoder guided by coverage (0)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", help="targets with this in their name; of earlier results the others stay")
@@ -65,7 +65,7 @@ def run_all(args: argparse.Namespace) -> None:
     from tests.fuzz.file_targets import DECODERS
     from tests.fuzz.targets import TARGETS
 
-    chosen = [target for target in TARGETS if not args.only or args.only in target.name]
+    chosen = [target for target in TARGETS if args.cases and (not args.only or args.only in target.name)]
     weight = sum(1 / target.cost for target in chosen)
     rows = []
     for target in chosen:
@@ -82,7 +82,7 @@ def run_all(args: argparse.Namespace) -> None:
                 rows.append(in_process(f"{name}, guided", work, args.guided))
                 print(summary(rows[-1]), flush=True)
     origin = provenance("nano")
-    if args.only and (args.output / "fuzz.json").is_file():
+    if (args.only or not args.cases) and (args.output / "fuzz.json").is_file():
         earlier = json.loads((args.output / "fuzz.json").read_text(encoding="utf-8"))
         rows = repeated(earlier["targets"], rows)
         origin["command"] = f"{earlier['command']}; {origin['command']}"

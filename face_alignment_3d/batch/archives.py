@@ -1,11 +1,12 @@
 """The members of zip and tar archives, without unpacking them."""
 
+import stat
 import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 #: Ending of a tar -> fsspec's name of its compression. The longest ending counts.
 TAR_COMPRESSIONS: Final[dict[str, str | None]] = {
@@ -23,6 +24,8 @@ ARCHIVE_ENDINGS: Final = (".zip", *TAR_COMPRESSIONS)
 
 #: Bytes that a tar's headers are read in at most. A long name needs some thousand.
 _LARGEST_HEADER: Final = 1 << 24
+#: Bytes of the list at a zip's end, which is read at once. A million pictures have about as many.
+_LARGEST_LIST: Final = 1 << 27
 
 #: Bytes that every compressed tar may unpack to, and more as a multiple of its size.
 _ANY_UNPACKED: Final = 1 << 30
@@ -77,17 +80,22 @@ def members_of(path: str, file: IO[bytes], *, size: int) -> tuple[list[Member], 
 
 
 def _in_zip(file: IO[bytes]) -> Iterator[Member]:
-    with zipfile.ZipFile(file) as archive:
+    with zipfile.ZipFile(cast("IO[bytes]", _Bounded(file, largest=_LARGEST_LIST))) as archive:
         for info in archive.infolist():
-            if not info.is_dir():
+            if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
                 yield Member(info.filename, info.file_size, None)
 
 
 def _in_tar(file: IO[bytes], most: int) -> Iterator[Member]:
     files: dict[str, Member] = {}
-    with tarfile.open(fileobj=_Headers(file, most), mode="r:" if file.seekable() else "r|") as archive:
+    bounded = _Bounded(file, largest=_LARGEST_HEADER, most=most)
+    before = -1
+    with tarfile.open(fileobj=bounded, mode="r:" if file.seekable() else "r|") as archive:
         for info in archive:
             archive.members = []  # type: ignore[attr-defined]  # It would keep them all.
+            if info.size < 0 or info.offset <= before:
+                raise tarfile.ReadError(f"a member of {info.size} bytes, which would lead back")
+            before = info.offset
             if info.isreg() and not info.issparse():
                 files[info.name] = Member(info.name, info.size, info.offset_data)
                 yield files[info.name]
@@ -95,14 +103,14 @@ def _in_tar(file: IO[bytes], most: int) -> Iterator[Member]:
                 yield replace(linked, name=info.name)
 
 
-class _Headers:
-    """A tar of which only headers are read; one that claims to be huge would be read into memory whole.
+class _Bounded:
+    """An archive of which only headers are read; one that claims to be huge would be read into memory whole.
 
-    What lies behind the first ``most`` bytes is not sought.
+    A header may have ``largest`` bytes. What lies behind the first ``most`` bytes is not sought.
     """
 
-    def __init__(self, file: IO[bytes], most: int) -> None:
-        self._file, self._most = file, most
+    def __init__(self, file: IO[bytes], *, largest: int, most: int = sys.maxsize) -> None:
+        self._file, self._largest, self._most = file, largest, most
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
@@ -114,7 +122,8 @@ class _Headers:
             )
         return self._file.seek(offset, whence)
 
-    def read(self, size: int) -> bytes:
-        if size > _LARGEST_HEADER:
-            raise tarfile.ReadError(f"a header of {size} bytes; expected {_LARGEST_HEADER} at most")
-        return self._file.read(size)
+    def read(self, size: int = -1) -> bytes:
+        found = b"" if size > self._largest else self._file.read(size if size >= 0 else self._largest + 1)
+        if max(size, len(found)) > self._largest:
+            raise tarfile.ReadError(f"a header of {size} bytes; expected {self._largest} at most")
+        return found

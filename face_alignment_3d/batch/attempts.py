@@ -1,9 +1,9 @@
 """Tasks in which processes die: tried again, then image by image, then without the image that is at fault."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from face_alignment_3d.batch.destination import Destination
 from face_alignment_3d.errors import BatchError
@@ -42,6 +42,11 @@ class _Record:
     """The item that an attempt with care works on."""
     deaths: dict[str, int] = field(default_factory=dict)
     """Key -> deaths of attempts with care at that item."""
+
+    def __post_init__(self) -> None:
+        numbers = [self.begun, *dict(self.deaths).values()]
+        if not all(type(number) is int for number in numbers) or not isinstance(self.at, str | None):
+            raise ValueError("whole numbers and the key of an item are expected")
 
 
 class Attempts:
@@ -84,10 +89,10 @@ class Attempts:
 
     def _read(self, task: int) -> _Record:
         try:
-            content: Mapping[str, Any] = json.loads(self._destination.read(_file(task)))
-        except FileNotFoundError:
-            return _Record(self._run)
-        return _Record(**content) if content["run"] == self._run else _Record(self._run)
+            record = _Record(**json.loads(self._destination.read(_file(task))))
+        except (FileNotFoundError, ValueError, TypeError, RecursionError):
+            return _Record(self._run)  # None yet, or a damaged one.
+        return record if record.run == self._run else _Record(self._run)
 
     def _write(self, task: int, record: _Record) -> None:
         self._destination.write(_file(task), json.dumps(vars(record)).encode())

@@ -1,13 +1,13 @@
 """Files on any file system of fsspec, written whole or not at all."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from face_alignment_3d.atomic import PartFile
-from face_alignment_3d.batch.places import file_system_of, is_local
+from face_alignment_3d.batch.places import file_system_of, is_local, without_password
 from face_alignment_3d.errors import BatchError
 
 #: Protocols whose files appear only when they are complete: an upload that breaks off leaves nothing.
@@ -26,11 +26,12 @@ class Destination:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self.url = without_password(url)
+        """For messages."""
         try:
             self._fs, root = file_system_of(url)
         except (ValueError, ImportError) as error:
-            raise BatchError(f"cannot open the destination {url}: {error}") from error
+            raise BatchError(f"cannot open the destination {self.url}: {error}") from error
         self._root: str = root.rstrip("/")
 
     @property
@@ -59,6 +60,14 @@ class Destination:
             return {}
         files = {str(entry["name"]).rpartition("/")[2]: entry for entry in found if entry["type"] == "file"}
         return {name: int(entry["size"]) for name, entry in files.items() if not name.endswith(_PART)}
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; None where there is none."""
+        self._fs.invalidate_cache()
+        try:
+            return int(self._fs.info(f"{self._root}/{name}")["size"])
+        except FileNotFoundError:
+            return None
 
     def read(self, name: str) -> bytes:
         """The content of a file; FileNotFoundError where there is none."""
@@ -105,11 +114,12 @@ class Destination:
         with suppress(FileNotFoundError):
             self._fs.rm_file(f"{self._root}/{name}")
 
-    def remove_parts(self) -> None:
-        """Removes what killed processes have left half-written; for folders of this machine only."""
+    def remove_parts(self, folders: Iterable[str]) -> None:
+        """Removes what killed processes have left half-written in ``folders``, on this machine only."""
         if (local := self.local) is not None:
-            for path in local.rglob(f".*{_PART}"):
-                path.unlink(missing_ok=True)
+            for folder in folders:
+                for path in (local / folder).glob(f".*-*{_PART}"):
+                    path.unlink(missing_ok=True)
 
     def _upload(self, path: Path, name: str) -> None:
         target = f"{self._root}/{name}"

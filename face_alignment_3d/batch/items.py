@@ -1,5 +1,6 @@
 """One item of a source, a picture or a video, and its place."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,16 +33,25 @@ class Item:
     """The reason for which nothing can be read: a folder that may not be opened, a damaged archive."""
 
     def __post_init__(self) -> None:
-        """Tables hold UTF-8: other bytes of names become escapes, as of Python's "backslashreplace"."""
-        for name in ("key", "problem"):
-            text: str | None = getattr(self, name)
-            if text is not None and not text.isascii():
-                object.__setattr__(self, name, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+        if self.problem is not None:
+            object.__setattr__(self, "problem", _utf8(self.problem))
 
     @property
     def is_video(self) -> bool:
         """True if the name is that of a video."""
         return is_video(self.key)
+
+
+def as_key(name: str) -> str:
+    r"""The key for a name, in UTF-8: bytes that are none become the escape ``\udc80`` to ``\udcff``.
+
+    No two names share a key: a backslash that would begin such an escape, or this one, becomes ``\x5c``.
+    """
+    return _utf8(re.sub(r"\\(?=udc|x5c)", r"\\x5c", name))
+
+
+def _utf8(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def is_picture(name: str) -> bool:

@@ -1,5 +1,6 @@
 """Places of files: paths of this machine, and urls of fsspec's."""
 
+import re
 from typing import Any
 
 from fsspec.core import url_to_fs
@@ -31,6 +32,11 @@ def absolute(url: str) -> str:
     """The same place from every working folder; urls are as they were."""
     file_system, path = file_system_of(url)
     return path if is_local(file_system) else url
+
+
+def without_password(url: str) -> str:
+    """A url for messages and files: with "***" in place of a password."""
+    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", url)
 
 
 def version_of(file_system: Any, path: str) -> str:

@@ -1,6 +1,8 @@
 """The plan of a batch: the items of each task. Written once, so that a resumed run has the same tasks."""
 
+import errno
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
@@ -76,12 +78,44 @@ class Plan:
         self._open: tuple[str, pq.ParquetFile] | None = None
 
     def items(self, task: int) -> list[Item]:
-        """The items of the ``task``-th task, in their order."""
+        """The items of the ``task``-th task, in their order.
+
+        Raises :class:`BatchError` where the plan is missing or damaged.
+        """
+        with self._explained():
+            rows = self._file_of(task).read_row_group(task % _TASKS_A_FILE).to_pylist()
+        return [_item(row) for row in rows]
+
+    def require(self, tasks: int) -> None:
+        """Raises :class:`BatchError` unless so many tasks are in the plan, by its last file."""
+        with self._explained():
+            found = self._file_of(tasks - 1).num_row_groups
+        if found != (tasks - 1) % _TASKS_A_FILE + 1:
+            raise self._damaged("it has another number of tasks than manifest.json")
+
+    def _file_of(self, task: int) -> pq.ParquetFile:
         name = _file(task)
         if self._open is None or self._open[0] != name:
-            self._open = name, pq.ParquetFile(self._destination.open(name))
-        rows = self._open[1].read_row_group(task % _TASKS_A_FILE).to_pylist()
-        return [_item(row) for row in rows]
+            opened = pq.ParquetFile(self._destination.open(name))
+            if not opened.schema_arrow.equals(_SCHEMA):
+                raise self._damaged("it has other columns")
+            self._open = name, opened
+        return self._open[1]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            # What is wrong with the content has no number; a network or a disk that fails has.
+            if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+                raise
+            raise self._damaged(str(error)[:200]) from error
+
+    def _damaged(self, reason: str) -> BatchError:
+        return BatchError(
+            f"the plan in {self._destination.url}/_state is damaged: {reason}; choose another destination"
+        )
 
 
 def _file(task: int) -> str:

@@ -1,6 +1,7 @@
 """Tasks on a Ray cluster: a pool of actors with an aligner each."""
 
 import logging
+import pickle
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -46,8 +47,9 @@ def run_on_ray(
     machines that die are done again elsewhere. Connects to the cluster unless this process already has, and
     leaves the connection open.
 
-    Raises :class:`BackendError` where Ray is not installed and :class:`BatchError` where the cluster cannot
-    be reached, has no place for an actor, or gives up.
+    Raises what an actor raised that is not about one image: weights that cannot be loaded, a full disk;
+    :class:`BackendError` where Ray is not installed; :class:`BatchError` where the cluster cannot be reached,
+    has no place for an actor, or gives up.
     """
     with optional_import("a batch on a cluster"):
         import ray
@@ -77,6 +79,8 @@ def run_on_ray(
             num_gpus=options.gpus,
         )
         for row in data.iter_rows():
+            if row["raised"]:
+                raise pickle.loads(row["raised"])  # noqa: S301 - Of our own actors.
             counts = TaskCounts(
                 **{name: int(row[name]) for name in ("images", "faces", "faceless", "failures")}
             )
@@ -97,16 +101,40 @@ class _TaskActor:
     def __init__(self, job: BatchJob, options: RayOptions) -> None:
         warnings.simplefilter("ignore", ImageRangeWarning)
         self._destination = Destination(job.destination)
-        self._worker = TaskWorker(job, threads=max(1, int(options.cpus)))
+        self._worker: TaskWorker | Exception
+        try:
+            self._worker = TaskWorker(job, threads=max(1, int(options.cpus)))
+        except Exception as error:  # Ray would start the actor again and again.
+            self._worker = error
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        rows = []
+        """A row for each task: its counts, or what was raised, as Ray would wrap it in its own errors."""
+        rows, raised = [], b""
         for task in batch["task"].tolist():
-            # Ray does a block again when it has lost the answer, or an actor in the middle.
-            counts = is_done(self._destination, task) or self._worker.run(task)
+            counts = TaskCounts()
+            try:
+                counts = self._done(task)
+            except Exception as error:
+                raised = _pickled(error)
             rows.append((task, counts.images, counts.faces, counts.faceless, counts.failures))
         columns = np.array(rows, np.int64).T
-        return dict(zip(("task", "images", "faces", "faceless", "failures"), columns, strict=True))
+        return {
+            **dict(zip(("task", "images", "faces", "faceless", "failures"), columns, strict=True)),
+            "raised": np.array([raised] * len(rows), object),
+        }
+
+    def _done(self, task: int) -> TaskCounts:
+        if isinstance(self._worker, Exception):
+            raise self._worker
+        # Ray does a block again when it has lost the answer, or an actor in the middle.
+        return is_done(self._destination, task) or self._worker.run(task)
+
+
+def _pickled(error: Exception) -> bytes:
+    try:
+        return pickle.dumps(error)
+    except Exception:
+        return pickle.dumps(BatchError(f"{type(error).__name__}: {error}"))
 
 
 def _most_actors(resources: dict[str, float], options: RayOptions) -> int:

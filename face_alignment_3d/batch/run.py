@@ -8,14 +8,22 @@ from typing import Any
 from face_alignment_3d.batch.aligner_options import AlignerOptions, AlignerSource
 from face_alignment_3d.batch.attempts import forget_attempts
 from face_alignment_3d.batch.destination import Destination
-from face_alignment_3d.batch.places import absolute
-from face_alignment_3d.batch.plan import write_plan
+from face_alignment_3d.batch.places import absolute, without_password
+from face_alignment_3d.batch.plan import Plan, write_plan
 from face_alignment_3d.batch.pool import run_in_processes
 from face_alignment_3d.batch.progress import Event, Planned, TaskDone
 from face_alignment_3d.batch.ray_pipeline import RayOptions, run_on_ray
 from face_alignment_3d.batch.schema import Provenance
 from face_alignment_3d.batch.sources import Source
-from face_alignment_3d.batch.state import RunManifest, TaskCounts, done_tasks, forget, locked, read_manifest
+from face_alignment_3d.batch.state import (
+    FOLDERS,
+    RunManifest,
+    TaskCounts,
+    done_tasks,
+    forget,
+    locked,
+    read_manifest,
+)
 from face_alignment_3d.batch.task_worker import BatchJob
 from face_alignment_3d.cores import usable_cores
 from face_alignment_3d.errors import BatchError
@@ -74,10 +82,11 @@ def run_batch(
     opened = Destination(destination)
     chosen = AlignerOptions() if aligner is None else aligner
     identity = {"library_version": __version__, **chosen.identity(), "every": every}
+    read_manifest(opened)  # A folder of something else is left as it is, without a lock in it.
     with locked(opened):
-        opened.remove_parts()
+        opened.remove_parts(FOLDERS)
         manifest, left_out = _planned(source, opened, identity, task_size=task_size)
-        done = done_tasks(opened)
+        done = {task: counts for task, counts in done_tasks(opened).items() if task < manifest.tasks}
         if retry_failed:
             failed = [task for task, counts in done.items() if counts.failures]
             forget(opened, failed)
@@ -87,10 +96,10 @@ def run_batch(
         unfinished = set(tasks)
         left = sum(manifest.items_of(task) for task in tasks)
         if tasks:
-            Source(manifest.source, videos=False).require()
+            Source(source, videos=False).require()
         report(Planned(manifest.items, before.images + before.failures, left, left_out))
         job = BatchJob(
-            manifest.source,
+            absolute(source),
             absolute(destination),
             chosen,
             _provenance(identity),
@@ -116,7 +125,7 @@ def run_batch(
                 else:
                     report(event)
         finally:
-            opened.remove_parts()  # Processes may have died.
+            opened.remove_parts(FOLDERS)  # Processes may have died.
         if not unfinished:
             forget_attempts(opened)
             replace(manifest, complete=True, counts=asdict(counts)).write(opened)
@@ -128,7 +137,7 @@ def _planned(
 ) -> tuple[RunManifest, int]:
     """The manifest of the run that is there, or of a new one; and how many videos a new one leaves out."""
     manifest = read_manifest(destination)
-    place = absolute(source)
+    place = without_password(absolute(source))
     if manifest is not None:
         manifest.require_same(place, identity, destination.url)
         if task_size not in (None, manifest.task_size):
@@ -136,6 +145,7 @@ def _planned(
                 f"{destination.url} was begun with tasks of {manifest.task_size} images; "
                 f"expected the same or none, got {task_size}"
             )
+        Plan(destination).require(manifest.tasks)
         return manifest, 0
     found = Source(source, videos=identity["every"] is not None)
     size = write_plan(found.items(), destination, task_size=task_size)

@@ -16,6 +16,8 @@ from face_alignment_3d.face import Face3D
 
 #: Rows that are held in memory before they go to the file.
 _ROWS: Final = 1024
+#: Letters of a reason that are kept.
+_LONGEST_REASON: Final = 2000
 
 
 class Shard:
@@ -70,7 +72,7 @@ class Shard:
     def add_failure(self, key: str, error: Exception) -> None:
         """Adds an image that failed, with its exception."""
         reason = str(error) or type(error).__name__
-        reason = reason.encode("utf-8", "backslashreplace").decode("utf-8")
+        reason = reason[:_LONGEST_REASON].encode("utf-8", "backslashreplace").decode("utf-8")
         self._append("failures", [{"image": key, "error": type(error).__name__, "reason": reason}])
         self.counts += TaskCounts(failures=1)
 

@@ -7,13 +7,16 @@ from typing import Any, Final
 from fsspec.core import has_magic
 
 from face_alignment_3d.batch.archives import is_archive, members_of, tar_compression
-from face_alignment_3d.batch.items import Item, is_picture, is_video
-from face_alignment_3d.batch.places import file_system_of, is_local, version_of
+from face_alignment_3d.batch.items import Item, as_key, is_picture, is_video
+from face_alignment_3d.batch.places import file_system_of, is_local, version_of, without_password
 from face_alignment_3d.errors import BatchError
 from face_alignment_3d.overlapping import overlapped
 
 #: Archives whose members are listed at the same time.
 _LISTED_AT_A_TIME: Final = 8
+
+#: Of an archive in an object store. Pictures in the two could have the same key.
+_SHARED_NAME: Final = "an archive and a folder have this name; rename one of them"
 
 
 class Source:
@@ -27,11 +30,12 @@ class Source:
     """
 
     def __init__(self, url: str, *, videos: bool) -> None:
-        self.url = url
+        self.url = without_password(url)
+        """For messages."""
         try:
             self._fs, self._path = file_system_of(url)
         except (ValueError, ImportError) as error:
-            raise BatchError(f"cannot open the source {url}: {error}") from error
+            raise BatchError(f"cannot open the source {self.url}: {error}") from error
         self._is_local = is_local(self._fs)
         self._videos = videos
         self.videos_left_out = 0
@@ -75,7 +79,7 @@ class Source:
                 yield from self._below(path.rstrip("/"), path.rstrip("/"))
             else:
                 size = int(self._fs.info(path).get("size") or 0)
-                yield Item(path.rpartition("/")[2], path, size)
+                yield Item(as_key(path.rpartition("/")[2]), path, size)
         elif has_magic(path):
             top = _fixed_part(path)
             found = self._fs.glob(path, detail=True)
@@ -104,9 +108,10 @@ class Source:
     def _below(self, folder: str, top: str) -> Iterator[Item]:
         """All below ``folder``, whose keys are their paths below ``top``; however deep it goes."""
         searched: set[str] = set()
-        stack = [(folder, iter([{"name": folder, "type": "directory"}]))]
+        top_entry: dict[str, Any] = {"name": folder, "type": "directory"}
+        stack: list[tuple[str, Iterator[dict[str, Any]], set[str]]] = [(folder, iter([top_entry]), set())]
         while stack:
-            parent, entries = stack[-1]
+            parent, entries, folders = stack[-1]
             entry = next(entries, None)
             if entry is None:
                 stack.pop()
@@ -121,11 +126,17 @@ class Source:
                     except OSError as error:
                         reason = error.strerror or error
                         problem = f"cannot open the folder {name}: {reason}; check its permissions"
-                        yield Item(_below(name, top) or name, name, 0, problem=problem)
+                        yield Item(_below(name, top) or as_key(name), name, 0, problem=problem)
                     else:
-                        stack.append((name, iter(found)))
+                        inside = {str(entry["name"]).rstrip("/") for entry in found if self._is_folder(entry)}
+                        stack.append((name, iter(found), inside))
             elif (entry["type"] == "file" or entry.get("islink")) and _is_known(name):
-                yield Item(_below(name, top), name, int(entry.get("size") or 0))
+                yield Item(
+                    _below(name, top),
+                    name,
+                    int(entry.get("size") or 0),
+                    problem=_SHARED_NAME if is_archive(name) and name in folders else None,
+                )
 
     def _is_new(self, folder: str, searched: set[str]) -> bool:
         """True for a folder that was not ``searched`` yet, of which it is one from now on."""
@@ -154,7 +165,7 @@ class Source:
         # The members of a single archive need not be told from those of others.
         folder = "" if item.path == self._path else f"{item.key}/"
         opened = [
-            Item(folder + member.name, item.path, member.size, member.name, member.offset, version)
+            Item(folder + as_key(member.name), item.path, member.size, member.name, member.offset, version)
             for member in members
             if is_picture(member.name) or is_video(member.name)
         ]
@@ -175,7 +186,8 @@ def _fixed_part(pattern: str) -> str:
 
 
 def _below(name: str, top: str) -> str:
-    return name.removeprefix(top).lstrip("/")
+    """The key of what is below the folder ``top``."""
+    return as_key(name.removeprefix(top).lstrip("/"))
 
 
 def _reason(error: Exception) -> str:

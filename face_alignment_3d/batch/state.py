@@ -16,6 +16,9 @@ _MANIFEST: Final = "manifest.json"
 _DONE: Final = "_state/done"
 _LOCK: Final = "_state/lock"
 
+#: All folders of a destination.
+FOLDERS: Final = ("", *TABLES, "_state", _DONE, "_state/attempts")
+
 
 @dataclass(frozen=True)
 class TaskCounts:
@@ -27,6 +30,10 @@ class TaskCounts:
     faceless: int = 0
     """Images without a face."""
     failures: int = 0
+
+    def __post_init__(self) -> None:
+        if not all(type(number) is int and number >= 0 for number in vars(self).values()):
+            raise ValueError("counts that are whole numbers are expected")
 
     def __add__(self, other: "TaskCounts") -> "TaskCounts":
         return TaskCounts(
@@ -60,6 +67,8 @@ class RunManifest:
             raise ValueError(
                 "a source that is a text, and whole numbers of tasks, items and counts are expected"
             )
+        if self.task_size < 1 or self.tasks != -(-self.items // self.task_size):
+            raise ValueError("tasks of the given size for all items are expected")
         if not isinstance(self.complete, bool) or not isinstance(self.options, Mapping):
             raise ValueError("options and the mark of being complete are expected")
 
@@ -129,26 +138,38 @@ def mark_done(destination: Destination, task: int, counts: TaskCounts, sizes: Ma
 
 
 def done_tasks(destination: Destination) -> dict[int, TaskCounts]:
-    """The tasks that are done: those that were marked, and whose shards are there in their full size."""
+    """The tasks that are done: those that were marked, and whose shards are there in their full size.
+
+    Marks that are damaged do not count.
+    """
     shards = {table: destination.sizes(table) for table in TABLES}
     names = [name for name in destination.sizes(_DONE) if name.endswith(".json")]
     done = {}
     for path, content in destination.read_all([f"{_DONE}/{name}" for name in names]).items():
         part = path.rpartition("/")[2].removesuffix(".json")
-        try:
-            mark = json.loads(content)
-            if all(shards[table].get(f"{part}.parquet") == size for table, size in mark["bytes"].items()):
-                done[int(part.removeprefix("part-"))] = TaskCounts(**mark["counts"])
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            continue  # Not one of ours, or damaged: the task is done anew.
+        number = part.removeprefix("part-")
+        if number.isdecimal() and _part(int(number)) == part:
+            sizes = {table: found.get(f"{part}.parquet") for table, found in shards.items()}
+            if (counts := _marked(content, sizes)) is not None:
+                done[int(number)] = counts
     return done
 
 
 def is_done(destination: Destination, task: int) -> TaskCounts | None:
-    """The counts of a task that was marked as done, else None."""
+    """The counts of a task that is done, in the sense of :func:`done_tasks`, else None."""
     try:
-        return TaskCounts(**json.loads(destination.read(f"{_DONE}/{_part(task)}.json"))["counts"])
+        content = destination.read(f"{_DONE}/{_part(task)}.json")
     except FileNotFoundError:
+        return None
+    return _marked(content, {table: destination.size(shard_name(table, task)) for table in TABLES})
+
+
+def _marked(content: bytes, sizes: Mapping[str, int | None]) -> TaskCounts | None:
+    """The counts in a mark, unless it is damaged or shards have other ``sizes``; table -> bytes, or None."""
+    try:
+        mark = json.loads(content)
+        return TaskCounts(**mark["counts"]) if mark["bytes"] == sizes else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -17,6 +17,18 @@ from face_alignment_3d.batch.state import TaskCounts
 from face_alignment_3d.errors import BatchError
 
 
+def _require_same(job: "BatchJob") -> None:
+    """Raises :class:`BatchError` unless what this process has loaded is what every row says it is."""
+    loaded = Provenance(job.aligner.identity()["weights_sha256"])
+    if loaded != job.provenance:
+        raise BatchError(
+            f"expected version {job.provenance.library_version} and weights of SHA-256 "
+            f"{job.provenance.weights_sha256}, as when the run began; this process has version "
+            f"{loaded.library_version} and weights of {loaded.weights_sha256}: install the same on all "
+            "machines, and leave weight files as they are"
+        )
+
+
 @dataclass(frozen=True)
 class BatchJob:
     """All that a process has to know to work on a batch; it can be pickled."""
@@ -37,6 +49,7 @@ class TaskWorker:
     def __init__(self, job: BatchJob, *, threads: int, index: int = 0) -> None:
         self._job, self._threads = job, threads
         self._aligner: BatchAligner = job.aligner.open(threads=threads, index=index)
+        _require_same(job)
         self._destination = Destination(job.destination)
         self._plan = Plan(self._destination)
         self._reader = ItemReader(job.source)

@@ -8,7 +8,7 @@ import pytest
 
 from face_alignment_3d.batch import run_batch
 from face_alignment_3d.batch.destination import Destination
-from face_alignment_3d.batch.state import TaskCounts, done_tasks, is_done, locked, mark_done
+from face_alignment_3d.batch.state import FOLDERS, TaskCounts, done_tasks, is_done, locked, mark_done
 from face_alignment_3d.errors import BatchError
 from tests.batch.stub_aligner import StubSource
 
@@ -55,7 +55,7 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces" / ".12-ab.part").write_bytes(b"half")
     assert destination.sizes("faces") == {}
-    destination.remove_parts()
+    destination.remove_parts(FOLDERS)
     assert not list((tmp_path / "faces").iterdir())
 
 

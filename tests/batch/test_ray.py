@@ -5,8 +5,9 @@ Needs Ray (extra ``ray``), which is large and therefore not among the packages t
 
 import os
 import signal
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from face_alignment_3d.batch import AlignImages, RayOptions, run_batch
 from face_alignment_3d.batch.attempts import FATAL
 from face_alignment_3d.batch.progress import Event, TaskDone
-from face_alignment_3d.errors import BatchError
+from face_alignment_3d.errors import BatchError, WeightsError
 from tests.batch.conftest import files_in, in_this_process, picture, rows
 from tests.batch.stub_aligner import DEADLY, StubAligner, StubSource
 
@@ -31,6 +32,7 @@ def cluster() -> Iterator[Any]:
     """A head that does no work and two nodes of one CPU."""
     from ray.cluster_utils import Cluster
 
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     for _ in range(2):
         cluster.add_node(num_cpus=1)
@@ -54,10 +56,15 @@ class _Noting(StubSource):
     """Writes down in which process and on which node each aligner is made."""
 
     folder: str = ""
+    together: int = 1
+    """Aligners that wait for one another before they work."""
 
     def open(self, *, threads: int, index: int = 0) -> StubAligner:
         node = ray.get_runtime_context().get_node_id()
         (Path(self.folder) / f"{os.getpid()}-{node}").touch()
+        end = time.monotonic() + 300
+        while len(self.processes()) < self.together and time.monotonic() < end:
+            time.sleep(0.05)
         return super().open(threads=threads)
 
     def processes(self) -> list[tuple[int, str]]:
@@ -80,7 +87,8 @@ def test_a_cluster_writes_the_same_files(
     album: Path, tmp_path: Path, cluster: Any, noting: _Noting, undisturbed: dict[str, bytes]
 ) -> None:
     events: list[Event] = []
-    summary = run(album, tmp_path / "out", cluster, aligner=noting, report=events.append)
+    aligner = replace(noting, together=2)
+    summary = run(album, tmp_path / "out", cluster, aligner=aligner, report=events.append)
     assert summary.complete
     assert files_in(tmp_path / "out") == undisturbed
     assert sorted(event.task for event in events if isinstance(event, TaskDone)) == list(range(14))
@@ -116,18 +124,40 @@ def test_the_tasks_of_a_lost_node_are_done_elsewhere(
     album: Path, tmp_path: Path, cluster: Any, noting: _Noting, undisturbed: dict[str, bytes]
 ) -> None:
     lost: list[str] = []
-    third = cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
 
     def lose_one(event: Event) -> None:
         if isinstance(event, TaskDone) and not lost:
-            lost.append(third.node_id)
-            cluster.remove_node(third, allow_graceful=False)
+            lost.append(noting.processes()[0][1])
+            (node,) = [node for node in cluster.worker_nodes if node.node_id == lost[0]]
+            cluster.remove_node(node, allow_graceful=False)
 
-    assert run(album, tmp_path / "out", cluster, aligner=noting, report=lose_one).complete
+    try:
+        assert run(album, tmp_path / "out", cluster, aligner=noting, report=lose_one).complete
+    finally:
+        cluster.add_node(num_cpus=1)
     assert lost
-    assert lost[0] in {node for _, node in noting.processes()}
     assert files_in(tmp_path / "out") == undisturbed
+
+
+@dataclass(frozen=True)
+class _NoWeights(StubSource):
+    def open(self, *, threads: int, index: int = 0) -> StubAligner:
+        raise WeightsError("weights 'stub' are not on this machine; copy them")
+
+
+def test_what_an_actor_raises_is_told_as_it_is(album: Path, tmp_path: Path, cluster: Any) -> None:
+    with pytest.raises(WeightsError, match=r"^weights 'stub' are not on this machine; copy"):
+        run(album, tmp_path / "out", cluster, aligner=_NoWeights())
+
+
+def test_a_full_disk_on_a_cluster(album: Path, tmp_path: Path, cluster: Any) -> None:
+    """A file in the place of a folder stands for it."""
+    out = tmp_path / "out"
+    with pytest.raises(OSError, match="faces") as caught:
+        run(album, out, cluster, report=lambda _: (out / "faces").touch())
+    assert len(str(caught.value)) < 300
+    (out / "faces").unlink()
+    assert run(album, out, cluster).complete
 
 
 def test_an_image_that_ends_actors_is_a_failure(album: Path, tmp_path: Path, cluster: Any) -> None:

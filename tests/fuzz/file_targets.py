@@ -51,9 +51,9 @@ def _picture(content: bytes, ending: str) -> None:
 
 
 def _sent(content: bytes, ending: str) -> None:
-    """A frame over a socket, and a photo over HTTP."""
-    frame = read_frame(content)
-    for formats, picture in ((FRAME_FORMATS, frame.picture), (PHOTO_FORMATS, content)):
+    """A photo over HTTP, and a frame over a socket."""
+    picture = read_frame(content).picture
+    for formats in (PHOTO_FORMATS, FRAME_FORMATS):
         pixels = decode_picture(picture, formats, max_bytes=100_000, max_pixels=10_000)
         _check_pixels(pixels)
         assert pixels.shape[0] * pixels.shape[1] <= 10_000
@@ -94,8 +94,9 @@ def _batch_state(content: bytes, ending: str) -> None:
         (Path(folder) / "_state" / "done" / "part-000000.json").write_bytes(content)
         for table in ("faces", "images", "failures"):
             (Path(folder) / table).mkdir()
+            (Path(folder) / table / "part-000000.parquet").touch()
         destination = Destination(folder)
-        done_tasks(destination)
+        assert set(done_tasks(destination)) <= {0}
         (Path(folder) / "manifest.json").write_bytes(content)
         manifest = read_manifest(destination)
         assert manifest is not None
@@ -254,7 +255,12 @@ _BATCH: Final = json.dumps(
         "items": 40,
         "complete": False,
         "counts": {"images": 1, "faces": 2, "faceless": 0, "failures": 0},
-        "bytes": {"faces": 10},
+    }
+).encode()
+_MARK: Final = json.dumps(
+    {
+        "counts": {"images": 1, "faces": 2, "faceless": 0, "failures": 0},
+        "bytes": {"faces": 0, "images": 0, "failures": 0},
     }
 ).encode()
 _PTS: Final = "\n".join(
@@ -280,7 +286,7 @@ DECODERS: Final[dict[str, tuple[Decoder, Callable[[], tuple[bytes, ...]], tuple[
     "landmark file": (_points, lambda: (_PTS,), (".pts",)),
     "weights manifest": (_weights_list, lambda: (manifest_path().read_bytes(),), (".json",)),
     "weight file's head": (_weights_head, lambda: (_safetensors(),), (".safetensors",)),
-    "batch manifest": (_batch_state, lambda: (_BATCH,), (".json",)),
+    "batch manifest": (_batch_state, lambda: (_BATCH, _MARK), (".json",)),
     "zip": (_archive, lambda: (_zip(),), (".zip",)),
     "tar": (_archive, lambda: (_tar(""),), (".tar",)),
     "tar.gz": (_archive, lambda: (_tar("gz"),), (".tar.gz",)),

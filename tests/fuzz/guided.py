@@ -42,7 +42,7 @@ def main() -> None:
     with TemporaryDirectory() as corpus:
         for index, content in enumerate(whole()):
             (Path(corpus) / str(index)).write_bytes(content)
-        atheris.Setup([sys.argv[0], corpus, f"-runs={runs}", f"-seed={seed}", "-max_len=20000"], fuzz)
+        atheris.Setup([sys.argv[0], corpus, f"-runs={runs}", f"-seed={seed}", "-max_len=40000"], fuzz)
         atheris.Fuzz()
 
 
