@@ -27,7 +27,7 @@ def aligner(lite_graph: Path, detector_graphs_folder: Path) -> FaceAligner3D:
 
 @pytest.fixture(scope="module")
 def by_torch() -> FaceAligner3D:
-    return FaceAligner3D("lite", backend="torch", device="cpu")
+    return FaceAligner3D("lite", backend="torch", device="cpu", detector="mtcnn")
 
 
 @pytest.fixture(scope="module")
