@@ -30,13 +30,8 @@ from face_alignment_3d.weights.store import pinned_weights
 if TYPE_CHECKING:
     import onnxruntime
 
-#: Faces for each thread from which a batch is worth sharing out; with fewer there is nothing to gain. For a
-#: small network it is the number of all faces.
+#: Faces for each thread from which a batch is worth sharing out; with fewer there is nothing to gain.
 _LEAST: Final = 2
-#: Bytes of a graph below which a face is run by one thread unless the number was given: `nano` has 3 million,
-#: `lite` 14. Its layers take some 10 microseconds. Where a thread's core is busy, or far away on a virtual
-#: machine, waiting for it at each of them takes several times as long as the work.
-_SMALL: Final = 6_000_000
 #: Faces that a thread has in the network at a time: more are no faster, and their maps need memory.
 _MOST: Final = 8
 
@@ -53,9 +48,7 @@ class OnnxBackend:
     On a CPU a few faces are one run of ONNX Runtime, in which all threads work on each layer. Batches of at
     least twice the threads are shared out: each thread makes some of the crops and runs them by itself, at
     most 8 at a time, in a second session, which is opened at the first such batch. (Should the file be gone
-    or another by then, such batches are one run as well.) With ``threads`` None a small network, such as
-    `nano`, has one session: one thread runs a face, and all batches are shared out. Points are the same to
-    0.0001 crop pixels.
+    or another by then, such batches are one run as well.) Points are the same to 0.0001 crop pixels.
 
     The graph is loaded at the first use; forks, pickles and copies load it anew.
 
@@ -123,20 +116,17 @@ def _open(weights: str | Path, device: str, threads: int | None, offline: bool |
 class _Sessions:
     """An open graph: a session that runs on all threads, and one in which each thread makes its own runs.
 
-    The second is opened at the first large batch. A small network has one session for both.
+    The second is opened at the first large batch.
     """
 
     def __init__(
         self, graph: Path | bytes, *, device: str, threads: int | None, weights_sha256: str | None = None
     ) -> None:
-        self._graph, self._state = graph, _state(graph)
-        is_small = threads is None and self._state is not None and self._state[0] < _SMALL
-        self._session, self._device = open_session(graph, device=device, threads=1 if is_small else threads)
+        self._session, self._device = open_session(graph, device=device, threads=threads)
         self._names = [output.name for output in self._session.get_outputs()]
+        self._graph, self._state = graph, _state(graph)
         self._threads = usable_cores() if threads is None else int(threads)
-        self._least = _LEAST if is_small else _LEAST * self._threads
-        is_single = is_small or self._threads == 1
-        self._single: onnxruntime.InferenceSession | None = self._session if is_single else None
+        self._single: onnxruntime.InferenceSession | None = self._session if self._threads == 1 else None
         self._opening = Lock()
         name = graph if isinstance(graph, Path) else Path("graph in memory")
         self.metadata = check_metadata(
@@ -150,17 +140,16 @@ class _Sessions:
     def run(self, crops: Crops) -> CascadeOutput:
         count = len(crops)
         single = None
-        if self._device == "cpu" and count >= self._least:
+        if self._device == "cpu" and count >= _LEAST * self._threads:
             single = self._single_threaded()
         if single is None:
             return _run(self._session, self._names, crops[:])
         # The rest, too few for each thread to have one, is done sooner by all threads together.
-        threads = min(self._threads, count)
-        even = count - count % threads
+        even = count - count % self._threads
         outputs = shared_out(
             lambda part: _run(single, self._names, crops[part]),
-            even_parts(even, threads=threads, most=_MOST),
-            threads=threads,
+            even_parts(even, threads=self._threads, most=_MOST),
+            threads=self._threads,
         )
         if even < count:
             outputs.append(_run(self._session, self._names, crops[even:]))

@@ -140,30 +140,6 @@ def test_no_number_of_threads_means_the_cores_of_the_process(
     assert recorded.sizes() == [4, 4, 4]
 
 
-@pytest.mark.parametrize(
-    ("threads", "sessions", "parts"),
-    [(None, [1], {1: [1], 2: [1, 1], 3: [1, 1, 1], 7: [2, 2, 2, 1]}), (3, [3], {1: [1], 3: [3], 5: [5]})],
-)
-def test_one_thread_runs_a_face_of_a_small_network_unless_told_otherwise(
-    lite_graph: Path,
-    crops: np.ndarray,
-    singles: tuple[np.ndarray, np.ndarray],
-    opened: list[int | None],
-    monkeypatch: pytest.MonkeyPatch,
-    threads: int | None,
-    sessions: list[int],
-    parts: dict[int, list[int]],
-) -> None:
-    monkeypatch.setattr(onnx_backend, "usable_cores", lambda: 3)
-    monkeypatch.setattr(onnx_backend, "_SMALL", lite_graph.stat().st_size + 1)
-    backend = OnnxBackend(lite_graph, device="cpu", threads=threads)
-    for count, sizes in parts.items():
-        recorded = RecordedCrops(crops[:count])
-        _check(backend.run(recorded), singles)
-        assert sorted(recorded.sizes(), reverse=True) == sizes
-    assert opened == sessions
-
-
 def test_other_devices_run_a_batch_as_a_whole(
     lite_graph: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
