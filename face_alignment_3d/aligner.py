@@ -62,8 +62,7 @@ class FaceAligner3D:
     With "torch", ``dtype`` "bfloat16" or "float16" runs convolutions in 16 bits (CUDA; see
     :class:`face_alignment_3d.backends.torch_backend.TorchBackend`), and ``compile=True`` uses
     ``torch.compile``. With "onnx", ``threads`` is how many threads of the CPU share the work; None takes all
-    physical cores. From two faces a thread on each thread crops and
-    aligns faces of its own.
+    physical cores. From two faces a thread on, each thread crops and aligns faces of its own.
 
     The detector's results are candidates. Those whose ``Face3D.certainty`` is below ``min_confidence`` are
     dropped; 0 keeps all of them, the doubtful ones last. Boxes that are given are all aligned.
