@@ -53,7 +53,7 @@ class YuNetDetector:
         check_image(image_rgb)
         scale = 1.0 if self.max_side is None else min(1.0, self.max_side / max(image_rgb.shape[:2]))
         searched = resized(image_rgb, scale)
-        rows = self._network().rows(cv2.cvtColor(searched, cv2.COLOR_RGB2BGR))
+        rows = self._network().rows(np.asarray(cv2.cvtColor(searched, cv2.COLOR_RGB2BGR), np.uint8))
         drawn = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
         boxes = boxes_in_photo(self.calibration.apply(drawn), searched.shape, image_rgb.shape)
         return [
@@ -68,7 +68,7 @@ class _Network:
         self._network = cv2.FaceDetectorYN.create(str(file), "", (64, 64), threshold)
         self._one_at_a_time = Lock()
 
-    def rows(self, image_bgr: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    def rows(self, image_bgr: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
         """(F, 15): x, y, width, height, five points, score."""
         with self._one_at_a_time:
             self._network.setInputSize(image_bgr.shape[1::-1])
