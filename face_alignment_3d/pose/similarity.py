@@ -27,9 +27,8 @@ def umeyama_with_spread(
     count = source.shape[1]
     shares = np.full(count, 1 / count) if weights is None else weights / weights.sum()
     source_mean, target_mean = shares @ source, shares @ target
-    centered = source - source_mean[:, None]
-    # The source is centered, so the target's mean does not count.
-    u, singular, vt = np.linalg.svd(np.swapaxes(target, 1, 2) @ (shares[:, None] * centered))
+    centered, target_centered = source - source_mean[:, None], target - target_mean[:, None]
+    u, singular, vt = np.linalg.svd(np.swapaxes(target_centered, 1, 2) @ (shares[:, None] * centered))
     # A reflection would fit flat sets as well; this keeps the determinant at +1.
     signs = np.ones_like(singular)
     signs[:, 2] = np.sign(np.linalg.det(u @ vt))
