@@ -23,6 +23,10 @@ _COARSE_SIDE: Final = 256
 _PHOTOS_ON_GPU: Final = 16
 #: Sides in pixels of the photo: smaller boxes hold no face to align.
 _LEAST: Final = 2.0
+#: A face of at least this score that leans less than this, in radians, is taken to be level: the scout's
+#: angle is off by 6 degrees as a rule, and the landmarks are then those that its box alone gives.
+_CERTAIN: Final = 0.8
+_LEVEL: Final = math.radians(10)
 
 
 class ScoutDetector(LazyDetector):
@@ -136,7 +140,13 @@ def detections(found: Found) -> list[Detection]:
     """In image pixels, surest first; without boxes that are too small to align."""
     boxes = found.boxes.around() - 0.5
     return [
-        Detection(box.astype(np.float32), float(score), math.remainder(float(roll), 2 * math.pi))
+        Detection(box.astype(np.float32), float(score), _leveled(float(roll), float(score)))
         for box, score, roll in zip(boxes, found.scores, found.boxes.rolls, strict=True)
         if (box[2:] - box[:2]).min() >= _LEAST
     ]
+
+
+def _leveled(roll: float, score: float) -> float:
+    """The same angle in [-pi, pi]; 0 for a certain face that leans too little to matter."""
+    nearest = math.remainder(roll, 2 * math.pi)
+    return 0.0 if score >= _CERTAIN and abs(nearest) < _LEVEL else nearest

@@ -22,6 +22,9 @@ export interface ScoutInfo extends ScoutLayout {
 const FINER = 1.1;
 /** Sides in pixels of the photo: smaller boxes hold no face to align. */
 const LEAST = 2;
+/** A face of at least this score that leans less than this, in radians, is taken to be level. */
+const CERTAIN = 0.8;
+const LEVEL = (10 * Math.PI) / 180;
 
 /** The scout: one network that says where heads are and how they lean (face_alignment_3d/detection/scout). */
 export class Scout implements Detector {
@@ -56,7 +59,7 @@ export class Scout implements Detector {
       }
     }
     return withoutDoubles(found.filter(({ score }) => score >= threshold))
-      .map(({ box, score }) => ({ box: around(box).map((edge) => edge - 0.5) as Box, score, roll: box.roll }))
+      .map(({ box, score }) => ({ box: around(box).map((edge) => edge - 0.5) as Box, score, roll: leveled(box.roll, score) }))
       .filter(({ box: [x0, y0, x1, y1] }) => Math.min(x1 - x0, y1 - y0) >= LEAST);
   }
 
@@ -84,6 +87,9 @@ export class Scout implements Detector {
     }));
   }
 }
+
+/** The angle; 0 for a certain face that leans too little to matter. */
+const leveled = (roll: number, score: number) => (score >= CERTAIN && Math.abs(roll) < LEVEL ? 0 : roll);
 
 /** The picture with black at its right and bottom, up to sides that are multiples of `multiple`; RGB. */
 function padded(picture: Pixels, multiple: number) {
