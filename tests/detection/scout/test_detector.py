@@ -9,10 +9,13 @@ import pytest
 import skimage.data
 import torch
 
+from face_alignment_3d import FaceAligner3D
 from face_alignment_3d.cli import main
+from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.protocol import Detection
-from face_alignment_3d.detection.scout.detector import ScoutDetector
+from face_alignment_3d.detection.scout.detector import ScoutDetector, detections
 from face_alignment_3d.detection.scout.network import ScoutNetwork
+from face_alignment_3d.detection.scout.search import Found
 from face_alignment_3d.detection.scout.weights_file import save_scout
 from face_alignment_3d.errors import BackendError, ImageError, WeightsError
 
@@ -118,3 +121,16 @@ def test_several_photos_give_what_each_gives_alone(weights: Path) -> None:
             np.testing.assert_allclose(one.box, other.box, atol=0.01)
     assert detector.detect_batch([]) == []
     assert detector.photos_at_a_time == 1
+
+
+def test_certain_faces_that_hardly_lean_are_level() -> None:
+    boxes = OrientedBoxes(np.full((4, 2), 50.0), np.full((4, 2), 40.0), np.array([0.1, 0.1, 0.3, -3.1]))
+    found = detections(Found(boxes, np.array([0.9, 0.7, 0.9, 0.9])))
+    np.testing.assert_allclose([face.roll for face in found], [0, 0.1, 0.3, -3.1])
+
+
+def test_the_box_of_a_face_gives_its_landmarks_again() -> None:
+    photo = np.asarray(skimage.data.astronaut())
+    aligner = FaceAligner3D("nano", backend="onnx", device="cpu")
+    (face,) = aligner.detect(photo)
+    np.testing.assert_array_equal(aligner.get_landmarks(photo, boxes=[face.box])[0], face.landmarks)
