@@ -100,12 +100,13 @@ def refereed(
     ``boxes`` and ``scores`` are what MTCNN makes of these, in their order.
     """
     doubted = np.flatnonzero(found.scores < sure)
-    centers, sides, kept_scores = found.boxes.centers.copy(), found.boxes.sides.copy(), found.scores.copy()
     confirmed = (scores >= CONFIRMED) & (boxes.sides.min(axis=1) > 0)
-    centers[doubted[confirmed]] = boxes.centers[confirmed]
-    sides[doubted[confirmed]] = boxes.sides[confirmed]
-    kept_scores[doubted[confirmed]] = np.maximum(found.scores[doubted], scores)[confirmed]
-    dropped = doubted[~confirmed & (found.scores[doubted] < STAYS)]
-    order = np.argsort(-kept_scores, kind="stable")
-    order = order[~np.isin(order, dropped)]
-    return Found(OrientedBoxes(centers, sides, found.boxes.rolls)[order], kept_scores[order])
+    better = doubted[confirmed]
+    centers, sides, best = found.boxes.centers.copy(), found.boxes.sides.copy(), found.scores.copy()
+    centers[better], sides[better] = boxes.centers[confirmed], boxes.sides[confirmed]
+    best[better] = np.maximum(found.scores[better], scores[confirmed])
+    stays = found.scores >= min(STAYS, sure)
+    stays[better] = True
+    order = np.argsort(-best, kind="stable")
+    order = order[stays[order]]
+    return Found(OrientedBoxes(centers, sides, found.boxes.rolls)[order], best[order])

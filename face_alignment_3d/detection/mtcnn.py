@@ -154,22 +154,18 @@ class MTCNNDetector(LazyDetector):
         back = self.calibration.inverse()
         boxes = [_calibrated(of_image, back) for of_image in candidates]
         found = verify(networks, [Octaves(image_rgb) for image_rgb in images_rgb], boxes)
-        return [(self._reference(of_image), scores) for of_image, scores in found]
+        return [(_calibrated(of_image, self.calibration), scores) for of_image, scores in found]
 
     def _detections(
         self, result: Found, photo: tuple[int, ...], searched: tuple[int, ...]
     ) -> list[Detection]:
         """The faces found in a photo, given its shape and that at which it was searched."""
         found, scores = result
-        boxes = boxes_in_photo(self._reference(found).around(), searched, photo)
+        boxes = boxes_in_photo(_calibrated(found, self.calibration).around(), searched, photo)
         return [
             Detection(box.astype(np.float32), float(score), _nearest_turn(roll))
             for box, score, roll in zip(boxes, scores, found.rolls.tolist(), strict=True)
         ]
-
-    def _reference(self, found: OrientedBoxes) -> OrientedBoxes:
-        """Converts MTCNN's boxes to reference boxes."""
-        return _calibrated(found, self.calibration)
 
     def _reduced(self, image_rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], float]:
         """The photo at the size to search it at, and the smallest face there, in its pixels."""
@@ -182,6 +178,7 @@ class MTCNNDetector(LazyDetector):
 
 
 def _calibrated(boxes: OrientedBoxes, calibration: BoxCalibration) -> OrientedBoxes:
+    """The boxes converted in the frames of their level heads."""
     unit = calibration.apply(np.array([0.0, 0, 1, 1]))
     return boxes.moved(np.tile(unit - [0, 0, 1, 1], (len(boxes), 1)))
 

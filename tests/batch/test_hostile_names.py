@@ -8,29 +8,23 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 
-from face_alignment_3d.batch import archives, run_batch
+from face_alignment_3d.batch import archives
 from face_alignment_3d.batch.items import as_key
+from tests.batch import runs
 from tests.batch.conftest import picture, rows
-from tests.batch.stub_aligner import StubSource
+from tests.batch.runs import failures
 from tests.batch.test_sources import keys, png, read, write_tar, write_video, write_zip
 
+run = partial(runs.run, task_size=4)
 pytestmark = pytest.mark.usefixtures("inline")
 unix = pytest.mark.skipif(os.name == "nt", reason="needs names and signals of Unix")
-
-
-def run(source: Path | str, destination: Path | str, **options: Any) -> Any:
-    options = {"aligner": StubSource(), "task_size": 4} | options
-    return run_batch(str(source), str(destination), **options)
-
-
-def failures(destination: Path) -> dict[str, str]:
-    return {row["image"]: row["reason"] for row in rows(destination, "failures")}
 
 
 @contextmanager

@@ -5,32 +5,26 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 
-from face_alignment_3d.batch import open_archives, run_batch
+from face_alignment_3d.batch import open_archives
 from face_alignment_3d.batch import reading as reading_module
 from face_alignment_3d.batch.items import Item
 from face_alignment_3d.batch.reading import ItemReader
 from face_alignment_3d.errors import BatchError, ImageError
+from tests.batch import runs
 from tests.batch.conftest import files_in, picture, rows
-from tests.batch.stub_aligner import StubSource
+from tests.batch.runs import failures
 from tests.batch.test_sources import items, keys, png, read, write_tar, write_video, write_zip
 
+run = partial(runs.run, task_size=4)
 pytestmark = pytest.mark.usefixtures("inline")
 unix = pytest.mark.skipif(os.name == "nt", reason="needs files of Unix")
-
-
-def run(source: Path | str, destination: Path | str, **options: Any) -> Any:
-    options = {"aligner": StubSource(), "task_size": 4} | options
-    return run_batch(str(source), str(destination), **options)
-
-
-def failures(destination: Path) -> dict[str, str]:
-    return {row["image"]: row["reason"] for row in rows(destination, "failures")}
 
 
 def images(destination: Path) -> dict[str, int]:

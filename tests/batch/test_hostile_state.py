@@ -11,21 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from face_alignment_3d.batch import run_batch
 from face_alignment_3d.batch import task_worker as task_worker_module
 from face_alignment_3d.batch.destination import Destination
 from face_alignment_3d.batch.plan import Plan
 from face_alignment_3d.batch.state import done_tasks, is_done
 from face_alignment_3d.errors import BatchError
 from tests.batch.conftest import files_in, rows
+from tests.batch.runs import run
 from tests.batch.stub_aligner import StubAligner, StubSource
 
 pytestmark = pytest.mark.usefixtures("inline")
-
-
-def run(source: Path | str, destination: Path | str, **options: Any) -> Any:
-    options = {"aligner": StubSource(), "task_size": 7} | options
-    return run_batch(str(source), str(destination), **options)
 
 
 def stopped(source: Path, destination: Path, tasks: int = 2) -> None:

@@ -5,24 +5,21 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from face_alignment_3d.batch import run_batch
 from face_alignment_3d.batch.attempts import FATAL
 from face_alignment_3d.batch.progress import Advanced, Event
 from face_alignment_3d.errors import BatchError, WeightsError
+from tests.batch import runs
 from tests.batch.conftest import files_in, in_this_process, picture, rows
 from tests.batch.stub_aligner import DEADLY, StubAligner, StubSource
 
+run = partial(runs.run, workers=2)
 needs_kill = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
-
-
-def run(source: Path, destination: Path, **options: Any) -> Any:
-    options = {"aligner": StubSource(), "task_size": 7, "workers": 2} | options
-    return run_batch(str(source), str(destination), **options)
 
 
 @pytest.fixture

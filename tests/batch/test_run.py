@@ -9,20 +9,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from face_alignment_3d.batch import FACES, FAILURES, IMAGES, run_batch
+from face_alignment_3d.batch import FACES, FAILURES, IMAGES
 from face_alignment_3d.batch.progress import Event
 from face_alignment_3d.batch.task_worker import BatchJob
 from face_alignment_3d.errors import BatchError
 from face_alignment_3d.version import __version__
 from tests.batch.conftest import files_in, in_this_process, picture, rows
+from tests.batch.runs import run
 from tests.batch.stub_aligner import IMPOSSIBLE, StubSource
 
 pytestmark = pytest.mark.usefixtures("inline")
-
-
-def run(source: Path, destination: Path, **options: Any) -> Any:
-    options = {"aligner": StubSource(), "task_size": 7} | options
-    return run_batch(str(source), str(destination), **options)
 
 
 def test_everything_is_in_the_tables_once(album: Path, tmp_path: Path) -> None:

@@ -71,8 +71,13 @@ class Searches:
         """
         scales = [search_scale(image.shape, self.coarse_side) for image in images]
         fine_scales = [self._fine_scale(image) for image in images]
-        coarse = searched(runner, images, scales, min(self.suspicion, self.threshold))
         is_finer = [fine > _FINER * scale for fine, scale in zip(fine_scales, scales, strict=True)]
+        noted = searched(runner, images, scales, min(self.suspicion, self.threshold))
+        # The fine search, where one is possible, tells more of what scores less than a suspect.
+        coarse = [
+            _above(found, self.suspicion) if finer else found
+            for found, finer in zip(noted, is_finer, strict=True)
+        ]
         parts = [
             (index, window)
             for index, found in enumerate(coarse)
@@ -85,11 +90,7 @@ class Searches:
             [fine_scales[index] for index, _ in parts],
             self.threshold,
         )
-        # The fine search, where one is possible, tells more of what scores less than a suspect.
-        all_found = [
-            [_above(found, self.suspicion) if finer else found]
-            for found, finer in zip(coarse, is_finer, strict=True)
-        ]
+        all_found = [[found] for found in coarse]
         for (index, window), found in zip(parts, fine, strict=True):
             all_found[index].append(_moved(found, window, images[index].shape))
         return [_united(found, self.threshold) for found in all_found]
@@ -104,8 +105,7 @@ class Searches:
         if self.min_face_size is not None or not (found.scores >= self.sure).any():
             return whole
         root = np.sqrt(found.boxes.sides.prod(axis=1)) * scale
-        suspected = (root < self.small) & (found.scores >= self.suspicion)
-        windows = windows_around(found.boxes[suspected], photo, fine_scale)
+        windows = windows_around(found.boxes[root < self.small], photo, fine_scale)
         return whole if windows is None else windows
 
 

@@ -12,6 +12,12 @@ from face_alignment_3d.detection.scout.layout import CHANNELS, UNIT_STRIDES, cel
 NOTHING = -12.0
 
 
+def upright_squares(*squares: tuple[float, float, float]) -> OrientedBoxes:
+    """From center x, y and side."""
+    table = np.array(squares, np.float64).reshape(-1, 3)
+    return OrientedBoxes(table[:, :2], np.repeat(table[:, 2:], 2, axis=1), np.zeros(len(table)))
+
+
 def said(
     boxes: OrientedBoxes, height: int, width: int, *, logits: Sequence[float] | None = None, each: int = 3
 ) -> npt.NDArray[np.float32]:

@@ -6,6 +6,7 @@ import pytest
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.scout.search import Searches
 from tests.detection.scout.knowing_network import KnowingNetwork, telling_photo
+from tests.detection.scout.said_faces import upright_squares
 
 _SEARCHES = Searches(coarse_side=256, fine_side=640, threshold=0.3)
 
@@ -25,16 +26,10 @@ def test_boxes_come_back_in_the_pixels_of_the_photo(photo: tuple[int, int]) -> N
     np.testing.assert_allclose(found.boxes.rolls, boxes.rolls, atol=1e-5)
 
 
-def _upright(*boxes: tuple[float, float, float]) -> OrientedBoxes:
-    """From center x, y and side."""
-    table = np.array(boxes).reshape(-1, 3)
-    return OrientedBoxes(table[:, :2], np.repeat(table[:, 2:], 2, axis=1), np.zeros(len(table)))
-
-
 def test_no_sure_face_asks_for_the_fine_search_of_the_whole_photo() -> None:
     photo = (960, 1280)
     for least, logit, count in ((20, 3.0, 1), (5, 0.5, 1), (5, -1.5, 0)):
-        network = KnowingNetwork(_upright((300, 400, 55)), photo, least=least, logit=logit)
+        network = KnowingNetwork(upright_squares((300, 400, 55)), photo, least=least, logit=logit)
         found = _SEARCHES.run(network, [telling_photo(*photo)])[0]
         assert [shape[1:3] for shape in network.seen] == [(192, 256), (480, 640)]
         assert len(found.scores) == count
@@ -42,7 +37,7 @@ def test_no_sure_face_asks_for_the_fine_search_of_the_whole_photo() -> None:
 
 def test_a_suspected_small_face_beside_a_sure_one_is_searched_in_a_window() -> None:
     photo = (960, 1280)
-    boxes = _upright((300, 300, 260), (1180, 850, 60), (1190, 760, 50))
+    boxes = upright_squares((300, 300, 260), (1180, 850, 60), (1190, 760, 50))
     network = KnowingNetwork(boxes, photo, least=8, logits=np.array([4.0, -0.3, -0.3]))
     found = _SEARCHES.run(network, [telling_photo(*photo)])[0]
     assert [shape[1:3] for shape in network.seen] == [(192, 256), (192, 192)]
@@ -57,7 +52,7 @@ def test_a_suspected_small_face_beside_a_sure_one_is_searched_in_a_window() -> N
 
 def test_windows_of_several_photos_go_to_the_network_together() -> None:
     photo = (960, 1280)
-    boxes = _upright((300, 300, 260), (1180, 850, 60))
+    boxes = upright_squares((300, 300, 260), (1180, 850, 60))
     network = KnowingNetwork(boxes, photo, least=8)
     one = _SEARCHES.run(network, [telling_photo(*photo)])[0]
     network.seen.clear()
@@ -69,7 +64,7 @@ def test_windows_of_several_photos_go_to_the_network_together() -> None:
 
 def test_many_suspected_faces_ask_for_the_whole_photo() -> None:
     photo = (960, 1280)
-    boxes = _upright((300, 300, 260), *((x, 700.0, 60.0) for x in range(100, 1280, 250)))
+    boxes = upright_squares((300, 300, 260), *((x, 700.0, 60.0) for x in range(100, 1280, 250)))
     network = KnowingNetwork(boxes, photo, least=8)
     assert len(_SEARCHES.run(network, [telling_photo(*photo)])[0].scores) == len(boxes)
     assert [shape[1:3] for shape in network.seen] == [(192, 256), (480, 640)]
@@ -77,10 +72,10 @@ def test_many_suspected_faces_ask_for_the_whole_photo() -> None:
 
 def test_a_photo_that_is_searched_once_keeps_what_scores_less_than_a_suspect() -> None:
     logits = np.array([-0.7])  # Between the threshold and that of suspicion.
-    network = KnowingNetwork(_upright((100, 90, 60)), (200, 250), least=0, logits=logits)
+    network = KnowingNetwork(upright_squares((100, 90, 60)), (200, 250), least=0, logits=logits)
     assert len(_SEARCHES.run(network, [telling_photo(200, 250)])[0].scores) == 1
     network = KnowingNetwork(
-        _upright((600, 500, 300), (100, 90, 120)), (960, 1280), least=0, logits=np.array([3.0, -0.7])
+        upright_squares((600, 500, 300), (100, 90, 120)), (960, 1280), least=0, logits=np.array([3.0, -0.7])
     )
     assert len(_SEARCHES.run(network, [telling_photo(960, 1280)])[0].scores) == 1
     assert len(network.seen) == 1

@@ -3,18 +3,13 @@
 import numpy as np
 import pytest
 
-from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.scout.windows import Window, windows_around
-
-
-def _boxes(*boxes: tuple[float, float, float]) -> OrientedBoxes:
-    table = np.array(boxes, np.float64).reshape(-1, 3)
-    return OrientedBoxes(table[:, :2], np.repeat(table[:, 2:], 2, axis=1), np.zeros(len(table)))
+from tests.detection.scout.said_faces import upright_squares
 
 
 @pytest.mark.parametrize("center", [(5, 5), (640, 480), (1275, 955), (2, 500), (-3, 20)])
 def test_a_window_lies_in_the_photo_and_holds_the_face_with_room(center: tuple[float, float]) -> None:
-    (window,) = windows_around(_boxes((*center, 60)), (960, 1280), 0.5) or []
+    (window,) = windows_around(upright_squares((*center, 60)), (960, 1280), 0.5) or []
     assert (window.width, window.height) == (384, 384)
     assert 0 <= window.x <= 1280 - 384
     assert 0 <= window.y <= 960 - 384
@@ -23,20 +18,20 @@ def test_a_window_lies_in_the_photo_and_holds_the_face_with_room(center: tuple[f
 
 
 def test_no_face_needs_no_window() -> None:
-    assert windows_around(_boxes(), (960, 1280), 0.5) == []
+    assert windows_around(upright_squares(), (960, 1280), 0.5) == []
 
 
 def test_near_faces_share_a_window() -> None:
-    windows = windows_around(_boxes((600, 500, 40), (660, 520, 40)), (960, 1280), 0.5)
+    windows = windows_around(upright_squares((600, 500, 40), (660, 520, 40)), (960, 1280), 0.5)
     assert windows is not None
     assert len(windows) == 1
 
 
 def test_large_or_many_faces_ask_for_the_whole_photo() -> None:
-    assert windows_around(_boxes((600, 500, 250)), (960, 1280), 0.5) is None
-    assert windows_around(_boxes((100, 100, 40), (600, 500, 40), (1200, 900, 40), (100, 900, 40),
+    assert windows_around(upright_squares((600, 500, 250)), (960, 1280), 0.5) is None
+    assert windows_around(upright_squares((100, 100, 40), (600, 500, 40), (1200, 900, 40), (100, 900, 40),
                                  (1200, 100, 40)), (960, 1280), 0.5) is None  # fmt: skip
-    assert windows_around(_boxes((60, 60, 20)), (120, 200), 1.0) is None
+    assert windows_around(upright_squares((60, 60, 20)), (120, 200), 1.0) is None
 
 
 def test_what_the_window_cuts_is_told_from_what_the_photo_cuts() -> None:

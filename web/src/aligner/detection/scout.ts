@@ -65,10 +65,10 @@ export class Scout implements Detector {
 
   /** The parts of the image to search finely, given what the coarse search found. */
   private fineParts(found: Scouted[], image: Pixels, coarse: number, fine: number): Part[] {
-    const { small, suspicion, sure } = this.info.search;
+    const { small, sure } = this.info.search;
     const whole = [{ x0: 0, y0: 0, x1: image.width, y1: image.height }];
     if (!found.some(({ score }) => score >= sure)) return whole;
-    const suspected = found.filter(({ box, score }) => Math.sqrt(box.width * box.height) * coarse < small && score >= suspicion);
+    const suspected = found.filter(({ box }) => Math.sqrt(box.width * box.height) * coarse < small);
     return windowsAround(suspected.map(({ box }) => box), image, fine) ?? whole;
   }
 
