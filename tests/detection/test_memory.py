@@ -35,7 +35,7 @@ def search(height, width, faces):
 
 
 def highest_after(photos):
-    """Pages are given back at the allocator's leisure, so single readings scatter by 60 MB either way."""
+    # Pages are given back at the allocator's leisure, so single readings scatter by 60 MB either way.
     highest = 0.0
     for _ in range(photos):
         height, width = rng.integers(200, 2000, 2).tolist()

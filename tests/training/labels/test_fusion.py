@@ -117,7 +117,7 @@ def test_pitch_is_not_biased_by_the_markup():
 def test_the_depth_of_a_second_network_takes_away_half_of_the_error_of_the_first():
     faces = made_faces(120, seed=30, yaw=30.0)
     tilted = noisy_prediction(faces, 31, tilt=8.0)
-    second = Depths("own", faces.marked() + [0, 0, 55.0], np.full(120, 0.1), np.eye(68))
+    second = Depths("own", faces.marked() + np.array([0, 0, 55.0]), np.full(120, 0.1), np.eye(68))
     truth = pitch_of(faces.rotation)
     alone = fit_faces(MODEL, tilted, [], {}).pitch() - truth
     both = fit_faces(MODEL, tilted, [], {"own": OFFSET}, depths=[second]).pitch() - truth
