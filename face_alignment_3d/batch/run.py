@@ -19,8 +19,10 @@ from face_alignment_3d.batch.state import (
     FOLDERS,
     RunManifest,
     TaskCounts,
+    abandon_plan,
     done_tasks,
     forget,
+    has_shards,
     locked,
     read_manifest,
 )
@@ -138,6 +140,11 @@ def _planned(
     """The manifest of the run that is there, or of a new one; and how many videos a new one leaves out."""
     manifest = read_manifest(destination)
     place = without_password(absolute(source))
+    if manifest is not None and manifest.differing(place, identity) and not has_shards(destination):
+        # Another run failed or ended before its first result: nothing there could be mixed with this one's.
+        abandon_plan(destination)
+        forget_attempts(destination)
+        manifest = None
     if manifest is not None:
         manifest.require_same(place, identity, destination.url)
         if task_size not in (None, manifest.task_size):

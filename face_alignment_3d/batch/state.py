@@ -81,13 +81,19 @@ class RunManifest:
         content = {"schema": BATCH_SCHEMA, **asdict(self)}
         destination.write(_MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
 
-    def require_same(self, source: str, options: Mapping[str, Any], destination: str) -> None:
-        """Raises :class:`BatchError`, which names what differs, unless the run would be the same."""
+    def differing(self, source: str, options: Mapping[str, Any]) -> list[str]:
+        """What is not as in this run, each with both values."""
         old = {"source": self.source, **self.options}
         new = {"source": source, **options}
-        differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-        if differing:
-            texts = [f"{key} was {_text(old.get(key))}, now {_text(new.get(key))}" for key in differing]
+        return [
+            f"{key} was {_text(old.get(key))}, now {_text(new.get(key))}"
+            for key in {**old, **new}
+            if old.get(key) != new.get(key)
+        ]
+
+    def require_same(self, source: str, options: Mapping[str, Any], destination: str) -> None:
+        """Raises :class:`BatchError`, which names what differs, unless the run would be the same."""
+        if texts := self.differing(source, options):
             raise BatchError(
                 f"{destination} has results of another run, which cannot be mixed with these: "
                 f"{'; '.join(texts)}. Choose another destination, or go on with what was chosen then"
@@ -124,6 +130,16 @@ def read_manifest(destination: Destination) -> RunManifest | None:
         f"{destination.url} is of another version of batches than {BATCH_SCHEMA}; choose another "
         "destination, or the version of face-alignment-3d that began it"
     )
+
+
+def has_shards(destination: Destination) -> bool:
+    """True once a task has written something, be it done or not."""
+    return any(destination.sizes(table) for table in TABLES)
+
+
+def abandon_plan(destination: Destination) -> None:
+    """Takes away the manifest of a run that has written nothing, so that another may be planned."""
+    destination.remove(_MANIFEST)
 
 
 def shard_name(table: str, task: int) -> str:

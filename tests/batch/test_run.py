@@ -12,11 +12,11 @@ import pytest
 from face_alignment_3d.batch import FACES, FAILURES, IMAGES
 from face_alignment_3d.batch.progress import Event
 from face_alignment_3d.batch.task_worker import BatchJob
-from face_alignment_3d.errors import BatchError
+from face_alignment_3d.errors import BatchError, WeightsError
 from face_alignment_3d.version import __version__
 from tests.batch.conftest import files_in, in_this_process, picture, rows
 from tests.batch.runs import run
-from tests.batch.stub_aligner import IMPOSSIBLE, StubSource
+from tests.batch.stub_aligner import IMPOSSIBLE, StubAligner, StubSource
 
 pytestmark = pytest.mark.usefixtures("inline")
 
@@ -181,3 +181,26 @@ def test_a_part_of_a_run_has_the_threads_of_the_whole(
     run(album, tmp_path / "out", workers=4, should_stop=lambda: next(stop))
     run(album, tmp_path / "out", workers=4)
     assert seen == [2, 2]
+
+
+class NoWeights(StubSource):
+    """Its weights have another name, and cannot be loaded."""
+
+    def identity(self) -> dict[str, Any]:
+        return super().identity() | {"weights": "damaged"}
+
+    def open(self, *, threads: int, index: int = 0) -> StubAligner:
+        raise WeightsError("damaged.safetensors is not complete")
+
+
+def test_a_run_that_wrote_nothing_does_not_bar_another(album: Path, tmp_path: Path) -> None:
+    out, expected = tmp_path / "out", tmp_path / "expected"
+    with pytest.raises(WeightsError):
+        run(album, out, aligner=NoWeights(), task_size=2)
+    assert (out / "manifest.json").exists()
+    assert run(album, out, task_size=9).complete
+    run(album, expected, task_size=9)
+    assert rows(out, "faces") == rows(expected, "faces")
+    assert rows(out, "failures") == rows(expected, "failures")
+    with pytest.raises(BatchError, match=r'weights was "stub", now "damaged"'):
+        run(album, out, aligner=NoWeights())

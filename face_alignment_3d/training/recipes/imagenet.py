@@ -83,7 +83,7 @@ def read_tensors(path: Path) -> Tensors:
     except Exception as error:  # torch and pickle raise whatever the bytes make them.
         raise WeightsError(
             f"expected tensors in {path}, as .safetensors or as a .pth that torch.save wrote; got "
-            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason'}"
+            f"{type(error).__name__}: {str(error).partition('. ')[0].strip() or 'no reason'}"
         ) from error
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
