@@ -64,7 +64,7 @@ class CombinedDetector(LazyDetector):
     def load(self) -> None:
         """Loads the networks now. Raises as the first :meth:`detect` would."""
         self._scout.load()
-        self._mtcnn.load()
+        self._mtcnn.load_referee()
 
     def detect(self, image_rgb: npt.NDArray[np.uint8]) -> list[Detection]:
         """The candidates in an (H, W, 3) uint8 RGB image; boxes in image pixels, possibly beyond it.

@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.detection.calibration import BoxCalibration
-from face_alignment_3d.detection.mtcnn_stages import Found, Networks, search, search_together, verify
+from face_alignment_3d.detection.mtcnn_stages import (
+    GRAPH_FILE_NAMES,
+    Found,
+    Networks,
+    search,
+    search_together,
+    verify,
+)
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes
 from face_alignment_3d.detection.proposals import FIELD
 from face_alignment_3d.detection.protocol import Detection, LazyDetector, check_image
@@ -104,7 +111,11 @@ class MTCNNDetector(LazyDetector):
 
     def load(self) -> None:
         """Loads the networks now. Raises as the first :meth:`detect` would."""
-        self._networks()
+        self._networks().load(GRAPH_FILE_NAMES)
+
+    def load_referee(self) -> None:
+        """Loads the two networks of :meth:`verify_batch`, and raises as it would."""
+        self._networks().load(("refinement", "output"))
 
     def detect(self, image_rgb: npt.NDArray[np.uint8]) -> list[Detection]:
         """The faces of an (H, W, 3) uint8 RGB image, surest first; boxes in image pixels, possibly beyond it.
@@ -197,14 +208,13 @@ def _networks(
 ) -> Lazy[Networks]:
     if backend == "onnx":
         from face_alignment_3d.backends.session import require_device, require_graph, require_threads
-        from face_alignment_3d.detection.mtcnn_onnx import graph_files
 
         require_threads(threads)
         require_device(str(device))
         folder = None if graphs is None else expanded(graphs).absolute()
         if folder is not None:
-            for file in graph_files(folder).values():
-                require_graph(file)
+            for name in GRAPH_FILE_NAMES.values():
+                require_graph(folder / name)
         return Lazy(partial(_onnx_networks, folder, str(device), threads), survives_fork=False)
     if backend != "torch":
         raise BackendError(f"backend must be 'torch' or 'onnx'; got {backend!r}")
@@ -218,10 +228,10 @@ def _networks(
 
 
 def _onnx_networks(folder: Path | None, device: str, threads: int | None) -> Networks:
-    from face_alignment_3d.detection.mtcnn_onnx import OnnxNetworks, graph_files, kept_graphs
+    from face_alignment_3d.detection.mtcnn_onnx import OnnxNetworks, kept_graph
 
-    files = kept_graphs() if folder is None else graph_files(folder)
-    return OnnxNetworks(files, device=device, threads=threads)
+    graph_of = kept_graph if folder is None else folder.joinpath
+    return OnnxNetworks(graph_of, device=device, threads=threads)
 
 
 def _torch_networks(device: str) -> Networks:

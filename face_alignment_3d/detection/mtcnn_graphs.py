@@ -13,7 +13,12 @@ from face_alignment_3d.version import __version__
 
 
 def detector_graphs() -> Mapping[str, bytes]:
-    """File name -> ONNX file, by torch's exporter.
+    """File name -> ONNX file of each of the networks: see :func:`detector_graph`."""
+    return {name: detector_graph(name) for name in GRAPH_FILE_NAMES.values()}
+
+
+def detector_graph(name: str) -> bytes:
+    """The ONNX file of a network, by the file's name, from torch's exporter.
 
     Each has one input, RGB ``pixels`` in [0, 255], and two float32 outputs, ``offsets`` and ``scores``:
 
@@ -23,6 +28,7 @@ def detector_graphs() -> Mapping[str, bytes]:
 
     Raises :class:`BackendError` where the packages that write ONNX are not installed.
     """
+    stage = next(stage for stage, file in GRAPH_FILE_NAMES.items() if file == name)
     proposal, refinement, output = load_stages()
     for each in (proposal, refinement, output):
         without_prelu(each.network)
@@ -31,20 +37,18 @@ def detector_graphs() -> Mapping[str, bytes]:
         "refinement": (refinement, torch.zeros(2, REFINEMENT_SIZE, REFINEMENT_SIZE, 3), {0: "batch"}),
         "output": (output, torch.zeros(2, OUTPUT_SIZE, OUTPUT_SIZE, 3), {0: "batch"}),
     }
-    return {
-        GRAPH_FILE_NAMES[stage]: to_onnx(
-            module,
-            example,
-            dynamic=dynamic,
-            inputs=["pixels"],
-            outputs=["offsets", "scores"],
-            metadata={
-                "format": DETECTOR_FORMAT,
-                "graph_version": GRAPH_VERSION,
-                "stage": stage,
-                "library_version": __version__,
-                "weights": "facenet-pytorch (MIT)",
-            },
-        )
-        for stage, (module, example, dynamic) in examples.items()
-    }
+    module, example, dynamic = examples[stage]
+    return to_onnx(
+        module,
+        example,
+        dynamic=dynamic,
+        inputs=["pixels"],
+        outputs=["offsets", "scores"],
+        metadata={
+            "format": DETECTOR_FORMAT,
+            "graph_version": GRAPH_VERSION,
+            "stage": stage,
+            "library_version": __version__,
+            "weights": "facenet-pytorch (MIT)",
+        },
+    )

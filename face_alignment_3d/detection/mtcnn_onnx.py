@@ -1,44 +1,46 @@
 """MTCNN's networks in ONNX Runtime; torch is not imported."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from face_alignment_3d.backends.session import open_session
 from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES, StageInput, StageOutput, run_on_cpu
+from face_alignment_3d.lazy import Lazy
 from face_alignment_3d.onnx_graphs.cache import Graph, graph_folder, made_once
 from face_alignment_3d.onnx_graphs.metadata import DETECTOR_FORMAT, GRAPH_VERSION, check_metadata
 
-
-def graph_files(folder: Path) -> Mapping[str, Path]:
-    """File name -> path of each stage's file in ``folder``."""
-    return {name: folder / name for name in GRAPH_FILE_NAMES.values()}
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 
 class OnnxNetworks:
-    """The three stages (:class:`.mtcnn_stages.Networks`) as ONNX graphs.
+    """The three stages (:class:`.mtcnn_stages.Networks`) as ONNX graphs, each opened at its first use.
 
-    ``graphs`` are the paths, by file name, of the files that ``face-alignment-3d export onnx mtcnn`` writes,
-    or their bytes.
+    ``graph_of`` returns the path of a file that ``face-alignment-3d export onnx mtcnn`` writes, by the file's
+    name, or its bytes.
 
-    Raises :class:`WeightsError` for files that are missing or not such graphs, :class:`DeviceError` and
-    :class:`BackendError` as of :func:`face_alignment_3d.backends.session.open_session`.
+    The first use raises :class:`WeightsError` for a file that is missing or not such a graph,
+    :class:`DeviceError` and :class:`BackendError` as of
+    :func:`face_alignment_3d.backends.session.open_session`.
     """
 
     def __init__(
-        self, graphs: Mapping[str, Path | bytes], *, device: str = "auto", threads: int | None = None
+        self, graph_of: Callable[[str], Graph], *, device: str = "auto", threads: int | None = None
     ) -> None:
-        self._sessions = {}
-        for stage, name in GRAPH_FILE_NAMES.items():
-            session, _ = open_session(graphs[name], device=device, threads=threads, varying_sizes=True)
-            metadata, graph = session.get_modelmeta().custom_metadata_map, graphs[name]
-            check_metadata(
-                metadata, graph if isinstance(graph, Path) else Path(name), expected=DETECTOR_FORMAT
-            )
-            self._sessions[stage] = session
+        self._sessions = {
+            stage: Lazy(partial(_session, graph_of, name, device, threads))
+            for stage, name in GRAPH_FILE_NAMES.items()
+        }
+
+    def load(self, stages: Iterable[str]) -> None:
+        """As of the protocol."""
+        for stage in stages:
+            self._sessions[stage]()
 
     def propose(
         self, level: npt.NDArray[np.uint8]
@@ -65,24 +67,27 @@ class OnnxNetworks:
     def _run(
         self, stage: str, pixels: npt.NDArray[np.generic]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        offsets, scores = self._sessions[stage].run(["offsets", "scores"], {"pixels": pixels})
+        offsets, scores = self._sessions[stage]().run(["offsets", "scores"], {"pixels": pixels})
         return np.asarray(offsets), np.asarray(scores)
 
 
-def kept_graphs() -> Mapping[str, Graph]:
-    """File name -> ONNX file of each of the networks, from the user's cache; made where it lacks them."""
-    folder = graph_folder() / f"mtcnn-v{GRAPH_VERSION}"
-    made: dict[str, bytes] = {}
+def kept_graph(name: str) -> Graph:
+    """The ONNX file of a stage, by its name, from the user's cache; made where it is not there."""
 
-    def make(name: str) -> bytes:
-        if not made:
-            from face_alignment_3d.detection.mtcnn_graphs import detector_graphs
+    def make() -> bytes:
+        from face_alignment_3d.detection.mtcnn_graphs import detector_graph
 
-            made.update(detector_graphs())
-        return made[name]
+        return detector_graph(name)
 
-    command = "face-alignment-3d export onnx mtcnn -o FOLDER"
-    return {
-        name: made_once(folder / name, partial(make, name), command=command)
-        for name in GRAPH_FILE_NAMES.values()
-    }
+    path = graph_folder() / f"mtcnn-v{GRAPH_VERSION}" / name
+    return made_once(path, make, command="face-alignment-3d export onnx mtcnn -o FOLDER")
+
+
+def _session(
+    graph_of: Callable[[str], Graph], name: str, device: str, threads: int | None
+) -> "InferenceSession":
+    graph = graph_of(name)
+    session, _ = open_session(graph, device=device, threads=threads, varying_sizes=True)
+    metadata = session.get_modelmeta().custom_metadata_map
+    check_metadata(metadata, graph if isinstance(graph, Path) else Path(name), expected=DETECTOR_FORMAT)
+    return session

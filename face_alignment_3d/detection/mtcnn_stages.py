@@ -7,7 +7,7 @@ see each of its candidates turned, too.
 """
 
 import math
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import cv2
@@ -74,6 +74,10 @@ class Networks(Protocol):
 
     Pixels are RGB in [0, 255], offsets in fractions of a box's side for each of its edges, scores in [0, 1].
     """
+
+    def load(self, stages: Iterable[str]) -> None:
+        """Loads networks, by the keys of :data:`GRAPH_FILE_NAMES`; others are loaded when they are used."""
+        ...
 
     def propose(self, level: npt.NDArray[np.uint8]) -> tuple[_Floats, _Floats]:
         """(H, W, 3) pixels, at least 12 x 12 -> offsets (4, h, w), scores (h, w) of each 12 x 12 field."""

@@ -1,7 +1,7 @@
 """MTCNN's networks in torch, with the weights that facenet-pytorch's wheel carries."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -55,6 +55,9 @@ class TorchNetworks:
         self._proposal = proposal.to(device)
         self._refinement = refinement.to(device)
         self._output = output.to(device)
+
+    def load(self, stages: Iterable[str]) -> None:
+        """Nothing to do: all are loaded."""
 
     def propose(
         self, level: npt.NDArray[np.uint8]

@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 
 from face_alignment_3d.detection.mtcnn import MTCNNDetector
-from face_alignment_3d.detection.mtcnn_onnx import kept_graphs
+from face_alignment_3d.detection.mtcnn_onnx import OnnxNetworks, kept_graph
 from face_alignment_3d.detection.mtcnn_stages import GRAPH_FILE_NAMES
 from face_alignment_3d.errors import BackendError, WeightsError
 
@@ -62,19 +62,33 @@ def test_a_pickle_holds_arguments_not_networks(in_onnx: MTCNNDetector, detector_
         np.testing.assert_array_equal([detection.box for detection in twin.detect(photo)], expected)
 
 
-def test_the_detectors_graphs_are_made_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_is_made_once_and_only_where_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FACE_ALIGNMENT_3D_HOME", str(tmp_path))
-    calls = []
+    made = []
 
-    def graphs() -> dict[str, bytes]:
-        calls.append(1)
-        return {name: name.encode() for name in GRAPH_FILE_NAMES.values()}
+    def graph(name: str) -> bytes:
+        made.append(name)
+        return name.encode()
 
-    monkeypatch.setattr("face_alignment_3d.detection.mtcnn_graphs.detector_graphs", graphs)
-    files = kept_graphs()
-    assert kept_graphs() == files
-    assert {name: file.name for name, file in files.items()} == {
-        name: name for name in GRAPH_FILE_NAMES.values()
-    }
-    assert all(file.read_bytes() == name.encode() for name, file in files.items())
-    assert len(calls) == 1
+    monkeypatch.setattr("face_alignment_3d.detection.mtcnn_graphs.detector_graph", graph)
+    name = GRAPH_FILE_NAMES["output"]
+    file = kept_graph(name)
+    assert isinstance(file, Path)
+    assert kept_graph(name) == file
+    assert file.name == name
+    assert file.read_bytes() == name.encode()
+    assert made == [name]
+
+
+def test_the_referee_needs_no_proposals(detector_graphs_folder: Path, tmp_path: Path) -> None:
+    for stage in ("refinement", "output"):
+        name = GRAPH_FILE_NAMES[stage]
+        (tmp_path / name).write_bytes((detector_graphs_folder / name).read_bytes())
+    networks = OnnxNetworks(tmp_path.joinpath, threads=1)
+    assert networks.refine(np.zeros((2, 24, 24, 3), np.float32))[1].shape == (2,)
+    assert networks.output(np.zeros((2, 48, 48, 3), np.float32))[1].shape == (2,)
+    with pytest.raises(WeightsError, match=GRAPH_FILE_NAMES["proposal"]):
+        networks.propose(np.zeros((40, 40, 3), np.uint8))
+    MTCNNDetector(backend="onnx", graphs=detector_graphs_folder).load_referee()
