@@ -1,4 +1,4 @@
-"""The points that one source has on N faces, with their standard deviations."""
+"""The points that one source has on N faces: 2D points with their standard deviations."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -39,17 +39,3 @@ class Evidence:
         """(N, K): True where there is a point."""
         finite: npt.NDArray[np.bool_] = np.isfinite(self.std)
         return finite
-
-
-@dataclass(frozen=True, eq=False)
-class Depths:
-    """Points in 3D of a network on N faces, whose shape and pose are near the truth but not measured."""
-
-    kind: str | None
-    """The markup of the points, whose offset they share with an :class:`Evidence`; None for the model's."""
-    points: Floats
-    """(N, K, 3) x, y, z in pixels of the photo; the origin of z is arbitrary."""
-    std: Floats
-    """(N,): standard deviation along an axis, in face radii; infinite where there are none."""
-    picks: Floats
-    """(K, 68): the points as those of the model."""

@@ -4,8 +4,8 @@ Each face has a pose (scaled orthographic) and coefficients. The fit minimizes t
 
 - the distances to the 2D points of every :class:`.evidence.Evidence`, moved by its markup's offset in the
   head's frame;
-- the distances to points in 3D from networks, :class:`.evidence.Depths` (with a low weight, for these have
-  a network's errors);
+- the distances to 68 points in 3D from another network (with a low weight: its shape is that of the same
+  model, but it has a network's errors);
 - the Gaussian prior of the coefficients.
 
 Distances count as in a pseudo-Huber loss, so that an outlier pulls with a constant force.
@@ -21,10 +21,10 @@ import torch
 
 from face_alignment_3d.pose.similarity import umeyama
 from face_alignment_3d.training.data.face_model import FaceModel, fit_coefficients
-from face_alignment_3d.training.labels.evidence import Depths, Evidence, Floats
+from face_alignment_3d.training.labels.evidence import Evidence, Floats
 
-#: The standard deviation of a network's points in 3D along an axis, in face radii.
-PREDICTION_STD: Final = 0.10
+#: The standard deviation of the 3D prediction's points along an axis, in face radii.
+_PREDICTION_STD: Final = 0.10
 #: Standard deviations of the logarithm of the scale, and of the shift in face radii, of unregistered points.
 _REGISTRATION_STD: Final = 0.04
 #: Distances beyond so many standard deviations count linearly.
@@ -115,20 +115,16 @@ def fit_faces(
     evidence: Sequence[Evidence],
     offsets: Mapping[str, Floats],
     *,
-    depths: Sequence[Depths] = (),
     steps: int = 150,
 ) -> FaceFits:
     """Fits ``model`` to N faces: Adam, from the fits to ``predicted`` (N, 68, 3), a network's points.
 
-    These points are near the model's own; ``depths`` are those of other networks. ``offsets`` are (K, 2)
-    for each kind of evidence, in units of the mean face's radius. About 7 seconds for 3,000 faces on two
-    cores.
+    ``offsets`` are (K, 2) for each kind of evidence, in units of the mean face's radius. About 7 seconds for
+    3,000 faces on two cores.
     """
     start = predicted_fits(model, predicted)
-    everywhere = np.full(len(predicted), PREDICTION_STD)
-    depths = [Depths(None, predicted, everywhere, np.eye(68)), *depths]
     parts = [
-        _fit(model, start, evidence, depths, offsets, slice(first, first + _BATCH), steps)
+        _fit(model, start, predicted, evidence, offsets, slice(first, first + _BATCH), steps)
         for first in range(0, len(predicted), _BATCH)
     ]
     kinds = [each.kind for each in evidence if not each.registered]
@@ -146,8 +142,8 @@ def fit_faces(
 def _fit(
     model: FaceModel,
     start: FaceFits,
+    predicted: Floats,
     evidence: Sequence[Evidence],
-    depths: Sequence[Depths],
     offsets: Mapping[str, Floats],
     chosen: slice,
     steps: int,
@@ -155,19 +151,18 @@ def _fit(
     radius, center = start.radius[chosen, None, None], start.center[chosen, None]
     count = len(radius)
     basis = _LatentBasis(model)
+    target = _tensor((predicted[chosen] - np.pad(center, ((0, 0), (0, 0), (0, 1)))) / radius)
+    target[..., 2] -= target[..., 2].mean(dim=1, keepdim=True)
     rotation0 = _tensor(start.rotation[chosen])
     turn = torch.zeros(count, 3, requires_grad=True)
     log_scale = _tensor(np.log(start.scale[chosen] / radius[:, 0, 0])).requires_grad_(True)
     shift = _tensor((start.translation[chosen] - center[:, 0]) / radius[:, 0]).requires_grad_(True)
+    depth = torch.zeros(count, requires_grad=True)
     latent = _tensor(basis.latent_of(start.shape[chosen])).requires_grad_(True)
     terms = [_Term(each, offsets[each.kind], chosen, center, radius) for each in evidence]
-    depth_terms = [
-        _DepthTerm(each, None if each.kind is None else offsets[each.kind], chosen, center, radius)
-        for each in depths
-    ]
     optimizer = torch.optim.Adam(
         [
-            {"params": [turn, log_scale, shift, *(t.change for t in terms)], "lr": _POSE_RATE},
+            {"params": [turn, log_scale, shift, depth, *(t.change for t in terms)], "lr": _POSE_RATE},
             {"params": [latent], "lr": _COEFFICIENT_RATE},
         ]
     )
@@ -179,12 +174,12 @@ def _fit(
         rotation = _rotation(turn) @ rotation0
         scale = log_scale.exp()[:, None, None]
         posed = torch.einsum("nij,npj->npi", rotation, basis.shapes(latent)) * scale
-        placed = posed + torch.nn.functional.pad(shift, (0, 1))[:, None]
+        xy, z = posed[..., :2] + shift[:, None], posed[..., 2] + depth[:, None]
+        apart = torch.cat([xy - target[..., :2], (z - target[..., 2])[..., None]], dim=-1)
         loss = 0.5 * latent.square().sum(dim=1)
-        for depth_term in depth_terms:
-            loss = loss + depth_term.loss(placed, rotation * scale)
+        loss = loss + _robust(apart.square().sum(dim=-1) / _PREDICTION_STD**2).sum(dim=1)
         for term in terms:
-            loss = loss + term.loss(placed[..., :2], rotation[:, :2, :2] * scale)
+            loss = loss + term.loss(xy, rotation[:, :2, :2] * scale)
         torch.autograd.backward(loss.sum())
         optimizer.step()
         schedule.step()
@@ -246,30 +241,6 @@ class _Term:
         distance = (expected - points).square().sum(dim=-1) * self._precision
         loss = _robust(distance).sum(dim=1)
         return loss + 0.5 * (self.change / _REGISTRATION_STD).square().sum(dim=1)
-
-
-class _DepthTerm:
-    """The loss of one network's points in 3D on some of the faces."""
-
-    def __init__(
-        self, depths: Depths, offset: Floats | None, chosen: slice, center: Floats, radius: Floats
-    ) -> None:
-        present = np.isfinite(depths.std[chosen])
-        points = (depths.points[chosen] - np.pad(center, ((0, 0), (0, 0), (0, 1)))) / radius
-        points[..., 2] -= points[..., 2].mean(axis=1, keepdims=True)
-        self._points = _tensor(np.where(present[:, None, None], points, 0.0))
-        self._precision = _tensor(np.where(present, np.square(depths.std[chosen]) ** -1.0, 0.0))
-        self._picks = _tensor(depths.picks)
-        self._offset = _tensor(np.zeros((len(depths.picks), 2)) if offset is None else offset)
-
-    def loss(self, placed: torch.Tensor, turned: torch.Tensor) -> torch.Tensor:
-        """(N,) for the model's points (N, 68, 3); ``turned`` (N, 3, 3) takes the head's to the picture."""
-        expected = torch.einsum("kp,npd->nkd", self._picks, placed)
-        expected = expected + torch.einsum("nij,kj->nki", turned[..., :2], self._offset)
-        apart = expected - self._points
-        z = apart[..., 2] - apart[..., 2].mean(dim=1, keepdim=True)
-        squared = apart[..., :2].square().sum(dim=-1) + z.square()
-        return _robust(squared * self._precision[:, None]).sum(dim=1)
 
 
 def _robust(squared: torch.Tensor) -> torch.Tensor:

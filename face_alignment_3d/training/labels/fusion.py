@@ -25,8 +25,8 @@ from face_alignment_3d.training.data.datasets.face_sets import (
 )
 from face_alignment_3d.training.data.face_model import FaceModel, load_face_model
 from face_alignment_3d.training.labels.agreement import NetworkPoints, disagreement, far_jaw
-from face_alignment_3d.training.labels.evidence import ABSENT, Depths, Evidence, Floats
-from face_alignment_3d.training.labels.face_fit import PREDICTION_STD, FaceFits, fit_faces, predicted_fits
+from face_alignment_3d.training.labels.evidence import ABSENT, Evidence, Floats
+from face_alignment_3d.training.labels.face_fit import FaceFits, fit_faces, predicted_fits
 from face_alignment_3d.training.labels.label_composer import NETWORK_KIND, Fusion, LabelComposer
 from face_alignment_3d.training.labels.markup_offset import markup_offset
 
@@ -67,15 +67,12 @@ def fuse(
     """
     predicted = np.concatenate([each.predicted for each in sets])
     start = predicted_fits(model, predicted)
-    evidence, depths = _evidence(sets, start), []
-    if network:
-        points, of_network = _of_network(sets, network, start)
-        evidence, depths = [*evidence, points], [of_network]
+    evidence = _evidence(sets, network, start)
     offsets = {each.kind: markup_offset(start, each) for each in evidence}
     for _ in range(rounds):
-        fits = fit_faces(model, predicted, evidence, offsets, depths=depths)
+        fits = fit_faces(model, predicted, evidence, offsets)
         offsets = {each.kind: markup_offset(fits, each) for each in evidence}
-    fits = fit_faces(model, predicted, evidence, offsets, depths=depths)
+    fits = fit_faces(model, predicted, evidence, offsets)
     by_kind = {each.kind: each for each in evidence}
     offsets.setdefault(NETWORK_KIND, offsets["ibug"][FROM_68])
     labels, first = {}, 0
@@ -97,17 +94,14 @@ def evaluation_labels(data: Path, faces: FaceSet) -> Fusion:
     return fuse([*sets, faces], {}, load_face_model(data), rounds=2).sets[faces.name]
 
 
-def _places(sets: Sequence[FaceSet]) -> dict[str, slice]:
-    """The place of each set's faces among those of all sets."""
-    starts = np.cumsum([0, *(len(each) for each in sets)])
-    return {each.name: slice(a, b) for each, a, b in zip(sets, starts, starts[1:], strict=False)}
-
-
-def _evidence(sets: Sequence[FaceSet], start: FaceFits) -> list[Evidence]:
-    """What hands have marked, each kind over the faces of all sets."""
+def _evidence(
+    sets: Sequence[FaceSet], network: Mapping[str, NetworkPoints], start: FaceFits
+) -> list[Evidence]:
+    """All evidence in 2D, each kind over the faces of all sets."""
     yaw = start.yaw()
-    count = len(yaw)
-    everywhere = _places(sets)
+    count = sum(len(each) for each in sets)
+    starts = np.cumsum([0, *(len(each) for each in sets)])
+    everywhere = {each.name: slice(a, b) for each, a, b in zip(sets, starts, starts[1:], strict=False)}
     frontal = np.abs(yaw) < _FRONTAL_YAW
     tells = np.ones((count, 68), dtype=bool)
     tells[:, JAW] = frontal[:, None]
@@ -138,39 +132,26 @@ def _evidence(sets: Sequence[FaceSet], start: FaceFits) -> list[Evidence]:
             std[:, aflw_picks().sum(axis=1) == 0] = ABSENT
             std[:, 20] *= 1.5  # A chin has no edge to mark.
             aflw_std[here] = std
-    return [
+    found = [
         Evidence("ibug", ibug, ibug_std, np.eye(68), MIRROR_68, tells),
         Evidence("merl", merl, merl_std, np.eye(68), MIRROR_68, merl_tells, registered=False),
         Evidence("aflw", aflw, aflw_std, aflw_picks(), AFLW_MIRROR, np.isfinite(aflw_std)),
     ]
-
-
-def _of_network(
-    sets: Sequence[FaceSet], network: Mapping[str, NetworkPoints], start: FaceFits
-) -> tuple[Evidence, Depths]:
-    """The network's inner points in 2D, and all its points in 3D, over the faces of all sets.
-
-    Both count less, or not at all, on faces where the network disagrees with the hands.
-    """
-    count, picks = len(start.radius), np.eye(68)[FROM_68]
-    points = np.zeros((count, NUM_LANDMARKS, 3))
-    std = np.full((count, NUM_LANDMARKS), ABSENT)
-    depth_std = np.full(count, ABSENT)
-    for each in sets:
-        if (own := network.get(each.name)) is None:
-            continue
-        here = _places(sets)[each.name]
-        radius = start.radius[here]
-        points[here] = own.points
-        apart = disagreement(each, own, radius)
-        doubt = np.where(apart < _DISAGREES, np.maximum(1, apart / _AGREES) ** 1.5, ABSENT)
-        depth_std[here] = PREDICTION_STD * doubt
-        if each.ibug68 is not None:
-            doubt = 2 * doubt  # It learned from these hands, and has nothing to add to their x and y.
-        unsteady = np.clip(own.spread / radius[:, None] / _STEADY, 1, 3)
-        std[here, INNER] = _NETWORK * doubt[:, None] * unsteady[:, INNER]
-    tells = np.ones((count, NUM_LANDMARKS), dtype=bool)
-    return (
-        Evidence(NETWORK_KIND, points[..., :2], std, picks, MIRROR, tells),
-        Depths(NETWORK_KIND, points, depth_std, picks),
-    )
+    if network:
+        points, std = np.zeros((count, NUM_LANDMARKS, 2)), np.full((count, NUM_LANDMARKS), ABSENT)
+        for each in sets:
+            if (own := network.get(each.name)) is not None:
+                here = everywhere[each.name]
+                radius = start.radius[here]
+                points[here] = own.points[..., :2]
+                apart = disagreement(each, own, radius)
+                trusted = np.where(
+                    apart < _DISAGREES, _NETWORK * np.maximum(1, apart / _AGREES) ** 1.5, ABSENT
+                )
+                if each.ibug68 is not None:
+                    trusted = 2 * trusted  # It learned from these hands, and has nothing to add to them.
+                unsteady = np.clip(own.spread / radius[:, None] / _STEADY, 1, 3)
+                std[here, INNER] = trusted[:, None] * unsteady[:, INNER]
+        tells66 = np.ones((count, NUM_LANDMARKS), dtype=bool)
+        found.append(Evidence(NETWORK_KIND, points, std, np.eye(68)[FROM_68], MIRROR, tells66))
+    return found

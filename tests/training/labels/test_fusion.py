@@ -9,7 +9,7 @@ import pytest
 from face_alignment_3d.markup import FROM_68, MIRROR, MIRROR_68
 from face_alignment_3d.training.data.datasets.face_sets import AFLW_MIRROR, FaceSet, aflw_picks
 from face_alignment_3d.training.labels.agreement import NetworkPoints, disagreement, far_jaw
-from face_alignment_3d.training.labels.evidence import Depths, Evidence
+from face_alignment_3d.training.labels.evidence import Evidence
 from face_alignment_3d.training.labels.face_fit import fit_faces, predicted_fits
 from face_alignment_3d.training.labels.fusion import fuse
 from face_alignment_3d.training.labels.markup_offset import markup_offset
@@ -112,26 +112,6 @@ def test_pitch_is_not_biased_by_the_markup():
     assert abs(np.median(known)) < 0.7
     assert abs(np.median(ignored)) > 2 * abs(np.median(known))
     assert np.abs(known).mean() < np.abs(pitch_of(predicted_fits(MODEL, predicted).rotation) - truth).mean()
-
-
-def test_the_depth_of_a_second_network_takes_away_half_of_the_error_of_the_first():
-    faces = made_faces(120, seed=30, yaw=30.0)
-    tilted = noisy_prediction(faces, 31, tilt=8.0)
-    second = Depths("own", faces.marked() + np.array([0, 0, 55.0]), np.full(120, 0.1), np.eye(68))
-    truth = pitch_of(faces.rotation)
-    alone = fit_faces(MODEL, tilted, [], {}).pitch() - truth
-    both = fit_faces(MODEL, tilted, [], {"own": OFFSET}, depths=[second]).pitch() - truth
-    assert abs(np.median(alone)) > 5
-    assert abs(np.median(both)) < 0.65 * abs(np.median(alone))
-
-
-def test_depth_that_is_not_there_does_not_matter():
-    faces = made_faces(10, seed=32)
-    predicted = noisy_prediction(faces, 33)
-    absent = Depths(None, np.full((10, 68, 3), 1e6), np.full(10, np.inf), np.eye(68))
-    first = fit_faces(MODEL, predicted, [evidence(faces.truth)], {"hand": OFFSET})
-    second = fit_faces(MODEL, predicted, [evidence(faces.truth)], {"hand": OFFSET}, depths=[absent])
-    np.testing.assert_allclose(first.points(), second.points(), atol=1e-4)
 
 
 def test_points_in_a_frame_of_their_own_are_registered():
