@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
+from face_alignment_3d.batch.allocator import keep_freed_memory
 from face_alignment_3d.batch.progress import Advanced, Event, TaskDone
 from face_alignment_3d.batch.task_worker import BatchJob, TaskWorker
 from face_alignment_3d.errors import BatchError, ImageRangeWarning
@@ -153,6 +154,7 @@ def _work(job: BatchJob, threads: int, index: int, pipe: Connection) -> None:
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    keep_freed_memory()
     # Nobody reads a line an image.
     warnings.simplefilter("ignore", ImageRangeWarning)
     try:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from face_alignment_3d.batch.allocator import keep_freed_memory
 from face_alignment_3d.batch.destination import Destination
 from face_alignment_3d.batch.progress import Advanced, Event, TaskDone
 from face_alignment_3d.batch.state import TaskCounts, is_done
@@ -99,6 +100,7 @@ class _TaskActor:
     """Does tasks; made once in each actor."""
 
     def __init__(self, job: BatchJob, options: RayOptions) -> None:
+        keep_freed_memory()
         warnings.simplefilter("ignore", ImageRangeWarning)
         self._destination = Destination(job.destination)
         self._worker: TaskWorker | Exception
