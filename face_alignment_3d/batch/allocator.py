@@ -21,11 +21,7 @@ def keep_freed_memory() -> None:
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except (
-        OSError,
-        TypeError,
-        AttributeError,
-    ):  # Windows, macOS: no such library or function.
+    except (OSError, TypeError, AttributeError):  # There is no such function.
         return
     mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
     mallopt(_M_TRIM_THRESHOLD, _KEPT_IN_ALL)
