@@ -44,7 +44,7 @@ Rgb = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Task:
-    """What a process does again and again."""
+    """The kind of work that a process repeats."""
 
     count: int
     weights: str

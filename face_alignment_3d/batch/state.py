@@ -82,7 +82,7 @@ class RunManifest:
         destination.write(_MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
 
     def differing(self, source: str, options: Mapping[str, Any]) -> list[str]:
-        """What is not as in this run, each with both values."""
+        """The settings that differ from those of this run, each with both values."""
         old = {"source": self.source, **self.options}
         new = {"source": source, **options}
         return [
