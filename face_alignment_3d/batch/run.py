@@ -140,8 +140,14 @@ def _planned(
     """The manifest of the run that is there, or of a new one; and how many videos a new one leaves out."""
     manifest = read_manifest(destination)
     place = without_password(absolute(source))
-    if manifest is not None and manifest.differing(place, identity) and not has_shards(destination):
+    if (
+        manifest is not None
+        and manifest.differing(place, identity)
+        and destination.local is not None
+        and not has_shards(destination)
+    ):
         # Another run failed or ended before its first result: nothing there could be mixed with this one's.
+        # Without a lock, as on an object store, it may as well have only begun.
         abandon_plan(destination)
         forget_attempts(destination)
         manifest = None

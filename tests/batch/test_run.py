@@ -204,3 +204,11 @@ def test_a_run_that_wrote_nothing_does_not_bar_another(album: Path, tmp_path: Pa
     assert rows(out, "failures") == rows(expected, "failures")
     with pytest.raises(BatchError, match=r'weights was "stub", now "damaged"'):
         run(album, out, aligner=NoWeights())
+
+
+def test_without_a_lock_a_run_that_wrote_nothing_may_have_only_begun(album: Path) -> None:
+    out = "memory://a-run-that-wrote-nothing"
+    with pytest.raises(WeightsError):
+        run(album, out, aligner=NoWeights())
+    with pytest.raises(BatchError, match=r'weights was "damaged", now "stub"'):
+        run(album, out)
