@@ -71,6 +71,8 @@ def next_candidates(boxes: _Boxes, looked_at: _Indices, confidence: npt.NDArray[
     ``confidence`` (L,) is the mean confidence of those at ``looked_at`` (L,). All others are returned but
     those at the place of a sure face.
     """
+    if len(looked_at) == len(boxes):
+        return np.zeros(0, np.int64)
     sure = looked_at[confidence >= SURE]
     near = pairs_above(intersection_over_union, boxes, boxes[sure], _SAME_PLACE)
     explained = np.flatnonzero(near.any(axis=1))

@@ -22,7 +22,8 @@ class OrientedBoxes:
     @classmethod
     def upright(cls, boxes: npt.NDArray[np.floating]) -> "OrientedBoxes":
         """From (K, 4) boxes x0, y0, x1, y1."""
-        low, high = np.split(np.asarray(boxes, dtype=np.float64), 2, axis=1)
+        corners = np.asarray(boxes, dtype=np.float64)
+        low, high = corners[:, :2], corners[:, 2:]
         return cls((low + high) / 2, high - low, np.zeros(len(low)))
 
     def __len__(self) -> int:
@@ -39,7 +40,8 @@ class OrientedBoxes:
 
     def moved(self, offsets: npt.NDArray[np.floating]) -> "OrientedBoxes":
         """With edges x0, y0, x1, y1 moved by ``offsets`` (K, 4), in widths and heights of the upright box."""
-        low, high = np.split(np.asarray(offsets, dtype=np.float64), 2, axis=1)
+        edges = np.asarray(offsets, dtype=np.float64)
+        low, high = edges[:, :2], edges[:, 2:]
         shift = (low + high) / 2 * self.sides
         cosine, sine = np.cos(self.rolls), np.sin(self.rolls)
         in_image = np.stack(
@@ -60,7 +62,7 @@ class OrientedBoxes:
         of the turned corners would be half as large again at 45 degrees.
         """
         cosine, sine = np.cos(self.rolls)[:, None], np.sin(self.rolls)[:, None]
-        half_x, half_y = np.split(self.sides / 2, 2, axis=1)
+        half_x, half_y = self.sides[:, :1] / 2, self.sides[:, 1:] / 2
         half = np.concatenate(
             [np.hypot(half_x * cosine, half_y * sine), np.hypot(half_x * sine, half_y * cosine)], axis=1
         )

@@ -13,6 +13,8 @@ from face_alignment_3d.crop import rescale
 #: A photo is searched as if its longer side were at most this many times the shorter one: faces in a strip
 #: are as large as the strip allows, not the smaller the longer it is.
 _LONGEST: Final = 2.0
+#: Up to this reduction the nearest 2 x 2 pixels are nearly all that a pixel covers.
+_NEARLY_ALL: Final = 1.5
 
 _Pixels = npt.NDArray[np.uint8]
 
@@ -28,16 +30,27 @@ def search_scale(shape: Sequence[int], max_side: int | None) -> float:
     return float(min(1.0, max_side / min(max(height, width), _LONGEST * min(height, width))))
 
 
-def resized(image: _Pixels, scale: float, *, enlarging: int = cv2.INTER_LINEAR) -> _Pixels:
+def resized(
+    image: _Pixels, scale: float, *, enlarging: int = cv2.INTER_LINEAR, quick: bool = False
+) -> _Pixels:
     """The image (H, W, 3) with sides times ``scale``, rounded, at least 1; itself where that changes nothing.
 
-    It is shrunk by area averaging, and enlarged by the interpolation ``enlarging`` of OpenCV's.
+    It is halved as often as possible, which takes a fraction of the time of one reduction to the size, then
+    shrunk by area averaging; with ``quick``, a last reduction below 1.5 is bilinear, which takes a fifth of
+    the time. It is enlarged by the interpolation ``enlarging`` of OpenCV's.
     """
-    height, width = image.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if size == (width, height):
+    width, height = (max(1, round(side * scale)) for side in image.shape[1::-1])
+    while image.shape[0] >= 2 * height and image.shape[1] >= 2 * width:
+        image = _resized(image, (image.shape[1] // 2, image.shape[0] // 2), cv2.INTER_LINEAR)
+    if image.shape[:2] == (height, width):
         return image
-    interpolation = cv2.INTER_AREA if scale < 1 else enlarging
+    if scale >= 1:
+        return _resized(image, (width, height), enlarging)
+    is_quick = quick and max(image.shape[0] / height, image.shape[1] / width) <= _NEARLY_ALL
+    return _resized(image, (width, height), cv2.INTER_LINEAR if is_quick else cv2.INTER_AREA)
+
+
+def _resized(image: _Pixels, size: tuple[int, int], interpolation: int) -> _Pixels:
     return np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.uint8)
 
 

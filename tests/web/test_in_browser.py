@@ -157,8 +157,8 @@ def test_the_scout_decodes_as_in_python(tmp_path: Path) -> None:
     script = [node, str(WEB / "test" / "decode_scout.mjs"), str(tmp_path / "cases.json")]
     results = json.loads(subprocess.run(script, capture_output=True, text=True, check=True).stdout)
     for case, here in zip(cases, results, strict=True):
-        grid = cells(case["height"], case["width"])
-        boxes, scores = decoded(np.array(case["output"], np.float32), grid, threshold=case["threshold"])
+        output = np.array(case["output"], np.float32)
+        boxes, scores = decoded(output, case["height"], case["width"], threshold=case["threshold"])
         assert len(here) == len(boxes) > 3
         rows = [[*(face["box"][name] for name in ("x", "y", "width", "height", "roll"))] for face in here]
         expected = np.column_stack([boxes.centers, boxes.sides, boxes.rolls])

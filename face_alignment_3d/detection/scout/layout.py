@@ -23,9 +23,20 @@ def cells(height: int, width: int) -> npt.NDArray[np.float64]:
     x and y are *edge* coordinates, in which the top-left pixel spans 0 to 1. Levels come finest first, and
     the rows of each one after another.
     """
-    levels = []
-    for stride in STRIDES:
-        rows, columns = -(-height // stride), -(-width // stride)
-        y, x = np.mgrid[0:rows, 0:columns].reshape(2, -1)
-        levels.append(np.stack([(x + 0.5) * stride, (y + 0.5) * stride, np.full(x.shape, stride)], axis=1))
-    return np.concatenate(levels).astype(np.float64)
+    return cells_at(np.arange(sum(rows * columns for rows, columns in _grids(height, width))), height, width)
+
+
+def cells_at(indices: npt.NDArray[np.int64], height: int, width: int) -> npt.NDArray[np.float64]:
+    """(K, 3): those of :func:`cells` that have these indices (K,)."""
+    grids = _grids(height, width)
+    ends = np.cumsum([rows * columns for rows, columns in grids])
+    level = np.searchsorted(ends, indices, side="right")
+    columns = np.array([columns for _, columns in grids])[level]
+    stride = np.array(STRIDES)[level]
+    y, x = np.divmod(indices - np.concatenate([[0], ends])[level], columns)
+    return np.stack([(x + 0.5) * stride, (y + 0.5) * stride, stride], axis=1)
+
+
+def _grids(height: int, width: int) -> list[tuple[int, int]]:
+    """Rows and columns of each level's cells."""
+    return [(-(-height // stride), -(-width // stride)) for stride in STRIDES]

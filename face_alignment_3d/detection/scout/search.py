@@ -12,7 +12,7 @@ import numpy.typing as npt
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes, joined
 from face_alignment_3d.detection.overlap import non_maximum_suppression
 from face_alignment_3d.detection.resizing import resized, search_scale
-from face_alignment_3d.detection.scout.layout import MULTIPLE, UNIT_STRIDES, cells
+from face_alignment_3d.detection.scout.layout import MULTIPLE, UNIT_STRIDES, cells_at
 from face_alignment_3d.detection.scout.runner import Runner
 from face_alignment_3d.detection.scout.windows import Window, windows_around
 
@@ -72,7 +72,7 @@ class Searches:
         scales = [search_scale(image.shape, self.coarse_side) for image in images]
         fine_scales = [self._fine_scale(image) for image in images]
         is_finer = [fine > _FINER * scale for fine, scale in zip(fine_scales, scales, strict=True)]
-        noted = searched(runner, images, scales, min(self.suspicion, self.threshold))
+        noted = searched(runner, images, scales, min(self.suspicion, self.threshold), quick=True)
         # The fine search, where one is possible, tells more of what scores less than a suspect.
         coarse = [
             _above(found, self.suspicion) if finer else found
@@ -92,7 +92,10 @@ class Searches:
         )
         all_found = [[found] for found in coarse]
         for (index, window), found in zip(parts, fine, strict=True):
-            all_found[index].append(_moved(found, window, images[index].shape))
+            in_photo = _moved(found, window, images[index].shape)
+            # A window was made for a suspect, and shows it better: what scores less than one is none.
+            is_whole = window.is_whole(images[index].shape)
+            all_found[index].append(in_photo if is_whole else _above(in_photo, self.suspicion))
         return [_united(found, self.threshold) for found in all_found]
 
     def _fine_scale(self, image: _Pixels) -> float:
@@ -101,7 +104,7 @@ class Searches:
 
     def _windows(self, found: Found, photo: Sequence[int], scale: float, fine_scale: float) -> list[Window]:
         """The parts of the photo to search finely, given what the coarse search at ``scale`` found."""
-        whole = [Window(0, 0, photo[1], photo[0])]
+        whole = [Window.whole(photo)]
         if self.min_face_size is not None or not (found.scores >= self.sure).any():
             return whole
         root = np.sqrt(found.boxes.sides.prod(axis=1)) * scale
@@ -110,11 +113,20 @@ class Searches:
 
 
 def searched(
-    runner: Runner, images: Sequence[_Pixels], scales: Sequence[float], threshold: float
+    runner: Runner,
+    images: Sequence[_Pixels],
+    scales: Sequence[float],
+    threshold: float,
+    *,
+    quick: bool = False,
 ) -> list[Found]:
-    """The faces of each image (H, W, 3), searched at its own scale; ``threshold`` as of :func:`decoded`."""
+    """The faces of each image (H, W, 3), searched at its own scale.
+
+    ``threshold`` as of :func:`decoded`, ``quick`` as of :func:`resized`.
+    """
     shrunk = [
-        resized(image, scale, enlarging=cv2.INTER_AREA) for image, scale in zip(images, scales, strict=True)
+        resized(image, scale, enlarging=cv2.INTER_AREA, quick=quick)
+        for image, scale in zip(images, scales, strict=True)
     ]
     of_size: dict[tuple[int, int], list[int]] = {}
     for index, picture in enumerate(shrunk):
@@ -125,22 +137,21 @@ def searched(
         for place, index in enumerate(members):
             height, width = shrunk[index].shape[:2]
             canvas[place, :height, :width] = shrunk[index]
-        grid = cells(*size)
         for index, output in zip(members, runner.run(canvas), strict=True):
-            boxes, scores = decoded(output, grid, threshold=threshold)
+            boxes, scores = decoded(output, *size, threshold=threshold)
             found[index] = _in_photo(boxes, scores, shrunk[index].shape, images[index].shape)
     return [found[index] for index in range(len(images))]
 
 
 def decoded(
-    output: npt.NDArray[np.floating], cells: npt.NDArray[np.float64], *, threshold: float
+    output: npt.NDArray[np.floating], height: int, width: int, *, threshold: float
 ) -> tuple[OrientedBoxes, npt.NDArray[np.float64]]:
-    """The faces in the output (N, 7) of the network for ``cells`` (N, 3), see :mod:`.layout`; best first.
+    """The faces in the network's output (N, 7) for an input of that size, see :mod:`.layout`; best first.
 
-    Boxes are in pixels of the network's input, edge coordinates. ``threshold``: the lowest score, in (0, 1).
+    Boxes are in pixels of the input, edge coordinates. ``threshold``: the lowest score, in (0, 1).
     """
-    above = output[:, 0] >= np.log(threshold / (1 - threshold))
-    said, of_cell = output[above].astype(np.float64), cells[above]
+    above = np.flatnonzero(output[:, 0] >= np.log(threshold / (1 - threshold)))
+    said, of_cell = output[above].astype(np.float64), cells_at(above, height, width)
     scores = 1 / (1 + np.exp(-said[:, 0]))
     stride = of_cell[:, 2:]
     sides = np.exp(np.clip(said[:, 3:5], -_MOST_LOG_SIDE, _MOST_LOG_SIDE)) * UNIT_STRIDES * stride

@@ -40,9 +40,9 @@ def test_a_suspected_small_face_beside_a_sure_one_is_searched_in_a_window() -> N
     boxes = upright_squares((300, 300, 260), (1180, 850, 60), (1190, 760, 50))
     network = KnowingNetwork(boxes, photo, least=8, logits=np.array([4.0, -0.3, -0.3]))
     found = _SEARCHES.run(network, [telling_photo(*photo)])[0]
-    assert [shape[1:3] for shape in network.seen] == [(192, 256), (192, 192)]
+    assert [shape[1:3] for shape in network.seen] == [(192, 256), (160, 160)]
     assert len(found.scores) == 3
-    network.logits[1:] = -1.2  # Not suspected.
+    network.logits[1:] = -0.7  # Above the threshold, but not suspected.
     assert len(_SEARCHES.run(network, [telling_photo(*photo)])[0].scores) == 1
     assert len(network.seen) == 3
     network.logits[1:] = 2.0  # Seen better there.
@@ -57,14 +57,14 @@ def test_windows_of_several_photos_go_to_the_network_together() -> None:
     one = _SEARCHES.run(network, [telling_photo(*photo)])[0]
     network.seen.clear()
     both = _SEARCHES.run(network, [telling_photo(*photo)] * 2)
-    assert network.seen == [(2, 192, 256, 3), (2, 192, 192, 3)]
+    assert network.seen == [(2, 192, 256, 3), (2, 160, 160, 3)]
     for found in both:
         np.testing.assert_array_equal(found.boxes.centers, one.boxes.centers)
 
 
 def test_many_suspected_faces_ask_for_the_whole_photo() -> None:
     photo = (960, 1280)
-    boxes = upright_squares((300, 300, 260), *((x, 700.0, 60.0) for x in range(100, 1280, 250)))
+    boxes = upright_squares((300, 300, 260), *((x, 700.0, 60.0) for x in range(100, 1280, 160)))
     network = KnowingNetwork(boxes, photo, least=8)
     assert len(_SEARCHES.run(network, [telling_photo(*photo)])[0].scores) == len(boxes)
     assert [shape[1:3] for shape in network.seen] == [(192, 256), (480, 640)]

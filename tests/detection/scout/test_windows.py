@@ -10,9 +10,9 @@ from tests.detection.scout.said_faces import upright_squares
 @pytest.mark.parametrize("center", [(5, 5), (640, 480), (1275, 955), (2, 500), (-3, 20)])
 def test_a_window_lies_in_the_photo_and_holds_the_face_with_room(center: tuple[float, float]) -> None:
     (window,) = windows_around(upright_squares((*center, 60)), (960, 1280), 0.5) or []
-    assert (window.width, window.height) == (384, 384)
-    assert 0 <= window.x <= 1280 - 384
-    assert 0 <= window.y <= 960 - 384
+    assert (window.width, window.height) == (320, 320)
+    assert 0 <= window.x <= 1280 - 320
+    assert 0 <= window.y <= 960 - 320
     near = np.array([[*np.subtract(center, 60), *np.add(center, 60)]], np.float64)
     assert window.holds(near, (960, 1280)).all()
 
@@ -29,8 +29,9 @@ def test_near_faces_share_a_window() -> None:
 
 def test_large_or_many_faces_ask_for_the_whole_photo() -> None:
     assert windows_around(upright_squares((600, 500, 250)), (960, 1280), 0.5) is None
-    assert windows_around(upright_squares((100, 100, 40), (600, 500, 40), (1200, 900, 40), (100, 900, 40),
-                                 (1200, 100, 40)), (960, 1280), 0.5) is None  # fmt: skip
+    spread = [(x, y, 40) for x in (100, 600, 1200) for y in (100, 900)]
+    assert windows_around(upright_squares(*spread), (960, 1280), 0.5) is not None
+    assert windows_around(upright_squares(*spread, (900, 500, 40)), (960, 1280), 0.5) is None
     assert windows_around(upright_squares((60, 60, 20)), (120, 200), 1.0) is None
 
 

@@ -48,7 +48,7 @@ def _batch(targets: Targets) -> TargetBatch:
 
 def test_targets_decode_to_the_faces() -> None:
     faces = _faces()
-    found, _ = decoded(_perfect(make_targets(faces, _SIZE)), cells(_SIZE, _SIZE), threshold=0.5)
+    found, _ = decoded(_perfect(make_targets(faces, _SIZE)), _SIZE, _SIZE, threshold=0.5)
     order = np.argsort(found.centers[:, 0])
     np.testing.assert_allclose(found.centers[order], faces.boxes.centers, atol=0.01)
     np.testing.assert_allclose(found.sides[order], faces.boxes.sides, rtol=1e-5)

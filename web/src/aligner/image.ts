@@ -72,6 +72,36 @@ export function resizeArea(image: Pixels, width: number, height: number): Pixels
   return { data, width, height, channels: 3 };
 }
 
+/** An RGB image resized by bilinear interpolation, as OpenCV's INTER_LINEAR does; half the size is the mean of 2 x 2 pixels. */
+export function resizeLinear(image: Pixels, width: number, height: number): Pixels {
+  if (width * 2 === image.width && height * 2 === image.height) return blockMean(image, 2);
+  const { data: from, channels } = image;
+  const [columns, rows] = [neighbors(image.width, width), neighbors(image.height, height)];
+  const data = new Uint8Array(width * height * 3);
+  let to = 0;
+  for (const row of rows) {
+    const [above, below] = [row.first * image.width, row.second * image.width];
+    for (const column of columns) {
+      for (let channel = 0; channel < 3; channel += 1, to += 1) {
+        const at = (place: number) => from[place * channels + channel];
+        const upper = at(above + column.first) * (1 - column.share) + at(above + column.second) * column.share;
+        const lower = at(below + column.first) * (1 - column.share) + at(below + column.second) * column.share;
+        data[to] = Math.round(upper * (1 - row.share) + lower * row.share);
+      }
+    }
+  }
+  return { data, width, height, channels: 3 };
+}
+
+/** For each output pixel of an axis: the two input pixels beside its center, and the share of the second. */
+function neighbors(length: number, size: number): { first: number; second: number; share: number }[] {
+  return Array.from({ length: size }, (_, place) => {
+    const center = Math.min(Math.max(((place + 0.5) * length) / size - 0.5, 0), length - 1);
+    const first = Math.floor(center);
+    return { first, second: Math.min(first + 1, length - 1), share: center - first };
+  });
+}
+
 function reduceRow({ data, width, channels }: Pixels, row: number, columns: Shares, line: Float32Array): void {
   const start = row * width;
   for (let x = 0, to = 0; to < line.length; x += 1, to += 3) {

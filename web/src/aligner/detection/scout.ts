@@ -48,11 +48,14 @@ export class Scout implements Detector {
     const { search, threshold } = this.info;
     const [coarse, fine] = [searchScale(image, search.coarse_side), searchScale(image, search.fine_side)];
     const isFiner = fine > FINER * coarse;
-    const noted = await this.searched(image, coarse, Math.min(search.suspicion, threshold));
+    const noted = await this.searched(image, coarse, Math.min(search.suspicion, threshold), { quick: true });
     // The fine search, where one is possible, tells more of what scores less than a suspect.
     const found = isFiner ? noted.filter(({ score }) => score >= search.suspicion) : noted;
     for (const part of isFiner ? this.fineParts(found, image, coarse, fine) : []) {
-      const inPart = await this.searched(cutOut(image, part), fine, threshold);
+      // A window was made for a suspect, and shows it better: what scores less than one is none.
+      const isWhole = part.x1 - part.x0 === image.width && part.y1 - part.y0 === image.height;
+      const least = isWhole ? threshold : Math.max(threshold, search.suspicion);
+      const inPart = await this.searched(cutOut(image, part), fine, least);
       for (const { box, score } of inPart) {
         const inImage = { ...box, x: box.x + part.x0, y: box.y + part.y0 };
         if (holds(part, around(inImage), image)) found.push({ box: inImage, score });
@@ -73,8 +76,8 @@ export class Scout implements Detector {
   }
 
   /** The faces of an image that is searched at a scale, in pixels of the image. */
-  private async searched(image: Pixels, scale: number, threshold: number): Promise<Scouted[]> {
-    const { picture, perPixel } = shrunk(image, scale);
+  private async searched(image: Pixels, scale: number, threshold: number, how: { quick?: boolean } = {}): Promise<Scouted[]> {
+    const { picture, perPixel } = shrunk(image, scale, how);
     const canvas = padded(picture, Math.max(...this.info.strides));
     const pictures = new this.ort.Tensor("uint8", canvas.data, [1, canvas.height, canvas.width, 3]);
     const { cells } = await this.session.run({ pictures });

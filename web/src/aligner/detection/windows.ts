@@ -3,7 +3,7 @@ import { around, type OrientedBox } from "./oriented-boxes";
 import type { Edges } from "./overlap";
 
 /** Sides of a window, in pixels of the fine search. */
-const SIDE = 192;
+const SIDE = 160;
 /** A face lies well in a window when the box around it, so many times as large, lies in it. */
 const CONTEXT = 2;
 /** Windows of together more than this part of the image take about as long as all of it. */
