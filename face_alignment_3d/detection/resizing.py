@@ -12,7 +12,7 @@ from face_alignment_3d.crop import rescale
 
 #: A photo is searched as if its longer side were at most this many times the shorter one: faces in a strip
 #: are as large as the strip allows, not the smaller the longer it is.
-_LONGEST: Final = 2.0
+LONGEST: Final = 2.0
 #: Up to this reduction the nearest 2 x 2 pixels are nearly all that a pixel covers.
 _NEARLY_ALL: Final = 1.5
 
@@ -27,7 +27,7 @@ def search_scale(shape: Sequence[int], max_side: int | None) -> float:
     if max_side is None:
         return 1.0
     height, width = shape[:2]
-    return float(min(1.0, max_side / min(max(height, width), _LONGEST * min(height, width))))
+    return float(min(1.0, max_side / min(max(height, width), LONGEST * min(height, width))))
 
 
 def resized(

@@ -1,5 +1,7 @@
 """A photo is searched at two sizes, and boxes come back in its own pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def test_no_sure_face_asks_for_the_fine_search_of_the_whole_photo() -> None:
 
 def test_a_suspected_small_face_beside_a_sure_one_is_searched_in_a_window() -> None:
     photo = (960, 1280)
-    boxes = upright_squares((300, 300, 260), (1180, 850, 60), (1190, 760, 50))
+    boxes = upright_squares((300, 300, 160), (1180, 850, 60), (1190, 760, 50))
     network = KnowingNetwork(boxes, photo, least=8, logits=np.array([4.0, -0.3, -0.3]))
     found = _SEARCHES.run(network, [telling_photo(*photo)])[0]
     assert [shape[1:3] for shape in network.seen] == [(192, 256), (160, 160)]
@@ -48,6 +50,20 @@ def test_a_suspected_small_face_beside_a_sure_one_is_searched_in_a_window() -> N
     network.logits[1:] = 2.0  # Seen better there.
     found = _SEARCHES.run(network, [telling_photo(*photo)])[0]
     np.testing.assert_allclose(np.sort(found.boxes.centers[:, 0]), [300, 1180, 1190], atol=0.01)
+
+
+@pytest.mark.parametrize("photo", [(960, 1280), (250, 240)])
+def test_what_is_weakly_suspected_beside_a_large_face_is_background(photo: tuple[int, int]) -> None:
+    height, width = photo
+    large, small = 0.2 * max(photo), 0.06 * max(photo)
+    boxes = upright_squares((0.3 * width, 0.4 * height, large), (0.8 * width, 0.8 * height, small))
+    for logit, count in ((-0.3, 1), (0.3, 2)):
+        network = KnowingNetwork(boxes, photo, least=8, logits=np.array([4.0, logit]))
+        assert len(_SEARCHES.run(network, [telling_photo(*photo)])[0].scores) == count
+        assert len(network.seen) == (1 if count == 1 or max(photo) < 256 else 2)
+    network = KnowingNetwork(boxes, photo, least=5, logits=np.array([4.0, -0.3]))
+    asked = replace(_SEARCHES, min_face_size=0.05 * max(photo))
+    assert len(asked.run(network, [telling_photo(*photo)])[0].scores) == 2
 
 
 def test_windows_of_several_photos_go_to_the_network_together() -> None:

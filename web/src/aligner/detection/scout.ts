@@ -5,7 +5,7 @@ import type { Runtime } from "../runtime";
 import type { Candidate, Detector } from "./detector";
 import { around } from "./oriented-boxes";
 import { decoded, withoutDoubles, type Scouted, type ScoutLayout } from "./scout-decoding";
-import { searchScale, shrunk } from "./search-scale";
+import { searchedSide, searchScale, shrunk } from "./search-scale";
 import { holds, windowsAround } from "./windows";
 
 /** What models.json says of this detector. */
@@ -15,7 +15,15 @@ export interface ScoutInfo extends ScoutLayout {
   /** The lowest score of a face. */
   threshold: number;
   /** When and how finely a photo is searched (face_alignment_3d/detection/scout/search.py). */
-  search: { coarse_side: number; fine_side: number; suspicion: number; small: number; sure: number };
+  search: {
+    coarse_side: number;
+    fine_side: number;
+    suspicion: number;
+    small: number;
+    sure: number;
+    large: number;
+    beside_large: number;
+  };
 }
 
 /** A fine search that enlarges the photo by less than this against the coarse one tells nothing new. */
@@ -49,8 +57,8 @@ export class Scout implements Detector {
     const [coarse, fine] = [searchScale(image, search.coarse_side), searchScale(image, search.fine_side)];
     const isFiner = fine > FINER * coarse;
     const noted = await this.searched(image, coarse, Math.min(search.suspicion, threshold), { quick: true });
-    // The fine search, where one is possible, tells more of what scores less than a suspect.
-    const found = isFiner ? noted.filter(({ score }) => score >= search.suspicion) : noted;
+    const noteworthy = this.least(noted, image, isFiner);
+    const found = noted.filter(({ score }) => score >= noteworthy);
     for (const part of isFiner ? this.fineParts(found, image, coarse, fine) : []) {
       // A window was made for a suspect, and shows it better: what scores less than one is none.
       const isWhole = part.x1 - part.x0 === image.width && part.y1 - part.y0 === image.height;
@@ -64,6 +72,16 @@ export class Scout implements Detector {
     return withoutDoubles(found.filter(({ score }) => score >= threshold))
       .map(({ box, score }) => ({ box: around(box).map((edge) => edge - 0.5) as Box, score, roll: leveled(box.roll, score) }))
       .filter(({ box: [x0, y0, x1, y1] }) => Math.min(x1 - x0, y1 - y0) >= LEAST);
+  }
+
+  /** The lowest score in the coarse search that counts; `isFiner`: a finer one is possible. */
+  private least(noted: Scouted[], image: Pixels, isFiner: boolean): number {
+    const { suspicion, sure, large, beside_large: besideLarge } = this.info.search;
+    // The fine search, where one is possible, tells more of what scores less than a suspect.
+    const least = isFiner ? suspicion : this.info.threshold;
+    const side = large * searchedSide(image);
+    const isLarge = noted.some(({ box, score }) => score >= sure && Math.sqrt(box.width * box.height) >= side);
+    return isLarge ? Math.max(least, besideLarge) : least;
   }
 
   /** The parts of the image to search finely, given what the coarse search found. */

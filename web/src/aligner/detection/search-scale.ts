@@ -5,9 +5,14 @@ const LONGEST = 2;
 /** Up to this reduction the nearest 2 x 2 pixels are nearly all that a pixel covers. */
 const NEARLY_ALL = 1.5;
 
+/** The longer side of an image in pixels, or twice the shorter one. */
+export function searchedSide({ width, height }: Pixels): number {
+  return Math.min(Math.max(width, height), LONGEST * Math.min(width, height));
+}
+
 /** The factor by which an image is shrunk for a search at `maxSide` pixels, 1 at most (face_alignment_3d/detection/resizing.py). */
-export function searchScale({ width, height }: Pixels, maxSide: number): number {
-  return Math.min(1, maxSide / Math.min(Math.max(width, height), LONGEST * Math.min(width, height)));
+export function searchScale(image: Pixels, maxSide: number): number {
+  return Math.min(1, maxSide / searchedSide(image));
 }
 
 /**
