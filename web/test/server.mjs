@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css",
-  ".json": "application/json", ".png": "image/png" };
+  ".json": "application/json", ".png": "image/png", ".wasm": "application/wasm" };
 
 export async function serve(folders, { isolated = true } = {}) {
   const server = createServer(async (request, response) => {
