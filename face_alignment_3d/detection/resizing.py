@@ -36,7 +36,7 @@ def resized(
     """The image (H, W, 3) with sides times ``scale``, rounded, at least 1; itself where that changes nothing.
 
     It is halved as often as possible, which takes a fraction of the time of one reduction to the size, then
-    shrunk by area averaging; with ``quick``, a last reduction below 1.5 is bilinear, which takes a fifth of
+    shrunk by area averaging; with ``quick``, a last reduction up to 1.5 is bilinear, which takes a fifth of
     the time. It is enlarged by the interpolation ``enlarging`` of OpenCV's.
     """
     width, height = (max(1, round(side * scale)) for side in image.shape[1::-1])

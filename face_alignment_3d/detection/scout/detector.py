@@ -35,7 +35,8 @@ class ScoutDetector(LazyDetector):
     May be used from several threads.
 
     A photo is searched at 256 pixels first; where small faces are suspected there, or no face is sure, it
-    is searched again at ``max_side``. Boxes need no calibration, and come with the head's roll.
+    is searched again at ``max_side``. Beside a sure face that is larger than 0.15 of the photo's side, only
+    what scores at least 0.5 at 256 pixels is a face. Boxes need no calibration and come with the head's roll.
 
     ``max_side``: longer side of the photo, or twice its shorter one where that is less, in the second search,
     in pixels; None is the photo's own size, with time and memory in proportion to its pixels. A face must be
@@ -43,7 +44,7 @@ class ScoutDetector(LazyDetector):
 
     ``min_face_size``: the smallest face to look for, in pixels of the photo as given. It overrides
     ``max_side`` where faces of that size would be lost; time and memory are then in proportion to the photo's
-    pixels. None is what ``max_side`` leaves.
+    pixels. None is what ``max_side`` leaves. With it the whole photo is searched, large faces in it or not.
 
     ``threshold``: the lowest score of a face that is returned, in (0, 1).
 
