@@ -34,6 +34,10 @@ class OrientedBoxes:
         """The boxes at these indices, or where this mask is true."""
         return OrientedBoxes(self.centers[which], self.sides[which], self.rolls[which])
 
+    def sizes(self) -> _Floats:
+        """(K,): the root of each box's area."""
+        return np.asarray(np.sqrt(self.sides.prod(axis=1)))
+
     def turned(self, roll: float) -> "OrientedBoxes":
         """The same boxes, their content taken to lean by ``roll``."""
         return OrientedBoxes(self.centers, self.sides, np.full(len(self), roll))

@@ -12,7 +12,7 @@ from face_alignment_3d.crop import rescale
 
 #: A photo is searched as if its longer side were at most this many times the shorter one: faces in a strip
 #: are as large as the strip allows, not the smaller the longer it is.
-LONGEST: Final = 2.0
+_LONGEST: Final = 2.0
 #: Up to this reduction the nearest 2 x 2 pixels are nearly all that a pixel covers.
 _NEARLY_ALL: Final = 1.5
 
@@ -26,8 +26,13 @@ def search_scale(shape: Sequence[int], max_side: int | None) -> float:
     """
     if max_side is None:
         return 1.0
+    return float(min(1.0, max_side / searched_side(shape)))
+
+
+def searched_side(shape: Sequence[int]) -> float:
+    """The longer side of a photo of that ``shape`` (height, width, ...), or twice the shorter one, pixels."""
     height, width = shape[:2]
-    return float(min(1.0, max_side / min(max(height, width), LONGEST * min(height, width))))
+    return min(max(height, width), _LONGEST * min(height, width))
 
 
 def resized(
@@ -97,4 +102,4 @@ def _halved(image: _Pixels) -> _Pixels:
             cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), dtype=np.uint8
         )
         height, width = image.shape[:2]
-    return np.asarray(cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
+    return _resized(image, (width // 2, height // 2), cv2.INTER_AREA)

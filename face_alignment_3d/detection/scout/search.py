@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from face_alignment_3d.detection.oriented_boxes import OrientedBoxes, joined
 from face_alignment_3d.detection.overlap import non_maximum_suppression
-from face_alignment_3d.detection.resizing import LONGEST, resized, search_scale
+from face_alignment_3d.detection.resizing import resized, search_scale, searched_side
 from face_alignment_3d.detection.scout.layout import MULTIPLE, UNIT_STRIDES, cells_at
 from face_alignment_3d.detection.scout.runner import Runner
 from face_alignment_3d.detection.scout.windows import Window, windows_around
@@ -112,8 +112,7 @@ class Searches:
         """The lowest score in the coarse search that counts; ``is_finer``: a finer one is possible."""
         # The fine search, where one is possible, tells more of what scores less than a suspect.
         least = self.suspicion if is_finer else self.threshold
-        side = min(max(photo[:2]), LONGEST * min(photo[:2]))
-        is_large = np.sqrt(found.boxes.sides.prod(axis=1)) >= self.large * side
+        is_large = found.boxes.sizes() >= self.large * searched_side(photo)
         if self.min_face_size is None and (is_large & (found.scores >= self.sure)).any():
             return max(least, self.beside_large)
         return least
@@ -123,8 +122,8 @@ class Searches:
         whole = [Window.whole(photo)]
         if self.min_face_size is not None or not (found.scores >= self.sure).any():
             return whole
-        root = np.sqrt(found.boxes.sides.prod(axis=1)) * scale
-        windows = windows_around(found.boxes[root < self.small], photo, fine_scale)
+        small = found.boxes[found.boxes.sizes() * scale < self.small]
+        windows = windows_around(small, photo, fine_scale)
         return whole if windows is None else windows
 
 

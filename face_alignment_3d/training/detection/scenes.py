@@ -108,7 +108,7 @@ def _part(
         target = (size / 2 + shift[0], size / 2 + shift[1])
     else:
         face = int(generator.choice(learned))
-        own = math.sqrt(float(photo.faces.boxes.sides[face].prod()))
+        own = float(photo.faces.boxes.sizes()[face])
         wanted = math.exp(generator.uniform(*np.log(sizes)))
         scale = min(wanted / own, most_enlarged)
         x, y = photo.faces.boxes.centers[face].tolist()
@@ -163,7 +163,7 @@ def _with_pasted(picture: Pixels, photos: ScenePhotos, generator: _Generator) ->
         height, width = photo.image.shape[:2]
         wanted = math.exp(generator.uniform(*np.log(_PASTED_SIZES)))
         if is_face:
-            own = math.sqrt(float(photo.faces.boxes.sides[0].prod()))
+            own = float(photo.faces.boxes.sizes()[0])
             origin = tuple(photo.faces.boxes.centers[0].tolist())
         else:
             own = min(height, width) * generator.uniform(0.3, 0.8)
@@ -216,7 +216,7 @@ def _seen(faces: SceneFaces, size: int) -> SceneFaces:
     inside = np.clip(around, 0, size)
     area = (around[:, 2:] - around[:, :2]).prod(axis=1)
     visible = (inside[:, 2:] - inside[:, :2]).prod(axis=1) / np.maximum(area, 1e-9)
-    root = np.sqrt(faces.boxes.sides.prod(axis=1))
+    root = faces.boxes.sizes()
     centered = ((faces.boxes.centers > 0) & (faces.boxes.centers < size)).all(axis=1)
     learned = (visible >= _LEARNED) & (root >= _LEAST) & centered
     weights = np.where(learned, faces.weights, 0).astype(np.float32)

@@ -47,7 +47,7 @@ def make_targets(faces: SceneFaces, size: int) -> Targets:
     if not len(faces):
         return Targets(weights, boxes, rolls, roll_weights)
     level = np.searchsorted(STRIDES, grid[:, 2])
-    root = np.sqrt(faces.boxes.sides.prod(axis=1))
+    root = faces.boxes.sizes()
     stride = grid[:, None, 2]
     distance = np.abs(grid[:, None, :2] - faces.boxes.centers[None]).max(axis=2)
     near = np.clip(_NEAR * root / stride, _LEAST_NEAR, _MOST_NEAR) * stride
