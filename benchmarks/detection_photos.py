@@ -13,9 +13,9 @@ from PIL import Image
 
 from face_alignment_3d.crop import Crop, box_around, rescale
 from face_alignment_3d.markup import FROM_68
+from face_alignment_3d.training.data.datasets.everyday import everyday_photos
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.data.datasets.photos68 import open_photos68
-from face_alignment_3d.training.detection.labelling import PEOPLE
 
 _EVERY: Final = 12
 
@@ -99,8 +99,7 @@ def by_yaw(data: Path, count: int) -> Iterator[tuple[str, Portrait]]:
 
 def without_people(data: Path, count: int) -> Iterator[tuple[str, Pixels]]:
     """At most ``count`` everyday photos without people."""
-    people = set(PEOPLE.read_text("utf-8").split())
-    files = [file for file in sorted((data / "everyday").glob("*.jpg")) if file.name not in people]
+    files = everyday_photos(data)
     for file in files[:: max(1, len(files) // count)][:count]:
         yield file.name, _read(file)
 

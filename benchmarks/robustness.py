@@ -98,7 +98,7 @@ CORRUPTIONS = (
     *(lean(degrees) for degrees in (0, 15, 30, 45, 60, 75, 90, 105, 120)),
     *(blur(percent) for percent in (1, 2, 4)),
     *(motion(percent) for percent in (5, 10)),
-    *(shrink(side) for side in (96, 64, 48, 32, 24)),
+    *(shrink(side) for side in (96, 64, 48, 32, 24, 16, 12)),
     *(darken(factor) for factor in (0.3, 0.1)),
     *(noise(std) for std in (10, 30)),
 )

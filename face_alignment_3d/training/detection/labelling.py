@@ -17,6 +17,7 @@ from face_alignment_3d.detection.protocol import Detection
 from face_alignment_3d.errors import DataError, LandmarksError
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.training.data.archives import read_arrays, require_files, require_shape
+from face_alignment_3d.training.data.datasets.everyday import EVERYDAY, everyday_photos
 from face_alignment_3d.training.data.datasets.face_sets import (
     HAND_LABELLED,
     HOLDOUT_EVERY,
@@ -27,12 +28,8 @@ from face_alignment_3d.training.detection.labels import LabelledFaces, oriented_
 from face_alignment_3d.training.labels.fused_labels import FusedLabels
 
 SCENES: Final = "wider_train"
-EVERYDAY: Final = "everyday"
 #: Of scenes, every so many is kept for measuring.
 SCENE_HOLDOUT_EVERY: Final = 10
-
-#: Photos of ``everyday/`` that show a person, a doll, a mask or a picture of one.
-PEOPLE: Final = Path(__file__).with_name("everyday_people.txt")
 
 #: Shorter side in pixels from which on the landmark network can tell how a face of a scene leans.
 _LEAST_TO_ALIGN: Final = 16.0
@@ -113,8 +110,7 @@ def label_faces(
                 _add_others(found, place, faces.image(index), own, aligner, teacher)
             progress(1)
         yield faces.name, found.finished(data, [faces.files[index] for index in chosen])
-    people = set(PEOPLE.read_text("utf-8").split())
-    files = [file for file in sorted((data / EVERYDAY).glob("*.jpg")) if file.name not in people]
+    files = everyday_photos(data)
     if not files:
         raise DataError(f"expected photos without people in {data / EVERYDAY}; there are none")
     progress(len(files))

@@ -48,7 +48,7 @@ class JointObjective:
         terms: dict[str, torch.Tensor] = {}
         if "detection" in self.parts:
             terms["detection"] = losses.detection_loss(
-                landmarks_2d.detection_logits, truth, visible, geometry
+                landmarks_2d.detection_logits, truth, visible, batch.absent, geometry
             )
         if "regression" in self.parts:
             terms["shape"] = losses.shape_loss(landmarks_2d.distribution, truth, visible, geometry)

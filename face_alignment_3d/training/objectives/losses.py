@@ -12,20 +12,26 @@ _MOST = 80.0
 
 
 def detection_loss(
-    logits: torch.Tensor, points: torch.Tensor, weight: torch.Tensor, geometry: CascadeGeometry
+    logits: torch.Tensor,
+    points: torch.Tensor,
+    weight: torch.Tensor,
+    absent: torch.Tensor,
+    geometry: CascadeGeometry,
 ) -> torch.Tensor:
     """Pixel-wise sigmoid cross entropy against discs (paper, section 3.1), per disc cell.
 
-    ``logits`` (B, N, h, w); ``points`` (B, N, 2) in crop pixels; ``weight`` (B, N).
+    ``logits`` (B, N, h, w); ``points`` (B, N, 2) in crop pixels; ``weight`` (B, N); ``absent`` (B, N): 1 for
+    a landmark that is nowhere on the crop, whose map is to be empty whatever its weight.
     """
     stride = geometry.heatmap_stride
     radius = geometry.detection_radius / stride
     discs = heatmap.render_disks(rescale(points, 1 / stride), size=geometry.heatmap_size, radius=radius)
+    discs = discs * (1 - absent)[..., None, None]
     logits = logits.float()
     # softplus(logits) - logits * discs; softplus itself has no vector instructions on CPUs.
     outside = torch.sigmoid(-logits.clamp_max(_MOST)).log()
     entropy = -(outside + logits * discs).sum(dim=(-2, -1))
-    return weighted_mean(entropy / (torch.pi * radius**2), weight)
+    return weighted_mean(entropy / (torch.pi * radius**2), torch.maximum(weight, absent))
 
 
 def shape_loss(

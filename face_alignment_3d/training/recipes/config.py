@@ -25,7 +25,7 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class Shares:
-    """The share of a batch of each kind of sample."""
+    """The share of a batch of each kind of sample, in relation to the others."""
 
     hand: float = 0.36
     """Photos with 68 hand-made points (HELEN, LFPW)."""
@@ -37,6 +37,8 @@ class Shares:
     """The hand-labelled photos turned out of plane."""
     views_of_teachers: float = 0.05
     """The same of the faces that networks have labelled."""
+    no_faces: float = 0.05
+    """Places of everyday photos that look like a face and are none."""
 
     def as_dict(self) -> dict[str, float]:
         """The shares by the names of the kinds."""
@@ -119,7 +121,8 @@ LITE = TrainingConfig(
         color=0.7,
         gray=0.10,
         blur=0.10,
-        low_resolution=0.12,
+        low_resolution=0.25,
+        lowest_resolution=0.08,
         noise=0.08,
         jpeg=0.10,
         illumination=0.12,

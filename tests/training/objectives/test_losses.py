@@ -47,17 +47,26 @@ def test_detection_loss_against_loops():
             chance = torch.sigmoid(logits[b, n].double())
             cell = torch.where(discs[b, n] > 0, -chance.log(), -(1 - chance).log())
             total += weight[b, n].item() * cell.sum().item() / disc_cells
-    found = losses.detection_loss(logits, points, weight, GEOMETRY)
+    found = losses.detection_loss(logits, points, weight, torch.zeros(2, 3), GEOMETRY)
     assert found.item() == pytest.approx(total / 6, rel=1e-5)
 
 
 def test_detection_loss_is_least_for_the_discs():
-    points, weight = _points(), torch.ones(2, 3)
+    points, weight, absent = _points(), torch.ones(2, 3), torch.zeros(2, 3)
     truth = 40 * _discs(points) - 20
-    at_truth = losses.detection_loss(truth, points, weight, GEOMETRY)
+    at_truth = losses.detection_loss(truth, points, weight, absent, GEOMETRY)
     assert 0 <= at_truth < 1e-5
-    assert losses.detection_loss(-truth, points, weight, GEOMETRY) > 100
-    assert losses.detection_loss(truth, points + 8, weight, GEOMETRY) > 1
+    assert losses.detection_loss(-truth, points, weight, absent, GEOMETRY) > 100
+    assert losses.detection_loss(truth, points + 8, weight, absent, GEOMETRY) > 1
+
+
+def test_the_map_of_an_absent_landmark_is_to_be_empty_whatever_its_weight():
+    points, weight, absent = _points(), torch.ones(2, 3), torch.zeros(2, 3)
+    absent[0, 1], weight[0, 1] = 1, 0
+    truth = 40 * _discs(points) - 20
+    assert losses.detection_loss(truth, points, weight, absent, GEOMETRY) > 1
+    truth[0, 1] = -20
+    assert losses.detection_loss(truth, points, weight, absent, GEOMETRY) < 1e-5
 
 
 def test_shape_loss_is_zero_for_the_gaussian_and_at_most_log_2():
@@ -135,7 +144,7 @@ def test_descent_moves_a_map_to_its_point(loss):
         position = mean_position(maps)
         distances.append((position - truth).norm().item())
         if loss == "detection":
-            value = losses.detection_loss(logits, truth, weight, GEOMETRY)
+            value = losses.detection_loss(logits, truth, weight, torch.zeros_like(weight), GEOMETRY)
         elif loss == "shape":
             value = losses.shape_loss(maps, truth, weight, GEOMETRY)
         else:
@@ -162,7 +171,7 @@ def test_a_weight_of_zero_takes_a_point_out(loss):
         logits.requires_grad_(True)
         maps = logits.flatten(2).softmax(dim=-1).view_as(logits)
         if loss == "detection":
-            value = losses.detection_loss(logits, points, weight, GEOMETRY)
+            value = losses.detection_loss(logits, points, weight, torch.zeros(2, 3), GEOMETRY)
         elif loss == "shape":
             value = losses.shape_loss(maps, points, weight, GEOMETRY)
         else:
