@@ -50,7 +50,7 @@ class PaperObjective:
             if "regression" in self.parts:
                 heatmaps = cascade.regression(logits, features)[0].float()
         if "detection" in self.parts:
-            terms["detection"] = losses.detection_loss(logits, truth, visible, batch.absent, geometry)
+            terms["detection"] = losses.detection_loss(logits, truth, visible, geometry)
         if "regression" in self.parts:
             terms["regression"] = losses.heatmap_loss(heatmaps, truth, visible, geometry)
         return terms

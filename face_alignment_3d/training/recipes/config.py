@@ -16,6 +16,7 @@ class LossWeights:
     """
 
     detection: float = 0.05
+    absence: float = 0.5
     shape: float = 1.0
     coordinates: float = 1.0
     depth: float = 0.5
@@ -98,6 +99,9 @@ class TrainingConfig(RunConfig):
     """SHA-256 of the weight file that the run starts from; None starts from random weights."""
     reinitialized: tuple[str, ...] = ()
     """Name prefixes of the tensors that nevertheless start from random weights."""
+    start_share: float = 0.0
+    """The share of that file in the exported weights: each tensor is the mean of the start's and the run's,
+    which keeps what either does well (Wortsman et al. 2022, weight-space ensembles)."""
     pruned_from: str | None = None
     """The preset of that file where it is a wider one, which is pruned to this; None where it is the same."""
     trained: tuple[str, ...] = ("detection", "regression", "depth", "visibility")

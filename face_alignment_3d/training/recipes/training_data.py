@@ -142,7 +142,7 @@ def load_training_data(data: Path, derived_data: Path, config: RunConfig) -> Tra
             ),
             "views_of_hand": _evenly(views(HAND_LABELLED, withheld)),
             "views_of_teachers": _evenly(views((PSEUDO_LABELLED,), set())),
-            "no_faces": _evenly(no_face_samples(data, face_size=config.face_size)),
+            "no_faces": _evenly(no_face_samples(data, derived_data, face_size=config.face_size)),
         },
         validation={
             "hand": [hand[index] for index in sorted(held_out)],

@@ -47,26 +47,27 @@ def test_detection_loss_against_loops():
             chance = torch.sigmoid(logits[b, n].double())
             cell = torch.where(discs[b, n] > 0, -chance.log(), -(1 - chance).log())
             total += weight[b, n].item() * cell.sum().item() / disc_cells
-    found = losses.detection_loss(logits, points, weight, torch.zeros(2, 3), GEOMETRY)
+    found = losses.detection_loss(logits, points, weight, GEOMETRY)
     assert found.item() == pytest.approx(total / 6, rel=1e-5)
 
 
 def test_detection_loss_is_least_for_the_discs():
-    points, weight, absent = _points(), torch.ones(2, 3), torch.zeros(2, 3)
+    points, weight = _points(), torch.ones(2, 3)
     truth = 40 * _discs(points) - 20
-    at_truth = losses.detection_loss(truth, points, weight, absent, GEOMETRY)
+    at_truth = losses.detection_loss(truth, points, weight, GEOMETRY)
     assert 0 <= at_truth < 1e-5
-    assert losses.detection_loss(-truth, points, weight, absent, GEOMETRY) > 100
-    assert losses.detection_loss(truth, points + 8, weight, absent, GEOMETRY) > 1
+    assert losses.detection_loss(-truth, points, weight, GEOMETRY) > 100
+    assert losses.detection_loss(truth, points + 8, weight, GEOMETRY) > 1
 
 
-def test_the_map_of_an_absent_landmark_is_to_be_empty_whatever_its_weight():
-    points, weight, absent = _points(), torch.ones(2, 3), torch.zeros(2, 3)
-    absent[0, 1], weight[0, 1] = 1, 0
-    truth = 40 * _discs(points) - 20
-    assert losses.detection_loss(truth, points, weight, absent, GEOMETRY) > 1
-    truth[0, 1] = -20
-    assert losses.detection_loss(truth, points, weight, absent, GEOMETRY) < 1e-5
+def test_maps_of_absent_landmarks_are_to_be_empty():
+    logits, absent = torch.full((2, 3, CELLS, CELLS), -20.0), torch.zeros(2, 3)
+    logits[1, 2], absent[0, 1] = 5, 1
+    assert losses.empty_map_loss(logits, absent, GEOMETRY) < 1e-5
+    logits[0, 1, 4, 7] = 3
+    disc_cells = math.pi * (GEOMETRY.detection_radius / STRIDE) ** 2
+    expected = math.log(1 + math.exp(3)) / disc_cells / 6
+    assert losses.empty_map_loss(logits, absent, GEOMETRY).item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_shape_loss_is_zero_for_the_gaussian_and_at_most_log_2():
@@ -144,7 +145,7 @@ def test_descent_moves_a_map_to_its_point(loss):
         position = mean_position(maps)
         distances.append((position - truth).norm().item())
         if loss == "detection":
-            value = losses.detection_loss(logits, truth, weight, torch.zeros_like(weight), GEOMETRY)
+            value = losses.detection_loss(logits, truth, weight, GEOMETRY)
         elif loss == "shape":
             value = losses.shape_loss(maps, truth, weight, GEOMETRY)
         else:
@@ -171,7 +172,7 @@ def test_a_weight_of_zero_takes_a_point_out(loss):
         logits.requires_grad_(True)
         maps = logits.flatten(2).softmax(dim=-1).view_as(logits)
         if loss == "detection":
-            value = losses.detection_loss(logits, points, weight, torch.zeros(2, 3), GEOMETRY)
+            value = losses.detection_loss(logits, points, weight, GEOMETRY)
         elif loss == "shape":
             value = losses.shape_loss(maps, points, weight, GEOMETRY)
         else:

@@ -8,7 +8,12 @@ import pytest
 
 from face_alignment_3d.crop import box_around
 from face_alignment_3d.training.data.datasets.everyday import everyday_photos, names_with_people
-from face_alignment_3d.training.recipes.no_faces import HOLDOUT_EVERY, no_face_samples
+from face_alignment_3d.training.recipes.no_faces import (
+    FILE_NAME,
+    HOLDOUT_EVERY,
+    find_no_faces,
+    no_face_samples,
+)
 
 _FACE_SIZE = 40
 
@@ -40,7 +45,8 @@ def test_photos_with_people_are_left_out(data: Path) -> None:
 
 
 def test_suspected_places_of_the_photos_that_are_not_held_out(data: Path) -> None:
-    samples = no_face_samples(data, face_size=_FACE_SIZE)
+    find_no_faces(data, data)
+    samples = no_face_samples(data, data, face_size=_FACE_SIZE)
     photos = {sample.name for sample in samples}
     assert photos == {f"everyday/photo{i:02}" for i in range(HOLDOUT_EVERY + 2) if i % HOLDOUT_EVERY}
     for sample in samples:
@@ -54,5 +60,14 @@ def test_suspected_places_of_the_photos_that_are_not_held_out(data: Path) -> Non
     assert max(largest.image.shape[:2]) > _FACE_SIZE
 
 
+def test_places_are_found_once(data: Path) -> None:
+    find_no_faces(data, data)
+    before = (data / FILE_NAME).stat()
+    find_no_faces(data, data)
+    assert (data / FILE_NAME).stat().st_mtime_ns == before.st_mtime_ns
+
+
 def test_without_everyday_photos_there_are_none(tmp_path: Path) -> None:
-    assert no_face_samples(tmp_path, face_size=_FACE_SIZE) == []
+    find_no_faces(tmp_path, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert no_face_samples(tmp_path, tmp_path, face_size=_FACE_SIZE) == []
