@@ -13,9 +13,9 @@ from PIL import Image
 
 from face_alignment_3d.crop import Crop, box_around, rescale
 from face_alignment_3d.markup import FROM_68
-from face_alignment_3d.training.data.datasets.everyday import everyday_photos
 from face_alignment_3d.training.data.datasets.face_sets import HAND_LABELLED
 from face_alignment_3d.training.data.datasets.photos68 import open_photos68
+from face_alignment_3d.training.detection.labelling import everyday_photos
 
 _EVERY: Final = 12
 

@@ -60,13 +60,6 @@ def add_parser(subparsers: "_Subparsers") -> None:
         "repeated",
     )
     parser.add_argument(
-        "--start-share",
-        type=float,
-        metavar="S",
-        help="with --start: the share of those weights in the exported ones, the rest being the run's "
-        "(default: 0); 0.5 keeps what the start did well",
-    )
-    parser.add_argument(
         "--stage",
         choices=_STAGES,
         help="with --start: prune makes lite of lite-wide and nano of lite, depth trains Z and visibility "
@@ -218,10 +211,6 @@ def _train_joint(
         if not 0 <= args.teacher_weight < math.inf:
             raise DataError(f"expected --teacher-weight of at least 0; got {args.teacher_weight}")
         config = dataclasses.replace(config, teacher_weight=args.teacher_weight)
-    if args.start_share is not None:
-        if not 0 <= args.start_share < 1:
-            raise DataError(f"expected --start-share of at least 0 and below 1; got {args.start_share}")
-        config = dataclasses.replace(config, start_share=args.start_share)
     if args.teacher is not None and config.teacher_weight == 0:
         raise DataError(
             "expected --teacher with a --teacher-weight above 0; got 0, with which it says nothing"

@@ -15,8 +15,6 @@ def require_fitting_options(args: argparse.Namespace) -> None:
         raise DataError("expected --stage with --start, the weights to go on from; got it alone")
     if args.reinitialize and args.start is None:
         raise DataError("expected --reinitialize with --start; got it alone: random weights are the default")
-    if args.start_share is not None and (args.start is None or args.stage == "prune"):
-        raise DataError("expected --start-share with --start and without --stage prune; leave it out")
     if args.preset == "paper":
         _check_paper(args)
         return
@@ -64,7 +62,6 @@ def _check_scout(args: argparse.Namespace) -> None:
     options = {
         "--teacher-weight": args.teacher_weight,
         "--teacher": args.teacher,
-        "--start-share": args.start_share,
         "--stage": args.stage,
         "--reinitialize": args.reinitialize or None,
     }
@@ -116,8 +113,6 @@ def reproducing_command(args: argparse.Namespace) -> str:
         words += ["--start", f"{sha256_of(args.start)[:16]}.safetensors"]
     for prefix in dict.fromkeys(args.reinitialize):
         words += ["--reinitialize", prefix]
-    if args.start_share is not None:
-        words += ["--start-share", str(args.start_share)]
     if args.stage is not None:
         words += ["--stage", args.stage]
     if args.teacher is not None:
@@ -128,14 +123,7 @@ def reproducing_command(args: argparse.Namespace) -> str:
     if args.end_to_end:
         words += ["--end-to-end"]
     words += ["--out", f"runs/{args.preset}"]
-    for name in (
-        "steps",
-        "seed",
-        "precision",
-        "batch_size",
-        "learning_rate",
-        "teacher_weight",
-    ):
+    for name in ("steps", "seed", "precision", "batch_size", "learning_rate", "teacher_weight"):
         value = getattr(args, name)
         if value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]

@@ -54,18 +54,13 @@ def _detection() -> Iterator[str]:
 def _training() -> Iterator[str]:
     from face_alignment_3d.training.detection.config import ScoutConfig
     from face_alignment_3d.training.recipes.config import BASE, LITE, Shares
-    from face_alignment_3d.training.recipes.no_faces import HOLDOUT_EVERY, MOST_OF_A_PHOTO
     from face_alignment_3d.training.recipes.training_data import _AFLW_HOLDOUT_EVERY
 
     shares = Shares()
     views = shares.views_of_hand + shares.views_of_teachers
-    yield f"{100 * shares.hand:.0f} parts hand-labelled photos, {100 * shares.aflw:.0f} AFLW"
-    yield f"{100 * shares.teachers:.0f} faces that networks alone"
-    yield f"{100 * views:.0f} photos turned out of plane"
-    yield f"and {100 * shares.no_faces:.0f} crops without a face: up to {MOST_OF_A_PHOTO} places"
-    assert (HOLDOUT_EVERY, LITE.photometric.low_resolution) == (10, 0.25)
-    yield "one photo in ten is held out"
-    yield f"one crop in four, down to faces of {LITE.photometric.lowest_resolution * 100:.0f} pixels"
+    yield f"{shares.hand:.0%} hand-labelled photos, {shares.aflw:.0%} AFLW".replace("%", " %")
+    yield f"{shares.teachers:.0%} faces that networks alone".replace("%", " %")
+    yield f"{views:.0%} photos turned out of plane".replace("%", " %")
     yield f"60 degrees {LITE.profile_factor} times"
     assert LITE.turned_factor == 2
     yield "beyond 25 degrees of yaw twice as often"

@@ -113,8 +113,6 @@ class Labels(NamedTuple):
     """(B, 66)"""
     weight_visible: Floats
     """(B, 66)"""
-    absent: Floats
-    """(B, 66)"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +176,7 @@ def varied_views(samples: Sequence[Sample], variations: Variations, *, size: int
         points_crop,
         *(
             np.stack([getattr(sample, name) for sample in samples])
-            for name in ("weight_xy", "weight_z", "visible", "weight_visible", "absent")
+            for name in ("weight_xy", "weight_z", "visible", "weight_visible")
         ),
     )
     labels = _hidden(_mirrored(labels, variations.mirrored, size), variations.perturbations)

@@ -50,7 +50,7 @@ def digests_by_set(samples: Sequence[Sample]) -> dict[str, str]:
     for sample in samples:
         digest = digests.setdefault(sample.name.partition("/")[0], hashlib.sha256())
         digest.update(sample.name.encode())
-        for name in ("image", "points", "weight_xy", "weight_z", "visible", "weight_visible", "absent"):
+        for name in ("image", "points", "weight_xy", "weight_z", "visible", "weight_visible"):
             digest.update(np.ascontiguousarray(getattr(sample, name)).tobytes())
     return {name: digest.hexdigest() for name, digest in digests.items()}
 

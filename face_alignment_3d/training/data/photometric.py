@@ -25,7 +25,7 @@ _SEEDS: Final = 2**32
 
 @dataclass(frozen=True)
 class Photometric:
-    """The chance of each perturbation of a crop, and how far some of them go."""
+    """The chance of each perturbation of a crop."""
 
     color: float = 0.8
     gray: float = 0.12
@@ -35,8 +35,6 @@ class Photometric:
     jpeg: float = 0.12
     illumination: float = 0.2
     occlusion: float = 0.3
-    lowest_resolution: float = 0.25
-    """The least side to which a crop is shrunk before it is enlarged again, over its own; the most is 0.8."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +114,7 @@ def sample_perturbations(
     kind = generator.random((count, MOST_PATCHES))
     return Perturbations(
         low_resolution=np.where(
-            happens(chances.low_resolution),
-            np.rint(size * 0.8 * (chances.lowest_resolution / 0.8) ** uniform(0, 1)),
-            0,
+            happens(chances.low_resolution), np.rint(size * uniform(0.25, 0.8)), 0
         ).astype(np.int64),
         blur_std=np.where(blurred & ~in_motion, uniform(0.4, 2.0), np.float32(0)),
         motion_length=np.where(blurred & in_motion, 2 * integers(1, 5) + 1, 0),

@@ -30,5 +30,3 @@ class Sample:
     """(66,): 1 for a landmark that can be seen, 0 for one that something hides, the head itself included."""
     weight_visible: npt.NDArray[np.float32] = field(default_factory=_unknown)
     """(66,): the weight of ``visible``; 0 where it is not known."""
-    absent: npt.NDArray[np.float32] = field(default_factory=_unknown)
-    """(66,): 1 for a landmark that the photo is known not to show at all, as where there is no face."""

@@ -17,7 +17,6 @@ from face_alignment_3d.detection.protocol import Detection
 from face_alignment_3d.errors import DataError, LandmarksError
 from face_alignment_3d.images import as_rgb
 from face_alignment_3d.training.data.archives import read_arrays, require_files, require_shape
-from face_alignment_3d.training.data.datasets.everyday import EVERYDAY, everyday_photos
 from face_alignment_3d.training.data.datasets.face_sets import (
     HAND_LABELLED,
     HOLDOUT_EVERY,
@@ -28,8 +27,12 @@ from face_alignment_3d.training.detection.labels import LabelledFaces, oriented_
 from face_alignment_3d.training.labels.fused_labels import FusedLabels
 
 SCENES: Final = "wider_train"
+EVERYDAY: Final = "everyday"
 #: Of scenes, every so many is kept for measuring.
 SCENE_HOLDOUT_EVERY: Final = 10
+
+#: Photos of ``everyday/`` that show a person, a doll, a mask or a picture of one.
+_PEOPLE: Final = Path(__file__).with_name("everyday_people.txt")
 
 #: Shorter side in pixels from which on the landmark network can tell how a face of a scene leans.
 _LEAST_TO_ALIGN: Final = 16.0
@@ -115,6 +118,12 @@ def label_faces(
         raise DataError(f"expected photos without people in {data / EVERYDAY}; there are none")
     progress(len(files))
     yield EVERYDAY, _Faces().finished(data, files)
+
+
+def everyday_photos(data: Path) -> list[Path]:
+    """The everyday photos below ``data`` that show no people, by name."""
+    people = set(_PEOPLE.read_text("utf-8").split())
+    return [file for file in sorted((data / EVERYDAY).glob("*.jpg")) if file.name not in people]
 
 
 def count_photos(data: Path) -> int:

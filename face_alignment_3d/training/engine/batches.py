@@ -57,8 +57,6 @@ class Batch:
     """(B, 66)"""
     weight_visible: torch.Tensor
     """(B, 66)"""
-    absent: torch.Tensor
-    """(B, 66)"""
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on ``device``."""

@@ -22,7 +22,6 @@ DATA = (
     "of those sets and LFW (5,943 faces; labels of 3DDFA_V2 and of earlier weights)",
     "3DDFA_V2's points of all these faces, and the Basel Face Model's 68-point basis (no photos)",
     "views of these photos turned out of plane, drawn with the head model ICT-FaceKit",
-    "290 everyday photos of ImageNet without people, for what is no face",
 )
 
 

@@ -50,7 +50,6 @@ class JointObjective:
             terms["detection"] = losses.detection_loss(
                 landmarks_2d.detection_logits, truth, visible, geometry
             )
-            terms["absence"] = losses.empty_map_loss(landmarks_2d.detection_logits, batch.absent, geometry)
         if "regression" in self.parts:
             terms["shape"] = losses.shape_loss(landmarks_2d.distribution, truth, visible, geometry)
             terms["coordinates"] = losses.distance_loss(landmarks_2d.points - truth, visible, unit=stride)

@@ -21,22 +21,11 @@ def detection_loss(
     stride = geometry.heatmap_stride
     radius = geometry.detection_radius / stride
     discs = heatmap.render_disks(rescale(points, 1 / stride), size=geometry.heatmap_size, radius=radius)
-    entropy = (_entropy_of_empty(logits) - logits.float() * discs).sum(dim=(-2, -1))
+    logits = logits.float()
+    # softplus(logits) - logits * discs; softplus itself has no vector instructions on CPUs.
+    outside = torch.sigmoid(-logits.clamp_max(_MOST)).log()
+    entropy = -(outside + logits * discs).sum(dim=(-2, -1))
     return weighted_mean(entropy / (torch.pi * radius**2), weight)
-
-
-def empty_map_loss(logits: torch.Tensor, absent: torch.Tensor, geometry: CascadeGeometry) -> torch.Tensor:
-    """Pixel-wise sigmoid cross entropy against maps that are empty, per disc cell as :func:`detection_loss`.
-
-    ``logits`` (B, N, h, w); ``absent`` (B, N): 1 for a landmark that the crop does not show at all.
-    """
-    disc_cells = torch.pi * (geometry.detection_radius / geometry.heatmap_stride) ** 2
-    return weighted_mean(_entropy_of_empty(logits).sum(dim=(-2, -1)) / disc_cells, absent)
-
-
-def _entropy_of_empty(logits: torch.Tensor) -> torch.Tensor:
-    # softplus(logits), which itself has no vector instructions on CPUs.
-    return -torch.sigmoid(-logits.float().clamp_max(_MOST)).log()
 
 
 def shape_loss(

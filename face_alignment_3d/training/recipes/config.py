@@ -16,7 +16,6 @@ class LossWeights:
     """
 
     detection: float = 0.05
-    absence: float = 0.5
     shape: float = 1.0
     coordinates: float = 1.0
     depth: float = 0.5
@@ -26,7 +25,7 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class Shares:
-    """The share of a batch of each kind of sample, in relation to the others."""
+    """The share of a batch of each kind of sample."""
 
     hand: float = 0.36
     """Photos with 68 hand-made points (HELEN, LFPW)."""
@@ -38,8 +37,6 @@ class Shares:
     """The hand-labelled photos turned out of plane."""
     views_of_teachers: float = 0.05
     """The same of the faces that networks have labelled."""
-    no_faces: float = 0.05
-    """Places of everyday photos that look like a face and are none."""
 
     def as_dict(self) -> dict[str, float]:
         """The shares by the names of the kinds."""
@@ -99,9 +96,6 @@ class TrainingConfig(RunConfig):
     """SHA-256 of the weight file that the run starts from; None starts from random weights."""
     reinitialized: tuple[str, ...] = ()
     """Name prefixes of the tensors that nevertheless start from random weights."""
-    start_share: float = 0.0
-    """The share of that file in the exported weights: each tensor is the mean of the start's and the run's,
-    which keeps what either does well (Wortsman et al. 2022, weight-space ensembles)."""
     pruned_from: str | None = None
     """The preset of that file where it is a wider one, which is pruned to this; None where it is the same."""
     trained: tuple[str, ...] = ("detection", "regression", "depth", "visibility")
@@ -125,8 +119,7 @@ LITE = TrainingConfig(
         color=0.7,
         gray=0.10,
         blur=0.10,
-        low_resolution=0.25,
-        lowest_resolution=0.08,
+        low_resolution=0.12,
         noise=0.08,
         jpeg=0.10,
         illumination=0.12,

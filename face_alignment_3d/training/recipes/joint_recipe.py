@@ -40,8 +40,7 @@ def train_joint(
     """Runs or resumes ``config`` in the folder ``out``; returns the averaged cascade and its validation.
 
     ``start`` is the cascade to start from, by default random weights: one of the same preset, or of
-    ``config.pruned_from``, which is pruned first. Of the former, ``config.start_share`` is mixed into the
-    result. ``teacher`` sees each crop of the run, and its points count
+    ``config.pruned_from``, which is pruned first. ``teacher`` sees each crop of the run, and its points count
     ``config.teacher_weight`` in the labels.
 
     Raises :class:`DataError` when ``out`` holds files of another run, or when the loss is not finite, and
@@ -81,19 +80,7 @@ def train_joint(
     averaged = trainer.average.network
     validated = partial(validate, averaged, data.validation)
     trainer.until(config.steps, batches(processes.shard(config.batch_size)), report, validate=validated)
-    if start is None or config.start_share == 0:
-        return averaged, trainer.final_results(validated)
-    mix_in(averaged, starting_cascade(config, start), config.start_share)
-    return averaged, dict(validated()) if processes.is_main else {}
-
-
-@torch.no_grad()
-def mix_in(cascade: Cascade, other: Cascade, share: float) -> None:
-    """Moves the weights and batch-norm statistics of ``cascade`` to those of ``other`` by ``share`` of 1."""
-    others = other.state_dict()
-    for name, tensor in cascade.state_dict().items():
-        if tensor.is_floating_point():
-            tensor.lerp_(others[name].to(tensor), share)
+    return averaged, trainer.final_results(validated)
 
 
 def starting_cascade(config: TrainingConfig, start: Cascade | None = None) -> Cascade:

@@ -13,7 +13,7 @@ import numpy as np
 
 from face_alignment_3d.training.data.augment import CropVariation, Placements
 from face_alignment_3d.training.data.photometric import Photometric
-from face_alignment_3d.training.recipes.config import RunConfig, Shares
+from face_alignment_3d.training.recipes.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,6 @@ class PaperConfig(RunConfig):
 
     preset: str = "paper"
     face_size: int = 250
-    shares: Shares = field(default_factory=lambda: Shares(no_faces=0))
     geometric: CropVariation = field(default_factory=UniformVariation)
     photometric: Photometric = field(default_factory=lambda: COLOR_JITTER)
     stages: tuple[Stage, ...] = (DETECTION, REGRESSION, JOINT, DEPTH)

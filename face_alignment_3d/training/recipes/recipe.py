@@ -18,7 +18,6 @@ from face_alignment_3d.training.engine.tensorboard_logger import tensorboard_is_
 from face_alignment_3d.training.recipes.chosen_data import load_chosen_data
 from face_alignment_3d.training.recipes.config import RunConfig, TrainingConfig
 from face_alignment_3d.training.recipes.joint_recipe import train_joint
-from face_alignment_3d.training.recipes.no_faces import find_no_faces
 from face_alignment_3d.training.recipes.paper_config import PaperConfig
 from face_alignment_3d.training.recipes.paper_recipe import stage_steps, train_paper
 from face_alignment_3d.training.recipes.training_data import TrainingData, load_training_data
@@ -62,9 +61,6 @@ def run_joint_recipe(
         config = dataclasses.replace(config, teacher=sha256_of(teacher))
     _begin(out, config, processes, report)
     report(f"reading photos below {data}")
-    if processes.is_main and config.shares.no_faces > 0:
-        find_no_faces(data, derived_data)
-    processes.barrier()
     if start is not None:
         before = _cascade_to_start_from(start, config)
     samples = load_training_data(data, derived_data, config)

@@ -33,7 +33,6 @@ from face_alignment_3d.training.labels.teacher_predictions import (
     views_key,
 )
 from face_alignment_3d.training.recipes.config import RunConfig
-from face_alignment_3d.training.recipes.no_faces import no_face_samples
 
 #: One in so many AFLW faces is kept for validation.
 _AFLW_HOLDOUT_EVERY: Final = 40
@@ -62,8 +61,7 @@ class TrainingData:
     """The training and validation samples of a run."""
 
     groups: dict[str, SampleGroup]
-    """By kind: ``"hand"``, ``"aflw"``, ``"teachers"``, ``"views_of_hand"``, ``"views_of_teachers"``,
-    ``"no_faces"``."""
+    """By kind: ``"hand"``, ``"aflw"``, ``"teachers"``, ``"views_of_hand"``, ``"views_of_teachers"``."""
     validation: dict[str, list[Sample]]
     """``"hand"``, ``"aflw"`` and, of those, ``"profile"``."""
     shapes: npt.NDArray[np.float32]
@@ -142,7 +140,6 @@ def load_training_data(data: Path, derived_data: Path, config: RunConfig) -> Tra
             ),
             "views_of_hand": _evenly(views(HAND_LABELLED, withheld)),
             "views_of_teachers": _evenly(views((PSEUDO_LABELLED,), set())),
-            "no_faces": _evenly(no_face_samples(data, derived_data, face_size=config.face_size)),
         },
         validation={
             "hand": [hand[index] for index in sorted(held_out)],

@@ -17,7 +17,7 @@ from face_alignment_3d.training.data.photometric_torch import pack_perturbations
 from face_alignment_3d.training.data.sample import Sample
 from tests.training.synthetic_faces import mean_face, picture, posed_faces
 
-KINDS = [field.name for field in dataclasses.fields(Photometric) if field.name != "lowest_resolution"]
+KINDS = [field.name for field in dataclasses.fields(Photometric)]
 NONE = Photometric(**dict.fromkeys(KINDS, 0.0))
 
 

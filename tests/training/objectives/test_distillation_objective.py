@@ -32,9 +32,9 @@ def batch(**changes):
     generator = torch.Generator().manual_seed(0)
     points = 32 * torch.rand(B, 66, 3, generator=generator)
     points[..., 2] -= points[..., 2].mean(dim=1, keepdim=True)
-    ones, zeros = torch.ones(B, 66), torch.zeros(B, 66)
+    ones = torch.ones(B, 66)
     crops = torch.full((B, 3, SIDE, SIDE), 7, dtype=torch.uint8)
-    return dataclasses.replace(Batch(crops, points, ones, ones, ones, zeros, zeros), **changes)
+    return dataclasses.replace(Batch(crops, points, ones, ones, ones, torch.zeros(B, 66)), **changes)
 
 
 def teacher_of(points):

@@ -60,16 +60,6 @@ def test_detection_loss_is_least_for_the_discs():
     assert losses.detection_loss(truth, points + 8, weight, GEOMETRY) > 1
 
 
-def test_maps_of_absent_landmarks_are_to_be_empty():
-    logits, absent = torch.full((2, 3, CELLS, CELLS), -20.0), torch.zeros(2, 3)
-    logits[1, 2], absent[0, 1] = 5, 1
-    assert losses.empty_map_loss(logits, absent, GEOMETRY) < 1e-5
-    logits[0, 1, 4, 7] = 3
-    disc_cells = math.pi * (GEOMETRY.detection_radius / STRIDE) ** 2
-    expected = math.log(1 + math.exp(3)) / disc_cells / 6
-    assert losses.empty_map_loss(logits, absent, GEOMETRY).item() == pytest.approx(expected, rel=1e-4)
-
-
 def test_shape_loss_is_zero_for_the_gaussian_and_at_most_log_2():
     points, weight = _points(), torch.ones(2, 3)
     gaussian = _gaussian_distribution(points, GEOMETRY.regression_std)

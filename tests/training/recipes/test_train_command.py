@@ -112,7 +112,6 @@ def test_photos_become_the_weights_of_a_compact_preset(tmp_path, capsys, monkeyp
             ["--reinitialize", "depth.prior", "--reinitialize", "depth.correction"],
             dataclasses.replace(LITE, reinitialized=("depth.prior", "depth.correction")),
         ),
-        ("lite", ["--start-share", "0.5"], dataclasses.replace(LITE, start_share=0.5)),
     ],
 )
 def test_a_run_goes_on_from_weights_that_its_command_names_by_digest(
@@ -204,14 +203,6 @@ def test_a_signal_saves_and_the_exit_code_says_so(threedfaw, tmp_path, capsys, m
         (
             ["lite", "--data", "x", "--derived-data", "y", "--reinitialize", "depth"],
             "expected --reinitialize with --start",
-        ),
-        (
-            ["lite", "--data", "x", "--derived-data", "y", "--start-share", "0.5"],
-            "--start-share with --start",
-        ),
-        (
-            ["lite", "--data", "x", "--derived-data", "y", "--start", "z", "--start-share", "1"],
-            "expected --start-share of at least 0 and below 1; got 1.0",
         ),
         (["lite"], "expected --data DIR"),
         (["lite", "--data", "x"], "expected --derived-data"),
