@@ -39,7 +39,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def found_in_scenes(aligner: FaceAligner3D, data: Path) -> tuple[Floats, npt.NDArray[np.int64], list[int]]:
-    """Certainty (D,) of the faces found, their outcomes (D, heights), and how many there are of each height."""
+    """Certainty (D,) of the faces found, their outcomes (D, heights), and the count of each height."""
     labels = read_arrays(data / f"{SCENES}.npz", ["names", "photo", "boxes", "flags"])
     certainty: list[Floats] = []
     outcomes: list[npt.NDArray[np.int64]] = []
