@@ -30,6 +30,8 @@ SCENES: Final = "wider_train"
 EVERYDAY: Final = "everyday"
 #: Of scenes, every so many is kept for measuring.
 SCENE_HOLDOUT_EVERY: Final = 10
+#: The column of the flag of faces that the set itself calls invalid.
+INVALID: Final = 3
 
 #: Photos of ``everyday/`` that show a person, a doll, a mask or a picture of one.
 _PEOPLE: Final = Path(__file__).with_name("everyday_people.txt")
@@ -46,7 +48,6 @@ _PRESUMED_UPRIGHT: Final = 0.3
 _SURE, _PERHAPS = 0.5, 0.2
 #: Weight of a labelled face that the teacher does not see at all.
 _UNSEEN: Final = 0.4
-_INVALID: Final = 3
 _FLAGS: Final = 6
 
 _Floats = npt.NDArray[np.float64]
@@ -149,7 +150,7 @@ def label_scenes(
         members = arrays["photo"] == place
         image = as_rgb(data / SCENES / names[place])
         drawn = arrays["boxes"][members].astype(np.float64)
-        invalid = arrays["flags"][members][:, _INVALID] > 0
+        invalid = arrays["flags"][members][:, INVALID] > 0
         reference = CENTERFACE_BOXES.apply(drawn) - 0.5
         seen = teacher.detect(image)
         scores = _matched_scores(reference, seen)

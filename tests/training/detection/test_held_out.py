@@ -13,6 +13,7 @@ def test_each_face_is_hit_once_and_some_do_not_count() -> None:
     first, second = CENTERFACE_BOXES.apply(drawn)
     found = np.stack([first, first + 1, second, second + 60])
     np.testing.assert_array_equal(scene.outcomes(found), [1, 0, -1, 0])
+    np.testing.assert_array_equal(scene.matched(found), [0, -1, 1, -1])
     assert len(scene.outcomes(np.zeros((0, 4)))) == 0
 
 
